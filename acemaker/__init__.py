@@ -1,0 +1,59 @@
+"""acemaker: molecular dynamics that trains its own ACE potential on the fly.
+
+Nothing heavy is imported until it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acemaker.campaign import Campaign
+    from acemaker.config import (
+        CampaignConfig,
+        EngineConfig,
+        OracleConfig,
+        OTFConfig,
+        PotentialConfig,
+        SystemConfig,
+    )
+    from acemaker.errors import AcemakerError
+    from acemaker.states import State
+    from acemaker.verdict import Verdict, judge, truth_trajectory, write_summary
+
+__all__ = [
+    "AcemakerError",
+    "Campaign",
+    "CampaignConfig",
+    "EngineConfig",
+    "OTFConfig",
+    "OracleConfig",
+    "PotentialConfig",
+    "State",
+    "SystemConfig",
+    "Verdict",
+    "judge",
+    "truth_trajectory",
+    "write_summary",
+]
+
+_HOMES = {
+    "AcemakerError": "errors",
+    "Campaign": "campaign",
+    "State": "states",
+    "Verdict": "verdict",
+    "judge": "verdict",
+    "truth_trajectory": "verdict",
+    "write_summary": "verdict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'acemaker' has no attribute '{name}'")
+    return getattr(import_module(f"acemaker.{_HOMES.get(name, 'config')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

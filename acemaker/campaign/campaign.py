@@ -1,0 +1,376 @@
+"""A campaign: one on-the-fly run, living in one directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ase import Atoms
+
+from acemaker.campaign import recall
+from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.creation import check_same, create_files
+from acemaker.campaign.journal import Journal
+from acemaker.campaign.progress import Progress
+from acemaker.campaign.store import Store
+from acemaker.campaign.work import Work
+from acemaker.config import CampaignConfig
+from acemaker.display.progress import Reporter
+from acemaker.display.summary import Summary
+from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.protocol import Engine
+from acemaker.errors import CampaignError, StateError
+from acemaker.oracles.oracle import Oracle
+from acemaker.potentials.generation import Generation, read_generation
+from acemaker.potentials.trainer import Trainer
+from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Timeline, Training
+from acemaker.results.record import Record
+from acemaker.states import CYCLE, State
+from acemaker.structures.files import read_structures
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+R = TypeVar("R", Segment, Diagnosis, Candidates, Selection, Labels, Training, Resumption)
+
+
+class Campaign(Record):
+    """One on-the-fly run; made by `create` or `open`.
+
+    Every step can be called by itself (`explore`, `diagnose`, ...), one after another (`step`), as a
+    generator (`steps`) or to the end (`run`): it is the same code. What a step returns is in the journal
+    before the next begins, so that a campaign that was killed goes on where it was.
+
+    Parameters
+    ----------
+    store
+        The campaign's files.
+    journal
+        Its open journal.
+    engine, oracle, trainer_factory
+        What runs and labels, and what makes that which trains; those of the configuration if None.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        *,
+        engine: Engine | None = None,
+        oracle: Oracle | None = None,
+        trainer_factory: Callable[[], Trainer] | None = None,
+    ) -> None:
+        self._store = store
+        self._chronicle = Chronicle(journal)
+        runner: Engine = engine or InProcessEngine(self.config.engine, self.config.seed)
+        self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | Path,
+        config: CampaignConfig,
+        *,
+        structure: Atoms | None = None,
+        engine: Engine | None = None,
+        oracle: Oracle | None = None,
+        trainer_factory: Callable[[], Trainer] | None = None,
+    ) -> Campaign:
+        """Make a campaign, or go on with it if it is there already.
+
+        Parameters
+        ----------
+        directory
+            Where it lives.
+        config
+            Everything that defines it.
+        structure
+            The structure with which the trajectory starts, instead of ``config.system``'s.
+        engine, oracle, trainer_factory
+            Your own, instead of those of the configuration.
+
+        Returns
+        -------
+        Campaign
+
+        Raises
+        ------
+        ConfigError, StructureError, MissingLibraryError
+            Before anything is written.
+        CampaignExistsError
+            If another campaign lives there.
+        CampaignLockedError
+            If another process has it open.
+        """
+        store = Store(Path(directory).resolve())
+        journal = Journal(store.journal) if store.journal.exists() else None
+        if journal is not None and journal.events:
+            check_same(store, journal, config, structure)
+            journal.append("reopened", config=config.model_dump(mode="json"))
+        else:
+            journal = create_files(store, config, structure, oracle, trainer_factory)
+        return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | Path,
+        *,
+        engine: Engine | None = None,
+        oracle: Oracle | None = None,
+        trainer_factory: Callable[[], Trainer] | None = None,
+        **bounds: int,
+    ) -> Campaign:
+        """Open a campaign; one that had failed goes on at the step that failed.
+
+        Parameters
+        ----------
+        directory
+            Where it lives.
+        engine, oracle, trainer_factory
+            Your own, if it was created with your own.
+        **bounds
+            New values of ``max_otf_iterations`` and ``max_retries``.
+
+        Returns
+        -------
+        Campaign
+
+        Raises
+        ------
+        CampaignError
+            If there is none, or its journal cannot be read.
+        CampaignLockedError
+            If another process has it open.
+        ConfigError
+            For a bound that does not exist.
+        """
+        store = Store(Path(directory).resolve())
+        journal = Journal(store.journal) if store.journal.exists() else None
+        if journal is None or not journal.events:
+            raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
+        config = Chronicle(journal).config
+        otf = type(config.otf)(**{**config.otf.model_dump(), **bounds})
+        config = config.model_copy(update={"otf": otf})
+        check_same(store, journal, config, None)
+        journal.append("reopened", config=config.model_dump(mode="json"))
+        return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+
+    @property
+    def config(self) -> CampaignConfig:
+        """Everything that defines the campaign."""
+        return self._chronicle.config
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands."""
+        return self._chronicle.progress
+
+    @property
+    def initial(self) -> Atoms:
+        """The structure with which the trajectory starts."""
+        return self._work.initial
+
+    @property
+    def directory(self) -> Path:
+        """Where the campaign lives."""
+        return self._store.directory
+
+    @property
+    def state(self) -> State:
+        """The work that comes next, ``DONE`` or ``FAILED``."""
+        return self.progress.state
+
+    @property
+    def generation(self) -> Generation | None:
+        """The potential in use; None before generation 0."""
+        number = self.progress.generation
+        return None if number < 0 else read_generation(self._store.potentials, number)
+
+    def close(self) -> None:
+        """End the engine and let other processes open the campaign."""
+        self._work.engine.close()
+        self._chronicle.close()
+
+    def prepare(self) -> Training:
+        """Label the first structures and train generation 0.
+
+        Returns
+        -------
+        Training
+
+        Raises
+        ------
+        StateError
+            If there is a generation already.
+        """
+        if self.state is State.LABEL and self.progress.halt == 0:
+            self.label()
+        if self.state is not State.TRAIN or self.progress.halt:
+            raise StateError("generation 0 exists already; " + self._what_next())
+        return self.train()
+
+    def explore(self) -> Segment:
+        """Run until the requested steps or a halt."""
+        return self._perform(State.EXPLORE, self._work.explore)
+
+    def diagnose(self) -> Diagnosis:
+        """Find the anchor and the epicentre of the halt."""
+        return self._perform(State.DIAGNOSE, self._work.diagnose)
+
+    def generate(self) -> Candidates:
+        """Make candidates around the anchor."""
+        return self._perform(State.GENERATE, self._work.generate)
+
+    def select(self) -> Selection:
+        """Choose what to label."""
+        return self._perform(State.SELECT, self._work.select)
+
+    def label(self) -> Labels:
+        """Ask the oracle."""
+        return self._perform(State.LABEL, self._work.label)
+
+    def train(self) -> Training:
+        """Make the next generation."""
+        return self._perform(State.TRAIN, self._work.train)
+
+    def resume(self) -> Resumption:
+        """Decide from where the trajectory goes on."""
+        return self._perform(State.RESUME, self._work.resume)
+
+    def step(self) -> Record:
+        """Do what comes next.
+
+        Returns
+        -------
+        Record
+            What that state returns.
+
+        Raises
+        ------
+        StateError
+            If the campaign is done, or has failed.
+        """
+        methods: dict[State, Callable[[], Record]] = {
+            State.EXPLORE: self.explore,
+            State.HALT: self.diagnose,
+            State.DIAGNOSE: self.diagnose,
+            State.GENERATE: self.generate,
+            State.SELECT: self.select,
+            State.LABEL: self.label,
+            State.TRAIN: self.train,
+            State.RESUME: self.resume,
+        }
+        if self.state not in methods:
+            raise StateError(self._what_next())
+        return methods[self.state]()
+
+    def steps(self) -> Iterator[Record]:
+        """Do one state after another until the campaign is done.
+
+        Yields
+        ------
+        Record
+            What each state returns.
+        """
+        while self.state is not State.DONE:
+            yield self.step()
+
+    def run(self, max_steps: int | None = None, *, progress: bool = False) -> Campaign:
+        """Go on until the campaign is done.
+
+        Parameters
+        ----------
+        max_steps
+            Stop after so many states.
+        progress
+            Print a line for each state, and for each tenth of the trajectory.
+
+        Returns
+        -------
+        Campaign
+            This one.
+        """
+        reporter = Reporter(self.config.engine.steps) if progress else None
+        self._work.on_check = reporter.check if reporter else None
+        for count, result in enumerate(self.steps(), start=1):
+            if reporter is not None:
+                reporter.result(result)
+            if count == max_steps:
+                break
+        return self
+
+    def segments(self) -> list[Segment]:
+        """Read all explored segments from disk."""
+        return recall.read_segments(self.progress, self._store)
+
+    def timeline(self) -> Timeline:
+        """Read the checks of the trajectory that stands, without the parts that were run again."""
+        return recall.standing_timeline(self.segments())
+
+    def trajectory(self) -> list[Atoms]:
+        """Read the frames of the trajectory that stands, unwrapped, with gamma."""
+        return recall.standing_trajectory(self.progress, self._store)
+
+    def labels(self) -> list[Atoms]:
+        """Read all labelled structures, oldest first."""
+        return [read_structures(self.directory / entry.file)[0] for entry in self.progress.labels]
+
+    def summary(self) -> Summary:
+        """Return what the campaign says of itself."""
+        progress, engine = self.progress, self.config.engine
+        items = [
+            ("directory", self.directory.name),
+            ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
+            ("steps", f"{progress.step} of {engine.steps}"),
+            ("generation", str(progress.generation) if progress.generation >= 0 else "none yet"),
+            ("halts, labels", f"{progress.halt}, {len(progress.labels)}"),
+        ]
+        if progress.error:
+            items.append(("failed", progress.error))
+        return Summary(f"Campaign: {self.state}", tuple(items), strip=self._strip())
+
+    def figure(self) -> Picture:
+        """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
+        from acemaker.display.timeline_figure import timeline_figure
+
+        return timeline_figure(self.segments(), self.config.otf)
+
+    def _strip(self) -> tuple[tuple[str, str], ...]:
+        here = self.progress.failed_state or self.state
+        if here is State.DONE:
+            return tuple((state.value, "done") for state in CYCLE)
+        position = CYCLE.index(here)
+        marks = ["done" if index < position else "open" for index in range(len(CYCLE))]
+        marks[position] = "failed" if self.state is State.FAILED else "now"
+        return tuple((state.value, mark) for state, mark in zip(CYCLE, marks, strict=True))
+
+    def _what_next(self) -> str:
+        if self.state is State.DONE:
+            return "the campaign is done: all requested steps have been run"
+        if self.state is State.FAILED:
+            return (
+                f"the campaign failed in {self.progress.failed_state}; mend the cause and reopen it, it goes on "
+                f"there: Campaign.open({str(self.directory)!r})"
+            )
+        work = State.DIAGNOSE if self.state is State.HALT else self.state
+        return f"the campaign is in state {self.state}; what comes next is campaign.{work.lower()}()"
+
+    def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
+        if self.state is State.HALT and state is State.DIAGNOSE:
+            self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
+        if self.state is not state:
+            raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
+        started = time.perf_counter()
+        try:
+            result, kept = work()
+        except Exception as error:
+            self._work.forget_trainer()
+            self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
+            raise
+        wall = round(time.perf_counter() - started, 4)
+        self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)
+        self._work.remember(state, result)
+        return result

@@ -1,0 +1,124 @@
+"""The append-only journal: the only truth of a campaign."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from acemaker.errors import CampaignError, CampaignLockedError
+
+VERSION = 1
+
+_held: dict[Path, int] = {}
+
+
+class Journal:
+    """JSON lines, each flushed to disk before the campaign goes on.
+
+    Parameters
+    ----------
+    path
+        The file; made if missing. A last line that was torn by a crash is cut off.
+
+    Attributes
+    ----------
+    events : list of dict
+        All events so far, oldest first.
+
+    Raises
+    ------
+    CampaignError
+        If a line other than the last cannot be read, or was written by a later version.
+    CampaignLockedError
+        If another process has the journal open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        self.events = self._read()
+
+    def append(self, event: str, **data: Any) -> dict[str, Any]:
+        """Write one event.
+
+        Parameters
+        ----------
+        event
+            What happened.
+        **data
+            Anything JSON can hold.
+
+        Returns
+        -------
+        dict
+            The event as it will be read.
+        """
+        line = json.dumps({"v": VERSION, "n": len(self.events), "event": event, **data})
+        with self.path.open("a") as stream:
+            stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        read: dict[str, Any] = json.loads(line)
+        self.events.append(read)
+        return read
+
+    def close(self) -> None:
+        """Let other processes open the campaign."""
+        descriptor = _held.pop(self.path, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _lock(self) -> None:
+        """Lock against other processes; this one may open a campaign again, as a re-run cell does."""
+        if self.path in _held:
+            return
+        descriptor = os.open(self.path.with_name("lock"), os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise CampaignLockedError(
+                f"another process has the campaign in {self.path.parent} open; stop it, or choose another directory"
+            ) from error
+        _held[self.path] = descriptor
+
+    def _read(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        content = self.path.read_bytes()
+        events: list[dict[str, Any]] = []
+        end = 0
+        for number, line in enumerate(content.splitlines(keepends=True), start=1):
+            event = _parse(line)
+            if event is None:
+                if end + len(line) < len(content):
+                    raise CampaignError(
+                        f"line {number} of {self.path} cannot be read; the lines before it are whole: restore the "
+                        "file from a copy, or move the later lines away to go on from there"
+                    )
+                break  # torn by a crash: it was not yet acted upon
+            if event["v"] > VERSION:
+                raise CampaignError(
+                    f"{self.path} was written by a later version of acemaker (journal version {event['v']}, this "
+                    f"one reads up to {VERSION}); upgrade acemaker"
+                )
+            events.append(event)
+            end += len(line)
+        if end < len(content):
+            with self.path.open("r+b") as stream:
+                stream.truncate(end)
+        return events
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event and "v" in event else None

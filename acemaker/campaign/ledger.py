@@ -1,0 +1,84 @@
+"""Labels as they are paid for: kept one by one, and never asked for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.store import Store
+from acemaker.config import OracleConfig
+from acemaker.results import LabelFailure, Selection
+from acemaker.structures.files import read_structures, write_structures
+
+
+class Ledger:
+    """The labels of one selection, in the journal and on disk.
+
+    Parameters
+    ----------
+    chronicle
+        Where labels and failures are noted.
+    store
+        Where they lie.
+    selection
+        What is being labelled.
+    """
+
+    def __init__(self, chronicle: Chronicle, store: Store, selection: Selection) -> None:
+        self._chronicle = chronicle
+        self._store = store
+        self._halt = selection.candidates.halt_number
+        oracle = chronicle.config.oracle
+        self._keys = [label_key(atoms, oracle) for atoms in selection.candidates.structures]
+
+    def recall(self, candidate: int) -> Atoms | None:
+        """Return a label that exists: noted, of an equal structure, or written just before a crash."""
+        file = self._store.label(self._halt, candidate)
+        if file.exists():
+            return self._note(candidate)
+        for entry in self._chronicle.progress.labels:
+            if entry.key == self._keys[candidate]:
+                return self.record(candidate, read_structures(self._store.directory / entry.file)[0])
+        return None
+
+    def record(self, candidate: int, atoms: Atoms) -> Atoms:
+        """Keep a label, and return it as it is kept."""
+        write_structures(self._store.label(self._halt, candidate), [atoms])
+        return self._note(candidate)
+
+    def record_failure(self, failure: LabelFailure) -> None:
+        """Note a structure that could not be labelled."""
+        self._chronicle.append(
+            "label_failed",
+            halt=self._halt,
+            candidate=failure.candidate,
+            attempts=failure.attempts,
+            cause=failure.cause,
+        )
+
+    def failures(self) -> dict[int, LabelFailure]:
+        """Return the failures noted for this selection, by candidate."""
+        return {
+            candidate: LabelFailure(candidate=candidate, attempts=event["attempts"], cause=event["cause"])
+            for candidate, event in self._chronicle.progress.failures.items()
+        }
+
+    def _note(self, candidate: int) -> Atoms:
+        file = self._store.label(self._halt, candidate)
+        name = self._store.relative(file)
+        if name not in {entry.file for entry in self._chronicle.progress.labels}:
+            self._chronicle.append("label", halt=self._halt, candidate=candidate, file=name, key=self._keys[candidate])
+        return read_structures(file)[0]
+
+
+def label_key(atoms: Atoms, oracle: OracleConfig) -> str:
+    """Name a label by its structure and the oracle's settings."""
+    settings = json.dumps(oracle.model_dump(mode="json"), sort_keys=True)
+    digest = hashlib.sha256(settings.encode())
+    for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:20]

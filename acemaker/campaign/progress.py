@@ -1,0 +1,151 @@
+"""Where a campaign stands: a fold over the events of its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from acemaker.errors import CampaignError
+from acemaker.states import State, is_allowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelEntry:
+    """A label that exists.
+
+    Attributes
+    ----------
+    halt, candidate : int
+        What was labelled.
+    file : str
+        Relative to the campaign's directory.
+    key : str
+        Hash of structure and oracle settings.
+    """
+
+    halt: int
+    candidate: int
+    file: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Everything that decides what a campaign does next.
+
+    Attributes
+    ----------
+    state : State
+        The work that comes next, or an ended state.
+    failed_state : State or None
+        Where a reopened campaign goes on.
+    error : str
+        What failed.
+    halt : int
+        Number of the halt that is being healed, or was healed last; 0 for generation 0.
+    generation : int
+        The potential in use; -1 before the first.
+    step : int
+        Where the next segment starts.
+    checkpoint : str or None
+        Its restart file.
+    segments, halts, selections : tuple of mappings
+        The events of explored segments, halts, and selections of the current halt.
+    labels : tuple of LabelEntry
+        All labels, oldest first.
+    failures : mapping of int to mapping
+        By candidate, of the current halt.
+    labelled : tuple of int
+        Candidates labelled in the last LABEL.
+    groups : tuple of tuples of LabelEntry
+        The labels of each training.
+    discarded_steps : int
+        Steps that were run again after halts.
+    wall : mapping of str to float
+        Seconds by state.
+    """
+
+    state: State = State.LABEL
+    failed_state: State | None = None
+    error: str = ""
+    halt: int = 0
+    generation: int = -1
+    step: int = 0
+    checkpoint: str | None = None
+    segments: tuple[Mapping[str, Any], ...] = ()
+    halts: tuple[Mapping[str, Any], ...] = ()
+    selections: tuple[Mapping[str, Any], ...] = ()
+    labels: tuple[LabelEntry, ...] = ()
+    failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    labelled: tuple[int, ...] = ()
+    groups: tuple[tuple[LabelEntry, ...], ...] = ()
+    discarded_steps: int = 0
+    wall: Mapping[str, float] = field(default_factory=dict)
+
+    def apply(self, event: Mapping[str, Any]) -> Progress:
+        """Return the progress after one more event.
+
+        Parameters
+        ----------
+        event
+            As the journal holds it. Events of unknown kinds change nothing.
+
+        Raises
+        ------
+        CampaignError
+            If the event cannot follow.
+        """
+        handler = getattr(self, f"_on_{event['event']}", None)
+        return self if handler is None else handler(event)
+
+    def _on_label(self, event: Mapping[str, Any]) -> Progress:
+        entry = LabelEntry(halt=event["halt"], candidate=event["candidate"], file=event["file"], key=event["key"])
+        return replace(self, labels=(*self.labels, entry))
+
+    def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, failures={**self.failures, event["candidate"]: event})
+
+    def _on_failed(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
+
+    def _on_reopened(self, _event: Mapping[str, Any]) -> Progress:
+        if self.failed_state is None:
+            return self
+        # what the oracle refused before may be tried again once the cause is mended
+        return replace(self, state=self.failed_state, failed_state=None, error="", failures={})
+
+    def _on_step(self, event: Mapping[str, Any]) -> Progress:
+        state, following = State(event["state"]), State(event["next"])
+        if not is_allowed(state, following):
+            raise CampaignError(f"event {event['n']} of the journal goes from {state} to {following}")
+        wall = {**self.wall, state.value: self.wall.get(state.value, 0.0) + event.get("wall_s", 0.0)}
+        after = replace(self, state=following, wall=wall)
+        handler = getattr(after, f"_after_{state.value.lower()}", None)
+        return after if handler is None else handler(event)
+
+    def _after_explore(self, event: Mapping[str, Any]) -> Progress:
+        after = replace(self, segments=(*self.segments, event), step=event["end_step"])
+        if event["halt"] is None:
+            return after
+        return replace(after, halts=(*self.halts, event["halt"]), halt=self.halt + 1, selections=(), failures={})
+
+    def _after_select(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, selections=(*self.selections, event), failures={})
+
+    def _after_label(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, labelled=tuple(event["candidates"]))
+
+    def _after_train(self, event: Mapping[str, Any]) -> Progress:
+        by_file = {entry.file: entry for entry in self.labels}
+        group = tuple(by_file[file] for file in event["labels"])
+        after = replace(self, groups=(*self.groups, group))
+        return replace(after, generation=event["generation"]) if event["accepted"] else after
+
+    def _after_resume(self, event: Mapping[str, Any]) -> Progress:
+        return replace(
+            self,
+            step=event["step"],
+            checkpoint=event["checkpoint"],
+            discarded_steps=self.discarded_steps + event["discarded_steps"],
+        )

@@ -1,0 +1,142 @@
+"""Results of completed steps, read back from the campaign's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.campaign.progress import Progress
+from acemaker.campaign.store import Store
+from acemaker.engines.segment_log import SegmentLog, read_trajectory
+from acemaker.potentials.ranking import Grading
+from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
+from acemaker.results.record import frozen, read_only
+from acemaker.steps.generate import describe
+from acemaker.structures.files import read_structures
+
+
+def halt_event(halt: Halt, store: Store) -> dict[str, Any]:
+    """Describe a halt for the journal; its frames lie beside it."""
+    return {
+        "number": halt.number,
+        "step": halt.step,
+        "tier": halt.tier,
+        "first_step": halt.first_step,
+        "safe_step": halt.safe_step,
+        "safe_checkpoint": store.relative(halt.safe_checkpoint),
+        "halt_checkpoint": store.relative(halt.halt_checkpoint),
+    }
+
+
+def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
+    """Undo `halt_event`."""
+    return Halt(
+        number=event["number"],
+        step=event["step"],
+        tier=event["tier"],
+        first_step=event["first_step"],
+        frames=read_structures(store.halt(event["number"])),
+        safe_step=event["safe_step"],
+        safe_checkpoint=store.absolute(event["safe_checkpoint"]),
+        halt_checkpoint=store.absolute(event["halt_checkpoint"]),
+    )
+
+
+def segment_event(segment: Segment, store: Store) -> dict[str, Any]:
+    """Describe a segment for the journal; its checks lie beside it."""
+    return {
+        "generation": segment.generation,
+        "start_step": segment.start_step,
+        "end_step": segment.end_step,
+        "halt": halt_event(segment.halt, store) if segment.halt is not None else None,
+    }
+
+
+def read_segments(progress: Progress, store: Store) -> list[Segment]:
+    """Read all explored segments, with their halts."""
+    segments = []
+    for number, event in enumerate(progress.segments, start=1):
+        halt = read_halt(event["halt"], store) if event["halt"] is not None else None
+        segments.append(
+            Segment(
+                number=number,
+                generation=event["generation"],
+                start_step=event["start_step"],
+                end_step=event["end_step"],
+                timeline=SegmentLog(store.segment(number)).timeline(),
+                halt=halt,
+            )
+        )
+    return segments
+
+
+def read_candidates(halt_number: int, store: Store, grade: Callable[..., Grading]) -> Candidates:
+    """Read the candidates of a halt and grade them anew."""
+    return describe(halt_number, read_structures(store.candidates(halt_number)), grade)
+
+
+def selection_event(selection: Selection) -> dict[str, Any]:
+    """Describe a selection for the journal."""
+    gains = [None if np.isnan(gain) else float(gain) for gain in selection.gains]
+    return {"selected": list(selection.selected), "reserve": list(selection.reserve), "gains": gains}
+
+
+def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selection:
+    """Undo `selection_event`."""
+    gains = [np.nan if gain is None else gain for gain in event["gains"]]
+    return Selection(
+        candidates=candidates,
+        selected=tuple(event["selected"]),
+        reserve=tuple(event["reserve"]),
+        gains=read_only(gains, float),
+    )
+
+
+def read_labels(progress: Progress, store: Store) -> Labels:
+    """Read the labels of the current halt's last LABEL."""
+    return Labels(
+        halt_number=progress.halt,
+        candidates=progress.labelled,
+        structures=tuple(read_structures(store.label(progress.halt, candidate))[0] for candidate in progress.labelled),
+    )
+
+
+def select_all(candidates: Candidates) -> Selection:
+    """Select every candidate, as generation 0 does with its first structures."""
+    n = len(candidates.structures)
+    return Selection(candidates=candidates, selected=tuple(range(n)), reserve=(), gains=read_only(np.full(n, np.nan)))
+
+
+def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
+    """Read the labels of each training so far."""
+    return [[read_structures(store.directory / entry.file)[0] for entry in group] for group in progress.groups]
+
+
+def standing_timeline(segments: Sequence[Segment]) -> Timeline:
+    """Join the checks of segments, without the parts that were run again."""
+    ends = [segment.start_step for segment in segments[1:]] + [np.inf]
+    kept = [segment.timeline.step < end for segment, end in zip(segments, ends, strict=True)]
+    names = segments[0].timeline.observables if segments else {}
+
+    def join(arrays: list[np.ndarray]) -> np.ndarray:
+        parts = [array[keep] for array, keep in zip(arrays, kept, strict=True)]
+        return read_only(np.concatenate(parts) if parts else np.zeros(0))
+
+    return Timeline(
+        step=join([segment.timeline.step for segment in segments]),
+        gamma_max=join([segment.timeline.gamma_max for segment in segments]),
+        observables={name: join([segment.timeline.observables[name] for segment in segments]) for name in names},
+    )
+
+
+def standing_trajectory(progress: Progress, store: Store) -> list[Atoms]:
+    """Read the frames of segments, without the parts that were run again."""
+    ends = [event["start_step"] for event in progress.segments[1:]] + [np.inf]
+    frames = []
+    for number, end in enumerate(ends, start=1):
+        found = read_trajectory(SegmentLog(store.segment(number)).trajectory)
+        frames += [frozen(atoms) for atoms in found if atoms.info["step"] < end]
+    return frames

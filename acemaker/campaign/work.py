@@ -1,0 +1,227 @@
+"""The states' work: gathers what each step function needs, and says what the journal keeps of its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from acemaker import steps
+from acemaker.campaign import recall
+from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.ledger import Ledger
+from acemaker.campaign.store import Store
+from acemaker.engines.protocol import Check, Engine, Request
+from acemaker.errors import FitRejectedError, IterationLimitError
+from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.potentials.generation import read_generation
+from acemaker.potentials.trainer import LinearTrainer, Trainer
+from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Training
+from acemaker.results.record import Record
+from acemaker.states import State
+from acemaker.structures.files import read_structures
+
+Kept = dict[str, Any]
+
+
+class Work:
+    """Does the work of each state.
+
+    Every method returns the step's result and what the journal keeps of it. Results of earlier steps come
+    from memory, or from the campaign's files after it was reopened; both are the same.
+
+    Parameters
+    ----------
+    chronicle
+        Where the campaign stands.
+    store
+        Its files.
+    engine
+        What explores.
+    oracle, trainer
+        What labels and trains; those of the configuration if None, made when they are needed.
+    """
+
+    def __init__(
+        self,
+        chronicle: Chronicle,
+        store: Store,
+        engine: Engine,
+        oracle: Oracle | None = None,
+        trainer_factory: Callable[[], Trainer] | None = None,
+    ) -> None:
+        self._chronicle = chronicle
+        self._store = store
+        self.engine = engine
+        self.initial = read_structures(store.initial)[0]
+        self._elements = tuple(sorted(set(self.initial.get_chemical_symbols())))
+        self._oracle = oracle
+        self._trainer_factory = trainer_factory
+        self._trainer: Trainer | None = None
+        self._results: dict[State, Record] = {}
+        self.on_check: Callable[[Check], None] | None = None
+
+    def remember(self, state: State, result: Record) -> None:
+        """Keep the result of a completed step in memory."""
+        self._results[state] = result
+
+    def forget_trainer(self) -> None:
+        """Drop a trainer that may have taken in a part of what failed; it is restored from the labels."""
+        self._trainer = None
+
+    def explore(self) -> tuple[Segment, Kept]:
+        """EXPLORE."""
+        self._results.clear()
+        progress = self._chronicle.progress
+        number = len(progress.segments) + 1
+        request = Request(
+            number=number,
+            structure=self.initial,
+            start_step=progress.step,
+            checkpoint=self._store.absolute(progress.checkpoint),
+            generation=read_generation(self._store.potentials, progress.generation),
+            rule=self._chronicle.config.otf,
+            directory=self._store.segment(number),
+            on_check=self.on_check,
+        )
+        self._store.keep_checkpoint(request.checkpoint, number - 1)
+        halt_number = progress.halt + 1
+        segment = steps.explore(request, self.engine, halt_number=halt_number, halt_file=self._store.halt(halt_number))
+        return segment, recall.segment_event(segment, self._store)
+
+    def diagnose(self) -> tuple[Diagnosis, Kept]:
+        """DIAGNOSE."""
+        limit, number = self._chronicle.config.otf.max_otf_iterations, self._chronicle.progress.halt
+        if number > limit:
+            raise IterationLimitError(
+                f"halt {number} is beyond max_otf_iterations={limit}; to go on: "
+                f"Campaign.open({str(self._store.directory)!r}, max_otf_iterations={2 * limit})"
+            )
+        diagnosis = self._make_diagnosis()
+        return diagnosis, {"epicentre": diagnosis.epicentre.tolist(), "note": diagnosis.note}
+
+    def generate(self) -> tuple[Candidates, Kept]:
+        """GENERATE."""
+        number = self._chronicle.progress.halt
+        # derived from what names its use, the random state needs no saving to be the same after a crash
+        rng = np.random.default_rng([self._chronicle.config.seed, 1, number])
+        candidates = steps.generate(
+            self._diagnosis(),
+            self._chronicle.config.otf,
+            rng,
+            self.trainer().grade,
+            file=self._store.candidates(number),
+        )
+        return candidates, {"n_candidates": len(candidates.structures)}
+
+    def select(self) -> tuple[Selection, Kept]:
+        """SELECT."""
+        progress, rule = self._chronicle.progress, self._chronicle.config.otf
+        rounds = len(progress.selections)
+        if rounds > rule.max_retries:
+            raise FitRejectedError(
+                f"{rounds} fits in a row were rejected at halt {progress.halt}; look at the labels, raise "
+                f"cv_tolerance in a new campaign, or allow more rounds: "
+                f"Campaign.open({str(self._store.directory)!r}, max_retries={rounds + 1})"
+            )
+        labelled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
+        selection = steps.select(
+            self._candidates(),
+            rule.n_select,
+            self.trainer().rank,
+            excluded=sorted(labelled | set(progress.failures)),
+        )
+        return selection, recall.selection_event(selection)
+
+    def label(self) -> tuple[Labels, Kept]:
+        """LABEL."""
+        selection = self._selection()
+        ledger = Ledger(self._chronicle, self._store, selection)
+        if self._oracle is None:
+            self._oracle = CalculatorOracle.from_config(self._chronicle.config.oracle, self._elements)
+        labels = steps.label(
+            selection,
+            self._oracle,
+            self._chronicle.config.otf.max_retries,
+            recall=ledger.recall,
+            record=ledger.record,
+            record_failure=ledger.record_failure,
+            failed=ledger.failures(),
+        )
+        return labels, {"candidates": list(labels.candidates)}
+
+    def train(self) -> tuple[Training, Kept]:
+        """TRAIN."""
+        progress = self._chronicle.progress
+        known = self._results.get(State.LABEL)
+        labels = known if isinstance(known, Labels) else recall.read_labels(progress, self._store)
+        in_use = progress.generation
+        training = steps.train(
+            labels,
+            self.trainer(),
+            self._chronicle.config.otf,
+            directory=self._store.potentials,
+            predecessor=read_generation(self._store.potentials, in_use) if in_use >= 0 else None,
+            anchor=self._diagnosis().structure if progress.halt else None,
+        )
+        files = [self._store.label(labels.halt_number, candidate) for candidate in labels.candidates]
+        return training, {
+            "labels": [self._store.relative(file) for file in files],
+            "accepted": training.accepted,
+            "reason": training.reason,
+            "generation": training.generation.number,
+            "cv_forces": training.generation.cv_forces,
+        }
+
+    def resume(self) -> tuple[Resumption, Kept]:
+        """RESUME."""
+        number = self._chronicle.progress.generation
+        resumption = steps.resume(
+            self._halt(),
+            self._diagnosis().structure,
+            self._chronicle.config.otf,
+            old=read_generation(self._store.potentials, number - 1),
+            new=read_generation(self._store.potentials, number),
+        )
+        return resumption, {
+            "mode": resumption.mode,
+            "step": resumption.step,
+            "checkpoint": self._store.relative(resumption.checkpoint),
+            "discarded_steps": resumption.discarded_steps,
+        }
+
+    def trainer(self) -> Trainer:
+        """Return the trainer with all that has been trained on."""
+        if self._trainer is None:
+            factory = self._trainer_factory
+            trainer = factory() if factory else LinearTrainer(self._chronicle.config.potential, self._elements)
+            trainer.restore(recall.read_groups(self._chronicle.progress, self._store))
+            self._trainer = trainer
+        return self._trainer
+
+    def _halt(self) -> Halt:
+        known = self._results.get(State.EXPLORE)
+        if isinstance(known, Segment) and known.halt is not None:
+            return known.halt
+        return recall.read_halt(self._chronicle.progress.halts[-1], self._store)
+
+    def _make_diagnosis(self) -> Diagnosis:
+        return steps.diagnose(self._halt(), self._chronicle.config.otf, self.trainer().smallest_distance())
+
+    def _diagnosis(self) -> Diagnosis:
+        known = self._results.get(State.DIAGNOSE)
+        return known if isinstance(known, Diagnosis) else self._make_diagnosis()
+
+    def _candidates(self) -> Candidates:
+        known = self._results.get(State.GENERATE)
+        if isinstance(known, Candidates):
+            return known
+        return recall.read_candidates(self._chronicle.progress.halt, self._store, self.trainer().grade)
+
+    def _selection(self) -> Selection:
+        known = self._results.get(State.SELECT)
+        if isinstance(known, Selection):
+            return known
+        candidates, made = self._candidates(), self._chronicle.progress.selections
+        return recall.read_selection(made[-1], candidates) if made else recall.select_all(candidates)

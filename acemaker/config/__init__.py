@@ -1,0 +1,17 @@
+"""Configuration: one frozen pydantic model per section, units in every description."""
+
+from acemaker.config.campaign import CampaignConfig
+from acemaker.config.engine import EngineConfig
+from acemaker.config.oracle import OracleConfig
+from acemaker.config.otf import OTFConfig
+from acemaker.config.potential import PotentialConfig
+from acemaker.config.system import SystemConfig
+
+__all__ = [
+    "CampaignConfig",
+    "EngineConfig",
+    "OTFConfig",
+    "OracleConfig",
+    "PotentialConfig",
+    "SystemConfig",
+]

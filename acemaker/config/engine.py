@@ -1,0 +1,34 @@
+"""Molecular dynamics: ensemble, ramp, time step and checkpoints."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from acemaker.config.base import Section
+
+
+class EngineConfig(Section):
+    """How the trajectory is run."""
+
+    engine: Literal["inprocess"] = Field("inprocess", description="inprocess: LAMMPS within this Python process")
+    ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] = Field(
+        "npt", description="nvt and npt: Nosé-Hoover; csvr and langevin: stochastic thermostats"
+    )
+    steps: PositiveInt = Field(5000, description="MD steps of the whole trajectory")
+    timestep: PositiveFloat = Field(2.0, description="fs")
+    temperature: tuple[PositiveFloat, PositiveFloat] = Field(
+        (300.0, 300.0), description="K, at the first and at the last step; linear between"
+    )
+    pressure: tuple[float, float] = Field((0.0, 0.0), description="GPa, at the first and at the last step")
+    pressure_coupling: Literal["iso", "aniso", "tri"] = Field("iso", description="what the barostat may change")
+    thermostat_time: PositiveFloat = Field(100.0, description="fs, relaxation time of the thermostat")
+    barostat_time: PositiveFloat = Field(1000.0, description="fs, relaxation time of the barostat")
+    restart_every: PositiveInt = Field(50, description="MD steps between checkpoints, a multiple of check_every")
+    trajectory_every: int = Field(
+        50,
+        ge=0,
+        description="MD steps between frames of the trajectory, a multiple of check_every; 0 for none",
+    )
+    skin: NonNegativeFloat = Field(1.0, description="Å, margin of the neighbour list")

@@ -1,0 +1,59 @@
+"""The on-the-fly loop: when to halt, what to make, how much to label."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from acemaker.config.base import Section
+
+
+class OTFConfig(Section):
+    """Thresholds, candidates, selection and the bounds of the loop."""
+
+    threshold_add_train: PositiveFloat = Field(
+        2.0, description="gamma above which an atom belongs to the epicentre, dimensionless"
+    )
+    threshold_call_dft: PositiveFloat = Field(
+        5.0, description="gamma above which checks in a row halt the run, dimensionless"
+    )
+    threshold_break: PositiveFloat = Field(20.0, description="gamma that halts the run at once, dimensionless")
+    check_every: PositiveInt = Field(5, description="MD steps between two looks at gamma")
+    smooth_steps: PositiveInt = Field(3, description="checks in a row above threshold_call_dft that halt the run")
+    resume_from: Literal["safe", "halt"] = Field(
+        "safe",
+        description="go on from the last safe state, or from the halt itself (break tier: always safe)",
+    )
+    n_candidates: PositiveInt = Field(15, description="structures made around the halted one, itself included")
+    strategies: dict[str, PositiveFloat] = Field(
+        default_factory=lambda: {"random_displacement": 1.0},
+        description="how candidates are made, and in what shares",
+    )
+    perturbation_scale: PositiveFloat = Field(0.05, description="Å, standard deviation of a random displacement")
+    min_distance_fraction: float = Field(
+        0.65,
+        gt=0,
+        lt=1,
+        description="smallest pair distance allowed, as a share of the sum of covalent radii",
+    )
+    n_select: PositiveInt = Field(5, description="structures labelled a halt, the halted one included")
+    max_otf_iterations: PositiveInt = Field(100, description="halts that the campaign may heal")
+    max_retries: NonNegativeInt = Field(
+        2, description="further tries per structure after a failed label, and per halt after a rejected fit"
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> OTFConfig:
+        low, call, high = self.threshold_add_train, self.threshold_call_dft, self.threshold_break
+        if not low <= call <= high:
+            raise ValueError(
+                "thresholds must satisfy threshold_add_train <= threshold_call_dft <= threshold_break, "
+                f"got {low:g}, {call:g}, {high:g}; change the one that is out of order"
+            )
+        if self.n_select > self.n_candidates:
+            raise ValueError(
+                f"n_select must not exceed n_candidates, got {self.n_select} of {self.n_candidates}; "
+                "lower n_select or raise n_candidates"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""How records look: text, HTML and static figures."""

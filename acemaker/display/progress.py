@@ -1,0 +1,46 @@
+"""Progress of a campaign as lines of text, the same in every run of one configuration."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from acemaker.display.summary import number
+from acemaker.results.record import Record
+
+if TYPE_CHECKING:
+    from acemaker.engines.protocol import Check
+
+
+class Reporter:
+    """Prints a line for each tenth of the trajectory and for each state's result.
+
+    Parameters
+    ----------
+    n_steps
+        Steps of the whole trajectory.
+    """
+
+    def __init__(self, n_steps: int) -> None:
+        self._n_steps = n_steps
+        self._tenth = -1
+
+    def check(self, check: Check) -> None:
+        """Take note of a check."""
+        tenth = 10 * check.step // self._n_steps
+        if tenth > self._tenth:
+            self._tenth = tenth
+            others = ", ".join(
+                f"{name.rpartition('_')[0].replace('_', ' ')} {number(value)} {name.rpartition('_')[2]}"
+                for name, value in list(check.observables.items())[:1]
+            )
+            self._print(f"step {check.step:>7} of {self._n_steps}  gamma {number(check.gamma_max)}  {others}")
+
+    def result(self, record: Record) -> None:
+        """Take note of a state's result."""
+        self._print(record.headline())
+
+    @staticmethod
+    def _print(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Engines: what runs the exploration, and what they share."""

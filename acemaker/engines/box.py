@@ -1,0 +1,96 @@
+"""Structures in and out of a living LAMMPS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+
+from acemaker.engines.script import box_commands
+from acemaker.errors import EngineError
+
+IMAGE_BITS, IMAGE_OFFSET = 10, 512
+"""How LAMMPS packs image flags in its default build."""
+
+
+def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bool) -> None:
+    """Create box and atoms.
+
+    Parameters
+    ----------
+    lmp
+        A LAMMPS whose units, style and boundary are set.
+    atoms
+        The structure; it is rotated into LAMMPS's standard form. Momenta come along.
+    elements
+        In the order of their types.
+    triclinic
+        Whether the box may become tilted, even if it is not yet.
+
+    Raises
+    ------
+    EngineError
+        If LAMMPS did not take all atoms.
+    """
+    if atoms.pbc.all():
+        cell, rotation = atoms.cell.standard_form()
+        matrix = cell.array
+        positions = atoms.get_scaled_positions(wrap=True) @ matrix
+    else:
+        margin = 1.0
+        low = atoms.positions.min(axis=0) - margin
+        matrix = np.diag(np.ptp(atoms.positions, axis=0) + 2 * margin)
+        positions, rotation = atoms.positions - low, np.eye(3)
+    tilted = triclinic or bool(np.abs(matrix - np.diag(np.diag(matrix))).max() > 1e-9)
+    for command in box_commands(matrix, elements, tilted):
+        lmp.command(command)
+    types = [elements.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
+    velocities = None
+    if has_momenta(atoms):
+        velocities = (atoms.get_velocities() @ rotation.T * (1000 * units.fs)).ravel().tolist()
+    lmp.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist(), v=velocities)
+    if int(lmp.get_natoms()) != len(atoms):
+        raise EngineError(f"LAMMPS took {int(lmp.get_natoms())} of {len(atoms)} atoms into its box")
+
+
+def has_momenta(atoms: Atoms) -> bool:
+    """Tell whether a structure brings velocities of its own."""
+    return atoms.has("momenta") and bool(np.abs(atoms.get_momenta()).max(initial=0.0) > 0)
+
+
+def read_cell(lmp: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Read the box.
+
+    Returns
+    -------
+    cell : ndarray, shape (3, 3)
+        Å, lower triangular.
+    origin : ndarray, shape (3,)
+        Å.
+    """
+    low, high, xy, yz, xz = lmp.extract_box()[:5]
+    lengths = np.array(high) - np.array(low)
+    cell = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
+    return cell, np.array(low)
+
+
+def by_tag(values: np.ndarray, tags: np.ndarray) -> np.ndarray:
+    """Sort per-atom values from LAMMPS's local order into that of the structure."""
+    ordered = np.empty_like(values)
+    ordered[tags - 1] = values
+    return ordered
+
+
+def image_shifts(images: np.ndarray) -> np.ndarray:
+    """Unpack image flags, shape (n_atoms,), into whole numbers of cells, shape (n_atoms, 3)."""
+    mask = (1 << IMAGE_BITS) - 1
+    return np.stack(
+        [
+            (images & mask) - IMAGE_OFFSET,
+            (images >> IMAGE_BITS & mask) - IMAGE_OFFSET,
+            (images >> 2 * IMAGE_BITS) - IMAGE_OFFSET,
+        ],
+        axis=1,
+    )

@@ -1,0 +1,260 @@
+"""The in-process engine: LAMMPS drives and calls back; pyace evaluates on LAMMPS's own neighbour lists."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import EngineConfig
+from acemaker.engines import script
+from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
+from acemaker.engines.halting import HaltMonitor, Verdict
+from acemaker.engines.interrupt import interruptions
+from acemaker.engines.lammps_library import open_lammps
+from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.protocol import Check, Exploration, Request
+from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
+from acemaker.errors import EngineError, StructureError
+from acemaker.potentials.evaluator import Evaluation, Evaluator
+from acemaker.results.record import frozen
+
+FRAMES_KEPT = 20
+"""Checks whose structures are kept in memory, to be looked at after a halt."""
+
+FORCE_LIMIT = 1e3
+"""eV/Å; beyond it gamma is looked at at once, between two checks."""
+
+
+class InProcessEngine:
+    """Runs LAMMPS within this process; a halt pauses it, and a new generation is swapped in.
+
+    Parameters
+    ----------
+    config
+        Ensemble, ramps, time step, checkpoints.
+    seed
+        The campaign's; velocities and stochastic thermostats derive theirs from it.
+    """
+
+    def __init__(self, config: EngineConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self._lmp: Any = None
+        self._paused_at: Path | None = None  # the restart file that equals the living LAMMPS's state
+
+    def explore(self, request: Request) -> Exploration:
+        """Run until the requested steps or a halt.
+
+        Parameters
+        ----------
+        request
+            Where to start, with which potential, and what halts.
+
+        Returns
+        -------
+        Exploration
+
+        Raises
+        ------
+        EngineError
+            If LAMMPS stops with an error.
+        StructureError
+            If the ensemble does not suit the structure.
+        KeyboardInterrupt
+            After Ctrl-C, once LAMMPS has stopped.
+        """
+        if self.config.ensemble == "npt" and not request.structure.pbc.all():
+            raise StructureError("expected a periodic structure for ensemble 'npt', got a cluster; use 'nvt'")
+        log = SegmentLog(request.directory)
+        midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble])
+        evaluator = Evaluator(request.generation)
+        if self._lmp is None:
+            self._lmp = open_lammps()
+        log_file = request.directory / "log.lammps"
+        run = _Run(self._lmp, evaluator, request, log, self.config)
+        try:
+            self._lmp.command(f"log {script.quote(log_file)}")
+            checkpoint = midway.path if midway else request.checkpoint
+            self._load(request, evaluator, checkpoint)
+            run.go()
+        except Exception as error:
+            self.close()
+            if isinstance(error, (EngineError, StructureError)):
+                raise
+            raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
+        if run.interrupted:
+            self.close()
+            raise KeyboardInterrupt
+        return self._outcome(run, request, log)
+
+    def close(self) -> None:
+        """End LAMMPS; the next segment starts a new one."""
+        if self._lmp is not None:
+            self._lmp.close()
+        self._lmp, self._paused_at = None, None
+
+    def _load(self, request: Request, evaluator: Evaluator, checkpoint: Path | None) -> None:
+        """Bring LAMMPS to the segment's start; if it pauses there already, only the outputs change."""
+        lmp, config = self._lmp, self.config
+        living = checkpoint is not None and checkpoint == self._paused_at
+        self._paused_at = None
+        commands: list[str] = []
+        if living:
+            if config.ensemble == "langevin":
+                commands.append("unfix thermostat")
+                commands += self._ensemble(request)[1:]
+        else:
+            lmp.command("clear")
+            for command in script.header_commands(bool(request.structure.pbc.all())):
+                lmp.command(command)
+            if checkpoint is None:
+                triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
+                put_structure(lmp, request.structure, evaluator.elements, triclinic)
+                if not has_momenta(request.structure):
+                    commands += script.velocity_commands(config.temperature[0], script.random_seed(self.seed, 0))
+            else:
+                lmp.command(f"read_restart {script.quote(checkpoint)}")
+            commands += script.callback_commands(evaluator.cutoff)
+            commands += script.neighbour_commands(config.skin)
+            commands += self._ensemble(request)
+            commands += script.output_commands(config, request.rule.check_every)
+        commands += script.checkpoint_commands(config.restart_every, request.directory / CHECKPOINT.rstrip("."))
+        for command in commands:
+            lmp.command(command)
+
+    def _ensemble(self, request: Request) -> list[str]:
+        return script.ensemble_commands(self.config, script.random_seed(self.seed, request.number))
+
+    def _outcome(self, run: _Run, request: Request, log: SegmentLog) -> Exploration:
+        safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
+        if run.verdict is not None:
+            halt_checkpoint = request.directory / f"halt.{run.verdict.step}"
+            self._lmp.command(f"write_restart {script.quote(halt_checkpoint)}")
+            self._paused_at = halt_checkpoint
+            safe = log.safe_checkpoint(run.verdict.first_step)
+            if safe is not None:
+                safe_step, safe_checkpoint = safe.step, safe.path
+        return Exploration(
+            end_step=int(self._lmp.extract_global("ntimestep")),
+            timeline=log.timeline(),
+            verdict=run.verdict,
+            frames=tuple(run.frames()),
+            safe_step=safe_step,
+            safe_checkpoint=safe_checkpoint,
+            halt_checkpoint=halt_checkpoint,
+        )
+
+
+class _Run:
+    """One ``run`` of LAMMPS: the callback and what it gathers."""
+
+    def __init__(self, lmp: Any, evaluator: Evaluator, request: Request, log: SegmentLog, config: EngineConfig) -> None:
+        self._lmp = lmp
+        self._evaluator = evaluator
+        self._request = request
+        self._log = log
+        self._config = config
+        self._neighbours = NeighbourEnvironment(lmp)
+        self._monitor = HaltMonitor(request.rule)
+        log.replay(self._monitor)
+        self._recorded = log.checks[-1].step if log.checks else -1
+        self._pending: tuple[int, float] | None = None
+        self._kept: deque[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=FRAMES_KEPT)
+        self._error: BaseException | None = None
+        self.verdict: Verdict | None = None
+        self.interrupted = False
+
+    def go(self) -> None:
+        """Run to the end, a halt, an error or Ctrl-C."""
+        lmp = self._lmp
+        lmp.set_fix_external_callback("ace", self._callback, None)
+        lmp.command("timer timeout off")
+        with interruptions() as self._interrupt:
+            lmp.command(script.run_command(self._config.steps))
+        if self._error is not None:
+            raise self._error
+        self.interrupted = self._interrupt.is_set() and self.verdict is None
+        self._record_pending()
+
+    def frames(self) -> list[Atoms]:
+        """Return the structures of the last checks."""
+        return [self._atoms(*kept) for kept in self._kept]
+
+    def _callback(self, _: Any, step: int, nlocal: int, tags: np.ndarray, __: Any, forces: np.ndarray) -> None:
+        # an exception cannot cross LAMMPS: keep it, stop the run, raise it afterwards
+        try:
+            self._evaluate(step, nlocal, tags, forces)
+            if self._interrupt.is_set():
+                self._lmp.force_timeout()
+        except BaseException as error:
+            self._error = error
+            forces[:] = 0.0
+            self._lmp.force_timeout()
+
+    def _evaluate(self, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
+        if self._error is not None or self.verdict is not None:
+            forces[:] = 0.0
+            return
+        environment = self._neighbours.update(nlocal)
+        looks = step % self._request.rule.check_every == 0
+        result = self._evaluator.graded(environment) if looks else self._evaluator.fast(environment)
+        if not looks and not np.abs(result.forces).max() < FORCE_LIMIT:
+            result, looks = self._evaluator.graded(environment), True
+        forces[:] = result.forces
+        self._lmp.fix_external_set_energy_global("ace", result.energy)
+        # LAMMPS counts the virial with the opposite sign
+        self._lmp.fix_external_set_virial_global("ace", -result.virial)
+        if looks:
+            self._look(step, nlocal, tags, result)
+
+    def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation) -> None:
+        assert result.gamma is not None
+        gamma = by_tag(result.gamma, tags)
+        gamma_max = float(gamma.max()) if np.isfinite(result.forces).all() else float("nan")
+        self._record_pending()
+        cell, origin = read_cell(self._lmp)
+        positions = self._lmp.numpy.extract_atom("x")[:nlocal] - origin
+        self._kept.append((step, by_tag(positions, tags), cell, gamma))
+        if step <= self._recorded:
+            return  # the checkpoint's own step has been looked at before the run broke off
+        self._pending = (step, gamma_max)
+        every = self._config.trajectory_every
+        if every and step % every == 0:
+            images = self._lmp.numpy.extract_atom("image")[:nlocal]
+            unwrapped = positions + image_shifts(images) @ cell
+            self._log.append_frame(self._atoms(step, by_tag(unwrapped, tags), cell, gamma))
+        self.verdict = self._monitor.update(step, gamma_max)
+        if self.verdict is not None:
+            self._lmp.force_timeout()
+        if step % self._config.restart_every == 0:
+            self._log.prune(self._monitor.first_step)
+
+    def _record_pending(self) -> None:
+        """Write the last check with the observables at the end of its step, now that this is over."""
+        if self._pending is None:
+            return
+        step, gamma_max = self._pending
+        self._pending = None
+        thermo = self._lmp.last_thermo() or {}
+        names = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
+        known = int(thermo.get("Step", -1)) == step
+        observables = {
+            recorded: float(thermo[names[keyword]]) if known else float("nan")
+            for keyword, recorded in script.OBSERVABLES.items()
+        }
+        observables["pressure_GPa"] /= script.BAR_PER_GPA
+        check = Check(step=step, gamma_max=gamma_max, observables=observables)
+        self._log.append(check)
+        if self._request.on_check is not None:
+            self._request.on_check(check)
+
+    def _atoms(self, step: int, positions: np.ndarray, cell: np.ndarray, gamma: np.ndarray) -> Atoms:
+        start = self._request.structure
+        atoms = Atoms(start.symbols, positions, cell=cell if start.pbc.all() else None, pbc=start.pbc)
+        atoms.arrays["gamma"] = gamma.copy()
+        atoms.info["step"] = step
+        return frozen(atoms)

@@ -1,0 +1,170 @@
+"""LAMMPS commands as pure functions of the configuration: text in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+
+from acemaker.config import EngineConfig
+from acemaker.errors import ConfigError
+
+BAR_PER_GPA = 1e4
+OBSERVABLES = {
+    "temp": "temperature_K",
+    "press": "pressure_GPa",
+    "pe": "potential_energy_eV",
+    "vol": "volume_A3",
+}
+"""Thermo keywords and the names under which they are recorded."""
+
+EXACT_CHECKPOINTS = {"nve": True, "nvt": True, "npt": True, "csvr": True, "langevin": False}
+"""Whether a LAMMPS restart file holds all of an ensemble's state; `fix langevin` does not save its random state."""
+
+
+def quote(path: Path) -> str:
+    """Quote a path for a LAMMPS command.
+
+    Parameters
+    ----------
+    path
+        Any path without characters that LAMMPS expands even within quotes.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigError
+        If LAMMPS cannot be given the path.
+    """
+    text = str(path)
+    if any(character in text for character in '"\n\r*%'):
+        raise ConfigError(
+            f"LAMMPS cannot use the path {text!r}: it must hold no double quote, asterisk, percent sign or "
+            "line break; choose another directory"
+        )
+    return f'"{text}"'
+
+
+def random_seed(*numbers: int) -> int:
+    """Derive a seed that LAMMPS accepts from numbers that name its use."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] % 900_000_000) + 1
+
+
+def header_commands(periodic: bool) -> list[str]:
+    """Set units, atom style and boundary; sorting is off, since it changes the order of sums."""
+    boundary = "p p p" if periodic else "s s s"
+    return [
+        "units metal",
+        "atom_style atomic",
+        "atom_modify map array sort 0 0",
+        f"boundary {boundary}",
+        "box tilt large",
+    ]
+
+
+def box_commands(cell: np.ndarray, elements: Sequence[str], triclinic: bool) -> list[str]:
+    """Make the box and the masses.
+
+    Parameters
+    ----------
+    cell : ndarray, shape (3, 3)
+        Lower triangular cell, Å.
+    elements
+        In the order of their types.
+    triclinic
+        Whether the box can be, or become, tilted.
+
+    Returns
+    -------
+    list of str
+    """
+    lengths = " ".join(f"0 {cell[axis, axis]:.17g}" for axis in range(3))
+    if triclinic:
+        tilts = f"{cell[1, 0]:.17g} {cell[2, 0]:.17g} {cell[2, 1]:.17g}"
+        region = f"region whole prism {lengths} {tilts} units box"
+    else:
+        region = f"region whole block {lengths} units box"
+    return [region, f"create_box {len(elements)} whole", *mass_commands(elements)]
+
+
+def mass_commands(elements: Sequence[str]) -> list[str]:
+    """Set the masses in u, by type."""
+    return [
+        f"mass {number} {atomic_masses[atomic_numbers[element]]:.17g}"
+        for number, element in enumerate(elements, start=1)
+    ]
+
+
+def callback_commands(cutoff: float) -> list[str]:
+    """Ask for a full neighbour list and for a callback that gives forces, energy and virial."""
+    return [
+        f"pair_style zero {cutoff:.17g} full",
+        "pair_coeff * *",
+        "fix ace all external pf/callback 1 1",
+        "fix_modify ace energy yes virial yes",
+    ]
+
+
+def neighbour_commands(skin: float) -> list[str]:
+    """Rebuild the lists whenever an atom has moved half the skin."""
+    return [f"neighbor {skin:.17g} bin", "neigh_modify every 1 delay 0 check yes"]
+
+
+def velocity_commands(temperature: float, seed: int) -> list[str]:
+    """Draw velocities at a temperature in K, with no momentum."""
+    return [f"velocity all create {temperature:.17g} {seed} mom yes dist gaussian"]
+
+
+def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
+    """Declare the integrator, thermostat and barostat.
+
+    Parameters
+    ----------
+    config
+        Ensemble, ramps and relaxation times.
+    seed
+        For the stochastic thermostats.
+
+    Returns
+    -------
+    list of str
+        Barostats get a fixed point, or they would take a new one from the box after every restart.
+    """
+    start, end = config.temperature
+    thermostat = f"{start:.17g} {end:.17g} {config.thermostat_time / 1000:.17g}"
+    if config.ensemble == "nvt":
+        return [f"fix ensemble all nvt temp {thermostat}"]
+    if config.ensemble == "npt":
+        low, high = (pressure * BAR_PER_GPA for pressure in config.pressure)
+        barostat = f"{config.pressure_coupling} {low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}"
+        return [f"fix ensemble all npt temp {thermostat} {barostat} fixedpoint 0 0 0"]
+    if config.ensemble == "csvr":
+        return ["fix ensemble all nve", f"fix thermostat all temp/csvr {thermostat} {seed}"]
+    if config.ensemble == "langevin":
+        return ["fix ensemble all nve", f"fix thermostat all langevin {thermostat} {seed}"]
+    return ["fix ensemble all nve"]
+
+
+def output_commands(config: EngineConfig, check_every: int) -> list[str]:
+    """Set the time step, and record the observables at every check."""
+    return [
+        f"timestep {config.timestep / 1000:.17g}",
+        f"thermo_style custom step {' '.join(OBSERVABLES)}",
+        f"thermo {check_every}",
+    ]
+
+
+def checkpoint_commands(every: int, prefix: Path) -> list[str]:
+    """Write a numbered restart file ``PREFIX.STEP`` every so many steps."""
+    # LAMMPS puts the step in place of the asterisk, which `quote` refuses in what users name
+    return [f'restart {every} {quote(prefix)[:-1]}.*"']
+
+
+def run_command(steps: int) -> str:
+    """Run up to a step; ramps span the whole trajectory, whatever step this run starts from."""
+    return f"run {steps} upto start 0 stop {steps}"

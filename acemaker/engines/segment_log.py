@@ -1,0 +1,184 @@
+"""A segment's files: its checks, checkpoints and trajectory, from which a killed run goes on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.engines.halting import HaltMonitor
+from acemaker.engines.protocol import Check
+from acemaker.results.exploration import Timeline
+from acemaker.results.record import read_only
+
+CHECKPOINT = "checkpoint."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A restart file and its step."""
+
+    step: int
+    path: Path
+
+
+class SegmentLog:
+    """Reads and writes the files of one segment.
+
+    ``checks.csv`` has one row a check, written once the engine has completed that step, so that a
+    checkpoint with a row at or after its step is known to be whole. ``checkpoint.STEP`` are the engine's
+    restart files, ``trajectory.extxyz`` the frames.
+
+    Parameters
+    ----------
+    directory
+        The segment's own; made if missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._csv = directory / "checks.csv"
+        self.checks = self._read()
+
+    @property
+    def trajectory(self) -> Path:
+        """The file of the frames."""
+        return self.directory / "trajectory.extxyz"
+
+    def append(self, check: Check) -> None:
+        """Write one check."""
+        if not self.checks:
+            self._csv.write_text(",".join(["step", "gamma_max", *check.observables]) + "\n")
+        with self._csv.open("a") as stream:
+            stream.write(_row(check))
+        self.checks.append(check)
+
+    def append_frame(self, atoms: Atoms) -> None:
+        """Add one frame to the trajectory."""
+        from ase.io import write
+
+        write(self.trajectory, atoms, format="extxyz", append=True)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """List the restart files by step."""
+        found = []
+        for path in self.directory.glob(CHECKPOINT + "*"):
+            if match := re.fullmatch(re.escape(CHECKPOINT) + r"(\d+)", path.name):
+                found.append(Checkpoint(int(match[1]), path))
+        return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+    def rewind(self, midway: bool) -> Checkpoint | None:
+        """Find where a broken-off segment can go on, and cut its files back to there.
+
+        Parameters
+        ----------
+        midway
+            Whether the engine's checkpoints restore all of its state; if not, the segment starts over.
+
+        Returns
+        -------
+        Checkpoint or None
+            None to start from the segment's start.
+        """
+        last = self.checks[-1].step if self.checks else -1
+        whole = [checkpoint for checkpoint in self.checkpoints() if midway and checkpoint.step <= last]
+        newest = whole[-1] if whole else None
+        step = newest.step if newest else -1
+        self.checks = [check for check in self.checks if check.step <= step]
+        part = self._csv.with_name("checks.part")
+        if self.checks:
+            header = ",".join(["step", "gamma_max", *self.checks[0].observables]) + "\n"
+            part.write_text(header + "".join(_row(check) for check in self.checks))
+            part.replace(self._csv)
+        else:
+            self._csv.unlink(missing_ok=True)
+        for checkpoint in self.checkpoints():
+            if checkpoint.step > step:
+                checkpoint.path.unlink()
+        self._cut_trajectory(step)
+        return newest
+
+    def replay(self, monitor: HaltMonitor) -> None:
+        """Show all checks so far to the halting rule."""
+        for check in self.checks:
+            monitor.update(check.step, check.gamma_max)
+
+    def safe_checkpoint(self, first_step: int) -> Checkpoint | None:
+        """Return the newest checkpoint before a step; None if there is none in this segment."""
+        earlier = [checkpoint for checkpoint in self.checkpoints() if checkpoint.step < first_step]
+        return earlier[-1] if earlier else None
+
+    def prune(self, first_step: int | None) -> None:
+        """Delete checkpoints that are older than the last safe one.
+
+        Parameters
+        ----------
+        first_step
+            First check of an exceedance that is going on; None while there is none.
+        """
+        bound = first_step if first_step is not None else self.checks[-1].step if self.checks else 0
+        earlier = [checkpoint for checkpoint in self.checkpoints() if checkpoint.step < bound]
+        for checkpoint in earlier[:-1]:
+            checkpoint.path.unlink()
+
+    def timeline(self) -> Timeline:
+        """Return all checks as arrays."""
+        names = list(self.checks[0].observables) if self.checks else []
+        return Timeline(
+            step=read_only([check.step for check in self.checks], int),
+            gamma_max=read_only([check.gamma_max for check in self.checks], float),
+            observables={name: read_only([check.observables[name] for check in self.checks], float) for name in names},
+        )
+
+    def _read(self) -> list[Check]:
+        if not self._csv.exists():
+            return []
+        lines = self._csv.read_text().split("\n")
+        names = lines[0].split(",")[2:]
+        checks = []
+        for line in lines[1:-1]:  # what follows the last newline is a torn row
+            values = line.split(",")
+            if len(values) != len(names) + 2:
+                break
+            observables = dict(zip(names, map(float, values[2:]), strict=True))
+            checks.append(Check(step=int(values[0]), gamma_max=float(values[1]), observables=observables))
+        return checks
+
+    def _cut_trajectory(self, step: int) -> None:
+        if not self.trajectory.exists():
+            return
+        from ase.io import write
+
+        kept = [frame for frame in read_trajectory(self.trajectory) if frame.info["step"] <= step]
+        self.trajectory.unlink()
+        if kept:
+            write(self.trajectory, kept, format="extxyz")
+
+
+def read_trajectory(path: Path) -> list[Atoms]:
+    """Read the whole frames of an extended XYZ file, and leave out a torn last one."""
+    from ase.io.extxyz import read_xyz
+
+    frames: list[Atoms] = []
+    if not path.exists():
+        return frames
+    lines = path.read_text().splitlines(keepends=True)
+    start = 0
+    while start < len(lines) and lines[start].strip().isdigit():
+        end = start + int(lines[start]) + 2
+        if end > len(lines) or not lines[end - 1].endswith("\n"):
+            break
+        import io
+
+        frames += list(read_xyz(io.StringIO("".join(lines[start:end])), index=slice(None)))
+        start = end
+    return frames
+
+
+def _row(check: Check) -> str:
+    numbers = [check.gamma_max, *check.observables.values()]
+    return ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)]) + "\n"

@@ -1,0 +1,91 @@
+"""What can go wrong, by name.
+
+::
+
+    AcemakerError
+    ├── ConfigError            (ValueError)       a parameter is wrong
+    ├── StructureError         (ValueError)       a structure that cannot be used
+    ├── TooFewEnvironmentsError(ValueError)       fewer atoms of a species than basis functions
+    ├── MissingLibraryError    (ImportError)      a library that is needed is not installed
+    ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
+    │   ├── CampaignExistsError  another campaign lives there
+    │   ├── CampaignLockedError  another process has it open
+    │   └── StateError           a step was called out of turn
+    ├── EngineError            (RuntimeError)     molecular dynamics could not go on
+    ├── OracleError            (RuntimeError)     a structure could not be labelled
+    ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
+    └── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
+
+Every message says what was expected, what came and what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AcemakerError(Exception):
+    """Base of all errors that acemaker raises on purpose."""
+
+
+class ConfigError(AcemakerError, ValueError):
+    """A parameter is unknown, out of range or at odds with another one."""
+
+
+class StructureError(AcemakerError, ValueError):
+    """A structure that cannot be simulated, labelled or trained on."""
+
+
+class TooFewEnvironmentsError(AcemakerError, ValueError):
+    """A species has fewer atoms in the training set than it has basis functions."""
+
+
+class MissingLibraryError(AcemakerError, ImportError):
+    """A library that is needed here is not installed or cannot be loaded."""
+
+
+class CampaignError(AcemakerError, RuntimeError):
+    """A campaign's directory or journal is not as expected."""
+
+
+class CampaignExistsError(CampaignError):
+    """The directory already holds another campaign."""
+
+
+class CampaignLockedError(CampaignError):
+    """Another process has the campaign open."""
+
+
+class StateError(CampaignError):
+    """A step was called while the campaign is in another state."""
+
+
+class EngineError(AcemakerError, RuntimeError):
+    """The engine could not go on.
+
+    Parameters
+    ----------
+    message
+        What happened and what to do.
+    log
+        The engine's log file, where there is one; its last lines become part of the message.
+    """
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        self.log = log
+        if log is not None and log.exists():
+            lines = log.read_text(errors="replace").splitlines()[-12:]
+            message = "\n".join([message, f"the last lines of {log}:", *("  " + line for line in lines)])
+        super().__init__(message)
+
+
+class OracleError(AcemakerError, RuntimeError):
+    """A structure could not be labelled, or its label cannot be right."""
+
+
+class FitRejectedError(AcemakerError, RuntimeError):
+    """Training gave no potential that is good enough to go on with."""
+
+
+class IterationLimitError(AcemakerError, RuntimeError):
+    """The campaign has halted more often than ``max_otf_iterations`` allows."""

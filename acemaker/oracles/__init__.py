@@ -1,0 +1,1 @@
+"""Oracles: what labels structures."""

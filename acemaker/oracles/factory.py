@@ -1,0 +1,122 @@
+"""Makes any ASE calculator, by a built-in name or a dotted path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ase.calculators.calculator import BaseCalculator
+
+from acemaker.config import OracleConfig
+from acemaker.errors import ConfigError
+
+CalculatorFactory = Callable[[], BaseCalculator]
+
+
+def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> CalculatorFactory:
+    """Return a callable that makes a fresh calculator for each label.
+
+    Parameters
+    ----------
+    config
+        Name and arguments.
+    elements
+        Elements of the system; the order of LAMMPS's types.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ConfigError
+        If a dotted path leads nowhere or a potential file does not exist.
+    """
+    if config.oracle == "emt":
+        from ase.calculators.emt import EMT
+
+        return lambda: EMT(**config.oracle_arguments)
+    if config.oracle == "lammps":
+        commands = pair_commands(config)
+        return lambda: _lammps_calculator(commands, elements, config.oracle_arguments)
+    factory = _dotted(config.oracle)
+    return lambda: factory(**config.oracle_arguments)
+
+
+def pair_commands(config: OracleConfig) -> list[str]:
+    """Write the pair commands of the 'lammps' oracle, files of LAMMPS's collection with their paths.
+
+    Parameters
+    ----------
+    config
+        Pair style and coefficients.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ConfigError
+        If a coefficient holds a line break, or a file that is neither here nor in the collection.
+    """
+    from acemaker.engines.lammps_library import potentials_directory
+
+    folder = potentials_directory()
+    commands = [f"pair_style {config.pair_style}"]
+    for arguments in config.pair_coeff:
+        words = [_resolve(word, folder) for word in arguments.split()]
+        commands.append(f"pair_coeff {' '.join(words)}")
+    if any(character in command for command in commands for character in "\n\r&"):
+        raise ConfigError("OracleConfig.pair_style and pair_coeff must be single lines without '&'")
+    return commands
+
+
+def _resolve(word: str, folder: Path | None) -> str:
+    looks_like_file = "." in word and not _is_number(word)
+    if not looks_like_file:
+        return word
+    if Path(word).is_file():
+        return f'"{Path(word).resolve()}"'
+    if folder is not None and (folder / word).is_file():
+        return f'"{folder / word}"'
+    raise ConfigError(
+        f"OracleConfig.pair_coeff: there is no file {word!r} here or among LAMMPS's own potentials ({folder}); "
+        "give its path"
+    )
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any]) -> BaseCalculator:
+    from acemaker.engines.lammps_library import load_lammps
+
+    load_lammps()
+    from ase.calculators.lammpslib import LAMMPSlib
+
+    types = {element: number for number, element in enumerate(elements, start=1)}
+    return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=False, **arguments)
+
+
+def _dotted(path: str) -> Callable[..., BaseCalculator]:
+    module_name, _, attribute = path.partition(":")
+    try:
+        factory = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            factory = getattr(factory, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"OracleConfig.oracle: {path!r} cannot be imported ({error}); expected 'module:factory' with a "
+            "module on Python's path and a callable in it that returns an ASE calculator"
+        ) from error
+    if not callable(factory):
+        raise ConfigError(f"OracleConfig.oracle: {path!r} is not callable, it is {type(factory).__name__}")
+    return factory

@@ -1,0 +1,166 @@
+"""The active set and the extrapolation grade gamma.
+
+Gamma is the D-optimality grade of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), for
+linear ACE as in Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023): the largest coefficient with
+which an environment's B-projections are a combination of the active set's. MaxVol (Goreinov et al., 2010)
+chooses the environments whose matrix has the largest determinant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acemaker.errors import StructureError, TooFewEnvironmentsError
+from acemaker.potentials.pyace_library import load_pyace
+
+MAXVOL_TOLERANCE = 1.001
+MAXVOL_ITERATIONS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveSet:
+    """One square matrix of B-projections per element.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Elements of the basis.
+    matrices : tuple of ndarray, shape (n_functions, n_functions)
+        Active environments' projections by element, one row each.
+    sources : tuple of ndarray of int, shape (n_functions,)
+        Number of the labelled structure from which each row came; -1 for one that is only tried.
+    """
+
+    elements: tuple[str, ...]
+    matrices: tuple[np.ndarray, ...]
+    sources: tuple[np.ndarray, ...]
+
+    @property
+    def log_volume(self) -> float:
+        """Sum of ``ln |det|`` over the elements; its growth is what new environments contribute."""
+        return float(sum(np.linalg.slogdet(matrix)[1] for matrix in self.matrices))
+
+    def inverses(self) -> tuple[np.ndarray, ...]:
+        """Return the matrices' (pseudo-)inverses, by element."""
+        return tuple(np.linalg.pinv(matrix) for matrix in self.matrices)
+
+    def extend(self, projections: Sequence[np.ndarray], source: int = -1) -> ActiveSet:
+        """Run MaxVol over this set's rows and new ones.
+
+        Parameters
+        ----------
+        projections : sequence of ndarray, shape (n_environments, n_functions)
+            New environments by element.
+        source
+            Number of the structure from which they come.
+
+        Returns
+        -------
+        ActiveSet
+            Among all rows seen, none has a gamma above the MaxVol tolerance, 1.001.
+        """
+        return _maxvol_sets(
+            self.elements,
+            [np.vstack(pair) for pair in zip(self.matrices, projections, strict=True)],
+            [
+                np.concatenate([old, np.full(len(new), source)])
+                for old, new in zip(self.sources, projections, strict=True)
+            ],
+        )
+
+    def save(self, path: Path) -> None:
+        """Write pacemaker's ``.asi`` file: inverse matrices by element name."""
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as stream:
+            arrays: dict[str, Any] = dict(zip(self.elements, self.inverses(), strict=True))
+            np.savez(stream, **arrays)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+
+
+def build_active_set(
+    elements: Sequence[str], n_functions: Sequence[int], structures: Sequence[Sequence[np.ndarray]]
+) -> ActiveSet:
+    """Choose the first active set.
+
+    Parameters
+    ----------
+    elements
+        Elements of the basis.
+    n_functions
+        Functions per element.
+    structures : sequence of sequences of ndarray, shape (n_environments, n_functions)
+        Projections of each labelled structure by element; numbered from 0.
+
+    Returns
+    -------
+    ActiveSet
+
+    Raises
+    ------
+    TooFewEnvironmentsError
+        If an element has fewer atoms than functions.
+    StructureError
+        If an element's environments are too much alike to span its functions.
+    """
+    rows = [np.vstack(blocks) for blocks in zip(*structures, strict=True)]
+    for element, size, matrix in zip(elements, n_functions, rows, strict=True):
+        if len(matrix) < size:
+            per_structure = max(len(matrix) / len(structures), 1e-9)
+            needed = f"at least {int(np.ceil(size / per_structure))}" if len(matrix) else "some with this element"
+            raise TooFewEnvironmentsError(
+                f"{element} has {len(matrix)} atoms in {len(structures)} structures but {size} basis functions; "
+                f"label more structures like these ({needed} in all) or lower n_functions"
+            )
+    sources = [
+        np.concatenate([np.full(len(blocks[index]), number) for number, blocks in enumerate(structures)])
+        for index in range(len(elements))
+    ]
+    return _maxvol_sets(tuple(elements), rows, sources)
+
+
+def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Compute the extrapolation grades of environments.
+
+    Parameters
+    ----------
+    projections : sequence of ndarray, shape (n_environments, n_functions)
+        By element.
+    inverses : sequence of ndarray, shape (n_functions, n_functions)
+        Inverse active-set matrices by element.
+
+    Returns
+    -------
+    list of ndarray, shape (n_environments,)
+        Gamma by element, dimensionless.
+    """
+    return [
+        np.abs(rows @ inverse).max(axis=1, initial=0.0) for rows, inverse in zip(projections, inverses, strict=True)
+    ]
+
+
+def _maxvol_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
+    load_pyace()
+    from pyace.maxvol import maxvol
+
+    matrices, origins = [], []
+    for element, matrix, source in zip(elements, rows, sources, strict=True):
+        chosen = None
+        with contextlib.suppress(ValueError):  # maxvol's word for a singular matrix
+            chosen = np.sort(maxvol(np.ascontiguousarray(matrix), MAXVOL_TOLERANCE, MAXVOL_ITERATIONS)[0])
+        if chosen is None or not np.isfinite(np.linalg.slogdet(matrix[chosen])[1]):
+            raise StructureError(
+                f"the environments of {element} are too much alike to span its {matrix.shape[1]} basis functions; "
+                "displace the first structures further (first_rattle, first_strain) or lower n_functions"
+            )
+        matrices.append(matrix[chosen])
+        origins.append(np.asarray(source)[chosen])
+    return ActiveSet(elements=elements, matrices=tuple(matrices), sources=tuple(origins))

@@ -1,0 +1,94 @@
+"""The ACE basis: made from its configuration, numbered by element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from acemaker.config import PotentialConfig
+from acemaker.errors import ConfigError
+from acemaker.potentials.pyace_library import load_pyace
+
+
+class Basis:
+    """A linear ACE basis with one density and one set of functions per element.
+
+    Parameters
+    ----------
+    basis_set
+        A ``pyace.ACEBBasisSet``.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Elements in pyace's order, which is alphabetical; LAMMPS types follow it.
+    n_functions : tuple of int
+        Functions per element.
+    offsets : tuple of int
+        Where each element's functions start among all coefficients; one longer than `elements`.
+    cutoff : float
+        Å.
+    """
+
+    def __init__(self, basis_set: Any) -> None:
+        self.basis_set = basis_set
+        self.elements: tuple[str, ...] = tuple(basis_set.elements_name)
+        self.n_functions = tuple(
+            len(first) + len(higher) for first, higher in zip(basis_set.basis_rank1, basis_set.basis, strict=True)
+        )
+        self.offsets = tuple(int(offset) for offset in np.cumsum([0, *self.n_functions]))
+        self.cutoff = float(basis_set.cutoffmax)
+
+    @classmethod
+    def create(cls, config: PotentialConfig, elements: Sequence[str]) -> Basis:
+        """Make the basis that the configuration describes.
+
+        Parameters
+        ----------
+        config
+            Number, orders and radial part of the functions.
+        elements
+            Chemical symbols.
+
+        Raises
+        ------
+        ConfigError
+            If the orders allow fewer functions than ``n_functions`` asks for.
+        """
+        pyace = load_pyace()
+        specification = {
+            "deltaSplineBins": 0.001,
+            "elements": sorted(elements),
+            "embeddings": {"ALL": {"npot": "FinnisSinclair", "fs_parameters": [1, 1], "ndensity": 1}},
+            "bonds": {
+                "ALL": {
+                    "radbase": config.radial_basis,
+                    "radparameters": [config.radial_parameter],
+                    "rcut": config.cutoff,
+                    "dcut": 0.01,
+                    "NameOfCutoffFunction": "cos",
+                }
+            },
+            "functions": {
+                "number_of_functions_per_element": config.n_functions,
+                "ALL": {
+                    "nradmax_by_orders": list(config.nradmax_by_orders),
+                    "lmax_by_orders": list(config.lmax_by_orders),
+                },
+            },
+        }
+        basis = cls(pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification)))
+        if min(basis.n_functions) < config.n_functions:
+            raise ConfigError(
+                f"PotentialConfig.n_functions: {config.n_functions} functions per element were asked for, but "
+                f"nradmax_by_orders={config.nradmax_by_orders} and lmax_by_orders={config.lmax_by_orders} "
+                f"allow only {min(basis.n_functions)}; lower n_functions or raise the orders"
+            )
+        return basis
+
+    @property
+    def size(self) -> int:
+        """Number of linear coefficients over all elements."""
+        return self.offsets[-1]

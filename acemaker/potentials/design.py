@@ -1,0 +1,102 @@
+"""The design matrix of a linear ACE: what each basis function adds to energy, forces and virial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.environment import environment, unfolded
+from acemaker.potentials.pyace_library import load_pyace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """Rows of one structure, for one unit of each linear coefficient.
+
+    Attributes
+    ----------
+    energy : ndarray, shape (n_coefficients,)
+        eV per atom of the structure.
+    forces : ndarray, shape (3 n_atoms, n_coefficients)
+        eV/Å, components of one atom after another.
+    virial : ndarray, shape (6, n_coefficients)
+        ``-sum(r f)`` per atom in ASE's Voigt order, eV/atom: stress times volume over atoms.
+    projections : tuple of ndarray, shape (n_atoms of the element, n_functions of the element)
+        B-projections by element.
+    """
+
+    energy: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    projections: tuple[np.ndarray, ...]
+
+
+class DesignBuilder:
+    """Computes design matrices with pyace.
+
+    Parameters
+    ----------
+    basis
+        The basis; it and the evaluator are kept alive here, since pyace's calculator does not do so.
+    """
+
+    def __init__(self, basis: Basis) -> None:
+        pyace = load_pyace()
+        self.basis = basis
+        self._evaluator = pyace.ACEBEvaluator(basis.basis_set)
+        self._calculator = pyace.ACECalculator(self._evaluator)
+
+    def rows(self, atoms: Atoms) -> Design:
+        """Compute the rows of a structure.
+
+        Parameters
+        ----------
+        atoms
+            Structure, fully periodic or not at all.
+
+        Returns
+        -------
+        Design
+        """
+        basis, n_atoms = self.basis, len(atoms)
+        env = environment(atoms, basis.elements, basis.cutoff)
+        species = np.array(env.species_type[:n_atoms])
+        free, origins = unfolded(env)
+        self._calculator.compute(free, compute_projections=True, compute_b_grad=True)
+        extended_forces = np.array(self._calculator.forces_bfuncs)  # (n_extended, n_coefficients, 3)
+        forces = np.zeros((n_atoms, basis.size, 3))
+        np.add.at(forces, origins, extended_forces)
+        virial = -np.einsum("ia,ikb->abk", np.array(free.x), extended_forces) / n_atoms
+        projections = by_species(self._calculator.projections[:n_atoms], species, basis)
+        energy = np.concatenate([block.sum(axis=0) for block in projections]) / n_atoms
+        voigt = np.array([virial[a, b] for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))])
+        return Design(
+            energy=energy,
+            forces=forces.transpose(0, 2, 1).reshape(3 * n_atoms, basis.size),
+            virial=voigt,
+            projections=projections,
+        )
+
+    def projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
+        """Compute the B-projections of a structure alone, which is far cheaper than its rows.
+
+        Returns
+        -------
+        tuple of ndarray, shape (n_atoms of the element, n_functions of the element)
+            By element.
+        """
+        env = environment(atoms, self.basis.elements, self.basis.cutoff)
+        self._calculator.compute(env, compute_projections=True)
+        species = np.array(env.species_type[: len(atoms)])
+        return by_species(self._calculator.projections, species, self.basis)
+
+
+def by_species(projections: list[list[float]], species: np.ndarray, basis: Basis) -> tuple[np.ndarray, ...]:
+    """Sort the atoms' projections by element, in the order of the atoms."""
+    return tuple(
+        np.array([projections[atom] for atom in np.flatnonzero(species == index)]).reshape(-1, size)
+        for index, size in enumerate(basis.n_functions)
+    )

@@ -1,0 +1,97 @@
+"""Energies, forces, virial and gamma of a generation, on environments that somebody else builds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.potentials.environment import environment
+from acemaker.potentials.generation import Generation
+from acemaker.potentials.pyace_library import load_pyace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a potential says of one structure.
+
+    Attributes
+    ----------
+    energy : float
+        eV, relative to the reference energies.
+    forces : ndarray, shape (n_atoms, 3)
+        eV/Å.
+    virial : ndarray, shape (6,)
+        pyace's order xx, yy, zz, xy, xz, yz and sign: stress times volume, eV.
+    gamma : ndarray, shape (n_atoms,), or None
+        Extrapolation grade; None from the fast evaluator.
+    """
+
+    energy: float
+    forces: np.ndarray
+    virial: np.ndarray
+    gamma: np.ndarray | None
+
+
+class Evaluator:
+    """The graded and the fast evaluator of a generation.
+
+    Parameters
+    ----------
+    generation
+        Read from its files, so that what runs is what lies on disk.
+    """
+
+    def __init__(self, generation: Generation) -> None:
+        pyace = load_pyace()
+        from pyace.evaluator import ACERecursiveEvaluator
+
+        self.generation = generation
+        self.elements = generation.elements
+        self.cutoff = generation.cutoff
+        # pyace's calculators keep neither evaluator nor basis alive: hold on to each of them
+        self._basis = pyace.ACEBBasisSet(str(generation.yaml))
+        self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
+        self._graded_evaluator.load_active_set(str(generation.asi))
+        self._graded = pyace.ACECalculator(self._graded_evaluator)
+        self._tilde = pyace.ACECTildeBasisSet(str(generation.yace))
+        self._fast_evaluator = ACERecursiveEvaluator(self._tilde)
+        self._fast_evaluator.set_recursive(True)
+        self._fast = pyace.ACECalculator()
+        self._fast.set_evaluator(self._fast_evaluator)
+
+    def graded(self, env: Any) -> Evaluation:
+        """Evaluate an environment with gamma."""
+        self._graded.compute(env, compute_projections=True)
+        return self._read(self._graded, np.array(self._graded.gamma_grade, dtype=float))
+
+    def fast(self, env: Any) -> Evaluation:
+        """Evaluate an environment without gamma."""
+        self._fast.compute(env, compute_projections=False)
+        return self._read(self._fast, None)
+
+    def structure(self, atoms: Atoms) -> Evaluation:
+        """Evaluate a structure with gamma.
+
+        Parameters
+        ----------
+        atoms
+            Fully periodic or not at all.
+
+        Raises
+        ------
+        StructureError
+            If the potential cannot describe it.
+        """
+        return self.graded(environment(atoms, self.elements, self.cutoff))
+
+    @staticmethod
+    def _read(calculator: Any, gamma: np.ndarray | None) -> Evaluation:
+        return Evaluation(
+            energy=float(calculator.energy),
+            forces=np.array(calculator.forces, dtype=float).reshape(-1, 3),
+            virial=np.array(calculator.virial, dtype=float),
+            gamma=gamma,
+        )

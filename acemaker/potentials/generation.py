@@ -1,0 +1,158 @@
+"""A generation: a trained potential with its active set, as files that pyace and LAMMPS read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acemaker.potentials.active_set import ActiveSet
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.pyace_library import load_pyace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """A trained potential on disk.
+
+    Attributes
+    ----------
+    number : int
+        0 for the first; its files are named ``potential_v{number + 1}``.
+    directory : Path
+        Where the files lie.
+    elements : tuple of str
+        In pyace's order.
+    cutoff : float
+        Å.
+    reference_energies : dict of str to float
+        eV per atom of each element. The files hold the energy above these; add them for total energies.
+    cv_forces : float or None
+        meV/Å, cross-validated force error; None with a single label.
+    """
+
+    number: int
+    directory: Path
+    elements: tuple[str, ...]
+    cutoff: float
+    reference_energies: dict[str, float]
+    cv_forces: float | None
+
+    @property
+    def name(self) -> str:
+        """File name without suffix: ``potential_v1`` for generation 0."""
+        return f"potential_v{self.number + 1}"
+
+    @property
+    def yaml(self) -> Path:
+        """The B-basis potential, which pyace reads."""
+        return self.directory / f"{self.name}.yaml"
+
+    @property
+    def yace(self) -> Path:
+        """The C-tilde potential, which LAMMPS's ``pair_style pace`` reads."""
+        return self.directory / f"{self.name}.yace"
+
+    @property
+    def asi(self) -> Path:
+        """The inverse active set, which gives gamma."""
+        return self.directory / f"{self.name}.asi"
+
+    def calculator(self) -> Any:
+        """Make pyace's ASE calculator of this potential, which also gives ``results["gamma"]``.
+
+        Returns
+        -------
+        pyace.PyACECalculator
+            Its energies are relative to `reference_energies`.
+        """
+        calculator = load_pyace().PyACECalculator(str(self.yaml))
+        calculator.set_active_set(str(self.asi))
+        return calculator
+
+    def coefficients(self) -> np.ndarray:
+        """Read the linear coefficients, shape (n_coefficients,), eV."""
+        return np.array(load_pyace().ACEBBasisSet(str(self.yaml)).basis_coeffs)
+
+
+def write_generation(
+    directory: Path,
+    number: int,
+    basis: Basis,
+    coefficients: np.ndarray,
+    active_set: ActiveSet,
+    reference_energies: dict[str, float],
+    cv_forces: float | None,
+) -> Generation:
+    """Write a generation's files; the ``.json`` comes last and makes it whole.
+
+    Parameters
+    ----------
+    directory
+        Where to write.
+    number
+        The generation's number.
+    basis
+        Its basis; the coefficients are set in it.
+    coefficients : ndarray, shape (n_coefficients,)
+        eV.
+    active_set
+        Its active set.
+    reference_energies
+        eV per atom, by element.
+    cv_forces
+        meV/Å.
+
+    Returns
+    -------
+    Generation
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    generation = Generation(
+        number=number,
+        directory=directory,
+        elements=basis.elements,
+        cutoff=basis.cutoff,
+        reference_energies=reference_energies,
+        cv_forces=cv_forces,
+    )
+    basis.basis_set.basis_coeffs = list(coefficients)
+    for path, save in (
+        (generation.yaml, basis.basis_set.to_BBasisConfiguration().save),
+        (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
+    ):
+        part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
+        save(str(part))
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+    active_set.save(generation.asi)
+    described = asdict(generation)
+    del described["directory"]
+    part = directory / f"{generation.name}.json.part"
+    part.write_text(json.dumps(described, indent=1) + "\n")
+    part.replace(directory / f"{generation.name}.json")
+    return generation
+
+
+def read_generation(directory: Path, number: int) -> Generation:
+    """Read a generation's description.
+
+    Parameters
+    ----------
+    directory
+        Where its files lie.
+    number
+        The generation's number.
+
+    Returns
+    -------
+    Generation
+    """
+    described = json.loads((directory / f"potential_v{number + 1}.json").read_text())
+    described["elements"] = tuple(described["elements"])
+    return Generation(directory=directory, **described)

@@ -1,0 +1,151 @@
+"""Regularised linear least squares that grows with the labels, with cross-validation for free.
+
+What a structure teaches is kept as a triangular factor per fold and kind of row, so that a refit costs
+what is new and memory does not grow with the number of labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import qr, solve_triangular
+
+KINDS = ("energy", "forces", "virial")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitErrors:
+    """Root mean squares over structures, each structure counting once.
+
+    Attributes
+    ----------
+    energy : float
+        meV/atom.
+    forces : float
+        meV/Å, over components.
+    virial : float
+        meV/atom, over the six components; NaN where no label had a stress.
+    """
+
+    energy: float
+    forces: float
+    virial: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """One labelled structure, ready to be fitted.
+
+    Attributes
+    ----------
+    matrices : dict of str to ndarray, shape (n_rows, n_coefficients + 1)
+        By kind of `KINDS`; the label is the last column. Rows are scaled so that the sum of squares over
+        a structure is its mean square.
+    """
+
+    matrices: dict[str, np.ndarray]
+
+
+class LeastSquares:
+    """Ridge regression over folds of structures.
+
+    The loss is the sum over structures of ``w_E^2 (dE/n)^2 + w_F^2 mean(dF^2) + w_S^2 mean(dW^2)``, with
+    the virial W per atom, plus ``regularisation`` times the number of structures times the sum of squared
+    coefficients, each in units of its column's root mean square.
+
+    Parameters
+    ----------
+    n_coefficients
+        Number of unknowns.
+    weights
+        Weight by kind of `KINDS`.
+    regularisation
+        Ridge penalty, dimensionless.
+    n_folds
+        Folds of the cross-validation; structure i belongs to fold i modulo n_folds.
+    """
+
+    def __init__(self, n_coefficients: int, weights: dict[str, float], regularisation: float, n_folds: int) -> None:
+        self.weights = weights
+        self.regularisation = regularisation
+        width = n_coefficients + 1
+        self._factors = [{kind: np.zeros((0, width)) for kind in KINDS} for _ in range(n_folds)]
+        self._counts = [dict.fromkeys(KINDS, 0) for _ in range(n_folds)]
+        self.n_structures = 0
+
+    def add(self, rows: Rows) -> None:
+        """Take in one structure, at a cost that does not depend on how many there are."""
+        fold = self.n_structures % len(self._factors)
+        for kind, matrix in rows.matrices.items():
+            self._factors[fold][kind] = _compress(np.vstack([self._factors[fold][kind], matrix]))
+            self._counts[fold][kind] += 1
+        self.n_structures += 1
+
+    def solve(self, without: int | None = None) -> np.ndarray:
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        without
+            A fold to leave out.
+
+        Returns
+        -------
+        ndarray, shape (n_coefficients,)
+        """
+        folds = [fold for fold in range(len(self._factors)) if fold != without]
+        stacked = np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in folds for kind in KINDS])
+        n_structures = sum(self._counts[fold]["energy"] for fold in folds)
+        columns = stacked[:, :-1]
+        scale = np.sqrt((columns**2).sum(axis=0) / max(n_structures, 1))
+        scale[scale == 0] = 1.0
+        ridge = np.zeros((columns.shape[1], columns.shape[1] + 1))
+        np.fill_diagonal(ridge, np.sqrt(self.regularisation * n_structures))
+        scaled = np.vstack([np.column_stack([columns / scale, stacked[:, -1]]), ridge])
+        triangle = _compress(scaled)
+        solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
+        return solution
+
+    def errors(self, coefficients: np.ndarray, fold: int | None = None) -> FitErrors:
+        """Compute the errors of given coefficients on the structures of one fold, or of all."""
+        folds = range(len(self._factors)) if fold is None else [fold]
+        return self._mean([(coefficients, index) for index in folds])
+
+    def cross_validate(self) -> FitErrors | None:
+        """Predict each fold from the others.
+
+        Returns
+        -------
+        FitErrors or None
+            None while fewer than two folds hold structures.
+        """
+        filled = [fold for fold, counts in enumerate(self._counts) if counts["energy"]]
+        if len(filled) < 2:
+            return None
+        return self._mean([(self.solve(without=fold), fold) for fold in filled])
+
+    def _mean(self, parts: list[tuple[np.ndarray, int]]) -> FitErrors:
+        means = {}
+        for kind in KINDS:
+            squares = sum(
+                float(np.sum((self._factors[fold][kind] @ np.append(coefficients, -1.0)) ** 2))
+                for coefficients, fold in parts
+            )
+            count = sum(self._counts[fold][kind] for _, fold in parts)
+            means[kind] = 1e3 * np.sqrt(squares / count) if count else float("nan")
+        return FitErrors(energy=means["energy"], forces=means["forces"], virial=means["virial"])
+
+
+def residuals(coefficients: np.ndarray, rows: Rows) -> dict[str, float]:
+    """Compute the mean squares of one structure's residuals by kind, in the labels' units squared."""
+    vector = np.append(coefficients, -1.0)
+    return {kind: float(np.sum((matrix @ vector) ** 2)) for kind, matrix in rows.matrices.items()}
+
+
+def _compress(matrix: np.ndarray) -> np.ndarray:
+    """Replace rows by the triangular factor with the same sums of squares, once it is shorter."""
+    if matrix.shape[0] <= matrix.shape[1]:
+        return matrix
+    triangle: np.ndarray = qr(matrix, mode="economic", check_finite=False)[1]
+    return triangle

@@ -1,0 +1,18 @@
+"""The frozen records that steps return."""
+
+from acemaker.results.exploration import Halt, Segment, Timeline
+from acemaker.results.selection import Candidates, Diagnosis, Selection
+from acemaker.results.training import LabelFailure, Labels, Resumption, Training
+
+__all__ = [
+    "Candidates",
+    "Diagnosis",
+    "Halt",
+    "LabelFailure",
+    "Labels",
+    "Resumption",
+    "Segment",
+    "Selection",
+    "Timeline",
+    "Training",
+]

@@ -1,0 +1,169 @@
+"""What exploring gives: the timeline of gamma, the halt, and the segment that holds both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.display.summary import Summary, number
+from acemaker.results.record import Record
+from acemaker.states import State
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+Tier = Literal["smooth", "break"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Timeline(Record):
+    """Gamma and observables at the checks of one or more segments.
+
+    Attributes
+    ----------
+    step : ndarray of int, shape (n_checks,)
+        Engine steps.
+    gamma_max : ndarray, shape (n_checks,)
+        Largest gamma of the system, dimensionless.
+    observables : mapping of str to ndarray, shape (n_checks,)
+        Other quantities; the name ends in the unit (``temperature_K``).
+    """
+
+    step: np.ndarray
+    gamma_max: np.ndarray
+    observables: Mapping[str, np.ndarray]
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        if not len(self.step):
+            return Summary("Timeline: no checks")
+        items = [
+            ("steps", f"{self.step[0]} to {self.step[-1]}"),
+            ("gamma, largest", number(self.gamma_max.max())),
+        ]
+        items += [
+            (name.replace("_", " "), f"{number(values[0])} → {number(values[-1])}")
+            for name, values in self.observables.items()
+        ]
+        return Summary(f"Timeline: {len(self.step)} checks", tuple(items))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Halt(Record):
+    """The moment at which a segment was stopped for uncertainty.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    step : int
+        The check at which the rule was fulfilled.
+    tier : {"smooth", "break"}
+        Too many checks in a row, or one above the break threshold.
+    first_step : int
+        First check of the exceedance.
+    frames : tuple of Atoms
+        Structures at the last checks, the halted one at the end; ``arrays["gamma"]`` per atom.
+    safe_step : int
+        Step of the last safe state.
+    safe_checkpoint : Path or None
+        Its restart file; None for the start of the campaign.
+    halt_checkpoint : Path or None
+        Restart file of the halt itself, where the engine could write one.
+    """
+
+    number: int
+    step: int
+    tier: Tier
+    first_step: int
+    frames: tuple[Atoms, ...]
+    safe_step: int
+    safe_checkpoint: Path | None
+    halt_checkpoint: Path | None
+
+    @property
+    def structure(self) -> Atoms:
+        """The halted structure."""
+        return self.frames[-1]
+
+    @property
+    def gamma(self) -> np.ndarray:
+        """Gamma per atom of the halted structure, shape (n_atoms,), dimensionless."""
+        values: np.ndarray = self.structure.arrays["gamma"]
+        return values
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        worst = int(self.gamma.argmax())
+        why = "above threshold_break" if self.tier == "break" else "smooth_steps checks in a row"
+        return Summary(
+            f"Halt {self.number} at step {self.step}",
+            (
+                ("tier", f"{self.tier} ({why})"),
+                ("exceeded since", f"step {self.first_step}"),
+                (
+                    "largest gamma",
+                    f"{number(self.gamma[worst])}, {self.structure.symbols[worst]} atom {worst}",
+                ),
+                ("last safe state", f"step {self.safe_step}"),
+                ("structure", f"{self.structure.get_chemical_formula()}, {len(self.frames)} frames kept"),
+            ),
+        )
+
+    def figure(self) -> Picture:
+        """Draw the halted structure, coloured by gamma."""
+        from acemaker.display.structure_figure import structure_figure
+
+        return structure_figure(self.structure, self.gamma)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Segment(Record):
+    """A stretch of exploration between two halts.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    generation : int
+        The potential that ran it.
+    start_step, end_step : int
+        Engine steps.
+    timeline : Timeline
+        Its checks.
+    halt : Halt or None
+        None when the requested steps were reached.
+    """
+
+    number: int
+    generation: int
+    start_step: int
+    end_step: int
+    timeline: Timeline
+    halt: Halt | None
+
+    @property
+    def next(self) -> State:
+        """``HALT`` or ``DONE``."""
+        return State.DONE if self.halt is None else State.HALT
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        if self.halt is None:
+            return f"Segment {self.number}: reached step {self.end_step}"
+        halt = self.halt
+        return f"Halt {halt.number} at step {halt.step}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        end = "reached the requested steps" if self.halt is None else f"halted ({self.halt.tier} tier)"
+        items = [
+            ("steps", f"{self.start_step} to {self.end_step}: {end}"),
+            ("potential", f"generation {self.generation}"),
+        ]
+        return Summary(f"Segment {self.number}", (*items, *self.timeline.summary().items[1:]))

@@ -1,0 +1,172 @@
+"""What diagnosis, generation and selection give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.display.summary import Summary, Table, number
+from acemaker.results.exploration import Halt
+from acemaker.results.record import Record
+from acemaker.states import State
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Diagnosis(Record):
+    """Why the run halted, and around what candidates are to be made.
+
+    Attributes
+    ----------
+    halt : Halt
+        What was diagnosed.
+    structure : Atoms
+        The anchor: the halted structure, or the last physical one before it.
+    epicentre : ndarray of int, shape (n_epicentre,)
+        Atoms whose gamma exceeds ``threshold_add_train``, worst first.
+    distances : ndarray, shape (n_epicentre,)
+        Å, to the nearest neighbour of each.
+    trained_distance : float
+        Å, the smallest pair distance in the training set.
+    note : str
+        Empty, or what was unusual.
+    """
+
+    halt: Halt
+    structure: Atoms
+    epicentre: np.ndarray
+    distances: np.ndarray
+    trained_distance: float
+    note: str = ""
+
+    @property
+    def next(self) -> State:
+        """``GENERATE``."""
+        return State.GENERATE
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        return f"Diagnosis: {len(self.epicentre)} of {len(self.structure)} atoms in the epicentre"
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        shown = self.epicentre[:5]
+        gamma = self.structure.arrays["gamma"]
+        rows = tuple(
+            (str(atom), self.structure.symbols[atom], number(gamma[atom]), f"{distance:.3f}")
+            for atom, distance in zip(shown, self.distances, strict=False)
+        )
+        short = int((self.distances < self.trained_distance).sum())
+        items = [
+            ("epicentre", f"{len(self.epicentre)} of {len(self.structure)} atoms"),
+            ("closer than any trained pair", f"{short} of them (training: {self.trained_distance:.3f} Å)"),
+        ]
+        if self.note:
+            items.append(("note", self.note))
+        table = Table(("atom", "element", "gamma", "nearest neighbour / Å"), rows)
+        return Summary(f"Diagnosis of halt {self.halt.number}", tuple(items), table)
+
+    def figure(self) -> Picture:
+        """Draw the anchor coloured by gamma, the epicentre outlined."""
+        from acemaker.display.structure_figure import structure_figure
+
+        return structure_figure(self.structure, self.structure.arrays["gamma"], self.epicentre)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Candidates(Record):
+    """Structures made around a halted one; number 0 is the anchor.
+
+    Attributes
+    ----------
+    halt_number : int
+        The halt they belong to; 0 for the first structures of generation 0.
+    structures : tuple of Atoms
+        The candidates.
+    origins : tuple of str
+        How each was made.
+    gamma_max : ndarray, shape (n_candidates,)
+        Largest gamma of each under the current generation; NaN where there is none.
+    distance_min : ndarray, shape (n_candidates,)
+        Å, smallest pair distance of each.
+    map : ndarray, shape (n_candidates, 2)
+        Mean B-projections of each in the plane of their two leading principal components, dimensionless.
+    """
+
+    halt_number: int
+    structures: tuple[Atoms, ...]
+    origins: tuple[str, ...]
+    gamma_max: np.ndarray
+    distance_min: np.ndarray
+    map: np.ndarray
+
+    @property
+    def next(self) -> State:
+        """``SELECT``."""
+        return State.SELECT
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        kinds = {origin: self.origins.count(origin) for origin in self.origins}
+        items = (
+            ("made by", ", ".join(f"{count} {origin}" for origin, count in kinds.items())),
+            ("largest gamma", f"{number(self.gamma_max.min())} to {number(self.gamma_max.max())}"),
+            ("smallest pair distance", f"{self.distance_min.min():.3f} to {self.distance_min.max():.3f} Å"),
+        )
+        where = f"around halt {self.halt_number}" if self.halt_number else "for generation 0"
+        return Summary(f"{len(self.structures)} candidates {where}", items)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Selection(Record):
+    """Which candidates are to be labelled, and why.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        What was chosen from.
+    selected : tuple of int
+        In the order of choice; the anchor first.
+    reserve : tuple of int
+        The others, best first: what takes the place of one that cannot be labelled.
+    gains : ndarray, shape (n_candidates,)
+        Growth of ``ln |det|`` of the active set that each brings: when it was chosen for selected ones,
+        after all of these for the others. NaN where there is no active set yet.
+    """
+
+    candidates: Candidates
+    selected: tuple[int, ...]
+    reserve: tuple[int, ...]
+    gains: np.ndarray
+
+    @property
+    def next(self) -> State:
+        """``LABEL``."""
+        return State.LABEL
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        made = self.candidates
+        rows = tuple(
+            (
+                str(index),
+                made.origins[index],
+                number(made.gamma_max[index]),
+                number(self.gains[index]),
+                f"yes ({self.selected.index(index) + 1})" if index in self.selected else "no",
+            )
+            for index in (*self.selected, *self.reserve)
+        )
+        table = Table(("candidate", "made by", "largest gamma", "gain in ln|det|", "selected"), rows)
+        return Summary(f"Selected {len(self.selected)} of {len(made.structures)} candidates", (), table)
+
+    def figure(self) -> Picture:
+        """Draw the candidates in the plane of their leading projections, the selected ones marked."""
+        from acemaker.display.candidates_figure import candidates_figure
+
+        return candidates_figure(self)

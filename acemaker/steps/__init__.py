@@ -1,0 +1,11 @@
+"""The states' work as plain functions."""
+
+from acemaker.steps.diagnose import diagnose
+from acemaker.steps.explore import explore
+from acemaker.steps.generate import generate
+from acemaker.steps.label import label
+from acemaker.steps.resume import resume
+from acemaker.steps.select import select
+from acemaker.steps.train import train
+
+__all__ = ["diagnose", "explore", "generate", "label", "resume", "select", "train"]

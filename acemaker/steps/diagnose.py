@@ -1,0 +1,53 @@
+"""DIAGNOSE: find the anchor and the epicentre of a halt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acemaker.config import OTFConfig
+from acemaker.results import Diagnosis, Halt
+from acemaker.results.record import read_only
+from acemaker.structures.geometry import is_physical, nearest_distances
+
+
+def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
+    """Diagnose a halt.
+
+    The anchor is the halted structure. Where a potential beyond its region has already pushed atoms into
+    each other, it is the last frame in which no pair was closer than physically possible: a label of
+    less than that teaches nothing, and most codes cannot give it.
+
+    Parameters
+    ----------
+    halt
+        The halt.
+    rule
+        Thresholds and the smallest distance allowed.
+    trained_distance
+        Å, the smallest pair distance in the training set.
+
+    Returns
+    -------
+    Diagnosis
+    """
+    physical = [atoms for atoms in halt.frames if is_physical(atoms, rule.min_distance_fraction)]
+    structure = physical[-1] if physical else halt.structure
+    note = ""
+    if not physical:
+        note = "no frame before the halt is physical; the halted structure is used all the same"
+    elif structure is not halt.structure:
+        note = (
+            f"the halted structure has a pair below min_distance_fraction; the frame of step "
+            f"{structure.info['step']} takes its place"
+        )
+    gamma = structure.arrays["gamma"]
+    above = np.flatnonzero(~(gamma <= rule.threshold_add_train))
+    epicentre = above[np.argsort(-gamma[above], kind="stable")]
+    return Diagnosis(
+        halt=halt,
+        structure=structure,
+        epicentre=read_only(epicentre, int),
+        distances=read_only(nearest_distances(structure, epicentre), float),
+        trained_distance=trained_distance,
+        note=note,
+    )

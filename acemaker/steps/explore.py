@@ -1,0 +1,56 @@
+"""EXPLORE: run the engine until the requested steps or a halt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acemaker.engines.protocol import Engine, Request
+from acemaker.results import Halt, Segment
+from acemaker.structures.files import write_structures
+
+
+def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Path) -> Segment:
+    """Run one segment.
+
+    Parameters
+    ----------
+    request
+        Where to start, with which potential, and what halts.
+    engine
+        What runs it.
+    halt_number
+        The number that a halt will have.
+    halt_file
+        Where the frames before a halt are written.
+
+    Returns
+    -------
+    Segment
+        Its ``halt`` is None where the requested steps were reached.
+
+    Raises
+    ------
+    EngineError
+        If the engine cannot go on.
+    """
+    outcome = engine.explore(request)
+    halt = None
+    if outcome.verdict is not None:
+        halt = Halt(
+            number=halt_number,
+            step=outcome.verdict.step,
+            tier=outcome.verdict.tier,
+            first_step=outcome.verdict.first_step,
+            frames=write_structures(halt_file, outcome.frames),
+            safe_step=outcome.safe_step,
+            safe_checkpoint=outcome.safe_checkpoint,
+            halt_checkpoint=outcome.halt_checkpoint,
+        )
+    return Segment(
+        number=request.number,
+        generation=request.generation.number,
+        start_step=request.start_step,
+        end_step=outcome.end_step,
+        timeline=outcome.timeline,
+        halt=halt,
+    )

@@ -1,0 +1,1 @@
+"""Structures: the first ones, candidates around a halt, and their geometry."""

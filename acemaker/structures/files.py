@@ -1,0 +1,55 @@
+"""Structure files: extended XYZ, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ase import Atoms
+
+from acemaker.results.record import frozen
+
+
+def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ...]:
+    """Write an extended XYZ file at once or not at all, and read it back.
+
+    The file keeps eight decimals. Going on with what was read makes a run that was killed, and had to
+    read it, equal to one that was not.
+
+    Parameters
+    ----------
+    path
+        Where to write; its folder is made.
+    structures
+        What to write.
+
+    Returns
+    -------
+    tuple of Atoms
+        As they stand in the file.
+    """
+    from ase.io import write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    write(part, list(structures), format="extxyz")
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.replace(path)
+    return read_structures(path)
+
+
+def read_structures(path: Path) -> tuple[Atoms, ...]:
+    """Read an extended XYZ file.
+
+    Returns
+    -------
+    tuple of Atoms
+        With read-only arrays.
+    """
+    from ase.io import read
+
+    frames = read(path, ":", format="extxyz")
+    assert isinstance(frames, list)
+    return tuple(frozen(atoms) for atoms in frames)

@@ -1,0 +1,115 @@
+"""The structure with which a trajectory starts, and those with which generation 0 is trained."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import SystemConfig
+from acemaker.errors import ConfigError, StructureError
+
+
+def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
+    """Build or read the structure with which the trajectory starts.
+
+    Parameters
+    ----------
+    config
+        Crystal or file, supercell, composition.
+    rng
+        Places the elements of a random alloy.
+
+    Returns
+    -------
+    Atoms
+        Periodic, without momenta unless the file has them.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or ASE does not know the crystal.
+    StructureError
+        If the structure is periodic in some directions only.
+    """
+    if config.file is not None:
+        atoms = _read(config)
+    else:
+        from ase.build import bulk
+
+        try:
+            cell = bulk(
+                config.structure,
+                config.crystal,
+                a=config.lattice_constant,
+                cubic=config.crystal in ("fcc", "bcc", "diamond", "sc", "rocksalt", "zincblende"),
+            )
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise ConfigError(
+                f"SystemConfig.crystal: ASE cannot build {config.structure!r} as {config.crystal!r} ({error}); "
+                "give lattice_constant, another crystal, or a structure file"
+            ) from error
+        atoms = cell.repeat(config.supercell)
+    if config.composition:
+        _mix(atoms, config.composition, rng)
+    if atoms.pbc.any() and not atoms.pbc.all():
+        raise StructureError(
+            f"expected a structure periodic in all directions or in none, got pbc={atoms.pbc.tolist()}; give a "
+            "slab vacuum and make it periodic: atoms.center(vacuum=8, axis=2); atoms.pbc = True"
+        )
+    return atoms
+
+
+def first_structures(atoms: Atoms, config: SystemConfig, n: int, rng: np.random.Generator) -> list[Atoms]:
+    """Rattle and strain a structure into the first training set.
+
+    Parameters
+    ----------
+    atoms
+        The initial structure.
+    config
+        ``first_rattle`` and ``first_strain``.
+    n
+        How many.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    list of Atoms
+        Isotropic strains spread evenly from ``-first_strain`` to ``+first_strain``; one alone stays
+        unstrained, and so do structures without a cell.
+    """
+    made = []
+    strains = np.linspace(-config.first_strain, config.first_strain, n) if n > 1 else np.zeros(1)
+    for strain in strains:
+        copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        if copy.pbc.all():
+            copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
+        copy.positions += rng.normal(scale=config.first_rattle, size=copy.positions.shape)
+        made.append(copy)
+    return made
+
+
+def _read(config: SystemConfig) -> Atoms:
+    from ase.io import read
+
+    assert config.file is not None
+    if not config.file.is_file():
+        raise ConfigError(
+            f"SystemConfig.structure: {config.structure!r} is neither a chemical symbol nor a file; "
+            "give a symbol like 'Cu' or the path of a structure file that ASE reads"
+        )
+    try:
+        atoms = read(config.file)
+    except Exception as error:  # whatever ASE's readers raise
+        raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error
+    assert isinstance(atoms, Atoms)
+    return atoms.repeat(config.supercell) if atoms.pbc.all() else atoms
+
+
+def _mix(atoms: Atoms, composition: dict[str, float], rng: np.random.Generator) -> None:
+    elements = sorted(composition)
+    counts = np.floor([composition[element] * len(atoms) + 0.5 for element in elements]).astype(int)
+    counts[-1] = len(atoms) - counts[:-1].sum()
+    symbols = np.repeat(elements, counts)
+    atoms.set_chemical_symbols(list(rng.permutation(symbols)))

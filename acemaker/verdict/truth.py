@@ -1,0 +1,104 @@
+"""An independent trajectory of the oracle twin over the same ramp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from acemaker.config import CampaignConfig
+from acemaker.engines import script
+from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
+from acemaker.engines.lammps_library import open_lammps
+from acemaker.errors import ConfigError
+from acemaker.oracles.factory import pair_commands
+from acemaker.structures.files import read_structures, write_structures
+
+
+def truth_trajectory(
+    config: CampaignConfig,
+    structure: Atoms,
+    *,
+    n_frames: int = 100,
+    file: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Atoms, ...]:
+    """Run the oracle's own molecular dynamics, with velocities that the campaign never saw.
+
+    Parameters
+    ----------
+    config
+        The campaign's; its oracle must be a LAMMPS pair style.
+    structure
+        The campaign's initial structure.
+    n_frames
+        Frames to keep, evenly spaced over the ramp, the start excluded.
+    file
+        Where to keep them; read instead of run if it exists.
+    progress
+        Called with each step that was reached.
+
+    Returns
+    -------
+    tuple of Atoms
+        Unwrapped, with energy and forces of the oracle, ``info["step"]`` and ``info["temperature_K"]``.
+
+    Raises
+    ------
+    ConfigError
+        If the oracle is not one that can run its own dynamics.
+    """
+    if file is not None and file.exists():
+        return read_structures(file)
+    if config.oracle.oracle != "lammps":
+        raise ConfigError(
+            f"OracleConfig.oracle: a truth trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
+            "another oracle give labelled frames of your own: judge(campaign, truth=frames)"
+        )
+    elements = sorted(set(structure.get_chemical_symbols()))
+    lmp = open_lammps()
+    try:
+        _prepare(lmp, config, structure, elements)
+        frames = []
+        total = config.engine.steps
+        for step in np.unique(np.linspace(0, total, n_frames + 1).astype(int)[1:]):
+            lmp.command(f"run {step} upto start 0 stop {total}")
+            frames.append(_frame(lmp, structure, int(step)))
+            if progress is not None:
+                progress(int(step))
+    finally:
+        lmp.close()
+    return write_structures(file, frames) if file is not None else tuple(frames)
+
+
+def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[str]) -> None:
+    seed = script.random_seed(config.seed, 1_000_003)
+    for command in script.header_commands(bool(structure.pbc.all())):
+        lmp.command(command)
+    triclinic = config.engine.ensemble == "npt" and config.engine.pressure_coupling == "tri"
+    put_structure(lmp, structure, elements, triclinic)
+    commands = pair_commands(config.oracle) + script.neighbour_commands(config.engine.skin)
+    if not has_momenta(structure):
+        commands += script.velocity_commands(config.engine.temperature[0], seed)
+    commands += script.ensemble_commands(config.engine, seed)
+    commands += script.output_commands(config.engine, config.otf.check_every)
+    for command in commands:
+        lmp.command(command)
+
+
+def _frame(lmp: Any, structure: Atoms, step: int) -> Atoms:
+    nlocal = lmp.extract_setting("nlocal")
+    tags = lmp.numpy.extract_atom("id")[:nlocal]
+    cell, origin = read_cell(lmp)
+    images = image_shifts(lmp.numpy.extract_atom("image")[:nlocal])
+    positions = by_tag(lmp.numpy.extract_atom("x")[:nlocal] - origin + images @ cell, tags)
+    atoms = Atoms(structure.symbols, positions, cell=cell if structure.pbc.all() else None, pbc=structure.pbc)
+    forces = by_tag(lmp.numpy.extract_atom("f")[:nlocal], tags)
+    atoms.calc = SinglePointCalculator(atoms, energy=float(lmp.get_thermo("pe")), forces=forces)
+    atoms.info["step"] = step
+    atoms.info["temperature_K"] = float(lmp.get_thermo("temp"))
+    return atoms
