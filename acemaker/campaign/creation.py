@@ -62,8 +62,6 @@ def create_files(
     trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
     n_first = max(config.system.n_first, trainer.minimum_structures(start))
     first = first_structures(start, config.system, n_first, rng)
-    for atoms in first:
-        atoms.info["origin"] = "first_structure"
     write_structures(store.candidates(0), first)
     write_structures(store.initial, [start])
     journal = Journal(store.journal)

@@ -46,3 +46,8 @@ class Summary:
 def number(value: float, digits: int = 3) -> str:
     """Format a number to significant digits, and NaN as a dash."""
     return "–" if value != value else f"{value:.{digits}g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

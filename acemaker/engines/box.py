@@ -60,6 +60,11 @@ def has_momenta(atoms: Atoms) -> bool:
     return atoms.has("momenta") and bool(np.abs(atoms.get_momenta()).max(initial=0.0) > 0)
 
 
+def is_triclinic(lmp: Any) -> bool:
+    """Tell whether LAMMPS holds its box as a triclinic one, tilted or not."""
+    return bool(lmp.extract_setting("triclinic"))
+
+
 def read_cell(lmp: Any) -> tuple[np.ndarray, np.ndarray]:
     """Read the box.
 

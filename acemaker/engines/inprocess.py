@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ from ase import Atoms
 
 from acemaker.config import EngineConfig
 from acemaker.engines import script
-from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
+from acemaker.engines.box import by_tag, has_momenta, image_shifts, is_triclinic, put_structure, read_cell
 from acemaker.engines.halting import HaltMonitor, Verdict
 from acemaker.engines.interrupt import interruptions
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.neighbours import NeighbourEnvironment
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
-from acemaker.errors import EngineError, StructureError
-from acemaker.potentials.evaluator import Evaluation, Evaluator
+from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.errors import AcemakerError, EngineError, StructureError
+from acemaker.potentials.evaluator import Evaluation, Evaluator, evaluator_of
 from acemaker.results.record import frozen
 
 FRAMES_KEPT = 20
@@ -71,20 +72,19 @@ class InProcessEngine:
             raise StructureError("expected a periodic structure for ensemble 'npt', got a cluster; use 'nvt'")
         log = SegmentLog(request.directory)
         midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble])
-        evaluator = Evaluator(request.generation)
+        evaluator = evaluator_of(request.generation)
         if self._lmp is None:
             self._lmp = open_lammps()
         log_file = request.directory / "log.lammps"
         run = _Run(self._lmp, evaluator, request, log, self.config)
         try:
             self._lmp.command(f"log {script.quote(log_file)}")
-            checkpoint = midway.path if midway else request.checkpoint
-            self._load(request, evaluator, checkpoint)
-            run.go()
+            self._load(request, evaluator, midway.path if midway else request.checkpoint)
+            run.go(reload=lambda checkpoint: self._load(request, evaluator, checkpoint))
         except Exception as error:
             self.close()
-            if isinstance(error, (EngineError, StructureError)):
-                raise
+            if isinstance(error, AcemakerError) or error is run.error:
+                raise  # not LAMMPS's
             raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
         if run.interrupted:
             self.close()
@@ -122,7 +122,6 @@ class InProcessEngine:
             commands += script.neighbour_commands(config.skin)
             commands += self._ensemble(request)
             commands += script.output_commands(config, request.rule.check_every)
-        commands += script.checkpoint_commands(config.restart_every, request.directory / CHECKPOINT.rstrip("."))
         for command in commands:
             lmp.command(command)
 
@@ -132,9 +131,8 @@ class InProcessEngine:
     def _outcome(self, run: _Run, request: Request, log: SegmentLog) -> Exploration:
         safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
         if run.verdict is not None:
-            halt_checkpoint = request.directory / f"halt.{run.verdict.step}"
-            self._lmp.command(f"write_restart {script.quote(halt_checkpoint)}")
-            self._paused_at = halt_checkpoint
+            halt_checkpoint = log.write_checkpoint(run.verdict.step, run.save, HALT)
+            self._paused_at = None if is_triclinic(self._lmp) else halt_checkpoint
             safe = log.safe_checkpoint(run.verdict.first_step)
             if safe is not None:
                 safe_step, safe_checkpoint = safe.step, safe.path
@@ -161,24 +159,52 @@ class _Run:
         self._neighbours = NeighbourEnvironment(lmp)
         self._monitor = HaltMonitor(request.rule)
         log.replay(self._monitor)
-        self._recorded = log.checks[-1].step if log.checks else -1
+        self._looked_at = log.checks[-1].step if log.checks else -1
         self._pending: tuple[int, float] | None = None
         self._kept: deque[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=FRAMES_KEPT)
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
         self.verdict: Verdict | None = None
         self.interrupted = False
 
-    def go(self) -> None:
-        """Run to the end, a halt, an error or Ctrl-C."""
-        lmp = self._lmp
-        lmp.set_fix_external_callback("ace", self._callback, None)
-        lmp.command("timer timeout off")
+    def go(self, reload: Callable[[Path], None]) -> None:
+        """Run to the end, a halt, an error or Ctrl-C.
+
+        LAMMPS's set-up, which rebuilds lists and takes the masses of thermostat and barostat from the
+        ramp's temperature, is made at every checkpoint, so that a run that starts there does nothing else.
+        A triclinic box goes through the restart file as well: reading it rounds the positions.
+
+        Parameters
+        ----------
+        reload
+            Reads a restart file into LAMMPS.
+        """
+        lmp, config = self._lmp, self._config
+        rounds = is_triclinic(lmp) and script.EXACT_CHECKPOINTS[config.ensemble]
+        step = int(lmp.extract_global("ntimestep"))
         with interruptions() as self._interrupt:
-            lmp.command(script.run_command(self._config.steps))
-        if self._error is not None:
-            raise self._error
-        self.interrupted = self._interrupt.is_set() and self.verdict is None
-        self._record_pending()
+            while step < config.steps and not self._interrupt.is_set():
+                lmp.set_fix_external_callback("ace", self._callback, None)
+                self._neighbours.forget()
+                lmp.command("timer timeout off")
+                upto = min(config.steps, (step // config.restart_every + 1) * config.restart_every)
+                lmp.command(script.run_command(upto, config.steps))
+                if self.error is not None:
+                    raise self.error
+                step = int(lmp.extract_global("ntimestep"))
+                if step < upto and self.verdict is None:
+                    break  # Ctrl-C: the last check goes with the unfinished stretch
+                self._record_pending()
+                if self.verdict is not None:
+                    return
+                checkpoint = self._log.write_checkpoint(step, self.save)
+                self._log.prune(self._monitor.first_step)
+                if rounds and step < config.steps:
+                    reload(checkpoint)
+        self.interrupted = step < config.steps
+
+    def save(self, path: Path) -> None:
+        """Write a restart file of the state as it is."""
+        self._lmp.command(f"write_restart {script.quote(path)}")
 
     def frames(self) -> list[Atoms]:
         """Return the structures of the last checks."""
@@ -191,12 +217,12 @@ class _Run:
             if self._interrupt.is_set():
                 self._lmp.force_timeout()
         except BaseException as error:
-            self._error = error
+            self.error = error
             forces[:] = 0.0
             self._lmp.force_timeout()
 
     def _evaluate(self, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
-        if self._error is not None or self.verdict is not None:
+        if self.error is not None or self.verdict is not None:
             forces[:] = 0.0
             return
         environment = self._neighbours.update(nlocal)
@@ -215,12 +241,14 @@ class _Run:
         assert result.gamma is not None
         gamma = by_tag(result.gamma, tags)
         gamma_max = float(gamma.max()) if np.isfinite(result.forces).all() else float("nan")
-        self._record_pending()
         cell, origin = read_cell(self._lmp)
         positions = self._lmp.numpy.extract_atom("x")[:nlocal] - origin
-        self._kept.append((step, by_tag(positions, tags), cell, gamma))
-        if step <= self._recorded:
-            return  # the checkpoint's own step has been looked at before the run broke off
+        if not self._kept or self._kept[-1][0] < step:
+            self._kept.append((step, by_tag(positions, tags), cell, gamma))
+        if step <= self._looked_at:
+            return  # a checkpoint's step comes twice: at the end of one stretch and in the next one's set-up
+        self._record_pending()
+        self._looked_at = step
         self._pending = (step, gamma_max)
         every = self._config.trajectory_every
         if every and step % every == 0:
@@ -230,8 +258,6 @@ class _Run:
         self.verdict = self._monitor.update(step, gamma_max)
         if self.verdict is not None:
             self._lmp.force_timeout()
-        if step % self._config.restart_every == 0:
-            self._log.prune(self._monitor.first_step)
 
     def _record_pending(self) -> None:
         """Write the last check with the observables at the end of its step, now that this is over."""

@@ -63,7 +63,6 @@ def header_commands(periodic: bool) -> list[str]:
         "atom_style atomic",
         "atom_modify map array sort 0 0",
         f"boundary {boundary}",
-        "box tilt large",
     ]
 
 
@@ -159,12 +158,6 @@ def output_commands(config: EngineConfig, check_every: int) -> list[str]:
     ]
 
 
-def checkpoint_commands(every: int, prefix: Path) -> list[str]:
-    """Write a numbered restart file ``PREFIX.STEP`` every so many steps."""
-    # LAMMPS puts the step in place of the asterisk, which `quote` refuses in what users name
-    return [f'restart {every} {quote(prefix)[:-1]}.*"']
-
-
-def run_command(steps: int) -> str:
-    """Run up to a step; ramps span the whole trajectory, whatever step this run starts from."""
-    return f"run {steps} upto start 0 stop {steps}"
+def run_command(upto: int, steps: int) -> str:
+    """Run up to a step; ramps span the whole trajectory of `steps`, whatever step this run starts from."""
+    return f"run {upto} upto start 0 stop {steps}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from acemaker.engines.protocol import Check
 from acemaker.results.exploration import Timeline
 from acemaker.results.record import read_only
 
-CHECKPOINT = "checkpoint."
+CHECKPOINT, HALT = "checkpoint.", "halt."
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,8 @@ class Checkpoint:
 class SegmentLog:
     """Reads and writes the files of one segment.
 
-    ``checks.csv`` has one row a check, written once the engine has completed that step, so that a
-    checkpoint with a row at or after its step is known to be whole. ``checkpoint.STEP`` are the engine's
-    restart files, ``trajectory.extxyz`` the frames.
+    ``checks.csv`` has one row a check; ``checkpoint.STEP`` are the engine's restart files, written at once
+    or not at all, after the row of their step; ``trajectory.extxyz`` has the frames.
 
     Parameters
     ----------
@@ -62,6 +62,28 @@ class SegmentLog:
         from ase.io import write
 
         write(self.trajectory, atoms, format="extxyz", append=True)
+
+    def write_checkpoint(self, step: int, write: Callable[[Path], None], name: str = CHECKPOINT) -> Path:
+        """Let the engine write a restart file, and give it its name once it is whole.
+
+        Parameters
+        ----------
+        step
+            The step of the state.
+        write
+            Writes the state to a path.
+        name
+            What the file's name starts with.
+
+        Returns
+        -------
+        Path
+        """
+        path = self.directory / f"{name}{step}"
+        part = self.directory / "writing.restart"
+        write(part)
+        part.replace(path)
+        return path
 
     def checkpoints(self) -> list[Checkpoint]:
         """List the restart files by step."""

@@ -80,7 +80,9 @@ class Basis:
             },
         }
         basis = cls(pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification)))
-        if min(basis.n_functions) < config.n_functions:
+        # pacemaker divides the number evenly among an element's blocks: alone, with one other, with two, ...
+        n_blocks = 2 ** (len(basis.elements) - 1)
+        if min(basis.n_functions) < config.n_functions // n_blocks * n_blocks:
             raise ConfigError(
                 f"PotentialConfig.n_functions: {config.n_functions} functions per element were asked for, but "
                 f"nradmax_by_orders={config.nradmax_by_orders} and lmax_by_orders={config.lmax_by_orders} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from ase import Atoms
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment, unfolded
 from acemaker.potentials.pyace_library import load_pyace
+
+KEPT = 32
+"""Structures whose projections are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,7 @@ class DesignBuilder:
         self.basis = basis
         self._evaluator = pyace.ACEBEvaluator(basis.basis_set)
         self._calculator = pyace.ACECalculator(self._evaluator)
+        self._known: OrderedDict[bytes, tuple[np.ndarray, ...]] = OrderedDict()
 
     def rows(self, atoms: Atoms) -> Design:
         """Compute the rows of a structure.
@@ -83,15 +88,23 @@ class DesignBuilder:
     def projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
         """Compute the B-projections of a structure alone, which is far cheaper than its rows.
 
+        They do not depend on the coefficients: those of the last structures are kept, since candidates are
+        first graded and then ranked.
+
         Returns
         -------
         tuple of ndarray, shape (n_atoms of the element, n_functions of the element)
             By element.
         """
-        env = environment(atoms, self.basis.elements, self.basis.cutoff)
-        self._calculator.compute(env, compute_projections=True)
-        species = np.array(env.species_type[: len(atoms)])
-        return by_species(self._calculator.projections, species, self.basis)
+        key = b"".join(array.tobytes() for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc))
+        if key not in self._known:
+            env = environment(atoms, self.basis.elements, self.basis.cutoff)
+            self._calculator.compute(env, compute_projections=True)
+            species = np.array(env.species_type[: len(atoms)])
+            self._known[key] = by_species(self._calculator.projections, species, self.basis)
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
 
 
 def by_species(projections: list[list[float]], species: np.ndarray, basis: Basis) -> tuple[np.ndarray, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,28 +37,42 @@ class Evaluation:
     gamma: np.ndarray | None
 
 
+def evaluator_of(generation: Generation) -> Evaluator:
+    """Return the evaluator of a generation; those of the last two are kept, since loading one takes a while."""
+    written = tuple(path.stat().st_mtime_ns for path in (generation.yaml, generation.asi))
+    return _load(generation.yaml, generation.asi, generation.elements, generation.cutoff, written)
+
+
+@lru_cache(maxsize=2)
+def _load(yaml: Path, asi: Path, elements: tuple[str, ...], cutoff: float, _written: tuple[int, ...]) -> Evaluator:
+    return Evaluator(yaml, asi, elements, cutoff)
+
+
 class Evaluator:
     """The graded and the fast evaluator of a generation.
 
     Parameters
     ----------
-    generation
-        Read from its files, so that what runs is what lies on disk.
+    yaml, asi
+        Its files: what runs is what lies on disk.
+    elements
+        In the basis's order.
+    cutoff
+        Å.
     """
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, yaml: Path, asi: Path, elements: tuple[str, ...], cutoff: float) -> None:
         pyace = load_pyace()
         from pyace.evaluator import ACERecursiveEvaluator
 
-        self.generation = generation
-        self.elements = generation.elements
-        self.cutoff = generation.cutoff
+        self.elements = elements
+        self.cutoff = cutoff
         # pyace's calculators keep neither evaluator nor basis alive: hold on to each of them
-        self._basis = pyace.ACEBBasisSet(str(generation.yaml))
+        self._basis = pyace.ACEBBasisSet(str(yaml))
         self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
-        self._graded_evaluator.load_active_set(str(generation.asi))
+        self._graded_evaluator.load_active_set(str(asi))
         self._graded = pyace.ACECalculator(self._graded_evaluator)
-        self._tilde = pyace.ACECTildeBasisSet(str(generation.yace))
+        self._tilde = self._basis.to_ACECTildeBasisSet()  # as the .yace was made, and ten times faster to get
         self._fast_evaluator = ACERecursiveEvaluator(self._tilde)
         self._fast_evaluator.set_recursive(True)
         self._fast = pyace.ACECalculator()

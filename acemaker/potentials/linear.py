@@ -133,7 +133,7 @@ class LeastSquares:
                 for coefficients, fold in parts
             )
             count = sum(self._counts[fold][kind] for _, fold in parts)
-            means[kind] = 1e3 * np.sqrt(squares / count) if count else float("nan")
+            means[kind] = float(1e3 * np.sqrt(squares / count)) if count else float("nan")
         return FitErrors(energy=means["energy"], forces=means["forces"], virial=means["virial"])
 
 

@@ -77,12 +77,14 @@ def rank_by_volume(
         return Ranking(selected=tuple(open_ones[:n_select]), reserve=tuple(open_ones[n_select:]), gains=gains)
     selected: list[int] = []
     while open_ones:
-        grown = {index: active_set.extend(projections[index]) for index in open_ones}
+        complete = len(selected) >= n_select
+        weighed = [0] if 0 in open_ones and not complete else open_ones
+        grown = {index: active_set.extend(projections[index]) for index in weighed}
         for index, larger in grown.items():
             gains[index] = larger.log_volume - active_set.log_volume
-        if len(selected) >= n_select:
+        if complete:
             break
-        best = 0 if 0 in open_ones else max(open_ones, key=lambda index: gains[index])
+        best = max(weighed, key=lambda index: gains[index])
         selected.append(best)
         open_ones.remove(best)
         active_set = grown[best]

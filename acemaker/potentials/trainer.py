@@ -19,7 +19,7 @@ from acemaker.potentials.linear import LeastSquares, Rows, residuals
 from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
 from acemaker.results.record import read_only
 from acemaker.results.training import Training
-from acemaker.structures.geometry import smallest_distance
+from acemaker.structures.geometry import closeness
 
 
 class Trainer(Protocol):
@@ -76,6 +76,7 @@ class LinearTrainer:
         )
         self._reference: np.ndarray | None = None
         self._smallest = np.inf
+        self._in_use: dict[int, np.ndarray] = {}
         self.active_set: ActiveSet | None = None
 
     @property
@@ -200,7 +201,9 @@ class LinearTrainer:
         cv_errors = self._fit.cross_validate()
         honest = float("nan")
         if predecessor is not None and predecessor.cv_forces is not None:
-            old = predecessor.coefficients()
+            old = self._in_use.get(predecessor.number)
+            if old is None:  # the campaign was reopened
+                old = predecessor.coefficients()
             new_squares = sum(residuals(old, row)["forces"] for row in rows) * 1e6
             honest = float(np.sqrt((n_before * predecessor.cv_forces**2 + new_squares) / (n_before + len(rows))))
         anchor_gamma = float("nan")
@@ -216,6 +219,7 @@ class LinearTrainer:
             self.reference_energies(),
             cv_errors.forces if cv_errors else None,
         )
+        self._in_use[number] = coefficients
         energies, forces = self._parity(structures, rows, coefficients)
         return Training(
             generation=generation,
@@ -269,7 +273,7 @@ class LinearTrainer:
         self.active_set = active_set
         for row in rows:
             self._fit.add(row)
-        self._smallest = min([self._smallest, *(smallest_distance(atoms) for atoms in structures)])
+        self._smallest = min([self._smallest, *(closeness(atoms).distance for atoms in structures)])
         return rows
 
     def _pin_reference(self, structures: Sequence[Atoms]) -> np.ndarray:

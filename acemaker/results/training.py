@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import Summary, Table, number
+from acemaker.display.summary import Summary, Table, counted, number
 from acemaker.results.record import Record
 from acemaker.states import State
 
@@ -80,7 +80,7 @@ class Labels(Record):
             for failure in self.failures
         )
         table = Table(("candidate", "structure", "energy / (eV/atom)", "largest force / (eV/Å)"), rows)
-        return Summary(f"{len(self.structures)} labels", failed, table)
+        return Summary(f"Labels: {counted(len(self.structures), 'structure')}", failed, table)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -133,7 +133,7 @@ class Training(Record):
         """Say it in one line."""
         cv = "no cross-validation yet" if self.cv_errors is None else f"{number(self.cv_errors.forces)} meV/Å held out"
         verdict = "" if self.accepted else "rejected, "
-        return f"Generation {self.generation.number}: {verdict}{self.n_structures} labels, {cv}"
+        return f"Generation {self.generation.number}: {verdict}{counted(self.n_structures, 'label')}, {cv}"
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""

@@ -7,7 +7,7 @@ import numpy as np
 from acemaker.config import OTFConfig
 from acemaker.results import Diagnosis, Halt
 from acemaker.results.record import read_only
-from acemaker.structures.geometry import is_physical, nearest_distances
+from acemaker.structures.geometry import closeness, nearest_distances
 
 
 def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
@@ -30,10 +30,11 @@ def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
     -------
     Diagnosis
     """
-    physical = [atoms for atoms in halt.frames if is_physical(atoms, rule.min_distance_fraction)]
-    structure = physical[-1] if physical else halt.structure
+    fraction = rule.min_distance_fraction
+    physical = next((atoms for atoms in reversed(halt.frames) if closeness(atoms).share >= fraction), None)
+    structure = halt.structure if physical is None else physical
     note = ""
-    if not physical:
+    if physical is None:
         note = "no frame before the halt is physical; the halted structure is used all the same"
     elif structure is not halt.structure:
         note = (

@@ -14,7 +14,6 @@ from acemaker.results import Candidates, Diagnosis
 from acemaker.results.record import read_only
 from acemaker.structures.candidates import make_candidates
 from acemaker.structures.files import write_structures
-from acemaker.structures.geometry import smallest_distance
 
 Grader = Callable[[Sequence[Atoms]], Grading]
 
@@ -46,9 +45,7 @@ def generate(
     -------
     Candidates
     """
-    structures, origins = make_candidates(diagnosis.structure, rule, rng)
-    for atoms, origin in zip(structures, origins, strict=True):
-        atoms.info["origin"] = origin
+    structures = make_candidates(diagnosis.structure, rule, rng)
     if file is not None:
         structures = list(write_structures(file, structures))
     return describe(diagnosis.halt.number, structures, grade)
@@ -62,7 +59,7 @@ def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Ca
     halt_number
         The halt they belong to.
     structures
-        With ``info["origin"]``.
+        With ``info["origin"]`` and ``info["distance_A"]``.
     grade
         Gives gamma and features.
 
@@ -82,6 +79,6 @@ def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Ca
         structures=tuple(structures),
         origins=tuple(str(atoms.info["origin"]) for atoms in structures),
         gamma_max=read_only(grading.gamma_max, float),
-        distance_min=read_only([smallest_distance(atoms) for atoms in structures], float),
+        distance_min=read_only([atoms.info["distance_A"] for atoms in structures], float),
         map=read_only(plane, float),
     )

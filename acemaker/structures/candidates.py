@@ -9,7 +9,7 @@ from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.errors import ConfigError
-from acemaker.structures.geometry import is_physical
+from acemaker.structures.geometry import closeness
 
 Strategy = Callable[[Atoms, OTFConfig, np.random.Generator], Atoms]
 
@@ -41,7 +41,7 @@ def random_displacement(anchor: Atoms, config: OTFConfig, rng: np.random.Generat
 STRATEGIES: dict[str, Strategy] = {"random_displacement": random_displacement}
 
 
-def make_candidates(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) -> tuple[list[Atoms], list[str]]:
+def make_candidates(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) -> list[Atoms]:
     """Make the candidates of a halt.
 
     Parameters
@@ -55,11 +55,9 @@ def make_candidates(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) 
 
     Returns
     -------
-    structures : list of Atoms
+    list of Atoms
         At most ``n_candidates``, distinct, no pair too close; fewer where a strategy gave nothing
-        physical in `TRIES` tries.
-    origins : list of str
-        How each was made.
+        physical in `TRIES` tries. ``info`` has the ``origin`` and the smallest pair ``distance_A``.
 
     Raises
     ------
@@ -68,16 +66,17 @@ def make_candidates(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) 
     """
     check_strategies(config)
     structures = [Atoms(anchor.symbols, anchor.positions, cell=anchor.cell, pbc=anchor.pbc)]
-    origins = ["anchor"]
+    structures[0].info |= {"origin": "anchor", "distance_A": closeness(anchor).distance}
     for name in _shares(config):
         for _ in range(TRIES):
             made = STRATEGIES[name](anchor, config, rng)
             distinct = all(np.abs(made.positions - other.positions).max() > 1e-6 for other in structures)
-            if distinct and is_physical(made, config.min_distance_fraction):
+            close = closeness(made)
+            if distinct and close.share >= config.min_distance_fraction:
+                made.info |= {"origin": name, "distance_A": close.distance}
                 structures.append(made)
-                origins.append(name)
                 break
-    return structures, origins
+    return structures
 
 
 def check_strategies(config: OTFConfig) -> None:

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from acemaker.config import SystemConfig
 from acemaker.errors import ConfigError, StructureError
+from acemaker.structures.geometry import closeness
 
 
 def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
@@ -86,6 +87,7 @@ def first_structures(atoms: Atoms, config: SystemConfig, n: int, rng: np.random.
         if copy.pbc.all():
             copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
         copy.positions += rng.normal(scale=config.first_rattle, size=copy.positions.shape)
+        copy.info |= {"origin": "first_structure", "distance_A": closeness(copy).distance}
         made.append(copy)
     return made
 

@@ -12,9 +12,9 @@ from ase import Atoms
 from acemaker.campaign import Campaign
 from acemaker.display.summary import Summary, Table, number
 from acemaker.errors import StateError
-from acemaker.potentials.evaluator import Evaluator
+from acemaker.potentials.evaluator import evaluator_of
 from acemaker.results.record import Record, read_only
-from acemaker.structures.geometry import mean_coordination
+from acemaker.structures.geometry import closeness, mean_coordination
 from acemaker.verdict.truth import truth_trajectory
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
     if generation is None:
         raise StateError("there is no potential to judge yet; run campaign.prepare() first")
     frames = truth or truth_trajectory(campaign.config, campaign.initial, file=campaign.directory / "truth.extxyz")
-    evaluator = Evaluator(generation)
+    evaluator = evaluator_of(generation)
     force_rmse, energy_error, gamma_max, atom_gamma, atom_error = [], [], [], [], []
     for atoms in frames:
         result = evaluator.structure(atoms)
@@ -172,9 +172,7 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
         gamma_max.append(result.gamma.max())
         atom_gamma.append(result.gamma)
         atom_error.append(np.linalg.norm(difference, axis=1))
-    from acemaker.structures.geometry import smallest_distance
-
-    nearest = smallest_distance(campaign.initial)
+    nearest = closeness(campaign.initial).distance
     return Verdict(
         generation=generation.number,
         steps=read_only([atoms.info.get("step", index) for index, atoms in enumerate(frames)], int),

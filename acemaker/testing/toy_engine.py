@@ -1,0 +1,176 @@
+"""An engine without LAMMPS: atoms on springs, and a gamma that follows a script."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+
+from acemaker.engines.halting import HaltMonitor
+from acemaker.engines.protocol import Check, Exploration, Request
+from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.results.record import frozen
+
+GammaScript = Callable[[int, int], float]
+
+CALM, RAISED = 0.8, 7.0
+"""Largest gamma of a calm structure, and of one that is to halt by the default thresholds."""
+
+
+def halting_at(*steps: int, check_every: int = 5, smooth_steps: int = 3) -> GammaScript:
+    """Write a script by which generation i halts at step ``steps[i]`` and later generations never do.
+
+    Parameters
+    ----------
+    *steps
+        One halt for each generation in turn; multiples of `check_every`.
+    check_every, smooth_steps
+        As in the rule that is to be fulfilled.
+
+    Returns
+    -------
+    callable
+        Largest gamma by step and generation.
+    """
+
+    def script(step: int, generation: int) -> float:
+        if generation >= len(steps):
+            return CALM
+        return RAISED if step > steps[generation] - smooth_steps * check_every else CALM
+
+    return script
+
+
+class ToyEngine:
+    """Integrates independent springs by velocity Verlet; deterministic, with exact checkpoints.
+
+    Parameters
+    ----------
+    steps
+        Steps of the whole trajectory.
+    gamma
+        Largest gamma by step and generation; it falls off around atom 0.
+    restart_every
+        Steps between checkpoints.
+    temperature
+        K, of the first velocities.
+    seed
+        Of these.
+    """
+
+    def __init__(
+        self,
+        steps: int = 200,
+        gamma: GammaScript | None = None,
+        *,
+        restart_every: int = 50,
+        temperature: float = 300.0,
+        seed: int = 1,
+    ) -> None:
+        self.steps = steps
+        self.gamma = gamma or halting_at(100)
+        self.restart_every = restart_every
+        self.temperature = temperature
+        self.seed = seed
+
+    def explore(self, request: Request) -> Exploration:
+        """Run until the requested steps or a halt.
+
+        Parameters
+        ----------
+        request
+            Where to start, and what halts.
+
+        Returns
+        -------
+        Exploration
+        """
+        log = SegmentLog(request.directory)
+        midway = log.rewind(midway=True)
+        monitor = HaltMonitor(request.rule)
+        log.replay(monitor)
+        checkpoint = midway.path if midway else request.checkpoint
+        start = midway.step if midway else request.start_step
+        positions, velocities = self._state(request, checkpoint)
+        recorded = log.checks[-1].step if log.checks else -1
+        kept: deque[Atoms] = deque(maxlen=20)
+        verdict, step = None, start
+        while True:
+            if step % request.rule.check_every == 0:
+                atoms = self._frame(request, positions, step)
+                kept.append(atoms)
+                if step > recorded:
+                    check = self._check(step, atoms, velocities)
+                    verdict = monitor.update(step, check.gamma_max)
+                    log.append(check)
+                    if step % self.restart_every == 0 and verdict is None:
+                        log.append_frame(atoms)
+                        log.write_checkpoint(step, partial(self._save, positions, velocities))
+                        log.prune(monitor.first_step)
+                    if request.on_check is not None:
+                        request.on_check(check)
+            if verdict is not None or step >= self.steps:
+                break
+            positions, velocities = self._advance(request.structure, positions, velocities)
+            step += 1
+        safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
+        if verdict is not None:
+            halt_checkpoint = log.write_checkpoint(step, partial(self._save, positions, velocities), HALT)
+            safe = log.safe_checkpoint(verdict.first_step)
+            if safe is not None:
+                safe_step, safe_checkpoint = safe.step, safe.path
+        return Exploration(
+            end_step=step,
+            timeline=log.timeline(),
+            verdict=verdict,
+            frames=tuple(kept),
+            safe_step=safe_step,
+            safe_checkpoint=safe_checkpoint,
+            halt_checkpoint=halt_checkpoint,
+        )
+
+    def close(self) -> None:
+        """Free nothing: there is nothing to free."""
+
+    def _state(self, request: Request, checkpoint: Path | None) -> tuple[np.ndarray, np.ndarray]:
+        if checkpoint is None:
+            masses = request.structure.get_masses()[:, None]
+            widths = np.sqrt(units.kB * self.temperature / masses)
+            noise = np.random.default_rng(self.seed).normal(size=(len(masses), 3))
+            return request.structure.positions.copy(), widths * noise
+        with checkpoint.open("rb") as stream:
+            saved = np.load(stream)
+            return saved["positions"], saved["velocities"]
+
+    def _save(self, positions: np.ndarray, velocities: np.ndarray, path: Path) -> None:
+        with path.open("wb") as stream:
+            np.savez(stream, positions=positions, velocities=velocities)
+
+    def _advance(self, start: Atoms, positions: np.ndarray, velocities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        time_step, spring = 2.0 * units.fs, 2.0  # eV/Å^2
+        masses = start.get_masses()[:, None]
+        half = velocities - 0.5 * time_step * spring * (positions - start.positions) / masses
+        moved = positions + time_step * half
+        return moved, half - 0.5 * time_step * spring * (moved - start.positions) / masses
+
+    def _frame(self, request: Request, positions: np.ndarray, step: int) -> Atoms:
+        start = request.structure
+        atoms = Atoms(start.symbols, positions, cell=start.cell, pbc=start.pbc)
+        distances = atoms.get_distances(0, range(len(atoms)), mic=bool(atoms.pbc.any()))
+        largest = self.gamma(step, request.generation.number)
+        atoms.arrays["gamma"] = 0.1 + (largest - 0.1) * np.exp(-distances / 3.0)
+        atoms.info["step"] = step
+        return frozen(atoms)
+
+    @staticmethod
+    def _check(step: int, atoms: Atoms, velocities: np.ndarray) -> Check:
+        kinetic = 0.5 * float((atoms.get_masses()[:, None] * velocities**2).sum())
+        return Check(
+            step=step,
+            gamma_max=float(atoms.arrays["gamma"].max()),
+            observables={"temperature_K": 2 * kinetic / (3 * len(atoms) * units.kB)},
+        )

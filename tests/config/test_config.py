@@ -1,0 +1,115 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from acemaker.config import CampaignConfig, EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
+from acemaker.config.campaign import parameter_homes
+from acemaker.errors import ConfigError
+
+EMT = {"oracle": "emt"}
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    rule = OTFConfig()
+    assert (rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break) == (2, 5, 20)
+    assert (rule.check_every, rule.smooth_steps) == (5, 3)
+    assert (rule.n_candidates, rule.perturbation_scale, rule.n_select) == (15, 0.05, 5)
+    assert (rule.max_retries, rule.max_otf_iterations) == (2, 100)
+    assert EngineConfig().restart_every == 50
+
+
+def test_small_thresholds_are_legal() -> None:
+    OTFConfig(threshold_add_train=0.02, threshold_call_dft=0.05, threshold_break=0.2)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "words"),
+    [
+        (OTFConfig, {"threshold_call_dft": 1.0}, ["threshold_add_train <= threshold_call_dft", "got 2, 1, 20"]),
+        (OTFConfig, {"n_candidate": 3}, ["OTFConfig.n_candidate", "did you mean 'n_candidates'?"]),
+        (OTFConfig, {"n_select": 0}, ["OTFConfig.n_select", "greater than 0", "got 0"]),
+        (OTFConfig, {"n_select": 20}, ["n_select must not exceed n_candidates", "20 of 15"]),
+        (OTFConfig, {"perturbation_scale": "wide"}, ["perturbation_scale", "valid number", "'wide'", "Å"]),
+        (EngineConfig, {"ensemble": "nph"}, ["EngineConfig.ensemble", "'nph'"]),
+        (EngineConfig, {"temperature": (300,)}, ["EngineConfig.temperature", "K, at the first"]),
+        (PotentialConfig, {"lmax_by_orders": (0, 1)}, ["equally long", "4 and 2"]),
+        (PotentialConfig, {"lmax_by_orders": (1, 1, 1, 1)}, ["must start with 0"]),
+        (SystemConfig, {"composition": {"Cu": 0.5, "Ni": 0.4}}, ["add up to 1", "0.9"]),
+        (SystemConfig, {"supercell": (3, 3, 0)}, ["three positive repeats"]),
+        (OracleConfig, {"oracle": "lammps"}, ["needs pair_style and pair_coeff", "Cu_mishin1"]),
+        (OracleConfig, {"oracle": "vasp"}, ["'module:factory'", "'vasp'"]),
+        (CampaignConfig, {"oracle": EMT, "engine": {"restart_every": 7}}, ["multiple of otf.check_every", "7 and 5"]),
+        (CampaignConfig, {"oracle": EMT, "otf": {"n_selct": 2}}, ["OTFConfig.n_selct", "'n_select'"]),
+        (CampaignConfig, {}, ["CampaignConfig.oracle", "required"]),
+    ],
+)
+def test_errors_name_field_value_and_remedy(section: Any, values: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        section(**values)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_sections_are_frozen() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        OTFConfig().n_select = 2  # type: ignore[misc]
+
+
+def test_flat_parameters_find_their_sections() -> None:
+    config = CampaignConfig.from_parameters(
+        {"seed": 3, "n_select": 1, "steps": 100, "cutoff": 4.5, "structure": "Al", "oracle": "emt"}
+    )
+    assert (config.seed, config.otf.n_select, config.engine.steps) == (3, 1, 100)
+    assert (config.potential.cutoff, config.system.structure, config.oracle.oracle) == (4.5, "Al", "emt")
+
+
+def test_an_unknown_parameter_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match="unknown parameter 'treshold_break'; did you mean 'threshold_break'"):
+        CampaignConfig.from_parameters({"treshold_break": 10, "oracle": "emt"})
+
+
+def test_field_names_are_unique_across_sections() -> None:
+    sections = [OTFConfig, EngineConfig, PotentialConfig, SystemConfig, OracleConfig]
+    names = [name for section in sections for name in section.model_fields]
+    assert len(names) == len(set(names)) == len(parameter_homes()) - 1
+
+
+def test_every_field_is_described() -> None:
+    for section in (OTFConfig, EngineConfig, PotentialConfig, SystemConfig, OracleConfig):
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name}"
+
+
+UNITS = ("Å", "fs", "K,", "GPa", "eV", "dimensionless", "share", "fraction", "weight", "repeats", "parameter of")
+
+
+def test_every_real_number_has_a_unit() -> None:
+    for section in (OTFConfig, EngineConfig, PotentialConfig, SystemConfig, OracleConfig):
+        for name, field in section.model_fields.items():
+            if "float" in str(field.annotation) or field.annotation is float:
+                assert any(unit in str(field.description) for unit in UNITS), f"{section.__name__}.{name}"
+
+
+def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
+    config = CampaignConfig(seed=4, oracle=EMT, otf={"n_select": 2}, system={"composition": {"Cu": 0.5, "Ni": 0.5}})
+    path = tmp_path / "campaign.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert CampaignConfig.from_yaml(path) == config
+
+
+@pytest.mark.parametrize(("text", "word"), [("- 1\n", "mapping"), ("a: [", "cannot read")])
+def test_yaml_that_is_no_configuration(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=word):
+        CampaignConfig.from_yaml(path)
+    with pytest.raises(ConfigError, match="cannot read"):
+        CampaignConfig.from_yaml(tmp_path / "missing.yaml")
+
+
+def test_differences_leave_out_the_bounds() -> None:
+    one = CampaignConfig(oracle=EMT)
+    two = CampaignConfig(oracle=EMT, seed=2, otf={"n_select": 3, "max_otf_iterations": 7})
+    assert one.differences(two) == ["seed: 1 -> 2", "otf.n_select: 5 -> 3"]

@@ -1,0 +1,71 @@
+"""What the tests share: small real things, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from acemaker.config import OracleConfig, PotentialConfig
+from acemaker.oracles.factory import pair_commands
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.generation import Generation
+from acemaker.potentials.trainer import LinearTrainer
+
+MISHIN = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
+CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * CuNi.eam.alloy Cu Ni",))
+
+
+def small_basis(n_functions: int = 15, cutoff: float = 4.0) -> PotentialConfig:
+    return PotentialConfig(
+        n_functions=n_functions, cutoff=cutoff, nradmax_by_orders=(8, 4, 2), lmax_by_orders=(0, 3, 1)
+    )
+
+
+def rattled(atoms: Atoms, n: int, scale: float = 0.12, seed: int = 0) -> list[Atoms]:
+    rng = np.random.default_rng(seed)
+    made = []
+    for strain in np.linspace(-0.03, 0.03, n):
+        copy = atoms.copy()
+        copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
+        copy.positions += rng.normal(scale=scale, size=copy.positions.shape)
+        made.append(copy)
+    return made
+
+
+def copper(repeat: int = 2) -> Atoms:
+    return bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
+
+
+def alloy(repeat: int = 2) -> Atoms:
+    """A triclinic Cu-Ni cell."""
+    atoms = bulk("Cu", "fcc", a=3.58, cubic=True).repeat(repeat)
+    atoms.symbols[np.random.default_rng(3).permutation(len(atoms))[: len(atoms) // 2]] = "Ni"
+    atoms.set_cell(atoms.cell @ np.array([[1, 0, 0], [0.06, 1, 0], [0.04, -0.05, 1]]), scale_atoms=True)
+    return atoms
+
+
+def train(directory: Path, atoms: Atoms, oracle: OracleConfig, config: PotentialConfig, n: int = 4) -> Generation:
+    elements = tuple(sorted(set(atoms.get_chemical_symbols())))
+    labeller = CalculatorOracle.from_config(oracle, elements)
+    trainer = LinearTrainer(config, elements)
+    labels = [labeller.label(structure) for structure in rattled(atoms, n)]
+    return trainer.train(
+        labels, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0
+    ).generation
+
+
+@pytest.fixture(scope="session")
+def copper_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    return train(tmp_path_factory.mktemp("copper"), copper(), MISHIN, small_basis())
+
+
+@pytest.fixture(scope="session")
+def alloy_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    return train(tmp_path_factory.mktemp("alloy"), alloy(), CUNI, small_basis(), n=6)
+
+
+__all__ = ["CUNI", "MISHIN", "alloy", "copper", "pair_commands", "rattled", "small_basis", "train"]

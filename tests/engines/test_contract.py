@@ -1,0 +1,42 @@
+"""Both engines fulfil the same contract."""
+
+from pathlib import Path
+
+import pytest
+from ase import Atoms
+
+from acemaker.config import EngineConfig
+from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.protocol import Engine
+from acemaker.potentials.generation import Generation
+from acemaker.testing import EngineContract, ToyEngine
+from tests.conftest import copper
+
+
+class WithCopper(EngineContract):
+    @pytest.fixture(autouse=True)
+    def _generation(self, copper_generation: Generation) -> None:
+        self._trained = copper_generation
+
+    def make_structure(self) -> Atoms:
+        return copper()
+
+    def make_generation(self, directory: Path) -> Generation:
+        return self._trained
+
+
+class TestToyEngine(WithCopper):
+    def make_engine(self) -> Engine:
+        return ToyEngine(self.n_steps, restart_every=10)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr"])
+class TestInProcessEngine(WithCopper):
+    @pytest.fixture(autouse=True)
+    def _ensemble(self, ensemble: str) -> None:
+        self._config = EngineConfig(
+            ensemble=ensemble, steps=self.n_steps, restart_every=10, trajectory_every=10, temperature=(300, 600)
+        )
+
+    def make_engine(self) -> Engine:
+        return InProcessEngine(self._config, seed=1)

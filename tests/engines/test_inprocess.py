@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from acemaker.config import EngineConfig, OTFConfig
+from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.protocol import Check, Exploration, Request
+from acemaker.errors import EngineError, StructureError
+from acemaker.potentials.generation import Generation
+from acemaker.testing.contracts import CALM, NERVOUS
+from tests.conftest import alloy, copper
+
+HOT = {"temperature": (300, 900), "steps": 120, "restart_every": 20, "trajectory_every": 20}
+COUPLINGS = ["iso", "aniso", "tri"]
+
+
+def request(
+    directory: Path, generation: Generation, structure: Atoms, rule: OTFConfig = CALM, **changes: Any
+) -> Request:
+    made = Request(
+        number=1,
+        structure=structure,
+        start_step=0,
+        checkpoint=None,
+        generation=generation,
+        rule=rule,
+        directory=directory,
+    )
+    return replace(made, **changes)
+
+
+def explore(config: EngineConfig, asked: Request) -> Exploration:
+    engine = InProcessEngine(config, seed=1)
+    try:
+        return engine.explore(asked)
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "coupling"),
+    [("nve", "iso"), ("nvt", "iso"), ("csvr", "iso"), *(("npt", coupling) for coupling in COUPLINGS)],
+)
+def test_every_checkpoint_leads_to_the_same_bits(
+    tmp_path: Path, alloy_generation: Generation, ensemble: str, coupling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a ramp, in a triclinic cell: each checkpoint's run ends where the whole run ends."""
+    monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
+    config = EngineConfig(ensemble=ensemble, pressure_coupling=coupling, **HOT)
+    whole = explore(config, request(tmp_path / "whole", alloy_generation, alloy()))
+    for step in (20, 80):
+        part = explore(
+            config,
+            request(
+                tmp_path / f"from_{step}",
+                alloy_generation,
+                alloy(),
+                start_step=step,
+                checkpoint=tmp_path / "whole" / f"checkpoint.{step}",
+            ),
+        )
+        assert np.array_equal(part.frames[-1].positions, whole.frames[-1].positions)
+        assert np.array_equal(part.frames[-1].cell.array, whole.frames[-1].cell.array)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
+def test_the_living_run_goes_on_like_one_that_reads_its_file(
+    tmp_path: Path, copper_generation: Generation, ensemble: str
+) -> None:
+    config = EngineConfig(ensemble=ensemble, **HOT)
+    engine = InProcessEngine(config, seed=1)
+    halted = engine.explore(request(tmp_path / "first", copper_generation, copper(), NERVOUS))
+    follow = request(
+        tmp_path / "living",
+        copper_generation,
+        copper(),
+        number=2,
+        start_step=10,
+        checkpoint=halted.halt_checkpoint,
+    )
+    living_instance = engine._lmp
+    living = engine.explore(follow)
+    assert engine._lmp is living_instance
+    engine.close()
+    reread = explore(config, replace(follow, directory=tmp_path / "reread"))
+    assert np.array_equal(living.frames[-1].positions, reread.frames[-1].positions)
+    assert np.array_equal(living.timeline.gamma_max, reread.timeline.gamma_max)
+
+
+def test_a_ramp_goes_on_across_a_halt(tmp_path: Path, copper_generation: Generation) -> None:
+    config = EngineConfig(ensemble="langevin", thermostat_time=10, temperature=(100, 1000), steps=400)
+    halted = explore(config, request(tmp_path / "first", copper_generation, copper(), NERVOUS))
+    rest = explore(
+        config,
+        request(
+            tmp_path / "rest", copper_generation, copper(), number=2, start_step=10, checkpoint=halted.halt_checkpoint
+        ),
+    )
+    temperature = rest.timeline.observables["temperature_K"]
+    assert temperature[:10].mean() < 300
+    assert temperature[-10:].mean() > 600
+
+
+def test_langevin_starts_its_segment_over(tmp_path: Path, copper_generation: Generation) -> None:
+    """Its random state is not in the restart file: going on midway would change the trajectory."""
+    config = EngineConfig(ensemble="langevin", **HOT)
+    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
+
+    def stop(check: Check) -> None:
+        if check.step >= 90:
+            raise RuntimeError("stop")
+
+    broken = request(tmp_path / "broken", copper_generation, copper())
+    with pytest.raises(RuntimeError, match="stop"):
+        explore(config, replace(broken, on_check=stop))
+    again = explore(config, broken)
+    assert np.array_equal(again.frames[-1].positions, whole.frames[-1].positions)
+
+
+def test_ctrl_c_leaves_a_segment_that_goes_on(tmp_path: Path, copper_generation: Generation) -> None:
+    config = EngineConfig(ensemble="npt", **HOT)
+    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
+
+    def press(check: Check) -> None:
+        if check.step == 70:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    broken = request(tmp_path / "broken", copper_generation, copper())
+    with pytest.raises(KeyboardInterrupt):
+        explore(config, replace(broken, on_check=press))
+    assert signal.getsignal(signal.SIGINT) is before
+    again = explore(config, broken)
+    assert np.array_equal(again.frames[-1].positions, whole.frames[-1].positions)
+
+
+def test_halts_with_the_right_atoms(tmp_path: Path, copper_generation: Generation) -> None:
+    """One atom is pushed off its place: it is the one with the largest gamma, and the run breaks."""
+    structure = copper()
+    structure.positions[7] += (0.55, 0.4, 0.3)
+    rule = OTFConfig(threshold_add_train=2, threshold_call_dft=3, threshold_break=1e4)
+    outcome = explore(
+        EngineConfig(ensemble="nve", timestep=0.1, **HOT), request(tmp_path, copper_generation, structure, rule)
+    )
+    assert outcome.verdict is not None
+    assert (outcome.verdict.step, outcome.verdict.tier) == (10, "smooth")
+    gamma = outcome.frames[-1].arrays["gamma"]
+    assert np.argmax(gamma) in {7, *np.argsort(outcome.frames[-1].get_distances(7, range(32), mic=True))[:5]}
+    reference = Atoms(structure.symbols, outcome.frames[-1].positions, cell=outcome.frames[-1].cell, pbc=True)
+    calculator = copper_generation.calculator()
+    reference.calc = calculator
+    reference.get_potential_energy()
+    assert gamma == pytest.approx(calculator.results["gamma"], rel=1e-9)
+
+
+def test_the_trajectory_is_unwrapped_and_has_gamma(tmp_path: Path, copper_generation: Generation) -> None:
+    config = EngineConfig(ensemble="nvt", temperature=(2500, 2500), steps=200, trajectory_every=50)
+    explore(config, request(tmp_path, copper_generation, copper()))
+    from acemaker.engines.segment_log import read_trajectory
+
+    frames = read_trajectory(tmp_path / "trajectory.extxyz")
+    assert [frame.info["step"] for frame in frames] == [0, 50, 100, 150, 200]
+    assert all(frame.arrays["gamma"].shape == (32,) for frame in frames)
+    jumps = np.abs(np.diff([frame.positions for frame in frames], axis=0)).max()
+    assert jumps < frames[0].cell.lengths().min() / 2
+
+
+def test_momenta_of_the_structure_are_used(tmp_path: Path, copper_generation: Generation) -> None:
+    structure = copper()
+    rng = np.random.default_rng(0)
+    structure.set_momenta(rng.normal(size=(32, 3)))
+    structure.set_momenta(structure.get_momenta() - structure.get_momenta().mean(axis=0))
+    outcome = explore(EngineConfig(ensemble="nve", **HOT), request(tmp_path, copper_generation, structure))
+    expected = structure.get_kinetic_energy() * 2 / (3 * 31) / 8.617333262e-5  # LAMMPS takes off the drift's three
+    assert outcome.timeline.observables["temperature_K"][0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_broken_restart_file_is_a_typed_error_with_the_log(tmp_path: Path, copper_generation: Generation) -> None:
+    torn = tmp_path / "torn"
+    torn.write_bytes(b"\0" * 100)
+    asked = request(tmp_path / "segment", copper_generation, copper(), start_step=10, checkpoint=torn)
+    with pytest.raises(EngineError, match=r"(?s)LAMMPS stopped in segment 1.*last lines of .*log\.lammps") as error:
+        explore(EngineConfig(**HOT), asked)
+    assert error.value.log == tmp_path / "segment" / "log.lammps"
+
+
+def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Generation) -> None:
+    structure = copper()
+    structure.pbc = False
+    with pytest.raises(StructureError, match="use 'nvt'"):
+        explore(EngineConfig(ensemble="npt", **HOT), request(tmp_path, copper_generation, structure))
+
+
+def test_paths_with_spaces_quotes_and_dollars(tmp_path: Path, copper_generation: Generation) -> None:
+    odd = tmp_path / "a b's $HOME ${x} & #1"
+    halted = explore(EngineConfig(**HOT), request(odd, copper_generation, copper(), NERVOUS))
+    assert halted.halt_checkpoint is not None
+    rest = explore(
+        EngineConfig(**HOT),
+        request(odd / "next", copper_generation, copper(), number=2, start_step=10, checkpoint=halted.halt_checkpoint),
+    )
+    assert rest.end_step == 120
+    assert (odd / "next" / "log.lammps").stat().st_size > 0

@@ -1,0 +1,179 @@
+"""The in-process engine says what pyace's own calculator says, at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+
+from acemaker.config import EngineConfig, OTFConfig
+from acemaker.engines import inprocess, script
+from acemaker.engines.box import by_tag, read_cell
+from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.protocol import Request
+from acemaker.potentials.evaluator import Evaluation
+from acemaker.potentials.generation import Generation
+from acemaker.testing.contracts import CALM
+from tests.conftest import alloy, copper
+
+
+class Witness:
+    """Stands behind every callback and compares with a calculator that builds its own neighbour list."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, structure: Atoms, generation: Generation) -> None:
+        self.calculator = generation.calculator()
+        self.worst = {"energy": 0.0, "forces": 0.0, "stress": 0.0, "gamma": 0.0}
+        self.steps: list[int] = []
+        self.builds = 0
+        self.crossed = 0
+        self.volumes: list[float] = []
+        self.said: Evaluation | None = None
+        for name in ("graded", "fast"):
+            self._listen(monkeypatch, name)
+        original = inprocess._Run._evaluate
+
+        def evaluate(run: Any, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
+            original(run, step, nlocal, tags, forces)
+            self.compare(run, step, nlocal, tags, forces, structure)
+
+        monkeypatch.setattr(inprocess._Run, "_evaluate", evaluate)
+
+    def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        method = getattr(inprocess.Evaluator, name)
+
+        def listen(evaluator: Any, env: Any) -> Evaluation:
+            self.said = method(evaluator, env)
+            return self.said
+
+        monkeypatch.setattr(inprocess.Evaluator, name, listen)
+
+    def compare(self, run: Any, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray, like: Atoms) -> None:
+        said = self.said
+        assert said is not None
+        cell, origin = read_cell(run._lmp)
+        positions = run._lmp.numpy.extract_atom("x")[:nlocal] - origin
+        atoms = Atoms(like.symbols, by_tag(positions, tags), cell=cell, pbc=True, calculator=self.calculator)
+        images = run._lmp.numpy.extract_atom("image")[:nlocal]
+        self.crossed = max(self.crossed, len(np.unique(images)))
+        self.volumes.append(atoms.get_volume())
+        self.steps.append(step)
+        self.builds = run._neighbours.builds
+        self._note("energy", said.energy - atoms.get_potential_energy())
+        self._note("forces", by_tag(forces.copy(), tags) - atoms.get_forces())
+        voigt = said.virial[[0, 1, 2, 5, 4, 3]] / atoms.get_volume()
+        self._note("stress", (voigt - atoms.get_stress()) / np.abs(atoms.get_stress()).max())
+        if said.gamma is not None:
+            reference = self.calculator.results["gamma"]
+            self._note("gamma", by_tag(said.gamma, tags) / reference - 1)
+
+    def _note(self, name: str, difference: Any) -> None:
+        self.worst[name] = max(self.worst[name], float(np.abs(difference).max()))
+
+
+def run(tmp_path: Path, config: EngineConfig, structure: Atoms, generation: Generation, rule: OTFConfig) -> Any:
+    engine = InProcessEngine(config, seed=5)
+    try:
+        return engine.explore(
+            Request(
+                number=1,
+                structure=structure,
+                start_step=0,
+                checkpoint=None,
+                generation=generation,
+                rule=rule,
+                directory=tmp_path / "segment",
+            )
+        )
+    finally:
+        engine.close()
+
+
+def assert_parity(witness: Witness) -> None:
+    assert witness.worst["energy"] < 1e-9, witness.worst  # eV
+    assert witness.worst["forces"] < 1e-9, witness.worst  # eV/Å
+    assert witness.worst["stress"] < 1e-6, witness.worst  # relative
+    assert witness.worst["gamma"] < 1e-6, witness.worst  # relative
+
+
+def test_triclinic_two_element_npt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alloy_generation: Generation
+) -> None:
+    structure = alloy()
+    witness = Witness(monkeypatch, structure, alloy_generation)
+    config = EngineConfig(ensemble="npt", pressure_coupling="tri", steps=300, temperature=(800, 1500), timestep=2)
+    outcome = run(tmp_path, config, structure, alloy_generation, CALM)
+    assert sorted(set(witness.steps)) == list(range(301))
+    assert_parity(witness)
+    assert np.ptp(witness.volumes) > 1, "the barostat did not move"
+    kinetic = len(structure) * units.kB * outcome.timeline.observables["temperature_K"]
+    volumes = outcome.timeline.observables["volume_A3"]
+    # LAMMPS's pressure is the virial's, with the sign that pyace gives it, plus the kinetic part
+    halted = outcome.frames[-1]
+    halted = Atoms(halted.symbols, halted.positions, cell=halted.cell, pbc=True, calculator=witness.calculator)
+    n_free = (len(structure) - 1) / len(structure)  # LAMMPS counts N - 1 atoms' degrees of freedom
+    expected = -halted.get_stress()[:3].mean() + kinetic[-1] * n_free / volumes[-1]
+    assert outcome.timeline.observables["pressure_GPa"][-1] == pytest.approx(expected / units.GPa, rel=1e-4)
+
+
+@pytest.mark.parametrize("rebuild", ["check yes", "check no"])
+def test_lists_are_never_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generation: Generation, rebuild: str
+) -> None:
+    """Hot atoms cross the boundaries; with 'check no' lists are rebuilt at every step with the same ghosts."""
+    structure = copper()
+    structure.positions += structure.cell.lengths() / 2  # half of the atoms start across the boundary
+    witness = Witness(monkeypatch, structure, copper_generation)
+    monkeypatch.setattr(
+        script, "neighbour_commands", lambda skin: [f"neighbor {skin} bin", f"neigh_modify every 1 delay 0 {rebuild}"]
+    )
+    steps = 300
+    config = EngineConfig(ensemble="npt", steps=steps, temperature=(2500, 2500), restart_every=50)
+    run(tmp_path, config, structure, copper_generation, CALM)
+    assert_parity(witness)
+    assert witness.crossed > 1, "no atom crossed a boundary"
+    if rebuild == "check no":
+        assert witness.builds == steps + steps // 50  # a set-up at each of six stretches, and every step
+    else:
+        assert steps // 50 < witness.builds < steps / 2
+
+
+def test_lists_are_read_only_when_lammps_rebuilds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generation: Generation
+) -> None:
+    """A cold crystal moves no atom half a skin: the lists are built by the set-up of each stretch alone."""
+    witness = Witness(monkeypatch, copper(), copper_generation)
+    config = EngineConfig(ensemble="nve", steps=100, temperature=(10, 10), restart_every=50)
+    run(tmp_path, config, copper(), copper_generation, CALM)
+    assert_parity(witness)
+    assert witness.builds == 2
+
+
+def test_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generation: Generation) -> None:
+    structure = copper()
+    structure.pbc = False
+    config = EngineConfig(ensemble="nvt", steps=40, temperature=(300, 300), restart_every=10, trajectory_every=10)
+    outcome = run(tmp_path, config, structure, copper_generation, CALM)
+    last = Atoms(structure.symbols, outcome.frames[-1].positions, calculator=copper_generation.calculator())
+    assert last.get_potential_energy() == pytest.approx(
+        outcome.timeline.observables["potential_energy_eV"][-1], abs=1e-9
+    )
+
+
+def test_the_fast_evaluator_runs_between_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generation: Generation
+) -> None:
+    calls = {"graded": 0, "fast": 0}
+    for name in calls:
+        original = getattr(inprocess.Evaluator, name)
+
+        def counted(self: Any, env: Any, name: str = name, original: Any = original) -> Evaluation:
+            calls[name] += 1
+            result: Evaluation = original(self, env)
+            return result
+
+        monkeypatch.setattr(inprocess.Evaluator, name, counted)
+    run(tmp_path, EngineConfig(ensemble="nve", steps=50), copper(), copper_generation, CALM)
+    assert calls == {"graded": 11, "fast": 40}  # of 51 evaluations, the checks at every fifth step
