@@ -204,7 +204,8 @@ class OracleContract:
 
     def test_stress_is_the_energys_slope(self) -> None:
         """Where there is a stress, its xx agrees with a central difference."""
-        atoms, oracle, step = self.make_structure(), self.make_oracle(), 1e-5
+        # tabulated potentials have kinks: the tolerance is that of a slope across one
+        atoms, oracle, step = self.make_structure(), self.make_oracle(), 1e-4
         labelled = oracle.label(atoms)
         assert labelled.calc is not None
         if "stress" not in labelled.calc.results:
@@ -216,4 +217,4 @@ class OracleContract:
             strained.set_cell(strained.cell @ strain, scale_atoms=True)
             energies.append(oracle.label(strained).get_potential_energy())
         slope = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
-        assert abs(labelled.get_stress()[0] - slope) < 1e-5
+        assert abs(labelled.get_stress()[0] - slope) < 1e-4

@@ -1,0 +1,207 @@
+"""What goes wrong costs what it must, and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from acemaker import Campaign
+from acemaker.config import PotentialConfig
+from acemaker.errors import (
+    CampaignError,
+    CampaignLockedError,
+    ConfigError,
+    FitRejectedError,
+    OracleError,
+    StructureError,
+)
+from acemaker.states import State
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+
+def make(directory: Path, oracle: ToyOracle | None = None, **otf: object) -> Campaign:
+    return Campaign.create(
+        directory, toy_config(**otf), engine=ToyEngine(200, halting_at(100)), oracle=oracle or ToyOracle()
+    )
+
+
+def reopen(directory: Path, oracle: ToyOracle | None = None, **bounds: int) -> Campaign:
+    return Campaign.open(directory, engine=ToyEngine(200, halting_at(100)), oracle=oracle or ToyOracle(), **bounds)
+
+
+def test_a_failed_label_costs_that_structure(tmp_path: Path) -> None:
+    """Calls 0 and 1 are generation 0; the third labels the anchor, the fourth the other selected one."""
+    campaign = make(tmp_path / "c", ToyOracle(failing={3})).run()
+    assert campaign.state is State.DONE
+    assert [entry.candidate for entry in campaign.progress.labels if entry.halt == 1] == [0]
+    journal = (tmp_path / "c" / "journal.jsonl").read_text()
+    assert '"event": "label_failed"' in journal
+    assert "told to fail" in journal
+
+
+def test_a_label_is_tried_again(tmp_path: Path) -> None:
+    oracle = ToyOracle(failing={2, 3})
+    campaign = make(tmp_path / "c", oracle, max_retries=2).run()
+    assert next(entry.candidate for entry in campaign.progress.labels if entry.halt == 1) == 0
+    assert "label_failed" not in (tmp_path / "c" / "journal.jsonl").read_text()
+
+
+def test_an_anchor_that_cannot_be_labelled_hands_its_place_on(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing={2}), n_select=1)
+    campaign.prepare()
+    for _ in range(4):
+        selection = campaign.step()
+    labels = campaign.label()
+    assert labels.failures[0].candidate == 0
+    assert labels.candidates == (selection.reserve[0],)  # type: ignore[attr-defined]
+
+
+def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing=range(2, 100)))
+    with pytest.raises(OracleError, match=r"none of \d structures could be labelled"):
+        campaign.run()
+    assert campaign.state is State.FAILED
+    assert len(campaign.progress.labels) == 2
+    campaign.close()
+    oracle = ToyOracle()
+    again = reopen(tmp_path / "c", oracle)
+    assert again.state is State.LABEL
+    assert again.run().state is State.DONE
+    assert oracle.calls == 2, "the first structures were paid for again"
+
+
+def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from acemaker.potentials.trainer import LinearTrainer
+
+    verdicts = iter(["", "too bad", "still bad", ""])
+    monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
+    campaign = make(tmp_path / "c", n_select=1, max_retries=2).run()
+    labelled = [entry.candidate for entry in campaign.progress.labels if entry.halt == 1]
+    assert len(labelled) == len(set(labelled)) == 3
+    assert labelled[0] == 0
+    assert campaign.generation is not None
+    assert campaign.generation.number == 1
+    assert len(campaign.progress.groups) == 4
+
+
+def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from acemaker.potentials.trainer import LinearTrainer
+
+    verdicts = iter(["", *["bad"] * 10])
+    monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
+    campaign = make(tmp_path / "c", n_select=1, max_retries=1)
+    with pytest.raises(FitRejectedError, match=r"2 fits in a row were rejected at halt 1.*max_retries=3"):
+        campaign.run()
+    campaign.close()
+    monkeypatch.undo()
+    assert reopen(tmp_path / "c", max_retries=3).run().state is State.DONE
+
+
+def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(tmp_path: Path) -> None:
+    class Interrupted(ToyOracle):
+        def label(self, atoms: Atoms) -> Atoms:
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return super().label(atoms)
+
+    campaign = make(tmp_path / "c", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run()
+    assert campaign.state is State.LABEL
+    assert len(campaign.progress.labels) == 3
+    campaign.close()
+    oracle = ToyOracle()
+    assert reopen(tmp_path / "c", oracle).run().state is State.DONE
+    assert oracle.calls == 1
+
+
+def test_a_label_written_just_before_a_crash_is_not_paid_twice(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle())
+    campaign.label()
+    campaign.close()
+    journal = tmp_path / "c" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines[:2]))  # created, and the first of two labels
+    oracle = ToyOracle()
+    again = reopen(tmp_path / "c", oracle)
+    again.run()
+    assert oracle.calls == 2  # those of the halt
+    assert len(again.progress.labels) == 4
+
+
+def test_another_process_is_kept_out(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c")
+    code = (
+        "from acemaker import Campaign\nfrom acemaker.errors import CampaignLockedError\n"
+        f"try:\n    Campaign.open({str(tmp_path / 'c')!r})\nexcept CampaignLockedError as e:\n    print('locked', e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("locked another process has the campaign")
+    campaign.close()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert issubclass(CampaignLockedError, CampaignError)
+
+
+def test_opening_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match=r"no campaign in .*Campaign\.create makes one"):
+        Campaign.open(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+def slab() -> Atoms:
+    return Atoms("Cu4", np.eye(4, 3) * 2.5, cell=[6, 6, 20], pbc=[True, True, False])
+
+
+@pytest.mark.parametrize(
+    ("change", "structure", "error", "words"),
+    [
+        ({}, slab(), StructureError, "make it periodic"),
+        ({"oracle": {"oracle": "nowhere:thing"}}, None, ConfigError, "cannot be imported"),
+        ({"oracle": {"oracle": "math:pi"}}, None, ConfigError, "not callable"),
+        (
+            {"oracle": {"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": ["* * missing.eam Cu"]}},
+            None,
+            ConfigError,
+            "no file 'missing.eam'",
+        ),
+        ({"system": {"structure": "missing.xyz"}}, None, ConfigError, "neither a chemical symbol nor a file"),
+        ({"system": {"structure": "Cu", "crystal": "wurtzite"}}, None, ConfigError, "cannot build"),
+        ({"otf": {"strategies": {"magic": 1}}}, None, ConfigError, "no strategy is named magic"),
+        ({"potential": {"n_functions": 5000}}, None, ConfigError, "allow only"),
+    ],
+)
+def test_bad_input_leaves_nothing_behind(
+    tmp_path: Path, change: dict[str, object], structure: Atoms | None, error: type[Exception], words: str
+) -> None:
+    config = toy_config()
+    config = type(config)(**{**config.model_dump(), **change})
+    with pytest.raises(error, match=words):
+        Campaign.create(tmp_path / "c", config, structure=structure, engine=ToyEngine())
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_element_without_functions(tmp_path: Path) -> None:
+    """A trainer for copper alone is given a structure with nickel."""
+    from acemaker.potentials.trainer import LinearTrainer
+
+    atoms = Atoms("CuNi", [[0, 0, 0], [1.8, 1.8, 0]], cell=np.eye(3) * 3.6, pbc=True)
+    trainer = LinearTrainer(PotentialConfig(n_functions=5), ["Cu"])
+    with pytest.raises(StructureError, match="no functions for Ni; it has Cu"):
+        trainer.grade([atoms])
+
+
+def test_generation_0_takes_enough_structures_by_itself(tmp_path: Path) -> None:
+    config = toy_config()
+    config = type(config)(
+        **{**config.model_dump(), "system": {"structure": "Cu", "supercell": (1, 1, 1), "n_first": 1}}
+    )
+    campaign = Campaign.create(tmp_path / "c", config, engine=ToyEngine(), oracle=ToyOracle())
+    labels = campaign.label()
+    assert len(labels.structures) == 3  # 12 functions, 4 atoms
+    assert campaign.train().accepted

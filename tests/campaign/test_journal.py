@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from acemaker.campaign.journal import Journal
+from acemaker.campaign.progress import Progress
+from acemaker.errors import CampaignError
+from acemaker.states import State
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("created", config={"a": 1.5})
+    journal.append("label", file="x", value=0.1 + 0.2)
+    journal.close()
+    again = Journal(tmp_path / "journal.jsonl")
+    assert again.events == journal.events
+    assert again.events[1]["value"] == 0.1 + 0.2
+    assert [event["n"] for event in again.events] == [0, 1]
+    again.close()
+
+
+@pytest.mark.parametrize("torn", [b'{"v": 1, "event": "lab', b'{"v": 1, "event": "label"}', b"\xff\n", b"[]\n"])
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append("created", config={})
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    again = Journal(path)
+    assert len(again.events) == 1
+    assert path.read_bytes() == whole
+    again.append("label")
+    again.close()
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    for name in ("created", "label", "label"):
+        journal.append(name)
+    journal.close()
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + "garbage\n" + lines[2])
+    with pytest.raises(CampaignError, match="line 2 of"):
+        Journal(path)
+
+
+def test_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"v": 99, "n": 0, "event": "created"}\n')
+    with pytest.raises(CampaignError, match="later version"):
+        Journal(path)
+
+
+def test_events_of_unknown_kinds_change_nothing() -> None:
+    assert Progress().apply({"event": "remark", "v": 1, "n": 0}) == Progress()
+
+
+def test_an_impossible_transition_is_an_error() -> None:
+    with pytest.raises(CampaignError, match="from EXPLORE to TRAIN"):
+        Progress().apply({"event": "step", "n": 7, "state": "EXPLORE", "next": "TRAIN"})
+
+
+def test_failing_and_reopening_come_back_to_the_same_state() -> None:
+    failed = Progress(state=State.TRAIN).apply({"event": "failed", "state": "TRAIN", "message": "no"})
+    assert (failed.state, failed.error) == (State.FAILED, "no")
+    assert failed.apply({"event": "reopened"}).state is State.TRAIN

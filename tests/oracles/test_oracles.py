@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
+
+from acemaker.config import OracleConfig
+from acemaker.errors import ConfigError, OracleError
+from acemaker.oracles.factory import pair_commands
+from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.testing import OracleContract, ToyOracle
+from tests.conftest import CUNI, MISHIN, alloy, copper, rattled
+
+
+class TestToyOracle(OracleContract):
+    def make_oracle(self) -> Oracle:
+        return ToyOracle()
+
+    def make_structure(self) -> Atoms:
+        return rattled(copper(), 1)[0]
+
+
+class TestEMT(TestToyOracle):
+    def make_oracle(self) -> Oracle:
+        return CalculatorOracle.from_config(OracleConfig(oracle="emt"), ("Cu",))
+
+
+class TestLAMMPS(TestToyOracle):
+    def make_oracle(self) -> Oracle:
+        return CalculatorOracle.from_config(MISHIN, ("Cu",))
+
+
+class TestLAMMPSAlloy(TestToyOracle):
+    """Two elements in a triclinic cell."""
+
+    def make_oracle(self) -> Oracle:
+        return CalculatorOracle.from_config(CUNI, ("Cu", "Ni"))
+
+    def make_structure(self) -> Atoms:
+        return rattled(alloy(), 1)[0]
+
+
+class TestDottedPath(TestToyOracle):
+    def make_oracle(self) -> Oracle:
+        return CalculatorOracle.from_config(OracleConfig(oracle="ase.calculators.emt:EMT"), ("Cu",))
+
+
+def test_labels_do_not_depend_on_those_before() -> None:
+    oracle = CalculatorOracle.from_config(MISHIN, ("Cu",))
+    one, two = rattled(copper(), 2)
+    before = oracle.label(one).get_forces()
+    oracle.label(two)
+    assert np.array_equal(oracle.label(one).get_forces(), before)
+
+
+def test_arguments_reach_the_factory() -> None:
+    config = OracleConfig(oracle="tests.oracles.test_oracles:Broken", oracle_arguments={"how": "raise"})
+    with pytest.raises(OracleError, match="RuntimeError: no convergence"):
+        CalculatorOracle.from_config(config, ("Cu",)).label(copper())
+
+
+class Broken(Calculator):
+    implemented_properties: ClassVar = ["energy", "forces", "free_energy", "stress"]
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
+        super().calculate(atoms, properties, system_changes)
+        forces = np.zeros((len(atoms), 3))
+        energy = -1.0
+        if self.how == "raise":
+            raise RuntimeError("no convergence")
+        if self.how == "nan_energy":
+            energy = float("nan")
+        if self.how == "nan_force":
+            forces[0, 0] = np.nan
+        if self.how == "absurd":
+            forces[0, 0] = 1e5
+        if self.how == "few":
+            forces = forces[:-1]
+        self.results = {"energy": energy + 0.1, "free_energy": energy, "forces": forces}
+        if self.how != "no_stress":
+            self.results["stress"] = np.zeros(6)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("raise", "the calculator raised RuntimeError: no convergence"),
+        ("nan_energy", "finite energy"),
+        ("nan_force", "finite forces"),
+        ("absurd", r"largest force is 1e\+05 eV/Å, above max_force 100"),
+        ("few", "forces of shape"),
+    ],
+)
+def test_what_is_not_a_label(how: str, words: str) -> None:
+    with pytest.raises(OracleError, match=words):
+        CalculatorOracle(lambda: Broken(how), 100.0).label(copper())
+
+
+def test_the_energy_is_the_one_that_the_forces_belong_to() -> None:
+    labelled = CalculatorOracle(lambda: Broken("fine"), 100.0).label(copper())
+    assert labelled.get_potential_energy() == -1.0
+
+
+def test_a_promised_stress_that_does_not_come() -> None:
+    labelled = CalculatorOracle(lambda: Broken("no_stress"), 100.0).label(copper())
+    assert labelled.calc is not None
+    assert "stress" not in labelled.calc.results
+
+
+def test_clusters_have_no_stress() -> None:
+    atoms = copper()
+    atoms.pbc = False
+    labelled = CalculatorOracle(EMT, 100.0).label(atoms)
+    assert labelled.calc is not None
+    assert "stress" not in labelled.calc.results
+
+
+def test_potential_files_are_found_in_lammps_collection() -> None:
+    commands = pair_commands(MISHIN)
+    assert commands[0] == "pair_style eam/alloy"
+    assert commands[1].startswith('pair_coeff * * "/')
+    assert commands[1].endswith('Cu_mishin1.eam.alloy" Cu')
+
+
+def test_numbers_are_no_files() -> None:
+    config = OracleConfig(pair_style="lj/cut 5.5", pair_coeff=["1 1 0.167 2.31"])
+    assert pair_commands(config) == ["pair_style lj/cut 5.5", "pair_coeff 1 1 0.167 2.31"]
+
+
+@pytest.mark.parametrize("style", ["lj/cut 5\nshell rm -rf /", "lj/cut &"])
+def test_nothing_is_smuggled_in(style: str) -> None:
+    with pytest.raises(ConfigError, match="single lines"):
+        pair_commands(OracleConfig(pair_style=style, pair_coeff=["1 1 1 1"]))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acemaker.errors import StructureError, TooFewEnvironmentsError
+from acemaker.potentials.active_set import build_active_set, gamma_of
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.pyace_library import load_pyace
+from acemaker.potentials.ranking import rank_by_volume
+from tests.conftest import alloy, rattled, small_basis
+
+
+def clouds(n: int, size: int, n_functions: int = 5, seed: int = 0) -> list[list[np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    return [[rng.normal(size=(size, n_functions))] for _ in range(n)]
+
+
+def test_no_trained_environment_extrapolates() -> None:
+    made = clouds(4, 30)
+    active = build_active_set(["Cu"], [5], made)
+    for blocks in made:
+        assert gamma_of(blocks, active.inverses())[0].max() < 1.01
+
+
+def test_gamma_is_linear_in_the_distance() -> None:
+    active = build_active_set(["Cu"], [5], clouds(2, 30))
+    row = active.matrices[0][:1]
+    assert gamma_of([7 * row], active.inverses())[0] == pytest.approx([7.0])
+
+
+def test_extending_never_loses_volume() -> None:
+    active = build_active_set(["Cu"], [5], clouds(1, 10))
+    for number, blocks in enumerate(clouds(5, 10, seed=1)):
+        larger = active.extend(blocks, source=number)
+        assert larger.log_volume >= active.log_volume - 1e-9
+        assert gamma_of(blocks, larger.inverses())[0].max() < 1.01
+        active = larger
+
+
+def test_sources_name_the_structures() -> None:
+    made = clouds(3, 10)
+    active = build_active_set(["Cu"], [5], made)
+    for row, source in zip(active.matrices[0], active.sources[0], strict=True):
+        assert (made[source][0] == row).all(axis=1).any()
+
+
+def test_too_few_environments_names_both_and_the_number_needed() -> None:
+    with pytest.raises(TooFewEnvironmentsError, match=r"Cu has 8 atoms in 2 structures but 10 .*at least 3 in all"):
+        build_active_set(["Cu"], [10], clouds(2, 4, 10))
+    with pytest.raises(TooFewEnvironmentsError, match="some with this element"):
+        build_active_set(["Cu"], [10], clouds(2, 0, 10))
+
+
+def test_equal_environments_are_refused() -> None:
+    with pytest.raises(StructureError, match="too much alike"):
+        build_active_set(["Cu"], [5], [[np.ones((20, 5))]])
+
+
+def test_the_file_gives_pyace_the_same_gamma(tmp_path: Path) -> None:
+    basis = Basis.create(small_basis(), ["Cu", "Ni"])
+    builder = DesignBuilder(basis)
+    made = rattled(alloy(), 4)
+    active = build_active_set(basis.elements, basis.n_functions, [builder.projections(atoms) for atoms in made])
+    active.save(tmp_path / "a.asi")
+    atoms = rattled(alloy(), 1, scale=0.3, seed=9)[0]
+    calculator = load_pyace().PyACECalculator(basis.basis_set)
+    calculator.set_active_set(str(tmp_path / "a.asi"))
+    atoms.calc = calculator
+    atoms.get_potential_energy()
+    ours = np.empty(len(atoms))
+    for element, values in zip(basis.elements, gamma_of(builder.projections(atoms), active.inverses()), strict=True):
+        ours[atoms.symbols == element] = values
+    assert ours == pytest.approx(calculator.results["gamma"], rel=1e-8)
+    assert ours.max() > 2
+
+
+def test_ranking_takes_the_anchor_first_then_the_largest_gain() -> None:
+    active = build_active_set(["Cu"], [5], clouds(1, 20))
+    near, far, farther = (scale * clouds(1, 8, seed=3)[0][0] for scale in (1.0, 3.0, 9.0))
+    ranking = rank_by_volume(active, [[near], [far], [farther], [near]], 2)
+    assert ranking.selected == (0, 2)
+    assert set(ranking.reserve) == {1, 3}
+    # after the ninefold cloud the same cloud at a third of its size adds nothing
+    assert ranking.gains[1] == pytest.approx(0, abs=1e-6)
+    assert ranking.gains[2] > 1
+
+
+def test_a_gain_is_the_growth_of_the_determinant() -> None:
+    active = build_active_set(["Cu"], [5], clouds(1, 20))
+    blocks = [4 * clouds(1, 8, seed=3)[0][0]]
+    ranking = rank_by_volume(active, [blocks], 1)
+    grown = np.linalg.slogdet(active.extend(blocks).matrices[0])[1]
+    assert ranking.gains[0] == pytest.approx(grown - np.linalg.slogdet(active.matrices[0])[1])
+
+
+def test_excluded_candidates_are_not_chosen() -> None:
+    active = build_active_set(["Cu"], [5], clouds(1, 20))
+    projections = clouds(4, 8, seed=3)
+    ranking = rank_by_volume(active, projections, 2, excluded=[0, 2])
+    assert set(ranking.selected) == {1, 3}
+    assert ranking.reserve == ()
+    assert rank_by_volume(active, projections, 2, excluded=[0, 1, 2, 3]).selected == ()

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+from ase.neighborlist import neighbor_list
+
+from acemaker.config import OTFConfig, SystemConfig
+from acemaker.errors import ConfigError
+from acemaker.structures.candidates import STRATEGIES, make_candidates
+from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.first import first_structures, initial_structure
+from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
+from tests.conftest import alloy, copper, rattled
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("atoms", [copper(), rattled(alloy(), 1)[0], Atoms("Cu", cell=np.eye(3) * 2.5 + 0.3, pbc=True)])
+@pytest.mark.parametrize("reach", [2.7, 4.0, 6.0])
+def test_pairs_are_those_of_ase(atoms: Atoms, reach: float) -> None:
+    for periodic in (True, False):
+        atoms.pbc = periodic
+        ours = sorted(zip(*(array.round(9).tolist() for array in pairs(atoms, reach)), strict=True))
+        theirs = sorted(zip(*(array.round(9).tolist() for array in neighbor_list("ijd", atoms, reach)), strict=True))
+        assert np.allclose(ours, theirs) if ours else not theirs
+
+
+def test_closeness() -> None:
+    atoms = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.0]])
+    assert closeness(atoms).distance == pytest.approx(2.0)
+    assert closeness(atoms).share == pytest.approx(2.0 / 2.64)
+    atoms.positions[1, 2] = 7.0
+    assert closeness(atoms).distance == pytest.approx(7.0)
+    assert closeness(Atoms("Cu")).distance == np.inf
+    atoms.positions[0, 0] = np.nan
+    assert closeness(atoms).share == 0
+    assert nearest_distances(copper(), np.arange(3)) == pytest.approx([3.615 / np.sqrt(2)] * 3)
+    assert mean_coordination(copper(), 3.0) == pytest.approx(12)
+
+
+def test_candidates_are_distinct_local_and_physical() -> None:
+    anchor = rattled(copper(), 1)[0]
+    made = make_candidates(anchor, OTFConfig(n_candidates=12), rng())
+    assert len(made) == 12
+    assert np.array_equal(made[0].positions, anchor.positions)
+    moves = np.array([atoms.positions - anchor.positions for atoms in made[1:]])
+    assert moves.std() == pytest.approx(0.05, rel=0.05)
+    assert all(closeness(atoms).share >= 0.65 for atoms in made)
+    assert len({atoms.positions.tobytes() for atoms in made}) == 12
+    assert [atoms.info["origin"] for atoms in made] == ["anchor", *["random_displacement"] * 11]
+    again = make_candidates(anchor, OTFConfig(n_candidates=12), rng())
+    assert all(np.array_equal(a.positions, b.positions) for a, b in zip(made, again, strict=True))
+
+
+def test_the_anchor_is_never_filtered_out() -> None:
+    anchor = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.8]])
+    made = make_candidates(anchor, OTFConfig(n_select=1), rng())
+    assert len(made) == 1
+
+
+def test_strategies_share_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STRATEGIES, "other", STRATEGIES["random_displacement"])
+    rule = OTFConfig(n_candidates=11, strategies={"random_displacement": 3, "other": 1})
+    origins = [atoms.info["origin"] for atoms in make_candidates(copper(), rule, rng())]
+    assert origins.count("other") in (2, 3)
+    assert len(origins) == 11
+
+
+def test_crystals_by_name() -> None:
+    atoms = initial_structure(SystemConfig(structure="Cu", lattice_constant=3.6), rng())
+    assert len(atoms) == 108
+    assert atoms.cell.lengths() == pytest.approx([10.8] * 3)
+    assert len(initial_structure(SystemConfig(structure="Si", crystal="diamond", supercell=(2, 2, 2)), rng())) == 64
+
+
+def test_random_alloys_have_their_composition() -> None:
+    config = SystemConfig(composition={"Cu": 0.75, "Ni": 0.25})
+    one, two = (initial_structure(config, np.random.default_rng(seed)) for seed in (1, 2))
+    assert one.symbols.count("Ni") == two.symbols.count("Ni") == 27
+    assert str(one.symbols) != str(two.symbols)
+
+
+def test_structures_from_files(tmp_path: Path) -> None:
+    path = tmp_path / "cell.xyz"
+    write(path, copper(1), format="extxyz")
+    assert len(initial_structure(SystemConfig(structure=str(path), supercell=(2, 1, 1)), rng())) == 8
+    path.write_text("nonsense")
+    with pytest.raises(ConfigError, match="ASE cannot read"):
+        initial_structure(SystemConfig(structure=str(path)), rng())
+
+
+def test_first_structures_are_strained_and_rattled() -> None:
+    made = first_structures(copper(), SystemConfig(first_strain=0.02, first_rattle=0.1), 3, rng())
+    volumes = [atoms.get_volume() / copper().get_volume() for atoms in made]
+    assert volumes == pytest.approx([0.98**3, 1, 1.02**3])
+    assert (made[1].positions - copper().positions).std() == pytest.approx(0.1, rel=0.2)
+    assert first_structures(copper(), SystemConfig(), 1, rng())[0].get_volume() == pytest.approx(copper().get_volume())
+
+
+def test_files_are_whole_or_not_there_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.extxyz"
+    atoms = rattled(copper(), 1)[0]
+    atoms.arrays["gamma"] = np.arange(32.0) / 7
+    (back,) = write_structures(path, [atoms])
+    (again,) = read_structures(path)
+    assert np.array_equal(back.positions, again.positions)
+    assert np.array_equal(back.arrays["gamma"], again.arrays["gamma"])
+    assert back.positions == pytest.approx(atoms.positions, abs=1e-8)
+    assert [p.name for p in path.parent.iterdir()] == ["a.extxyz"]
+    with pytest.raises(ValueError, match="read-only"):
+        back.positions[0, 0] = 1
