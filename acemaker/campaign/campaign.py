@@ -20,7 +20,7 @@ from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
 from acemaker.display.summary import Summary
 from acemaker.engines.inprocess import InProcessEngine
-from acemaker.engines.protocol import Engine
+from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation, read_generation
@@ -294,13 +294,24 @@ class Campaign(Record):
             This one.
         """
         reporter = Reporter(self.config.engine.steps) if progress else None
-        self._work.on_check = reporter.check if reporter else None
+        if reporter is not None:
+            self.listen(reporter.check)
         for count, result in enumerate(self.steps(), start=1):
             if reporter is not None:
                 reporter.result(result)
             if count == max_steps:
                 break
         return self
+
+    def listen(self, on_check: Callable[[Check], None] | None) -> None:
+        """Have a function called with each check of gamma, while the engine runs.
+
+        Parameters
+        ----------
+        on_check
+            Must be quick, since the engine waits for it; None to stop listening.
+        """
+        self._work.on_check = on_check
 
     def segments(self) -> list[Segment]:
         """Read all explored segments from disk."""
@@ -334,7 +345,7 @@ class Campaign(Record):
 
     def figure(self) -> Picture:
         """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
-        from acemaker.display.timeline_figure import timeline_figure
+        from acemaker.display.timeline import timeline_figure
 
         return timeline_figure(self.segments(), self.config.otf)
 

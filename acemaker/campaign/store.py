@@ -66,7 +66,7 @@ class Store:
         segments
             How many segments have ended.
         """
-        for number in range(max(1, segments - 1), segments + 1):
+        for number in range(1, segments + 1):
             for pattern in ("checkpoint.*", "halt.*"):
                 for path in self.segment(number).glob(pattern):
                     if path != keep:

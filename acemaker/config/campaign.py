@@ -89,6 +89,22 @@ class CampaignConfig(Section):
                 sections.setdefault(home, {})[name] = value
         return cls(**sections)
 
+    @classmethod
+    def from_namespace(cls, namespace: Mapping[str, Any]) -> CampaignConfig:
+        """Pick the parameters out of a notebook's variables, whatever else there is.
+
+        Parameters
+        ----------
+        namespace
+            ``globals()`` of the notebook.
+
+        Raises
+        ------
+        ConfigError
+            For a wrong value.
+        """
+        return cls.from_parameters({name: namespace[name] for name in parameter_homes() if name in namespace})
+
     def differences(self, other: CampaignConfig) -> list[str]:
         """List the fields, bounds excepted, in which two configurations differ.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,8 @@ class _Run:
         self._log = log
         self._config = config
         self._neighbours = NeighbourEnvironment(lmp)
+        energies = request.generation.reference_energies
+        self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
         self._monitor = HaltMonitor(request.rule)
         log.replay(self._monitor)
         self._looked_at = log.checks[-1].step if log.checks else -1
@@ -165,6 +168,7 @@ class _Run:
         self.error: BaseException | None = None
         self.verdict: Verdict | None = None
         self.interrupted = False
+        self._interrupt = threading.Event()
 
     def go(self, reload: Callable[[Path], None]) -> None:
         """Run to the end, a halt, an error or Ctrl-C.
@@ -273,10 +277,15 @@ class _Run:
             for keyword, recorded in script.OBSERVABLES.items()
         }
         observables["pressure_GPa"] /= script.BAR_PER_GPA
+        observables["potential_energy_eV"] += self._reference
         check = Check(step=step, gamma_max=gamma_max, observables=observables)
         self._log.append(check)
         if self._request.on_check is not None:
-            self._request.on_check(check)
+            try:
+                self._request.on_check(check)
+            except Exception as error:
+                self.error = error  # the listener's, not LAMMPS's
+                raise
 
     def _atoms(self, step: int, positions: np.ndarray, cell: np.ndarray, gamma: np.ndarray) -> Atoms:
         start = self._request.structure

@@ -22,6 +22,8 @@ from acemaker.potentials.pyace_library import load_pyace
 
 MAXVOL_TOLERANCE = 1.001
 MAXVOL_ITERATIONS = 10_000
+MAXVOL_SWAPS, MAXVOL_ROUNDS = 50, 200
+"""Swaps between two fresh solutions, and how many of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class ActiveSet:
         return tuple(np.linalg.pinv(matrix) for matrix in self.matrices)
 
     def extend(self, projections: Sequence[np.ndarray], source: int = -1) -> ActiveSet:
-        """Run MaxVol over this set's rows and new ones.
+        """Run MaxVol over this set's rows and new ones, starting from this set: the volume never shrinks.
 
         Parameters
         ----------
@@ -64,16 +66,15 @@ class ActiveSet:
         Returns
         -------
         ActiveSet
-            Among all rows seen, none has a gamma above the MaxVol tolerance, 1.001.
+            Among its rows and the new ones, none has a gamma above the MaxVol tolerance, 1.001.
         """
-        return _maxvol_sets(
-            self.elements,
-            [np.vstack(pair) for pair in zip(self.matrices, projections, strict=True)],
-            [
-                np.concatenate([old, np.full(len(new), source)])
-                for old, new in zip(self.sources, projections, strict=True)
-            ],
-        )
+        matrices, sources = [], []
+        for matrix, old, rows in zip(self.matrices, self.sources, projections, strict=True):
+            grown = np.vstack([matrix, rows])
+            chosen = swap_rows(grown, np.arange(len(matrix)))
+            matrices.append(grown[chosen])
+            sources.append(np.concatenate([old, np.full(len(rows), source)])[chosen])
+        return ActiveSet(elements=self.elements, matrices=tuple(matrices), sources=tuple(sources))
 
     def save(self, path: Path) -> None:
         """Write pacemaker's ``.asi`` file: inverse matrices by element name."""
@@ -124,7 +125,7 @@ def build_active_set(
         np.concatenate([np.full(len(blocks[index]), number) for number, blocks in enumerate(structures)])
         for index in range(len(elements))
     ]
-    return _maxvol_sets(tuple(elements), rows, sources)
+    return _first_sets(tuple(elements), rows, sources)
 
 
 def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -147,7 +148,42 @@ def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) 
     ]
 
 
-def _maxvol_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
+def swap_rows(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Improve a choice of rows by MaxVol's swaps, each of which makes the determinant grow.
+
+    pyace's own MaxVol always starts from an LU factorisation and may end in a smaller volume than that of
+    the rows one has already.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n_rows, n_functions)
+        All rows.
+    chosen : ndarray of int, shape (n_functions,)
+        A choice with a determinant other than zero.
+
+    Returns
+    -------
+    ndarray of int, shape (n_functions,)
+        Rows by which all others are combined with coefficients of at most 1.001.
+    """
+    chosen = chosen.copy()
+    for _ in range(MAXVOL_ROUNDS):
+        coefficients = np.linalg.solve(matrix[chosen].T, matrix.T).T
+        for swap in range(MAXVOL_SWAPS):
+            row, place = np.unravel_index(np.abs(coefficients).argmax(), coefficients.shape)
+            pivot = coefficients[row, place]
+            if abs(pivot) <= MAXVOL_TOLERANCE:
+                if swap == 0:
+                    return chosen
+                break  # look again with coefficients free of the swaps' rounding
+            change = coefficients[row].copy()
+            change[place] -= 1.0
+            coefficients -= np.outer(coefficients[:, place] / pivot, change)
+            chosen[place] = row
+    return chosen
+
+
+def _first_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
     load_pyace()
     from pyace.maxvol import maxvol
 
@@ -155,12 +191,13 @@ def _maxvol_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources:
     for element, matrix, source in zip(elements, rows, sources, strict=True):
         chosen = None
         with contextlib.suppress(ValueError):  # maxvol's word for a singular matrix
-            chosen = np.sort(maxvol(np.ascontiguousarray(matrix), MAXVOL_TOLERANCE, MAXVOL_ITERATIONS)[0])
+            chosen = maxvol(np.ascontiguousarray(matrix), MAXVOL_TOLERANCE, MAXVOL_ITERATIONS)[0]
         if chosen is None or not np.isfinite(np.linalg.slogdet(matrix[chosen])[1]):
             raise StructureError(
                 f"the environments of {element} are too much alike to span its {matrix.shape[1]} basis functions; "
                 "displace the first structures further (first_rattle, first_strain) or lower n_functions"
             )
+        chosen = swap_rows(matrix, np.asarray(chosen, dtype=int))
         matrices.append(matrix[chosen])
         origins.append(np.asarray(source)[chosen])
     return ActiveSet(elements=elements, matrices=tuple(matrices), sources=tuple(origins))

@@ -117,7 +117,7 @@ class Halt(Record):
 
     def figure(self) -> Picture:
         """Draw the halted structure, coloured by gamma."""
-        from acemaker.display.structure_figure import structure_figure
+        from acemaker.display.structure import structure_figure
 
         return structure_figure(self.structure, self.gamma)
 

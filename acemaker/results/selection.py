@@ -73,7 +73,7 @@ class Diagnosis(Record):
 
     def figure(self) -> Picture:
         """Draw the anchor coloured by gamma, the epicentre outlined."""
-        from acemaker.display.structure_figure import structure_figure
+        from acemaker.display.structure import structure_figure
 
         return structure_figure(self.structure, self.structure.arrays["gamma"], self.epicentre)
 
@@ -167,6 +167,6 @@ class Selection(Record):
 
     def figure(self) -> Picture:
         """Draw the candidates in the plane of their leading projections, the selected ones marked."""
-        from acemaker.display.candidates_figure import candidates_figure
+        from acemaker.display.candidates import candidates_figure
 
         return candidates_figure(self)

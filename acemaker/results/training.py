@@ -156,7 +156,7 @@ class Training(Record):
 
     def figure(self) -> Picture:
         """Draw the parity of the new structures."""
-        from acemaker.display.parity_figure import parity_figure
+        from acemaker.display.parity import parity_figure
 
         return parity_figure(self)
 

@@ -128,7 +128,7 @@ class Verdict(Record):
 
     def figure(self) -> Picture:
         """Draw the errors along the truth, and gamma against the true error."""
-        from acemaker.display.verdict_figure import verdict_figure
+        from acemaker.display.verdict import verdict_figure
 
         return verdict_figure(self)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acemaker.errors import StructureError, TooFewEnvironmentsError
-from acemaker.potentials.active_set import build_active_set, gamma_of
+from acemaker.potentials.active_set import build_active_set, gamma_of, swap_rows
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.pyace_library import load_pyace
@@ -39,6 +39,24 @@ def test_extending_never_loses_volume() -> None:
         assert larger.log_volume >= active.log_volume - 1e-9
         assert gamma_of(blocks, larger.inverses())[0].max() < 1.01
         active = larger
+
+
+def test_every_row_seen_is_inside() -> None:
+    seen = clouds(6, 40, 12, seed=5)
+    active = build_active_set(["Cu"], [12], seen[:1])
+    for blocks in seen[1:]:
+        active = active.extend(blocks)
+    assert max(gamma_of(blocks, active.inverses())[0].max() for blocks in seen) < 1.3
+    assert max(gamma_of([matrix], active.inverses())[0].max() for matrix in active.matrices) < 1.0 + 1e-9
+
+
+def test_swapping_ends_where_nothing_more_can_be_gained() -> None:
+    rng = np.random.default_rng(2)
+    matrix = rng.normal(size=(300, 20)) * np.logspace(0, -6, 20)
+    chosen = swap_rows(matrix, np.arange(20))
+    assert np.abs(np.linalg.solve(matrix[chosen].T, matrix.T)).max() <= 1.001 + 1e-9
+    before, after = (np.linalg.slogdet(matrix[rows])[1] for rows in (np.arange(20), chosen))
+    assert after > before + 5
 
 
 def test_sources_name_the_structures() -> None:

@@ -38,4 +38,5 @@ def parity_figure(training: Training) -> Picture:
         axis.set_xlabel(f"oracle / ({unit})")
         axis.set_ylabel(f"generation {training.generation.number} / ({unit})")
         axis.ticklabel_format(useOffset=False)
+        axis.locator_params(nbins=4)
     return picture

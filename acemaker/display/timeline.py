@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from acemaker.config import OTFConfig
+from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
 from acemaker.results import Segment
 
-_NAMES = {"K": "temperature / K", "GPa": "pressure / GPa", "A3": "volume / Å³", "eV": "potential energy / eV"}
+_NAMES = {"K": "temperature / K", "GPa": "pressure / GPa", "A3": "volume / Å³", "eV": "energy / eV"}
 
 
 def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> Picture:
@@ -52,6 +53,8 @@ def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> Picture:
     halts = sum(segment.halt is not None for segment in segments)
     axes[0].plot([], [], "kv", ms=5, label=f"halts ({halts})")
     axes[0].set_yscale("log")
+    axes[0].set_ylim(top=4 * rule.threshold_break)
+    plain_log_ticks(axes[0].yaxis)
     axes[0].set_ylabel("largest gamma")
     axes[0].set_title("colour: generation; pale: run again with the next one", fontsize=9)
     axes[0].legend(loc="upper left", fontsize=8, ncols=4)

@@ -8,6 +8,7 @@ from ase.data import covalent_radii
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
 
+from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
 
 GAMMA_RANGE = (0.3, 30.0)
@@ -66,7 +67,8 @@ def structure_figure(atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | No
     axis.set_aspect("equal")
     axis.set_xlabel("Å")
     axis.set_ylabel("Å")
-    picture.colorbar(discs, ax=axis, label="gamma", extend="both")
+    bar = picture.colorbar(discs, ax=axis, label="gamma", extend="both")
+    plain_log_ticks(bar.ax.yaxis)
     note = f", {outlined.sum()} in the epicentre" if epicentre is not None else ""
     axis.set_title(f"{atoms.get_chemical_formula()}{note}", fontsize=10)
     return picture

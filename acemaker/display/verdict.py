@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def verdict_figure(verdict: Verdict) -> Picture:
         against.plot(x, y, ".", ms=2 if colour == "0.5" else 5, alpha=0.4, color=colour, label=name, rasterized=True)
     against.set_xscale("log")
     against.set_yscale("log")
+    for axis in (against.xaxis, against.yaxis):
+        plain_log_ticks(axis)
     against.axvline(verdict.threshold, color="k", ls="--", lw=0.9, label=f"halt threshold ({verdict.threshold:g})")
     against.axhline(verdict.tolerance, color="k", ls=":", lw=0.9, label=f"tolerance ({verdict.tolerance:g} meV/Å)")
     against.set_xlabel("gamma")

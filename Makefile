@@ -1,0 +1,46 @@
+# `make` alone explains the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint clean
+
+help:  ## explain the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@echo
+	@echo "PYTHON=python3.12 make demo  uses another Python (3.11 to 3.13)"
+
+$(VENV)/.notebooks: pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"acemaker needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.notebooks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/demo
+	@mkdir -p $(RUN)
+	$(BIN)/python -m papermill notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -k python3 \
+		-p directory $(RUN) --log-output --no-progress-bar
+	@echo "the executed notebook is $(RUN)/otf_campaign.ipynb, the figures are in $(RUN)/figures,"
+	@echo "the numbers in $(RUN)/summary.json, the potentials in $(RUN)/potentials"
+
+test: $(VENV)/.test lint  ## set up, check style and types, and run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test  ## ruff and mypy --strict
+	$(BIN)/ruff check acemaker tests notebooks benchmarks
+	$(BIN)/ruff format --check acemaker tests notebooks benchmarks
+	$(BIN)/mypy
+
+bench: $(VENV)/.test  ## measure: label efficiency, heal time, import time
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/heal_time.py
+	$(BIN)/python benchmarks/label_efficiency.py
+
+clean:  ## remove the environment, caches and runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache runs

@@ -1,0 +1,69 @@
+"""From halt to resumed, without the oracle's own time: python benchmarks/heal_time.py.
+
+108 copper atoms, 100 functions. A low threshold makes ten halts come soon. The clock runs from the return of
+one `explore` to the first check of the next, so that loading potential and checkpoint counts.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ase import Atoms
+from common import copper, print_machine
+
+from acemaker import Campaign, State
+from acemaker.oracles.oracle import CalculatorOracle
+
+HEALS, BOUND, GROWTH = 10, 1.0, 1.5  # s, and the tenth to the first
+
+
+class Stopwatch(CalculatorOracle):
+    """An oracle that knows how long it took."""
+
+    seconds = 0.0
+
+    def label(self, atoms: Atoms) -> Atoms:
+        """Label, and add up."""
+        started = time.perf_counter()
+        labelled = super().label(atoms)
+        self.seconds += time.perf_counter() - started
+        return labelled
+
+
+def main() -> None:
+    """Print each heal, the median and the growth, and fail beyond the bounds."""
+    print_machine()
+    config = copper(threshold_add_train=1.5, threshold_call_dft=2.5, steps=6000, temperature=(600.0, 2500.0))
+    oracle = Stopwatch.from_config(config.oracle, ("Cu",))
+    assert isinstance(oracle, Stopwatch)
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Campaign.create(Path(folder) / "campaign", config, oracle=oracle)
+        campaign.prepare()
+        heals: list[float] = []
+        first_check: list[float] = []
+        campaign.listen(lambda _: first_check.append(time.perf_counter()))
+        halted, labelled = 0.0, 0.0
+        while len(heals) < HEALS and campaign.state is not State.DONE:
+            first_check.clear()
+            campaign.explore()
+            if halted:
+                heals.append(first_check[0] - halted - labelled)
+                print(f"heal {len(heals):>2}: {heals[-1]:.3f} s")
+            halted, oracle.seconds = time.perf_counter(), 0.0
+            while campaign.state not in (State.EXPLORE, State.DONE):
+                campaign.step()
+            labelled = oracle.seconds
+        campaign.close()
+    # single heals scatter with the machine: the ends are medians of three
+    growth = statistics.median(heals[-3:]) / statistics.median(heals[:3])
+    median = statistics.median(heals)
+    print(f"{len(heals)} heals: median {median:.3f} s (bound {BOUND} s), last to first {growth:.2f} (bound {GROWTH})")
+    sys.exit(len(heals) < HEALS or median > BOUND or growth > GROWTH)
+
+
+if __name__ == "__main__":
+    main()

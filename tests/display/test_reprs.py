@@ -1,0 +1,145 @@
+"""Text and HTML say the same, twice the same, and nothing foreign gets through unescaped."""
+
+from __future__ import annotations
+
+import html as html_module
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acemaker import Campaign
+from acemaker.display import candidates_figure, html, parity_figure, structure_figure, text
+from acemaker.display.summary import Summary, Table, counted, number
+from acemaker.display.text import MARKS
+from acemaker.results.record import Record
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from tests.conftest import alloy
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    directory = tmp_path_factory.mktemp("reprs") / "c"
+    campaign = Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(100)), oracle=ToyOracle())
+    results = list(campaign.steps())
+    segment = campaign.segments()[0]
+    assert segment.halt is not None
+    return [*results, segment.halt, segment.timeline, campaign]
+
+
+def words_of(content: str) -> list[str]:
+    return re.findall(r"\S+", content)
+
+
+def test_text_and_html_say_the_same(records: list[Record]) -> None:
+    for record in records:
+        plain = html_module.unescape(re.sub(r"<[^>]+>", " ", record._repr_html_()))
+        assert sorted(words_of(plain)) == sorted(words_of(repr(record)))
+
+
+def test_two_displays_are_identical(records: list[Record]) -> None:
+    for record in records:
+        assert repr(record) == repr(record)
+        assert record._repr_html_() == record._repr_html_()
+
+
+def test_html_has_no_scripts_no_ids_and_closes_its_tags(records: list[Record]) -> None:
+    for record in records:
+        shown = record._repr_html_()
+        assert not re.search(r"<script|\sid=|<style", shown)
+        for tag in ("div", "table", "tr", "td", "th"):
+            assert len(re.findall(rf"<{tag}[ >]", shown)) == shown.count(f"</{tag}>")
+
+
+def test_no_repr_has_a_time_or_an_address(records: list[Record]) -> None:
+    for record in records:
+        assert not re.search(r"0x[0-9a-f]{6,}|\d\d:\d\d|/tmp", repr(record))
+
+
+def test_every_record_has_a_headline_of_one_line(records: list[Record]) -> None:
+    for record in records:
+        assert record.headline()
+        assert "\n" not in record.headline()
+
+
+def test_what_comes_from_outside_is_escaped() -> None:
+    summary = Summary("<b>", (("<i>", "a & b"),), Table(("<h>",), (("<script>",),)), (("<s>", "now"),))
+    shown = html.render(summary)
+    for raw in ("<b>", "<i>", "<h>", "<script>", "<s>", " & "):
+        assert raw not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_text_lines_up() -> None:
+    table = Table(("a", "long header"), (("12345", "1"), ("1", "22")))
+    assert text.table_lines(table) == ["    a  long header", "12345            1", "    1           22"]
+    summary = Summary("title", (("name", "1"), ("longer name", "2")), strip=(("EXPLORE", "done"), ("HALT", "now")))
+    assert text.render(summary).splitlines() == [
+        "title",
+        f"  EXPLORE {MARKS['done']} → HALT {MARKS['now']}",
+        "  name         1",
+        "  longer name  2",
+    ]
+
+
+def test_numbers() -> None:
+    assert (number(1.23456), number(float("nan")), number(12345.0)) == ("1.23", "–", "1.23e+04")
+    assert (counted(1, "label"), counted(2, "label")) == ("1 label", "2 labels")
+
+
+def test_records_are_frozen(records: list[Record]) -> None:
+    with pytest.raises(AttributeError):
+        records[2].number = 7  # type: ignore[attr-defined]
+    timeline = records[-2]
+    with pytest.raises(ValueError, match="read-only"):
+        timeline.gamma_max[0] = 1  # type: ignore[attr-defined]
+
+
+def test_figures_are_png_and_identical_twice(records: list[Record]) -> None:
+    drawn = 0
+    for record in records:
+        if hasattr(record, "figure"):
+            first, second = record.figure()._repr_png_(), record.figure()._repr_png_()
+            assert first.startswith(b"\x89PNG")
+            assert first == second
+            drawn += 1
+    assert drawn >= 6
+
+
+def test_every_axis_of_every_figure_has_a_label(records: list[Record]) -> None:
+    for record in records:
+        if hasattr(record, "figure"):
+            axes = record.figure().axes
+            assert any(axis.get_xlabel() for axis in axes)
+            assert all(axis.get_ylabel() for axis in axes)
+
+
+def test_a_triclinic_structure_and_a_cluster_are_drawn() -> None:
+    atoms = alloy()
+    gamma = np.geomspace(1e-3, 1e5, len(atoms))
+    assert structure_figure(atoms, gamma, np.array([3]))._repr_png_()
+    atoms.pbc = False
+    atoms.cell = None
+    assert structure_figure(atoms, gamma)._repr_png_()
+
+
+def test_figures_are_public() -> None:
+    assert callable(candidates_figure)
+    assert callable(parity_figure)
+    import acemaker.display
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = acemaker.display.nothing
+
+
+def test_progress_is_the_same_in_every_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for name in ("one", "two"):
+        engine = ToyEngine(200, halting_at(100))
+        Campaign.create(tmp_path / name, toy_config(), engine=engine, oracle=ToyOracle()).run(progress=True)
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert "Halt 1 at step 100: gamma 7 (smooth tier)" in shown[0]
+    assert "step     180 of 200  gamma 0.8  temperature" in shown[0]
+    assert "Generation 1: 4 labels" in shown[0]

@@ -1,0 +1,116 @@
+"""The notebooks are clean, run under papermill, and run again to the same outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from acemaker.config.campaign import parameter_homes
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_committed_notebooks_are_clean(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    tagged = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        if line and not line.startswith("#"):
+            assert ": " in line.split("=")[0], f"no type: {line}"
+            assert "  # " in line, f"no comment: {line}"
+
+
+def test_the_campaigns_parameters_are_the_configurations() -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / "otf_campaign.ipynb", as_version=4)
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    names = {line.split(":")[0] for line in cell.source.splitlines() if line and not line.startswith("#")}
+    assert names - set(parameter_homes()) == {"directory", "tolerance"}
+
+
+def papermill(notebook: Path, out: Path, **parameters: object) -> None:
+    arguments = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "--no-progress-bar", *arguments],
+        cwd=out.parent,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def nbval(notebook: Path) -> None:
+    options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, notebook.name],
+        cwd=notebook.parent,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("otf_campaign.ipynb", {"steps": 600, "n_functions": 40, "threshold_call_dft": 3.0, "cutoff": 4.5}),
+        ("01_one_halt_by_hand.ipynb", {"n_functions": 40}),
+    ],
+)
+def test_papermill_runs_it_and_nbval_finds_the_same(tmp_path: Path, name: str, parameters: dict[str, float]) -> None:
+    executed = tmp_path / "first" / name
+    executed.parent.mkdir()
+    # a relative directory: the run again begins in a folder of its own, where there is no campaign yet
+    papermill(ROOT / "notebooks" / name, executed, directory="campaign", **parameters)
+    again = tmp_path / "second" / name
+    again.parent.mkdir()
+    again.write_text(executed.read_text())
+    nbval(again)
+    outputs = [output for cell in json.loads(executed.read_text())["cells"] for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert any("text/html" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.slow
+def test_an_alloy_runs_the_same_notebook_by_parameters_alone(tmp_path: Path) -> None:
+    out = tmp_path / "alloy.ipynb"
+    command = [sys.executable, "-m", "papermill", ROOT / "notebooks/otf_campaign.ipynb", out, "-k", "python3"]
+    command += ["-f", ROOT / "notebooks/parameters/cu_ni.yaml", "-p", "directory", tmp_path / "alloy"]
+    command += ["-p", "steps", "500", "-p", "n_functions", "60", "-p", "cutoff", "4.5", "--no-progress-bar"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    summary = json.loads((tmp_path / "alloy" / "summary.json").read_text())
+    assert summary["state"] == "DONE"
+    assert summary["steps"] == 500
+    assert summary["force_rmse_meV_per_A"] < 60
+
+
+@pytest.mark.slow
+def test_the_main_job(tmp_path: Path) -> None:
+    """The whole of it, as `make demo` runs it: it heals, stays frugal, melts, and is right."""
+    papermill(ROOT / "notebooks" / "otf_campaign.ipynb", tmp_path / "out.ipynb", directory=tmp_path / "demo")
+    summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
+    assert summary["halts"] >= 4
+    assert summary["labels"] <= 16
+    assert summary["force_rmse_meV_per_A"] <= 7
+    assert summary["energy_mae_meV_per_atom"] <= 0.5
+    assert summary["liquid"]
+    assert summary["misses"] < 50
+    for name in ("timeline", "verdict"):
+        assert (tmp_path / "demo" / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

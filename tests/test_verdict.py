@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from acemaker import Campaign, CampaignConfig, judge, truth_trajectory, write_summary
+from acemaker.errors import ConfigError, StateError
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.testing import ToyEngine, ToyOracle, toy_config
+from acemaker.verdict.verdict import signs_of_melting
+from tests.conftest import MISHIN, copper
+
+CONFIG = CampaignConfig(
+    seed=1,
+    system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2)},
+    otf={"n_candidates": 4, "n_select": 1},
+    engine={"steps": 300, "temperature": (300, 900)},
+    potential={"n_functions": 20, "cutoff": 4.5, "nradmax_by_orders": (8, 4, 2), "lmax_by_orders": (0, 3, 1)},
+    oracle=MISHIN,
+)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return Campaign.create(tmp_path_factory.mktemp("verdict") / "c", CONFIG).run()
+
+
+def test_the_truth_is_the_oracles_own_and_independent(tmp_path: Path) -> None:
+    structure = copper()
+    frames = truth_trajectory(CONFIG, structure, n_frames=6, file=tmp_path / "truth.extxyz")
+    assert [atoms.info["step"] for atoms in frames] == [50, 100, 150, 200, 250, 300]
+    oracle = CalculatorOracle.from_config(MISHIN, ("Cu",))
+    again = oracle.label(frames[3])
+    assert again.get_forces() == pytest.approx(frames[3].get_forces(), abs=1e-6)
+    assert again.get_potential_energy() == pytest.approx(frames[3].get_potential_energy(), abs=1e-6)
+    other = truth_trajectory(CONFIG.model_copy(update={"seed": 2}), structure, n_frames=1)
+    assert not np.allclose(other[-1].positions, frames[-1].positions)
+    kept = truth_trajectory(CONFIG, structure, n_frames=6, file=tmp_path / "truth.extxyz")
+    assert np.array_equal(kept[0].positions, frames[0].positions)
+
+
+def test_errors_are_those_of_the_potentials_calculator(campaign: Campaign) -> None:
+    verdict = judge(campaign, tolerance=20.0)
+    truth = truth_trajectory(CONFIG, campaign.initial, file=campaign.directory / "truth.extxyz")
+    generation = campaign.generation
+    assert generation is not None
+    forces, energies, missed = [], [], 0
+    for frame in truth:
+        atoms = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True)
+        atoms.calc = generation.calculator()
+        difference = 1e3 * (atoms.get_forces() - frame.get_forces())
+        forces.append(difference)
+        total = atoms.get_potential_energy() + len(atoms) * generation.reference_energies["Cu"]
+        energies.append(1e3 * (total - frame.get_potential_energy()) / len(atoms))
+        wrong = np.linalg.norm(difference, axis=1) > 20.0
+        missed += int((wrong & (atoms.calc.results["gamma"] <= 5)).sum())
+    assert verdict.force_rmse_all == pytest.approx(np.sqrt(np.mean(np.square(forces))))
+    assert verdict.energy_mae == pytest.approx(np.abs(energies).mean(), rel=1e-6)
+    assert verdict.misses == missed
+    assert verdict.figure()._repr_png_().startswith(b"\x89PNG")
+    assert not verdict.is_liquid, "copper is solid at 900 K"
+
+
+def test_the_summary_is_the_file(campaign: Campaign) -> None:
+    verdict = judge(campaign)
+    summary = write_summary(campaign, verdict)
+    written = json.loads((campaign.directory / "summary.json").read_text())
+    assert written == summary.values
+    names = {"halts", "labels", "steps", "wall_s", "force_rmse_meV_per_A", "energy_mae_meV_per_atom"}
+    assert names <= set(written)
+    assert written["steps"] == 300
+    assert written["labels"] == len(campaign.labels()) == 2 + written["halts"]
+    assert written["wall_s"] == pytest.approx(sum(written["wall_s_by_state"].values()))
+    assert "force RMSE against the truth" in repr(summary)
+    assert write_summary(campaign).values["force_rmse_meV_per_A"] is None
+
+
+def test_nothing_to_judge(tmp_path: Path) -> None:
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(), oracle=ToyOracle())
+    with pytest.raises(StateError, match="prepare"):
+        judge(campaign)
+    campaign.prepare()
+    with pytest.raises(ConfigError, match="labelled frames of your own"):
+        judge(campaign)
+    verdict = judge(campaign, truth=campaign.labels())
+    assert verdict.force_rmse_all < 200
+
+
+def test_signs_of_melting() -> None:
+    start = copper()
+    moved = start.copy()
+    moved.positions += np.array([1.0, 2.0, 3.0])  # drift is no melting
+    still = signs_of_melting(start, [start, moved], 2.556)
+    assert still.displacement == pytest.approx(0, abs=1e-12)
+    assert still.coordination == pytest.approx(12)
+    rng = np.random.default_rng(0)
+    shaken = start.copy()
+    shaken.positions += rng.normal(size=shaken.positions.shape)
+    assert signs_of_melting(start, [start, shaken], 2.556).displacement == pytest.approx(3, rel=0.3)
+    assert np.isnan(signs_of_melting(start, [], 2.5).displacement)
