@@ -12,6 +12,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ class ActiveSet:
         """Sum of ``ln |det|`` over the elements; its growth is what new environments contribute."""
         return float(sum(np.linalg.slogdet(matrix)[1] for matrix in self.matrices))
 
+    @cached_property
     def inverses(self) -> tuple[np.ndarray, ...]:
-        """Return the matrices' (pseudo-)inverses, by element."""
+        """The matrices' (pseudo-)inverses, by element."""
         return tuple(np.linalg.pinv(matrix) for matrix in self.matrices)
 
     def extend(self, projections: Sequence[np.ndarray], source: int = -1) -> ActiveSet:
@@ -76,11 +78,31 @@ class ActiveSet:
             sources.append(np.concatenate([old, np.full(len(rows), source)])[chosen])
         return ActiveSet(elements=self.elements, matrices=tuple(matrices), sources=tuple(sources))
 
+    def growth(self, projections: Sequence[np.ndarray]) -> float:
+        """Return by how much `log_volume` would grow with new environments.
+
+        Parameters
+        ----------
+        projections : sequence of ndarray, shape (n_environments, n_functions)
+            New environments by element.
+
+        Returns
+        -------
+        float
+            Never negative.
+        """
+        total = 0.0
+        for matrix, inverse, rows in zip(self.matrices, self.inverses, projections, strict=True):
+            n = len(matrix)
+            coefficients = np.vstack([np.eye(n), rows @ inverse])
+            total += _swap(coefficients, np.arange(n), MAXVOL_ITERATIONS)[1]
+        return total
+
     def save(self, path: Path) -> None:
         """Write pacemaker's ``.asi`` file: inverse matrices by element name."""
         part = path.with_name(path.name + ".part")
         with part.open("wb") as stream:
-            arrays: dict[str, Any] = dict(zip(self.elements, self.inverses(), strict=True))
+            arrays: dict[str, Any] = dict(zip(self.elements, self.inverses, strict=True))
             np.savez(stream, **arrays)
             stream.flush()
             os.fsync(stream.fileno())
@@ -168,19 +190,28 @@ def swap_rows(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """
     chosen = chosen.copy()
     for _ in range(MAXVOL_ROUNDS):
+        # solved anew from time to time, to be free of the swaps' rounding
         coefficients = np.linalg.solve(matrix[chosen].T, matrix.T).T
-        for swap in range(MAXVOL_SWAPS):
-            row, place = np.unravel_index(np.abs(coefficients).argmax(), coefficients.shape)
-            pivot = coefficients[row, place]
-            if abs(pivot) <= MAXVOL_TOLERANCE:
-                if swap == 0:
-                    return chosen
-                break  # look again with coefficients free of the swaps' rounding
-            change = coefficients[row].copy()
-            change[place] -= 1.0
-            coefficients -= np.outer(coefficients[:, place] / pivot, change)
-            chosen[place] = row
+        swaps, _ = _swap(coefficients, chosen, MAXVOL_SWAPS)
+        if swaps == 0:
+            break
     return chosen
+
+
+def _swap(coefficients: np.ndarray, chosen: np.ndarray, most: int) -> tuple[int, float]:
+    """Swap rows in place; return the number of swaps and the growth of ln |det|."""
+    growth = 0.0
+    for swap in range(most):
+        row, place = np.unravel_index(np.abs(coefficients).argmax(), coefficients.shape)
+        pivot = coefficients[row, place]
+        if abs(pivot) <= MAXVOL_TOLERANCE:
+            return swap, growth
+        change = coefficients[row].copy()
+        change[place] -= 1.0
+        coefficients -= np.outer(coefficients[:, place] / pivot, change)
+        chosen[place] = row
+        growth += float(np.log(abs(pivot)))
+    return most, growth
 
 
 def _first_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:

@@ -79,14 +79,13 @@ def rank_by_volume(
     while open_ones:
         complete = len(selected) >= n_select
         weighed = [0] if 0 in open_ones and not complete else open_ones
-        grown = {index: active_set.extend(projections[index]) for index in weighed}
-        for index, larger in grown.items():
-            gains[index] = larger.log_volume - active_set.log_volume
+        for index in weighed:
+            gains[index] = active_set.growth(projections[index])
         if complete:
             break
         best = max(weighed, key=lambda index: gains[index])
         selected.append(best)
         open_ones.remove(best)
-        active_set = grown[best]
+        active_set = active_set.extend(projections[best])
     reserve = sorted(open_ones, key=lambda index: -gains[index])
     return Ranking(selected=tuple(selected), reserve=tuple(reserve), gains=gains)

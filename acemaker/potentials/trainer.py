@@ -17,6 +17,7 @@ from acemaker.potentials.design import Design, DesignBuilder
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.linear import LeastSquares, Rows, residuals
 from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
+from acemaker.potentials.threads import single_threaded
 from acemaker.results.record import read_only
 from acemaker.results.training import Training
 from acemaker.structures.geometry import closeness
@@ -84,6 +85,7 @@ class LinearTrainer:
         """Labelled structures taken in."""
         return self._fit.n_structures
 
+    @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]]) -> None:
         """Take in labelled structures without fitting.
 
@@ -95,6 +97,7 @@ class LinearTrainer:
         for group in groups:
             self._take_in(group)
 
+    @single_threaded
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
         """Order candidates by the growth of the active set's volume.
 
@@ -129,7 +132,7 @@ class LinearTrainer:
         projections = [self._builder.projections(atoms) for atoms in structures]
         gamma = np.full(len(structures), np.nan)
         if self.active_set is not None:
-            inverses = self.active_set.inverses()
+            inverses = self.active_set.inverses
             gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
         features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
         sizes = np.array([len(atoms) for atoms in structures])
@@ -158,6 +161,7 @@ class LinearTrainer:
         """Return the smallest pair distance of the training set, Å."""
         return float(self._smallest)
 
+    @single_threaded
     def train(
         self,
         structures: Sequence[Atoms],
@@ -208,7 +212,7 @@ class LinearTrainer:
             honest = float(np.sqrt((n_before * predecessor.cv_forces**2 + new_squares) / (n_before + len(rows))))
         anchor_gamma = float("nan")
         if anchor is not None:
-            anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses()))
+            anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses))
         reason = self._judge(coefficients, cv_errors.forces if cv_errors else None, honest, anchor_gamma, gamma_limit)
         generation = write_generation(
             directory,

@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
+from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.results import Halt, Resumption
@@ -32,7 +33,8 @@ def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: 
     -------
     Resumption
     """
-    before, after = (evaluator_of(generation).structure(anchor) for generation in (old, new))
+    env = environment(anchor, new.elements, new.cutoff)
+    before, after = (evaluator_of(generation).graded(env) for generation in (old, new))
     from_halt = rule.resume_from == "halt" and halt.tier == "smooth" and halt.halt_checkpoint is not None
     return Resumption(
         mode="halt" if from_halt else "safe",
