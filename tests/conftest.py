@@ -13,7 +13,7 @@ from acemaker.config import OracleConfig, PotentialConfig
 from acemaker.oracles.factory import pair_commands
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
-from acemaker.potentials.trainer import LinearTrainer
+from acemaker.potentials.linear_trainer import LinearTrainer
 
 MISHIN = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
 CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * CuNi.eam.alloy Cu Ni",))

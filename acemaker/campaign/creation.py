@@ -15,7 +15,8 @@ from acemaker.engines.script import quote
 from acemaker.errors import CampaignExistsError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.environment import check_structure
-from acemaker.potentials.trainer import LinearTrainer, Trainer
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.potentials.trainer import Trainer
 from acemaker.structures.candidates import check_strategies
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure

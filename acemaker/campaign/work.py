@@ -16,7 +16,8 @@ from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.errors import FitRejectedError, IterationLimitError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.generation import read_generation
-from acemaker.potentials.trainer import LinearTrainer, Trainer
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Training
 from acemaker.results.record import Record
 from acemaker.states import State

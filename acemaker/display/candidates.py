@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from acemaker.display.picture import Picture
-from acemaker.results import Selection
+
+if TYPE_CHECKING:
+    from acemaker.results import Selection
 
 
 def candidates_figure(selection: Selection) -> Picture:

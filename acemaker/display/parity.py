@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from acemaker.display.picture import Picture
-from acemaker.results import Training
+
+if TYPE_CHECKING:
+    from acemaker.results import Training
 
 
 def parity_figure(training: Training) -> Picture:

@@ -76,7 +76,7 @@ def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path
 
 
 def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acemaker.potentials.trainer import LinearTrainer
+    from acemaker.potentials.linear_trainer import LinearTrainer
 
     verdicts = iter(["", "too bad", "still bad", ""])
     monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
@@ -90,7 +90,7 @@ def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: p
 
 
 def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acemaker.potentials.trainer import LinearTrainer
+    from acemaker.potentials.linear_trainer import LinearTrainer
 
     verdicts = iter(["", *["bad"] * 10])
     monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
@@ -188,7 +188,7 @@ def test_bad_input_leaves_nothing_behind(
 
 def test_an_element_without_functions(tmp_path: Path) -> None:
     """A trainer for copper alone is given a structure with nickel."""
-    from acemaker.potentials.trainer import LinearTrainer
+    from acemaker.potentials.linear_trainer import LinearTrainer
 
     atoms = Atoms("CuNi", [[0, 0, 0], [1.8, 1.8, 0]], cell=np.eye(3) * 3.6, pbc=True)
     trainer = LinearTrainer(PotentialConfig(n_functions=5), ["Cu"])

@@ -14,8 +14,8 @@ from acemaker.errors import ConfigError, StructureError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation, read_generation
+from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pyace_library import load_pyace
-from acemaker.potentials.trainer import LinearTrainer
 from acemaker.results import Training
 from tests.conftest import CUNI, MISHIN, alloy, copper, rattled, small_basis
 

@@ -1,0 +1,251 @@
+"""The trainer of linear ACE potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import PotentialConfig
+from acemaker.errors import StructureError
+from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.generation import Generation, write_generation
+from acemaker.potentials.linear import LeastSquares, Rows, residuals
+from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
+from acemaker.potentials.targets import parity, reference_energies, structure_rows
+from acemaker.potentials.threads import single_threaded
+from acemaker.results.training import Training
+from acemaker.structures.geometry import closeness
+
+
+class LinearTrainer:
+    """A linear ACE, fitted by regularised least squares, with its active set.
+
+    Parameters
+    ----------
+    config
+        Basis, weights and guard.
+    elements
+        Chemical symbols of the system.
+    """
+
+    def __init__(self, config: PotentialConfig, elements: Sequence[str]) -> None:
+        self.config = config
+        self.basis = Basis.create(config, elements)
+        self._builder = DesignBuilder(self.basis)
+        self._fit = LeastSquares(
+            self.basis.size,
+            {"energy": config.energy_weight, "forces": config.force_weight, "virial": config.stress_weight},
+            config.regularisation,
+            config.cv_folds,
+        )
+        self._reference: dict[str, float] = {}
+        self._smallest = np.inf
+        self._in_use: dict[int, np.ndarray] = {}
+        self.active_set: ActiveSet | None = None
+
+    @property
+    def n_structures(self) -> int:
+        """Labelled structures taken in."""
+        return self._fit.n_structures
+
+    @single_threaded
+    def restore(self, groups: Sequence[Sequence[Atoms]]) -> None:
+        """Take in labelled structures without fitting.
+
+        Parameters
+        ----------
+        groups
+            The structures of each earlier call of `train`, in order.
+        """
+        for group in groups:
+            self._take_in(group)
+
+    @single_threaded
+    def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
+        """Order candidates by the growth of the active set's volume.
+
+        Parameters
+        ----------
+        structures
+            Candidates, the anchor first.
+        n_select
+            How many are to be labelled.
+        excluded
+            Candidates that have been labelled, or have failed, already.
+
+        Returns
+        -------
+        Ranking
+        """
+        projections = [self._builder.projections(atoms) for atoms in structures]
+        return rank_by_volume(self.active_set, projections, n_select, excluded)
+
+    def grade(self, structures: Sequence[Atoms]) -> Grading:
+        """Say how far structures are from the training set.
+
+        Parameters
+        ----------
+        structures
+            Any that the basis can describe.
+
+        Returns
+        -------
+        Grading
+        """
+        projections = [self._builder.projections(atoms) for atoms in structures]
+        gamma = np.full(len(structures), np.nan)
+        if self.active_set is not None:
+            inverses = self.active_set.inverses
+            gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
+        features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
+        sizes = np.array([len(atoms) for atoms in structures])
+        return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None])
+
+    def minimum_structures(self, atoms: Atoms) -> int:
+        """Return how many structures like this one have as many atoms of each element as functions.
+
+        Parameters
+        ----------
+        atoms
+            The structure.
+
+        Raises
+        ------
+        StructureError
+            If it lacks an element of the basis.
+        """
+        counts = [atoms.symbols.count(element) for element in self.basis.elements]
+        if min(counts) == 0:
+            missing = self.basis.elements[counts.index(0)]
+            raise StructureError(f"the structure has no {missing}, which the basis describes")
+        return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
+
+    def smallest_distance(self) -> float:
+        """Return the smallest pair distance of the training set, Å."""
+        return float(self._smallest)
+
+    @single_threaded
+    def train(
+        self,
+        structures: Sequence[Atoms],
+        *,
+        number: int,
+        directory: Path,
+        predecessor: Generation | None,
+        anchor: Atoms | None,
+        gamma_limit: float,
+    ) -> Training:
+        """Take in labelled structures, fit, judge the fit and write the generation.
+
+        Parameters
+        ----------
+        structures
+            New labels: Atoms with energy, forces and, where there is one, stress.
+        number
+            The new generation's number.
+        directory
+            Where its files are written.
+        predecessor
+            The generation in use; None for generation 0.
+        anchor
+            The halted structure, whose gamma must come below `gamma_limit`.
+        gamma_limit
+            ``threshold_add_train``.
+
+        Returns
+        -------
+        Training
+
+        Raises
+        ------
+        TooFewEnvironmentsError, StructureError
+            If the structures do not span the basis.
+        """
+        n_before = self._fit.n_structures
+        rows = self._take_in(structures)
+        assert self.active_set is not None
+        coefficients = self._fit.solve()
+        cv_errors = self._fit.cross_validate()
+        honest = float("nan")
+        if predecessor is not None and predecessor.cv_forces is not None:
+            old = self._in_use.get(predecessor.number)
+            if old is None:  # the campaign was reopened
+                old = predecessor.coefficients()
+            new_squares = sum(residuals(old, row)["forces"] for row in rows) * 1e6
+            honest = float(np.sqrt((n_before * predecessor.cv_forces**2 + new_squares) / (n_before + len(rows))))
+        anchor_gamma = float("nan")
+        if anchor is not None:
+            anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses))
+        reason = self._judge(coefficients, cv_errors.forces if cv_errors else None, honest, anchor_gamma, gamma_limit)
+        generation = write_generation(
+            directory,
+            number,
+            self.basis,
+            coefficients,
+            self.active_set,
+            self._reference,
+            cv_errors.forces if cv_errors else None,
+        )
+        self._in_use[number] = coefficients
+        energies, forces = parity(structures, rows, coefficients)
+        return Training(
+            generation=generation,
+            accepted=not reason,
+            reason=reason,
+            n_structures=self._fit.n_structures,
+            train_errors=self._fit.errors(coefficients),
+            cv_errors=cv_errors,
+            predecessor_forces=honest,
+            anchor_gamma=anchor_gamma,
+            energies=energies,
+            forces=forces,
+        )
+
+    def _judge(
+        self,
+        coefficients: np.ndarray,
+        cv: float | None,
+        honest: float,
+        anchor_gamma: float,
+        gamma_limit: float,
+    ) -> str:
+        if not np.isfinite(coefficients).all():
+            return "the fit gave coefficients that are not finite"
+        if anchor_gamma > gamma_limit:
+            return f"the halted structure still has gamma {anchor_gamma:.3g}, above threshold_add_train {gamma_limit:g}"
+        if cv is not None and cv > (1 + self.config.cv_tolerance) * honest:
+            return (
+                f"the cross-validated force error {cv:.3g} meV/Å is worse than {honest:.3g} meV/Å, its "
+                f"predecessor's, by more than cv_tolerance {self.config.cv_tolerance:g}"
+            )
+        return ""
+
+    def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
+        designs = [self._builder.rows(atoms) for atoms in structures]
+        projections = [design.projections for design in designs]
+        if self.active_set is None:
+            active_set = build_active_set(self.basis.elements, self.basis.n_functions, projections)
+        else:
+            active_set = self.active_set
+            for offset, blocks in enumerate(projections):
+                active_set = active_set.extend(blocks, source=self._fit.n_structures + offset)
+        if not self._reference:
+            self._reference = reference_energies(structures, self.basis.elements, self.config)
+        rows = [
+            structure_rows(atoms, design, self._reference, self.config.stress_weight > 0)
+            for atoms, design in zip(structures, designs, strict=True)
+        ]
+        self.active_set = active_set
+        for row in rows:
+            self._fit.add(row)
+        self._smallest = min([self._smallest, *(closeness(atoms).distance for atoms in structures)])
+        return rows
+
+
+def _largest(grades: Sequence[np.ndarray]) -> float:
+    return max(float(grade.max(initial=0.0)) for grade in grades)

@@ -1,0 +1,115 @@
+"""Labels as what a linear fit aims at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import PotentialConfig
+from acemaker.errors import ConfigError
+from acemaker.potentials.design import Design
+from acemaker.potentials.linear import Rows
+from acemaker.results.record import read_only
+
+
+def reference_energies(
+    structures: Sequence[Atoms], elements: Sequence[str], config: PotentialConfig
+) -> dict[str, float]:
+    """Take the elements' energies from the configuration, or fit them to the first labels.
+
+    They are pinned from then on: fitting them anew would shift the energy of every structure.
+
+    Parameters
+    ----------
+    structures
+        The first labels.
+    elements
+        Chemical symbols.
+    config
+        ``reference_energies``, for all elements or empty.
+
+    Returns
+    -------
+    dict of str to float
+        eV per atom. The least-squares solution of least norm, where the compositions do not tell apart.
+
+    Raises
+    ------
+    ConfigError
+        If some elements have a value and others have none.
+    """
+    given = config.reference_energies
+    if given:
+        missing = [element for element in elements if element not in given]
+        if missing:
+            raise ConfigError(
+                f"PotentialConfig.reference_energies: no value for {', '.join(missing)}; give one for each of "
+                f"{', '.join(elements)}, or none at all"
+            )
+        return {element: given[element] for element in elements}
+    counts = np.array([[atoms.symbols.count(e) for e in elements] for atoms in structures], dtype=float)
+    sizes = counts.sum(axis=1)
+    energies = np.array([atoms.get_potential_energy() for atoms in structures])
+    solution = np.linalg.lstsq(counts / sizes[:, None], energies / sizes, rcond=1e-3)[0]
+    return {element: float(energy) for element, energy in zip(elements, solution, strict=True)}
+
+
+def structure_rows(atoms: Atoms, design: Design, reference: dict[str, float], stress: bool) -> Rows:
+    """Put a structure's design matrix and labels side by side.
+
+    Parameters
+    ----------
+    atoms
+        With energy, forces and, where the oracle gave one, stress.
+    design
+        Its design matrix.
+    reference
+        eV per atom, by element.
+    stress
+        Whether to use the stress.
+
+    Returns
+    -------
+    Rows
+    """
+    n_atoms = len(atoms)
+    energy = (atoms.get_potential_energy() - sum(reference[s] for s in atoms.get_chemical_symbols())) / n_atoms
+    matrices = {
+        "energy": np.append(design.energy, energy)[None],
+        "forces": np.column_stack([design.forces, atoms.get_forces().ravel()]) / np.sqrt(3 * n_atoms),
+    }
+    if stress and atoms.calc is not None and "stress" in atoms.calc.results:
+        virial = atoms.get_stress() * atoms.get_volume() / n_atoms
+        matrices["virial"] = np.column_stack([design.virial, virial]) / np.sqrt(6)
+    return Rows(matrices=matrices)
+
+
+def parity(
+    structures: Sequence[Atoms], rows: Sequence[Rows], coefficients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair labels with predictions.
+
+    Parameters
+    ----------
+    structures, rows
+        Labelled structures and their rows.
+    coefficients : ndarray, shape (n_coefficients,)
+        eV.
+
+    Returns
+    -------
+    energies : ndarray, shape (n_structures, 2)
+        eV/atom.
+    forces : ndarray, shape (n_components, 2)
+        eV/Å.
+    """
+    energies, forces = [], []
+    for atoms, row in zip(structures, rows, strict=True):
+        label = atoms.get_potential_energy() / len(atoms)
+        error = float((row.matrices["energy"] @ np.append(coefficients, -1.0))[0])
+        energies.append((label, label + error))
+        matrix = row.matrices["forces"] * np.sqrt(3 * len(atoms))
+        forces.append(np.column_stack([matrix[:, -1], matrix[:, :-1] @ coefficients]))
+    return read_only(energies), read_only(np.vstack(forces))
