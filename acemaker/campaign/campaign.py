@@ -354,7 +354,8 @@ class Campaign(Record):
         if here is State.DONE:
             return tuple((state.value, "done") for state in CYCLE)
         position = CYCLE.index(here)
-        marks = ["done" if index < position else "open" for index in range(len(CYCLE))]
+        before = "done" if self.progress.halt else "open"  # generation 0 comes before the first round
+        marks = [before if index < position else "open" for index in range(len(CYCLE))]
         marks[position] = "failed" if self.state is State.FAILED else "now"
         return tuple((state.value, mark) for state, mark in zip(CYCLE, marks, strict=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from acemaker.display.summary import number
+from acemaker.display.summary import number, observable
 from acemaker.results.record import Record
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class Reporter:
         tenth = 10 * check.step // self._n_steps
         if tenth > self._tenth:
             self._tenth = tenth
-            others = ", ".join(
-                f"{name.rpartition('_')[0].replace('_', ' ')} {number(value)} {name.rpartition('_')[2]}"
-                for name, value in list(check.observables.items())[:1]
-            )
-            self._print(f"step {check.step:>7} of {self._n_steps}  gamma {number(check.gamma_max)}  {others}")
+            shown = [f"gamma {number(check.gamma_max)}"]
+            for name, value in list(check.observables.items())[:1]:
+                what, unit = observable(name)
+                shown.append(f"{what} {number(value)} {unit}".rstrip())
+            self._print(f"step {check.step:>7} of {self._n_steps}  {'  '.join(shown)}")
 
     def result(self, record: Record) -> None:
         """Take note of a state's result."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+UNITS = {"K": "K", "GPa": "GPa", "eV": "eV", "A3": "Å³", "A": "Å", "ps": "ps"}
+"""Units by the last word of an observable's name."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -43,9 +46,30 @@ class Summary:
     strip: tuple[tuple[str, str], ...] = field(default=())
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Format a number to significant digits, and NaN as a dash."""
-    return "–" if value != value else f"{value:.{digits}g}"
+def number(value: float) -> str:
+    """Format a number to three significant digits, thousands in full, and NaN as a dash."""
+    if value != value:
+        return "–"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def observable(name: str) -> tuple[str, str]:
+    """Split an observable's name into what it is and its unit.
+
+    Parameters
+    ----------
+    name
+        As engines record it: ``potential_energy_eV``.
+
+    Returns
+    -------
+    tuple of str
+        ``("potential energy", "eV")``; an empty unit where the name has no known one.
+    """
+    words, _, unit = name.rpartition("_")
+    if unit not in UNITS:
+        return name.replace("_", " "), ""
+    return words.replace("_", " "), UNITS[unit]
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,9 +9,8 @@ import numpy as np
 from acemaker.config import OTFConfig
 from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
+from acemaker.display.summary import observable
 from acemaker.results import Segment
-
-_NAMES = {"K": "temperature / K", "GPa": "pressure / GPa", "A3": "volume / Å³", "eV": "energy / eV"}
 
 
 def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> Picture:
@@ -59,6 +58,7 @@ def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> Picture:
     axes[0].set_title("colour: generation; pale: run again with the next one", fontsize=9)
     axes[0].legend(loc="upper left", fontsize=8, ncols=4)
     for axis, name in zip(axes[1:], names, strict=True):
-        axis.set_ylabel(_NAMES.get(name.rpartition("_")[2], name), fontsize=8)
+        what, unit = observable(name)
+        axis.set_ylabel(f"{what.removeprefix('potential ')} / {unit}", fontsize=8)
     axes[-1].set_xlabel("MD step")
     return picture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import Summary, number
+from acemaker.display.summary import Summary, number, observable
 from acemaker.results.record import Record
 from acemaker.states import State
 
@@ -46,10 +46,9 @@ class Timeline(Record):
             ("steps", f"{self.step[0]} to {self.step[-1]}"),
             ("gamma, largest", number(self.gamma_max.max())),
         ]
-        items += [
-            (name.replace("_", " "), f"{number(values[0])} → {number(values[-1])}")
-            for name, values in self.observables.items()
-        ]
+        for name, values in self.observables.items():
+            what, unit = observable(name)
+            items.append((what, f"{number(values[0])} → {number(values[-1])} {unit}".rstrip()))
         return Summary(f"Timeline: {len(self.step)} checks", tuple(items))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from acemaker import Campaign
 from acemaker.display import candidates_figure, html, parity_figure, structure_figure, text
-from acemaker.display.summary import Summary, Table, counted, number
+from acemaker.display.summary import Summary, Table, counted, number, observable
 from acemaker.display.text import MARKS
 from acemaker.results.record import Record
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -84,7 +84,16 @@ def test_text_lines_up() -> None:
 
 
 def test_numbers() -> None:
-    assert (number(1.23456), number(float("nan")), number(12345.0)) == ("1.23", "–", "1.23e+04")
+    assert (number(1.23456), number(float("nan")), number(12345.0), number(2e7)) == ("1.23", "–", "12345", "2e+07")
+    assert observable("potential_energy_eV") == ("potential energy", "eV")
+    assert observable("volume_A3") == ("volume", "Å³")
+    assert observable("hop_count") == ("hop count", "")
+
+
+def test_generation_0_comes_before_the_first_round(tmp_path: Path) -> None:
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(), oracle=ToyOracle())
+    assert "✓" not in repr(campaign)
+    assert "LABEL ●" in repr(campaign)
     assert (counted(1, "label"), counted(2, "label")) == ("1 label", "2 labels")
 
 
@@ -141,5 +150,5 @@ def test_progress_is_the_same_in_every_run(tmp_path: Path, capsys: pytest.Captur
         shown.append(capsys.readouterr().out)
     assert shown[0] == shown[1]
     assert "Halt 1 at step 100: gamma 7 (smooth tier)" in shown[0]
-    assert "step     180 of 200  gamma 0.8  temperature" in shown[0]
+    assert "step     180 of 200  gamma 0.8  temperature " in shown[0]
     assert "Generation 1: 4 labels" in shown[0]
