@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ase import Atoms, units
+from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines import inprocess, script
@@ -16,8 +16,10 @@ from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.protocol import Request
 from acemaker.potentials.evaluator import Evaluation
 from acemaker.potentials.generation import Generation
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.testing import ToyOracle
 from acemaker.testing.contracts import CALM
-from tests.conftest import alloy, copper
+from tests.conftest import alloy, copper, rattled, small_basis
 
 
 class Witness:
@@ -108,14 +110,40 @@ def test_triclinic_two_element_npt(
     assert sorted(set(witness.steps)) == list(range(301))
     assert_parity(witness)
     assert np.ptp(witness.volumes) > 1, "the barostat did not move"
-    kinetic = len(structure) * units.kB * outcome.timeline.observables["temperature_K"]
-    volumes = outcome.timeline.observables["volume_A3"]
-    # LAMMPS's pressure is the virial's, with the sign that pyace gives it, plus the kinetic part
-    halted = outcome.frames[-1]
-    halted = Atoms(halted.symbols, halted.positions, cell=halted.cell, pbc=True, calculator=witness.calculator)
-    n_free = (len(structure) - 1) / len(structure)  # LAMMPS counts N - 1 atoms' degrees of freedom
-    expected = -halted.get_stress()[:3].mean() + kinetic[-1] * n_free / volumes[-1]
-    assert outcome.timeline.observables["pressure_GPa"][-1] == pytest.approx(expected / units.GPa, rel=1e-4)
+    assert_pressure(outcome, witness.calculator)
+
+
+def assert_pressure(outcome: Any, calculator: Any) -> None:
+    """LAMMPS's own pressure is that of pyace's virial, with its sign, plus the kinetic part."""
+    boltz, nktv2p = 8.617343e-5, 1.6021765e6  # LAMMPS's constants in metal units, eV/K and bar Å^3/eV
+    observed = dict(zip(outcome.timeline.step.tolist(), range(len(outcome.timeline.step)), strict=True))
+    pressures, expected = [], []
+    for frame in outcome.frames:
+        row = observed[frame.info["step"]]
+        atoms = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True, calculator=calculator)
+        kinetic = (3 * len(atoms) - 3) * boltz * outcome.timeline.observables["temperature_K"][row]
+        virial = -atoms.get_stress()[:3].sum() * atoms.get_volume()
+        expected.append((kinetic + virial) / (3 * atoms.get_volume()) * nktv2p / 1e4)
+        pressures.append(outcome.timeline.observables["pressure_GPa"][row])
+    assert len(pressures) == 20
+    assert np.abs(np.subtract(pressures, expected)).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_three_elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    structure = copper()
+    structure.symbols[1::3] = "Ni"
+    structure.symbols[2::3] = "Al"
+    oracle = ToyOracle()
+    trainer = LinearTrainer(small_basis(16), ["Cu", "Ni", "Al"])
+    labels = [oracle.label(atoms) for atoms in rattled(structure, 6)]
+    generation = trainer.train(
+        labels, number=0, directory=tmp_path / "g", predecessor=None, anchor=None, gamma_limit=2
+    ).generation
+    witness = Witness(monkeypatch, structure, generation)
+    config = EngineConfig(ensemble="npt", pressure_coupling="aniso", steps=100, temperature=(300, 600))
+    outcome = run(tmp_path, config, structure, generation, CALM)
+    assert_parity(witness)
+    assert_pressure(outcome, witness.calculator)
 
 
 @pytest.mark.parametrize("rebuild", ["check yes", "check no"])
