@@ -15,7 +15,8 @@ from common import copper, print_machine
 from acemaker import Campaign, judge
 from acemaker.verdict import campaign_summary
 
-MEDIAN_LABELS, MOST_LABELS, FORCES, ENERGY = 16, 24, 7.0, 0.5  # meV/Å, meV/atom
+MEDIAN_LABELS, MOST_LABELS, LEAST_HALTS = 16, 24, 4
+FORCES, ENERGY, WALL = 7.0, 0.5, 90.0  # meV/Å, meV/atom, s
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
         and max(labels) <= MOST_LABELS
         and max(forces) <= FORCES
         and max(row["energy_mae_meV_per_atom"] for row in rows) <= ENERGY
-        and all(row["liquid"] for row in rows)
+        and all(row["liquid"] and row["halts"] >= LEAST_HALTS and row["wall_s"] <= WALL for row in rows)
     )
     sys.exit(not fine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,8 +12,8 @@ from ase import Atoms
 
 from acemaker.campaign import recall
 from acemaker.campaign.chronicle import Chronicle
-from acemaker.campaign.creation import check_same, create_files
-from acemaker.campaign.journal import Journal
+from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
+from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.store import Store
 from acemaker.campaign.work import Work
@@ -106,12 +107,14 @@ class Campaign(Record):
         """
         store = Store(Path(directory).resolve())
         journal = Journal(store.journal) if store.journal.exists() else None
-        if journal is not None and journal.events:
-            check_same(store, journal, config, structure)
-            journal.append("reopened", config=config.model_dump(mode="json"))
-        else:
-            journal = create_files(store, config, structure, oracle, trainer_factory)
-        return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+        with closing_on_error(journal):
+            if journal is not None and journal.events:
+                check_same(store, journal, config, structure)
+                journal.append("reopened", config=config.model_dump(mode="json"))
+            else:
+                check_start(store, config, structure, engine, oracle)
+                journal = create_files(store, config, structure, trainer_factory)
+            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
 
     @classmethod
     def open(
@@ -151,12 +154,10 @@ class Campaign(Record):
         journal = Journal(store.journal) if store.journal.exists() else None
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
-        config = Chronicle(journal).config
-        otf = type(config.otf)(**{**config.otf.model_dump(), **bounds})
-        config = config.model_copy(update={"otf": otf})
-        check_same(store, journal, config, None)
-        journal.append("reopened", config=config.model_dump(mode="json"))
-        return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+        with closing_on_error(journal):
+            config = with_bounds(Chronicle(journal).config, bounds)
+            journal.append("reopened", config=config.model_dump(mode="json"))
+            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
 
     @property
     def config(self) -> CampaignConfig:
@@ -209,7 +210,8 @@ class Campaign(Record):
         if self.state is State.LABEL and self.progress.halt == 0:
             self.label()
         if self.state is not State.TRAIN or self.progress.halt:
-            raise StateError("generation 0 exists already; " + self._what_next())
+            exists = "generation 0 exists already; " if self.progress.generation >= 0 else ""
+            raise StateError(exists + self._what_next())
         return self.train()
 
     def explore(self) -> Segment:
@@ -284,7 +286,7 @@ class Campaign(Record):
         Parameters
         ----------
         max_steps
-            Stop after so many states.
+            Stop after so many states; all by default.
         progress
             Print a line for each state, and for each tenth of the trajectory.
 
@@ -296,11 +298,9 @@ class Campaign(Record):
         reporter = Reporter(self.config.engine.steps) if progress else None
         if reporter is not None:
             self.listen(reporter.check)
-        for count, result in enumerate(self.steps(), start=1):
+        for result in islice(self.steps(), max_steps):
             if reporter is not None:
                 reporter.result(result)
-            if count == max_steps:
-                break
         return self
 
     def listen(self, on_check: Callable[[Check], None] | None) -> None:
@@ -337,7 +337,7 @@ class Campaign(Record):
             ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
             ("steps", f"{progress.step} of {engine.steps}"),
             ("generation", str(progress.generation) if progress.generation >= 0 else "none yet"),
-            ("halts, labels", f"{progress.halt}, {len(progress.labels)}"),
+            ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
         ]
         if progress.error:
             items.append(("failed", progress.error))
@@ -378,9 +378,10 @@ class Campaign(Record):
         started = time.perf_counter()
         try:
             result, kept = work()
-        except Exception as error:
+        except BaseException as error:
             self._work.forget_trainer()
-            self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
+            if isinstance(error, Exception):  # Ctrl-C is no failure
+                self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
             raise
         wall = round(time.perf_counter() - started, 4)
         self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)

@@ -7,6 +7,7 @@ from typing import Any
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.progress import Progress
 from acemaker.config import CampaignConfig
+from acemaker.interrupt import interruptions
 
 
 class Chronicle:
@@ -33,8 +34,11 @@ class Chronicle:
             self._take(event)
 
     def append(self, event: str, **data: Any) -> None:
-        """Write an event, then act on it."""
-        self._take(self._journal.append(event, **data))
+        """Write an event and act on it; Ctrl-C has to wait, or memory and journal would part."""
+        with interruptions() as pressed:
+            self._take(self._journal.append(event, **data))
+        if pressed.is_set():
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """Let other processes open the journal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from ase import Atoms
@@ -11,8 +11,11 @@ from ase import Atoms
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
+from acemaker.config.campaign import BOUNDS
+from acemaker.engines.lammps_library import load_lammps
+from acemaker.engines.protocol import Engine
 from acemaker.engines.script import quote
-from acemaker.errors import CampaignExistsError
+from acemaker.errors import CampaignExistsError, ConfigError, StructureError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -22,14 +25,61 @@ from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 
 
+def check_start(
+    store: Store, config: CampaignConfig, structure: Atoms | None, engine: Engine | None, oracle: Oracle | None
+) -> None:
+    """Make sure that a campaign can start in a directory.
+
+    Parameters
+    ----------
+    store
+        The campaign's files.
+    config
+        Everything that defines it.
+    structure, engine, oracle
+        The user's own, or None.
+
+    Raises
+    ------
+    CampaignExistsError
+        If files of another campaign lie there.
+    ConfigError, StructureError, MissingLibraryError
+        If the parts do not fit together, or one is missing.
+    """
+    quote(store.directory)
+    left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
+    if left:
+        raise CampaignExistsError(
+            f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
+            "choose another directory"
+        )
+    check_strategies(config.otf)
+    start = _start(config, structure)
+    elements = tuple(sorted(set(start.get_chemical_symbols())))
+    check_structure(start, elements)
+    if engine is None:
+        if config.engine.ensemble == "npt" and not start.pbc.all():
+            raise StructureError(
+                "EngineConfig.ensemble: 'npt' needs a periodic structure, got a cluster; choose 'nvt', or give it "
+                "a cell and make it periodic"
+            )
+        load_lammps()
+    if oracle is None:
+        CalculatorOracle.from_config(config.oracle, elements)
+
+
+def _start(config: CampaignConfig, structure: Atoms | None) -> Atoms:
+    rng = np.random.default_rng([config.seed, 0])
+    return initial_structure(config.system, rng) if structure is None else structure
+
+
 def create_files(
     store: Store,
     config: CampaignConfig,
     structure: Atoms | None,
-    oracle: Oracle | None,
     trainer_factory: Callable[[], Trainer] | None,
 ) -> Journal:
-    """Check a configuration, then write initial structure, first structures and journal.
+    """Write initial structure, first structures and journal.
 
     Parameters
     ----------
@@ -39,7 +89,7 @@ def create_files(
         Everything that defines it.
     structure
         The structure with which the trajectory starts, instead of the configuration's.
-    oracle, trainer_factory
+    trainer_factory
         The user's own, or None.
 
     Returns
@@ -49,20 +99,15 @@ def create_files(
 
     Raises
     ------
-    ConfigError, StructureError, MissingLibraryError
-        Before anything is written.
+    ConfigError, StructureError
+        Before anything is written, if the basis does not suit the structure.
     """
-    quote(store.directory)
-    check_strategies(config.otf)
-    rng = np.random.default_rng([config.seed, 0])
-    start = initial_structure(config.system, rng) if structure is None else structure
+    start = _start(config, structure)
     elements = tuple(sorted(set(start.get_chemical_symbols())))
-    check_structure(start, elements)
-    if oracle is None:
-        CalculatorOracle.from_config(config.oracle, elements)
     trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
     n_first = max(config.system.n_first, trainer.minimum_structures(start))
-    first = first_structures(start, config.system, n_first, rng)
+    # as many again in reserve, for those that cannot be labelled
+    first = first_structures(start, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
     write_structures(store.candidates(0), first)
     write_structures(store.initial, [start])
     journal = Journal(store.journal)
@@ -80,15 +125,41 @@ def check_same(store: Store, journal: Journal, config: CampaignConfig, structure
     """
     differences = CampaignConfig(**journal.events[0]["config"]).differences(config)
     if structure is not None:
-        there = read_structures(store.initial)[0]
-        same = len(there) == len(structure) and np.allclose(there.positions, structure.positions, atol=1e-6)
-        differences += [] if same else ["structure: another one"]
+        differences += [] if _alike(read_structures(store.initial)[0], structure) else ["structure: another one"]
     if differences:
         raise CampaignExistsError(
             f"{store.directory} already holds another campaign; it differs in\n  "
             + "\n  ".join(differences)
             + "\nchoose another directory, or go on with the one that is there: Campaign.open(directory)"
         )
+
+
+def with_bounds(config: CampaignConfig, bounds: Mapping[str, int]) -> CampaignConfig:
+    """Change what may be changed of an existing campaign.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is not among `BOUNDS`, or a value out of range.
+    """
+    unknown = sorted(set(bounds) - set(BOUNDS["otf"]))
+    if unknown:
+        raise ConfigError(
+            f"Campaign.open can change {' and '.join(BOUNDS['otf'])} only, not {', '.join(unknown)}; for anything "
+            "else start another campaign"
+        )
+    return config.model_copy(update={"otf": type(config.otf)(**{**config.otf.model_dump(), **bounds})})
+
+
+def _alike(one: Atoms, two: Atoms) -> bool:
+    """Tell whether two structures are the same to the digits of a file."""
+    return (
+        one.get_chemical_symbols() == two.get_chemical_symbols()
+        and np.array_equal(one.pbc, two.pbc)
+        and np.allclose(one.cell.array, two.cell.array, atol=1e-6)
+        and np.allclose(one.positions, two.positions, atol=1e-6)
+        and np.allclose(one.get_momenta(), two.get_momenta(), atol=1e-6)
+    )
 
 
 def installed_versions() -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,9 @@ class Journal:
         self.path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock()
-        self.events = self._read()
+        self._end = 0
+        with closing_on_error(self):
+            self.events = self._read()
 
     def append(self, event: str, **data: Any) -> dict[str, Any]:
         """Write one event.
@@ -58,10 +62,15 @@ class Journal:
             The event as it will be read.
         """
         line = json.dumps({"v": VERSION, "n": len(self.events), "event": event, **data})
-        with self.path.open("a") as stream:
-            stream.write(line + "\n")
+        content = (line + "\n").encode()
+        with self.path.open("r+b" if self.path.exists() else "w+b") as stream:
+            # an earlier write may have failed halfway, on a full disk say: what it left is cut off
+            stream.truncate(self._end)
+            stream.seek(self._end)
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        self._end += len(content)
         read: dict[str, Any] = json.loads(line)
         self.events.append(read)
         return read
@@ -108,10 +117,22 @@ class Journal:
                 )
             events.append(event)
             end += len(line)
+        self._end = end
         if end < len(content):
             with self.path.open("r+b") as stream:
                 stream.truncate(end)
         return events
+
+
+@contextmanager
+def closing_on_error(journal: Journal | None) -> Iterator[None]:
+    """Give the lock back if a block fails, since nobody would be left to do so."""
+    try:
+        yield
+    except BaseException:
+        if journal is not None:
+            journal.close()
+        raise
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

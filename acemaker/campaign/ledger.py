@@ -32,13 +32,12 @@ class Ledger:
         self._chronicle = chronicle
         self._store = store
         self._halt = selection.candidates.halt_number
-        oracle = chronicle.config.oracle
-        self._keys = [label_key(atoms, oracle) for atoms in selection.candidates.structures]
+        self._keys = [self._key(atoms) for atoms in selection.candidates.structures]
 
     def recall(self, candidate: int) -> Atoms | None:
         """Return a label that exists: noted, of an equal structure, or written just before a crash."""
         file = self._store.label(self._halt, candidate)
-        if file.exists():
+        if file.exists() and self._key(read_structures(file)[0]) == self._keys[candidate]:
             return self._note(candidate)
         for entry in self._chronicle.progress.labels:
             if entry.key == self._keys[candidate]:
@@ -66,6 +65,9 @@ class Ledger:
             candidate: LabelFailure(candidate=candidate, attempts=event["attempts"], cause=event["cause"])
             for candidate, event in self._chronicle.progress.failures.items()
         }
+
+    def _key(self, atoms: Atoms) -> str:
+        return label_key(atoms, self._chronicle.config.oracle)
 
     def _note(self, candidate: int) -> Atoms:
         file = self._store.label(self._halt, candidate)

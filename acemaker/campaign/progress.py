@@ -42,10 +42,14 @@ class Progress:
         Where a reopened campaign goes on.
     error : str
         What failed.
+    reason : str
+        Why the guard rejected the last fit; empty if it did not.
     halt : int
         Number of the halt that is being healed, or was healed last; 0 for generation 0.
     generation : int
         The potential in use; -1 before the first.
+    n_first : int
+        Structures that generation 0 needs.
     step : int
         Where the next segment starts.
     checkpoint : str or None
@@ -69,8 +73,10 @@ class Progress:
     state: State = State.LABEL
     failed_state: State | None = None
     error: str = ""
+    reason: str = ""
     halt: int = 0
     generation: int = -1
+    n_first: int = 0
     step: int = 0
     checkpoint: str | None = None
     segments: tuple[Mapping[str, Any], ...] = ()
@@ -82,6 +88,11 @@ class Progress:
     groups: tuple[tuple[LabelEntry, ...], ...] = ()
     discarded_steps: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def n_labels(self) -> int:
+        """Labels that were paid for: structures that the oracle was asked about once, however often used."""
+        return len({entry.key for entry in self.labels})
 
     def apply(self, event: Mapping[str, Any]) -> Progress:
         """Return the progress after one more event.
@@ -98,6 +109,9 @@ class Progress:
         """
         handler = getattr(self, f"_on_{event['event']}", None)
         return self if handler is None else handler(event)
+
+    def _on_created(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, n_first=event["n_first"])
 
     def _on_label(self, event: Mapping[str, Any]) -> Progress:
         entry = LabelEntry(halt=event["halt"], candidate=event["candidate"], file=event["file"], key=event["key"])
@@ -117,8 +131,10 @@ class Progress:
 
     def _on_step(self, event: Mapping[str, Any]) -> Progress:
         state, following = State(event["state"]), State(event["next"])
-        if not is_allowed(state, following):
-            raise CampaignError(f"event {event['n']} of the journal goes from {state} to {following}")
+        if state is not self.state or not is_allowed(state, following):
+            raise CampaignError(
+                f"event {event['n']} of the journal goes from {state} to {following}, in state {self.state}"
+            )
         wall = {**self.wall, state.value: self.wall.get(state.value, 0.0) + event.get("wall_s", 0.0)}
         after = replace(self, state=following, wall=wall)
         handler = getattr(after, f"_after_{state.value.lower()}", None)
@@ -131,7 +147,7 @@ class Progress:
         return replace(after, halts=(*self.halts, event["halt"]), halt=self.halt + 1, selections=(), failures={})
 
     def _after_select(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, selections=(*self.selections, event), failures={})
+        return replace(self, selections=(*self.selections, event))
 
     def _after_label(self, event: Mapping[str, Any]) -> Progress:
         return replace(self, labelled=tuple(event["candidates"]))
@@ -139,7 +155,7 @@ class Progress:
     def _after_train(self, event: Mapping[str, Any]) -> Progress:
         by_file = {entry.file: entry for entry in self.labels}
         group = tuple(by_file[file] for file in event["labels"])
-        after = replace(self, groups=(*self.groups, group))
+        after = replace(self, groups=(*self.groups, group), reason=event["reason"])
         return replace(after, generation=event["generation"]) if event["accepted"] else after
 
     def _after_resume(self, event: Mapping[str, Any]) -> Progress:

@@ -104,10 +104,15 @@ def read_labels(progress: Progress, store: Store) -> Labels:
     )
 
 
-def select_all(candidates: Candidates) -> Selection:
-    """Select every candidate, as generation 0 does with its first structures."""
-    n = len(candidates.structures)
-    return Selection(candidates=candidates, selected=tuple(range(n)), reserve=(), gains=read_only(np.full(n, np.nan)))
+def select_first(candidates: Candidates, n: int) -> Selection:
+    """Select as many first structures as generation 0 needs; the others are in reserve."""
+    total = len(candidates.structures)
+    return Selection(
+        candidates=candidates,
+        selected=tuple(range(n)),
+        reserve=tuple(range(n, total)),
+        gains=read_only(np.full(total, np.nan)),
+    )
 
 
 def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:

@@ -122,8 +122,8 @@ class Work:
         rounds = len(progress.selections)
         if rounds > rule.max_retries:
             raise FitRejectedError(
-                f"{rounds} fits in a row were rejected at halt {progress.halt}; look at the labels, raise "
-                f"cv_tolerance in a new campaign, or allow more rounds: "
+                f"{rounds} fits in a row were rejected at halt {progress.halt}, the last because "
+                f"{progress.reason}; look at the labels, or allow more rounds: "
                 f"Campaign.open({str(self._store.directory)!r}, max_retries={rounds + 1})"
             )
         labelled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
@@ -145,6 +145,8 @@ class Work:
             selection,
             self._oracle,
             self._chronicle.config.otf.max_retries,
+            max_force=self._chronicle.config.oracle.max_force,
+            needed=1 if selection.candidates.halt_number else len(selection.selected),
             recall=ledger.recall,
             record=ledger.record,
             record_failure=ledger.record_failure,
@@ -225,4 +227,5 @@ class Work:
         if isinstance(known, Selection):
             return known
         candidates, made = self._candidates(), self._chronicle.progress.selections
-        return recall.read_selection(made[-1], candidates) if made else recall.select_all(candidates)
+        n_first = self._chronicle.progress.n_first
+        return recall.read_selection(made[-1], candidates) if made else recall.select_first(candidates, n_first)

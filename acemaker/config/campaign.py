@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,16 @@ class CampaignConfig(Section):
         Raises
         ------
         ConfigError
-            For a wrong value.
+            For a wrong value, and for a plain variable whose name is all but that of a parameter: a typing
+            error would otherwise leave the default in force.
         """
-        return cls.from_parameters({name: namespace[name] for name in parameter_homes() if name in namespace})
+        homes = parameter_homes()
+        for name, value in namespace.items():
+            plain = isinstance(value, str | int | float | list | tuple | dict) and not name.startswith("_")
+            close = difflib.get_close_matches(name, homes, n=1, cutoff=0.9)
+            if plain and name not in homes and close:
+                raise ConfigError(f"unknown parameter '{name}'; did you mean '{close[0]}'?")
+        return cls.from_parameters({name: namespace[name] for name in homes if name in namespace})
 
     def differences(self, other: CampaignConfig) -> list[str]:
         """List the fields, bounds excepted, in which two configurations differ.

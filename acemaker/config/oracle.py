@@ -19,7 +19,8 @@ class OracleConfig(Section):
     pair_style: str = Field("", description="LAMMPS pair style of the 'lammps' oracle")
     pair_coeff: tuple[str, ...] = Field(
         (),
-        description="arguments of its pair_coeff commands; files of LAMMPS's own collection by name alone",
+        description="arguments of its pair_coeff commands, elements in alphabetical order of types; files of "
+        "LAMMPS's own collection by name alone",
     )
     oracle_arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the factory")
     max_force: PositiveFloat = Field(100.0, description="eV/Å, a label with a larger force is taken to be wrong")

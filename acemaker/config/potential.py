@@ -44,9 +44,9 @@ class PotentialConfig(Section):
 
     @model_validator(mode="after")
     def _orders_match(self) -> PotentialConfig:
-        if len(self.nradmax_by_orders) != len(self.lmax_by_orders):
+        if not self.nradmax_by_orders or len(self.nradmax_by_orders) != len(self.lmax_by_orders):
             raise ValueError(
-                "nradmax_by_orders and lmax_by_orders must be equally long, got "
+                "nradmax_by_orders and lmax_by_orders must be equally long and not empty, got "
                 f"{len(self.nradmax_by_orders)} and {len(self.lmax_by_orders)} orders"
             )
         if self.lmax_by_orders[0] != 0 or min(self.lmax_by_orders) < 0:

@@ -34,6 +34,11 @@ class SystemConfig(Section):
         if self.composition and abs(sum(self.composition.values()) - 1) > 1e-6:
             total = sum(self.composition.values())
             raise ValueError(f"the fractions of composition must add up to 1, they add up to {total:g}")
+        from ase.data import atomic_numbers
+
+        unknown = [element for element in self.composition if element not in atomic_numbers]
+        if unknown:
+            raise ValueError(f"composition must name chemical elements, got {', '.join(unknown)}")
         if any(fraction < 0 for fraction in self.composition.values()):
             raise ValueError(f"the fractions of composition must not be negative, got {self.composition}")
         if min(self.supercell) < 1:

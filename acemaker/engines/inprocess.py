@@ -15,12 +15,13 @@ from acemaker.config import EngineConfig
 from acemaker.engines import script
 from acemaker.engines.box import by_tag, has_momenta, image_shifts, is_triclinic, put_structure, read_cell
 from acemaker.engines.halting import HaltMonitor, Verdict
-from acemaker.engines.interrupt import interruptions
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import HALT, SegmentLog
 from acemaker.errors import AcemakerError, EngineError, StructureError
+from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import Evaluation, Evaluator, evaluator_of
 from acemaker.results.record import frozen
 
@@ -46,6 +47,7 @@ class InProcessEngine:
         self.config = config
         self.seed = seed
         self._lmp: Any = None
+        self._trusted: Evaluator | None = None  # what has passed the preflight
         self._paused_at: Path | None = None  # the restart file that equals the living LAMMPS's state
 
     def explore(self, request: Request) -> Exploration:
@@ -63,7 +65,7 @@ class InProcessEngine:
         Raises
         ------
         EngineError
-            If LAMMPS stops with an error.
+            If LAMMPS stops with an error, or says something else than pyace before it starts.
         StructureError
             If the ensemble does not suit the structure.
         KeyboardInterrupt
@@ -74,6 +76,9 @@ class InProcessEngine:
         log = SegmentLog(request.directory)
         midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble])
         evaluator = evaluator_of(request.generation)
+        if evaluator is not self._trusted:
+            preflight(evaluator, request.structure, self.config.skin)
+            self._trusted = evaluator
         if self._lmp is None:
             self._lmp = open_lammps()
         log_file = request.directory / "log.lammps"
@@ -134,7 +139,7 @@ class InProcessEngine:
         if run.verdict is not None:
             halt_checkpoint = log.write_checkpoint(run.verdict.step, run.save, HALT)
             self._paused_at = None if is_triclinic(self._lmp) else halt_checkpoint
-            safe = log.safe_checkpoint(run.verdict.first_step)
+            safe = log.safe_checkpoint(run.verdict.first_step, request.rule.threshold_call_dft)
             if safe is not None:
                 safe_step, safe_checkpoint = safe.step, safe.path
         return Exploration(
@@ -158,6 +163,7 @@ class _Run:
         self._log = log
         self._config = config
         self._neighbours = NeighbourEnvironment(lmp)
+        self._periodic = bool(request.structure.pbc.all())
         energies = request.generation.reference_energies
         self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
         self._monitor = HaltMonitor(request.rule)
@@ -186,7 +192,7 @@ class _Run:
         rounds = is_triclinic(lmp) and script.EXACT_CHECKPOINTS[config.ensemble]
         step = int(lmp.extract_global("ntimestep"))
         with interruptions() as self._interrupt:
-            while step < config.steps and not self._interrupt.is_set():
+            while step < config.steps:
                 lmp.set_fix_external_callback("ace", self._callback, None)
                 self._neighbours.forget()
                 lmp.command("timer timeout off")
@@ -195,16 +201,16 @@ class _Run:
                 if self.error is not None:
                     raise self.error
                 step = int(lmp.extract_global("ntimestep"))
-                if step < upto and self.verdict is None:
-                    break  # Ctrl-C: the last check goes with the unfinished stretch
+                if self._interrupt.is_set():
+                    break  # the last check goes with the unfinished stretch
                 self._record_pending()
                 if self.verdict is not None:
-                    return
+                    break
                 checkpoint = self._log.write_checkpoint(step, self.save)
-                self._log.prune(self._monitor.first_step)
+                self._log.prune(self._monitor.first_step, self._request.rule.threshold_call_dft)
                 if rounds and step < config.steps:
                     reload(checkpoint)
-        self.interrupted = step < config.steps
+        self.interrupted = self._interrupt.is_set()
 
     def save(self, path: Path) -> None:
         """Write a restart file of the state as it is."""
@@ -246,7 +252,9 @@ class _Run:
         gamma = by_tag(result.gamma, tags)
         gamma_max = float(gamma.max()) if np.isfinite(result.forces).all() else float("nan")
         cell, origin = read_cell(self._lmp)
-        positions = self._lmp.numpy.extract_atom("x")[:nlocal] - origin
+        positions = self._lmp.numpy.extract_atom("x")[:nlocal].copy()
+        if self._periodic:  # a shrink-wrapped box moves its origin with the atoms
+            positions -= origin
         if not self._kept or self._kept[-1][0] < step:
             self._kept.append((step, by_tag(positions, tags), cell, gamma))
         if step <= self._looked_at:
@@ -257,7 +265,7 @@ class _Run:
         every = self._config.trajectory_every
         if every and step % every == 0:
             images = self._lmp.numpy.extract_atom("image")[:nlocal]
-            unwrapped = positions + image_shifts(images) @ cell
+            unwrapped = positions + image_shifts(images) @ cell if self._periodic else positions
             self._log.append_frame(self._atoms(step, by_tag(unwrapped, tags), cell, gamma))
         self.verdict = self._monitor.update(step, gamma_max)
         if self.verdict is not None:

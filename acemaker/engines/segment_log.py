@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class SegmentLog:
         path = self.directory / f"{name}{step}"
         part = self.directory / "writing.restart"
         write(part)
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())  # the journal may name it soon
         part.replace(path)
         return path
 
@@ -129,23 +132,41 @@ class SegmentLog:
         for check in self.checks:
             monitor.update(check.step, check.gamma_max)
 
-    def safe_checkpoint(self, first_step: int) -> Checkpoint | None:
-        """Return the newest checkpoint before a step; None if there is none in this segment."""
-        earlier = [checkpoint for checkpoint in self.checkpoints() if checkpoint.step < first_step]
-        return earlier[-1] if earlier else None
+    def safe_checkpoint(self, first_step: int, threshold: float) -> Checkpoint | None:
+        """Return the last safe state of this segment.
 
-    def prune(self, first_step: int | None) -> None:
+        Parameters
+        ----------
+        first_step
+            The first check of an exceedance.
+        threshold
+            ``threshold_call_dft``.
+
+        Returns
+        -------
+        Checkpoint or None
+            The newest one before that check whose own check was not above the threshold either.
+        """
+        calm = {check.step for check in self.checks if check.gamma_max <= threshold}
+        safe = [found for found in self.checkpoints() if found.step < first_step and found.step in calm]
+        return safe[-1] if safe else None
+
+    def prune(self, first_step: int | None, threshold: float) -> None:
         """Delete checkpoints that are older than the last safe one.
 
         Parameters
         ----------
         first_step
             First check of an exceedance that is going on; None while there is none.
+        threshold
+            ``threshold_call_dft``.
         """
-        bound = first_step if first_step is not None else self.checks[-1].step if self.checks else 0
-        earlier = [checkpoint for checkpoint in self.checkpoints() if checkpoint.step < bound]
-        for checkpoint in earlier[:-1]:
-            checkpoint.path.unlink()
+        last = self.checks[-1].step if self.checks else 0
+        safe = self.safe_checkpoint(last if first_step is None else first_step, threshold)
+        if safe is not None:
+            for checkpoint in self.checkpoints():
+                if checkpoint.step < safe.step:
+                    checkpoint.path.unlink()
 
     def timeline(self) -> Timeline:
         """Return all checks as arrays."""
@@ -176,9 +197,11 @@ class SegmentLog:
         from ase.io import write
 
         kept = [frame for frame in read_trajectory(self.trajectory) if frame.info["step"] <= step]
-        self.trajectory.unlink()
+        part = self.directory / "trajectory.part"
+        part.write_text("")
         if kept:
-            write(self.trajectory, kept, format="extxyz")
+            write(part, kept, format="extxyz")
+        part.replace(self.trajectory)
 
 
 def read_trajectory(path: Path) -> list[Atoms]:

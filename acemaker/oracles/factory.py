@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ase.calculators.calculator import BaseCalculator
+from ase.data import atomic_numbers
 
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError
@@ -39,19 +40,21 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
 
         return lambda: EMT(**config.oracle_arguments)
     if config.oracle == "lammps":
-        commands = pair_commands(config)
+        commands = pair_commands(config, elements)
         return lambda: _lammps_calculator(commands, elements, config.oracle_arguments)
     factory = _dotted(config.oracle)
     return lambda: factory(**config.oracle_arguments)
 
 
-def pair_commands(config: OracleConfig) -> list[str]:
+def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[str]:
     """Write the pair commands of the 'lammps' oracle, files of LAMMPS's collection with their paths.
 
     Parameters
     ----------
     config
         Pair style and coefficients.
+    elements
+        Elements in the order of LAMMPS's types, to be compared with those that ``* *`` coefficients name.
 
     Returns
     -------
@@ -60,18 +63,29 @@ def pair_commands(config: OracleConfig) -> list[str]:
     Raises
     ------
     ConfigError
-        If a coefficient holds a line break, or a file that is neither here nor in the collection.
+        If a coefficient holds a line break, a file that is neither here nor in the collection, or elements in
+        another order than that of the types, which would label every structure wrongly.
     """
     from acemaker.engines.lammps_library import potentials_directory
 
     folder = potentials_directory()
     commands = [f"pair_style {config.pair_style}"]
     for arguments in config.pair_coeff:
+        _check_order(arguments.split(), elements)
         words = [_resolve(word, folder) for word in arguments.split()]
         commands.append(f"pair_coeff {' '.join(words)}")
     if any(character in command for command in commands for character in "\n\r&"):
         raise ConfigError("OracleConfig.pair_style and pair_coeff must be single lines without '&'")
     return commands
+
+
+def _check_order(words: list[str], elements: tuple[str, ...]) -> None:
+    named = words[-len(elements) :] if elements and words[:2] == ["*", "*"] else []
+    if named and all(word in atomic_numbers for word in named) and tuple(named) != elements:
+        raise ConfigError(
+            f"OracleConfig.pair_coeff: LAMMPS's types are the elements in alphabetical order, {' '.join(elements)}, "
+            f"but the coefficients name {' '.join(named)}; write '{' '.join([*words[: -len(elements)], *elements])}'"
+        )
 
 
 def _resolve(word: str, folder: Path | None) -> str:

@@ -82,18 +82,37 @@ class CalculatorOracle:
                     results["stress"] = np.array(work.get_stress(), dtype=float)
         except Exception as error:  # whatever a user's calculator raises
             raise OracleError(f"the calculator raised {type(error).__name__}: {error}") from error
-        self._check(results, len(work))
         labelled = Atoms(work.symbols, work.positions, cell=work.cell, pbc=work.pbc)
         labelled.calc = SinglePointCalculator(labelled, **results)
+        check_label(labelled, self._max_force)
         return labelled
 
-    def _check(self, results: dict[str, float | np.ndarray], n_atoms: int) -> None:
-        for name, value in results.items():
-            if not np.isfinite(value).all():
-                raise OracleError(f"expected a finite {name}, got NaN or infinity")
-        forces = np.asarray(results["forces"])
-        if forces.shape != (n_atoms, 3):
-            raise OracleError(f"expected forces of shape ({n_atoms}, 3), got {forces.shape}")
-        largest = float(np.abs(forces).max(initial=0.0))
-        if largest > self._max_force:
-            raise OracleError(f"the largest force is {largest:.3g} eV/Å, above max_force {self._max_force:g}")
+
+def check_label(labelled: Atoms, max_force: float) -> None:
+    """Refuse labels that cannot be right.
+
+    Parameters
+    ----------
+    labelled
+        A structure with energy, forces and, where there is one, stress.
+    max_force
+        eV/Å.
+
+    Raises
+    ------
+    OracleError
+        If something is missing, not finite, or absurd.
+    """
+    results = labelled.calc.results if labelled.calc is not None else {}
+    for name in ("energy", "forces"):
+        if name not in results:
+            raise OracleError(f"expected a structure with {name}, got none")
+    for name in ("energy", "forces", "stress"):
+        if name in results and not np.isfinite(results[name]).all():
+            raise OracleError(f"expected a finite {name}, got NaN or infinity")
+    forces = np.asarray(results["forces"])
+    if forces.shape != (len(labelled), 3):
+        raise OracleError(f"expected forces of shape ({len(labelled)}, 3), got {forces.shape}")
+    largest = float(np.abs(forces).max(initial=0.0))
+    if largest > max_force:
+        raise OracleError(f"the largest force is {largest:.3g} eV/Å, above max_force {max_force:g}")

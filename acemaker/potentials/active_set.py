@@ -9,7 +9,6 @@ chooses the environments whose matrix has the largest determinant.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,13 +99,9 @@ class ActiveSet:
 
     def save(self, path: Path) -> None:
         """Write pacemaker's ``.asi`` file: inverse matrices by element name."""
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as stream:
-            arrays: dict[str, Any] = dict(zip(self.elements, self.inverses, strict=True))
+        arrays: dict[str, Any] = dict(zip(self.elements, self.inverses, strict=True))
+        with path.open("wb") as stream:
             np.savez(stream, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
 
 
 def build_active_set(

@@ -33,6 +33,8 @@ class Generation:
         eV per atom of each element. The files hold the energy above these; add them for total energies.
     cv_forces : float or None
         meV/Å, cross-validated force error; None with a single label.
+    n_structures : int
+        Labelled structures that it was trained on.
     """
 
     number: int
@@ -41,6 +43,7 @@ class Generation:
     cutoff: float
     reference_energies: dict[str, float]
     cv_forces: float | None
+    n_structures: int
 
     @property
     def name(self) -> str:
@@ -79,64 +82,37 @@ class Generation:
         return np.array(load_pyace().ACEBBasisSet(str(self.yaml)).basis_coeffs)
 
 
-def write_generation(
-    directory: Path,
-    number: int,
-    basis: Basis,
-    coefficients: np.ndarray,
-    active_set: ActiveSet,
-    reference_energies: dict[str, float],
-    cv_forces: float | None,
-) -> Generation:
+def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> None:
     """Write a generation's files; the ``.json`` comes last and makes it whole.
 
     Parameters
     ----------
-    directory
-        Where to write.
-    number
-        The generation's number.
+    generation
+        What is to be written, and where.
     basis
         Its basis; the coefficients are set in it.
     coefficients : ndarray, shape (n_coefficients,)
         eV.
     active_set
         Its active set.
-    reference_energies
-        eV per atom, by element.
-    cv_forces
-        meV/Å.
-
-    Returns
-    -------
-    Generation
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    generation = Generation(
-        number=number,
-        directory=directory,
-        elements=basis.elements,
-        cutoff=basis.cutoff,
-        reference_energies=reference_energies,
-        cv_forces=cv_forces,
-    )
+    generation.directory.mkdir(parents=True, exist_ok=True)
     basis.basis_set.basis_coeffs = list(coefficients)
+    described = asdict(generation)
+    del described["directory"]
+    text = json.dumps(described, indent=1) + "\n"
+    json_file = generation.directory / f"{generation.name}.json"
     for path, save in (
         (generation.yaml, basis.basis_set.to_BBasisConfiguration().save),
         (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
+        (generation.asi, lambda part: active_set.save(Path(part))),
+        (json_file, lambda part: Path(part).write_text(text)),
     ):
         part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
         save(str(part))
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
-    active_set.save(generation.asi)
-    described = asdict(generation)
-    del described["directory"]
-    part = directory / f"{generation.name}.json.part"
-    part.write_text(json.dumps(described, indent=1) + "\n")
-    part.replace(directory / f"{generation.name}.json")
-    return generation
 
 
 def read_generation(directory: Path, number: int) -> Generation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,10 +17,16 @@ from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.linear import LeastSquares, Rows, residuals
 from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
-from acemaker.potentials.targets import parity, reference_energies, structure_rows
+from acemaker.potentials.targets import check_reference_energies, parity, reference_energies, structure_rows
 from acemaker.potentials.threads import single_threaded
 from acemaker.results.training import Training
 from acemaker.structures.geometry import closeness
+
+RECENT = 100
+"""Structures whose rows are kept: more than may come between two accepted generations."""
+
+GAMMA_TRAINED = 1.01
+"""The largest gamma that a structure in the training set can have, with a margin for MaxVol's tolerance."""
 
 
 class LinearTrainer:
@@ -31,9 +38,15 @@ class LinearTrainer:
         Basis, weights and guard.
     elements
         Chemical symbols of the system.
+
+    Raises
+    ------
+    ConfigError
+        If the basis cannot be made, or reference energies are given for some elements only.
     """
 
     def __init__(self, config: PotentialConfig, elements: Sequence[str]) -> None:
+        check_reference_energies(config, elements)
         self.config = config
         self.basis = Basis.create(config, elements)
         self._builder = DesignBuilder(self.basis)
@@ -45,7 +58,8 @@ class LinearTrainer:
         )
         self._reference: dict[str, float] = {}
         self._smallest = np.inf
-        self._in_use: dict[int, np.ndarray] = {}
+        self._in_use: tuple[int, np.ndarray] | None = None
+        self._recent: deque[tuple[int, Rows]] = deque(maxlen=RECENT)
         self.active_set: ActiveSet | None = None
 
     @property
@@ -166,32 +180,27 @@ class LinearTrainer:
         TooFewEnvironmentsError, StructureError
             If the structures do not span the basis.
         """
-        n_before = self._fit.n_structures
         rows = self._take_in(structures)
         assert self.active_set is not None
         coefficients = self._fit.solve()
         cv_errors = self._fit.cross_validate()
-        honest = float("nan")
-        if predecessor is not None and predecessor.cv_forces is not None:
-            old = self._in_use.get(predecessor.number)
-            if old is None:  # the campaign was reopened
-                old = predecessor.coefficients()
-            new_squares = sum(residuals(old, row)["forces"] for row in rows) * 1e6
-            honest = float(np.sqrt((n_before * predecessor.cv_forces**2 + new_squares) / (n_before + len(rows))))
+        honest = self._honest_error(predecessor)
         anchor_gamma = float("nan")
         if anchor is not None:
             anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses))
-        reason = self._judge(coefficients, cv_errors.forces if cv_errors else None, honest, anchor_gamma, gamma_limit)
-        generation = write_generation(
-            directory,
-            number,
-            self.basis,
-            coefficients,
-            self.active_set,
-            self._reference,
-            cv_errors.forces if cv_errors else None,
+        generation = Generation(
+            number=number,
+            directory=directory,
+            elements=self.basis.elements,
+            cutoff=self.basis.cutoff,
+            reference_energies=self._reference,
+            cv_forces=cv_errors.forces if cv_errors else None,
+            n_structures=self._fit.n_structures,
         )
-        self._in_use[number] = coefficients
+        reason = self._judge(coefficients, generation.cv_forces, honest, anchor_gamma, gamma_limit)
+        if not reason:
+            write_generation(generation, self.basis, coefficients, self.active_set)
+            self._in_use = (number, coefficients)
         energies, forces = parity(structures, rows, coefficients)
         return Training(
             generation=generation,
@@ -206,6 +215,21 @@ class LinearTrainer:
             forces=forces,
         )
 
+    def _honest_error(self, predecessor: Generation | None) -> float:
+        """Return the predecessor's force error on all structures, meV/Å.
+
+        Cross-validated on those that it was trained on, predicted on those that came since; NaN where there
+        is no predecessor, or none with a cross-validation.
+        """
+        if predecessor is None or predecessor.cv_forces is None:
+            return float("nan")
+        if self._in_use is None or self._in_use[0] != predecessor.number:  # the campaign was reopened
+            self._in_use = (predecessor.number, predecessor.coefficients())
+        new = [row for index, row in self._recent if index >= predecessor.n_structures]
+        squares = predecessor.n_structures * predecessor.cv_forces**2
+        squares += 1e6 * sum(residuals(self._in_use[1], row)["forces"] for row in new)
+        return float(np.sqrt(squares / (predecessor.n_structures + len(new))))
+
     def _judge(
         self,
         coefficients: np.ndarray,
@@ -216,7 +240,8 @@ class LinearTrainer:
     ) -> str:
         if not np.isfinite(coefficients).all():
             return "the fit gave coefficients that are not finite"
-        if anchor_gamma > gamma_limit:
+        # what was trained on has gamma 1, up to MaxVol's tolerance: a lower limit cannot be met
+        if anchor_gamma > max(gamma_limit, GAMMA_TRAINED):
             return f"the halted structure still has gamma {anchor_gamma:.3g}, above threshold_add_train {gamma_limit:g}"
         if cv is not None and cv > (1 + self.config.cv_tolerance) * honest:
             return (
@@ -242,6 +267,7 @@ class LinearTrainer:
         ]
         self.active_set = active_set
         for row in rows:
+            self._recent.append((self._fit.n_structures, row))
             self._fit.add(row)
         self._smallest = min([self._smallest, *(closeness(atoms).distance for atoms in structures)])
         return rows

@@ -14,6 +14,22 @@ from acemaker.potentials.linear import Rows
 from acemaker.results.record import read_only
 
 
+def check_reference_energies(config: PotentialConfig, elements: Sequence[str]) -> None:
+    """Refuse reference energies for some elements only.
+
+    Raises
+    ------
+    ConfigError
+        Names the elements without a value.
+    """
+    missing = [element for element in elements if element not in config.reference_energies]
+    if config.reference_energies and missing:
+        raise ConfigError(
+            f"PotentialConfig.reference_energies: no value for {', '.join(missing)}; give one for each of "
+            f"{', '.join(elements)}, or none at all"
+        )
+
+
 def reference_energies(
     structures: Sequence[Atoms], elements: Sequence[str], config: PotentialConfig
 ) -> dict[str, float]:
@@ -34,20 +50,9 @@ def reference_energies(
     -------
     dict of str to float
         eV per atom. The least-squares solution of least norm, where the compositions do not tell apart.
-
-    Raises
-    ------
-    ConfigError
-        If some elements have a value and others have none.
     """
     given = config.reference_energies
     if given:
-        missing = [element for element in elements if element not in given]
-        if missing:
-            raise ConfigError(
-                f"PotentialConfig.reference_energies: no value for {', '.join(missing)}; give one for each of "
-                f"{', '.join(elements)}, or none at all"
-            )
         return {element: given[element] for element in elements}
     counts = np.array([[atoms.symbols.count(e) for e in elements] for atoms in structures], dtype=float)
     sizes = counts.sum(axis=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ase import Atoms
 
 from acemaker.errors import OracleError
-from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.oracle import Oracle, check_label
 from acemaker.results import LabelFailure, Labels, Selection
 
 
@@ -16,6 +16,8 @@ def label(
     oracle: Oracle,
     max_retries: int,
     *,
+    max_force: float = float("inf"),
+    needed: int = 1,
     recall: Callable[[int], Atoms | None] = lambda _candidate: None,
     record: Callable[[int, Atoms], Atoms] = lambda _candidate, atoms: atoms,
     record_failure: Callable[[LabelFailure], None] = lambda _failure: None,
@@ -33,6 +35,10 @@ def label(
         What labels.
     max_retries
         Further tries per structure.
+    max_force
+        eV/Å; a label with a larger force is taken to be wrong.
+    needed
+        Labels that must come of it; the reserve steps in where the selected ones fail.
     recall
         Gives the label of a candidate that was paid for already, or None.
     record
@@ -49,7 +55,7 @@ def label(
     Raises
     ------
     OracleError
-        If not one structure could be labelled.
+        If fewer structures could be labelled than are needed.
     """
     queue, reserve = list(selection.selected), list(selection.reserve)
     known_failures = dict(failed or {})
@@ -63,24 +69,25 @@ def label(
         if labelled is None:
             failure = known_failures.get(candidate)
             if failure is None:
-                labelled, failure = _ask(oracle, selection, candidate, max_retries)
+                labelled, failure = _ask(oracle, selection, candidate, max_retries, max_force)
                 if failure is not None:
                     record_failure(failure)
             if failure is not None:
                 failures.append(failure)
-                if candidate == anchor and reserve:
-                    anchor = reserve.pop(0)
-                    queue.insert(0, anchor)
+                if reserve and (candidate == anchor or len(done) + len(queue) < needed):
+                    substitute = reserve.pop(0)
+                    queue.insert(0, substitute)
+                    anchor = substitute if candidate == anchor else anchor
                 continue
             assert labelled is not None
             labelled = record(candidate, labelled)
         done.append(candidate)
         structures.append(labelled)
-    if not structures:
+    if len(structures) < needed:
         causes = "\n".join(f"  candidate {failure.candidate}: {failure.cause}" for failure in failures)
         raise OracleError(
-            f"none of {len(failures)} structures could be labelled; mend the oracle and reopen the campaign, which "
-            f"goes on here:\n{causes}"
+            f"{len(structures)} of {len(structures) + len(failures)} structures could be labelled, {needed} are "
+            f"needed; mend the oracle and reopen the campaign, which goes on here:\n{causes}"
         )
     return Labels(
         halt_number=selection.candidates.halt_number,
@@ -91,12 +98,16 @@ def label(
 
 
 def _ask(
-    oracle: Oracle, selection: Selection, candidate: int, max_retries: int
+    oracle: Oracle, selection: Selection, candidate: int, max_retries: int, max_force: float
 ) -> tuple[Atoms | None, LabelFailure | None]:
     cause = ""
     for _ in range(1 + max_retries):
         try:
-            return oracle.label(selection.candidates.structures[candidate]), None
+            labelled = oracle.label(selection.candidates.structures[candidate])
+            check_label(labelled, max_force)
+            return labelled, None
         except OracleError as error:
             cause = str(error)
+        except Exception as error:  # an oracle of the user's own may raise anything
+            cause = f"the oracle raised {type(error).__name__}: {error}"
     return None, LabelFailure(candidate=candidate, attempts=1 + max_retries, cause=cause)

@@ -60,7 +60,9 @@ def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
     return atoms
 
 
-def first_structures(atoms: Atoms, config: SystemConfig, n: int, rng: np.random.Generator) -> list[Atoms]:
+def first_structures(
+    atoms: Atoms, config: SystemConfig, n: int, rng: np.random.Generator, n_reserve: int = 0
+) -> list[Atoms]:
     """Rattle and strain a structure into the first training set.
 
     Parameters
@@ -73,6 +75,8 @@ def first_structures(atoms: Atoms, config: SystemConfig, n: int, rng: np.random.
         How many.
     rng
         Random numbers.
+    n_reserve
+        How many more, with strains drawn at random.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def first_structures(atoms: Atoms, config: SystemConfig, n: int, rng: np.random.
     """
     made = []
     strains = np.linspace(-config.first_strain, config.first_strain, n) if n > 1 else np.zeros(1)
-    for strain in strains:
+    spare = np.random.default_rng(rng.integers(2**63)).uniform(-1, 1, n_reserve) * config.first_strain
+    for strain in [*strains, *spare]:
         copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         if copy.pbc.all():
             copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)

@@ -110,7 +110,7 @@ class ToyEngine:
                     if step % self.restart_every == 0 and verdict is None:
                         log.append_frame(atoms)
                         log.write_checkpoint(step, partial(self._save, positions, velocities))
-                        log.prune(monitor.first_step)
+                        log.prune(monitor.first_step, request.rule.threshold_call_dft)
                     if request.on_check is not None:
                         request.on_check(check)
             if verdict is not None or step >= self.steps:
@@ -120,7 +120,7 @@ class ToyEngine:
         safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
         if verdict is not None:
             halt_checkpoint = log.write_checkpoint(step, partial(self._save, positions, velocities), HALT)
-            safe = log.safe_checkpoint(verdict.first_step)
+            safe = log.safe_checkpoint(verdict.first_step, request.rule.threshold_call_dft)
             if safe is not None:
                 safe_step, safe_checkpoint = safe.step, safe.path
         return Exploration(

@@ -65,10 +65,10 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
         {
             "state": campaign.state.value,
             "halts": progress.halt,
-            "labels": len({entry.key for entry in progress.labels}),
+            "labels": progress.n_labels,
             "steps": steps,
             "steps_run_again": progress.discarded_steps,
-            "share_labelled": len(progress.labels) / max(steps, 1),
+            "share_labelled": progress.n_labels / max(steps, 1),
             "wall_s": round(sum(by_state.values()), 3),
             "wall_s_by_state": by_state,
             "generation": progress.generation,

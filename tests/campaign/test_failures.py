@@ -14,10 +14,12 @@ from acemaker import Campaign
 from acemaker.config import PotentialConfig
 from acemaker.errors import (
     CampaignError,
+    CampaignExistsError,
     CampaignLockedError,
     ConfigError,
     FitRejectedError,
     OracleError,
+    StateError,
     StructureError,
 )
 from acemaker.states import State
@@ -63,7 +65,7 @@ def test_an_anchor_that_cannot_be_labelled_hands_its_place_on(tmp_path: Path) ->
 
 def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing=range(2, 100)))
-    with pytest.raises(OracleError, match=r"none of \d structures could be labelled"):
+    with pytest.raises(OracleError, match=r"0 of 6 structures could be labelled, 1 are needed"):
         campaign.run()
     assert campaign.state is State.FAILED
     assert len(campaign.progress.labels) == 2
@@ -95,8 +97,11 @@ def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyP
     verdicts = iter(["", *["bad"] * 10])
     monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
     campaign = make(tmp_path / "c", n_select=1, max_retries=1)
-    with pytest.raises(FitRejectedError, match=r"2 fits in a row were rejected at halt 1.*max_retries=3"):
+    with pytest.raises(
+        FitRejectedError, match=r"2 fits in a row were rejected at halt 1, the last because bad;.*max_retries=3"
+    ):
         campaign.run()
+    assert not (tmp_path / "c" / "potentials" / "potential_v2.yaml").exists()
     campaign.close()
     monkeypatch.undo()
     assert reopen(tmp_path / "c", max_retries=3).run().state is State.DONE
@@ -118,6 +123,99 @@ def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(tmp_path: Path) -> 
     oracle = ToyOracle()
     assert reopen(tmp_path / "c", oracle).run().state is State.DONE
     assert oracle.calls == 1
+
+
+def test_ctrl_c_in_training_does_not_teach_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from acemaker.potentials.linear import LeastSquares
+
+    whole = make(tmp_path / "whole").run()
+    campaign = make(tmp_path / "c")
+    for _ in range(7):
+        campaign.step()
+    assert campaign.state is State.TRAIN
+    original = LeastSquares.solve
+
+    def press(*_: object, **__: object) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LeastSquares, "solve", press)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.train()
+    monkeypatch.setattr(LeastSquares, "solve", original)
+    assert campaign.state is State.TRAIN
+    campaign.run()  # the same object, as a notebook does it
+    files = [directory / "potentials" / "potential_v2.yaml" for directory in (whole.directory, campaign.directory)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+class Liar(ToyOracle):
+    """An oracle of the user's own that checks nothing and raises what it likes."""
+
+    def label(self, atoms: Atoms) -> Atoms:
+        labelled = super().label(atoms)
+        assert labelled.calc is not None
+        if self.calls == 3:
+            raise RuntimeError("out of memory")
+        if self.calls == 4:
+            labelled.calc.results["forces"][0, 0] = np.nan
+        if self.calls == 5:
+            labelled.calc.results["forces"] *= 1e6
+        return labelled
+
+
+def test_an_oracle_of_the_users_own_may_raise_anything(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", Liar(), n_select=4).run()
+    assert campaign.state is State.DONE
+    journal = (tmp_path / "c" / "journal.jsonl").read_text()
+    for words in ("RuntimeError: out of memory", "expected a finite forces", "above max_force"):
+        assert words in journal
+
+
+def test_generation_0_has_structures_in_reserve(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing={1}))
+    labels = campaign.label()
+    assert labels.candidates == (0, 2)
+    assert campaign.train().accepted
+
+
+def test_generation_0_that_cannot_be_labelled_goes_on_once_the_oracle_is_mended(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing={1, 2, 3}))
+    with pytest.raises(OracleError, match="1 of 4 structures could be labelled, 2 are needed"):
+        campaign.run()
+    with pytest.raises(StateError, match="failed in LABEL"):
+        campaign.prepare()
+    campaign.close()
+    oracle = ToyOracle()
+    again = reopen(tmp_path / "c", oracle)
+    again.prepare()
+    assert oracle.calls == 1
+    assert again.run().state is State.DONE
+
+
+def test_what_another_campaign_left_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    make(tmp_path / "c").run(4)
+    (tmp_path / "c" / "journal.jsonl").unlink()
+    with pytest.raises(CampaignExistsError, match="no journal, but labels, segments, potentials"):
+        make(tmp_path / "c")
+
+
+def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c")
+    campaign.close()
+    nickel = campaign.initial.copy()
+    nickel.symbols[:] = "Ni"
+    with pytest.raises(CampaignExistsError, match="structure: another one"):
+        Campaign.create(tmp_path / "c", toy_config(), structure=nickel, engine=ToyEngine(), oracle=ToyOracle())
+    # the lock was given back, and the campaign itself is as it was
+    assert Campaign.create(
+        tmp_path / "c", toy_config(), structure=campaign.initial, engine=ToyEngine(), oracle=ToyOracle()
+    )
+
+
+def test_only_the_bounds_can_be_changed_on_opening(tmp_path: Path) -> None:
+    make(tmp_path / "c").close()
+    with pytest.raises(ConfigError, match="max_otf_iterations and max_retries only, not n_select"):
+        reopen(tmp_path / "c", n_select=3)
 
 
 def test_a_label_written_just_before_a_crash_is_not_paid_twice(tmp_path: Path) -> None:
@@ -172,6 +270,8 @@ def slab() -> Atoms:
         ),
         ({"system": {"structure": "missing.xyz"}}, None, ConfigError, "neither a chemical symbol nor a file"),
         ({"system": {"structure": "Cu", "crystal": "wurtzite"}}, None, ConfigError, "cannot build"),
+        ({"engine": {"ensemble": "npt"}}, Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]]), StructureError, "needs a periodic"),
+        ({"potential": {"reference_energies": {"Au": 1.0}}}, None, ConfigError, "no value for Cu"),
         ({"otf": {"strategies": {"magic": 1}}}, None, ConfigError, "no strategy is named magic"),
         ({"potential": {"n_functions": 5000}}, None, ConfigError, "allow only"),
     ],
@@ -182,7 +282,7 @@ def test_bad_input_leaves_nothing_behind(
     config = toy_config()
     config = type(config)(**{**config.model_dump(), **change})
     with pytest.raises(error, match=words):
-        Campaign.create(tmp_path / "c", config, structure=structure, engine=ToyEngine())
+        Campaign.create(tmp_path / "c", config, structure=structure)
     assert not (tmp_path / "c").exists()
 
 

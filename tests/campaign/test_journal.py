@@ -64,6 +64,24 @@ def test_an_impossible_transition_is_an_error() -> None:
         Progress().apply({"event": "step", "n": 7, "state": "EXPLORE", "next": "TRAIN"})
 
 
+def test_an_event_of_another_state_is_an_error() -> None:
+    with pytest.raises(CampaignError, match="from EXPLORE to DONE, in state LABEL"):
+        Progress().apply({"event": "step", "n": 7, "state": "EXPLORE", "next": "DONE"})
+
+
+def test_half_a_line_of_a_failed_write_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append("created")
+    with path.open("ab") as stream:  # what a full disk leaves
+        stream.write(b'{"v": 1, "n": 1, "eve')
+    journal.append("label")
+    journal.close()
+    again = Journal(path)
+    assert [event["event"] for event in again.events] == ["created", "label"]
+    again.close()
+
+
 def test_failing_and_reopening_come_back_to_the_same_state() -> None:
     failed = Progress(state=State.TRAIN).apply({"event": "failed", "state": "TRAIN", "message": "no"})
     assert (failed.state, failed.error) == (State.FAILED, "no")

@@ -75,6 +75,10 @@ def assert_alike(one: Path, two: Path) -> None:
         ours, others = (np.load(folder / "potentials" / f"{path.stem}.asi") for folder in (one, two))
         assert all(np.array_equal(ours[name], others[name]) for name in ours.files)
     assert np.array_equal(whole.timeline().gamma_max, killed.timeline().gamma_max)
-    assert np.array_equal(whole.trajectory()[-1].positions, killed.trajectory()[-1].positions)
+    frames = [campaign.trajectory() for campaign in campaigns]
+    assert [frame.info["step"] for frame in frames[0]] == list(range(0, 1501, 50))
+    for mine, theirs in zip(*frames, strict=True):
+        assert mine.info["step"] == theirs.info["step"]
+        assert np.array_equal(mine.positions, theirs.positions)
     for campaign in campaigns:
         campaign.close()

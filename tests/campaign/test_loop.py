@@ -129,6 +129,21 @@ def test_a_break_goes_back_to_the_safe_state_whatever_was_chosen(tmp_path: Path)
     assert campaign.segments()[0].halt.tier == "break"  # type: ignore[union-attr]
 
 
+def test_a_checkpoint_above_the_threshold_is_not_safe(tmp_path: Path) -> None:
+    """A lone spike at checkpoint 100 does not halt, but one does not go back to it either."""
+
+    def gamma(step: int, generation: int) -> float:
+        return {100: 7.0, 120: 50.0}.get(step, 0.5) if generation == 0 else 0.5
+
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(200, gamma), oracle=ToyOracle())
+    results = [result for result in campaign.steps() if isinstance(result, Resumption)]
+    assert [(r.step, r.discarded_steps) for r in results] == [(50, 70)]
+
+
+def test_run_0_does_nothing(tmp_path: Path) -> None:
+    assert make(tmp_path / "c", 100).run(0).state is State.LABEL
+
+
 def test_more_halts_than_allowed(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", 60, 120, max_otf_iterations=1)
     with pytest.raises(IterationLimitError, match=r"halt 2 is beyond max_otf_iterations=1.*max_otf_iterations=2\)"):
@@ -156,7 +171,8 @@ def test_another_campaign_is_left_alone(tmp_path: Path) -> None:
 def test_creating_it_again_goes_on(tmp_path: Path) -> None:
     make(tmp_path / "c", 100).run(4)
     again = make(tmp_path / "c", 100)
-    assert again.state is State.HALT or len(again.progress.labels) == 2
+    assert again.state is State.GENERATE
+    assert len(again.progress.labels) == 2
     assert again.run().state is State.DONE
 
 

@@ -38,6 +38,8 @@ def test_small_thresholds_are_legal() -> None:
         (PotentialConfig, {"lmax_by_orders": (1, 1, 1, 1)}, ["must start with 0"]),
         (SystemConfig, {"composition": {"Cu": 0.5, "Ni": 0.4}}, ["add up to 1", "0.9"]),
         (SystemConfig, {"supercell": (3, 3, 0)}, ["three positive repeats"]),
+        (PotentialConfig, {"lmax_by_orders": (), "nradmax_by_orders": ()}, ["not empty"]),
+        (SystemConfig, {"composition": {"Cu": 0.5, "Xx": 0.5}}, ["chemical elements", "Xx"]),
         (OracleConfig, {"oracle": "lammps"}, ["needs pair_style and pair_coeff", "Cu_mishin1"]),
         (OracleConfig, {"oracle": "vasp"}, ["'module:factory'", "'vasp'"]),
         (CampaignConfig, {"oracle": EMT, "engine": {"restart_every": 7}}, ["multiple of otf.check_every", "7 and 5"]),
@@ -68,6 +70,13 @@ def test_flat_parameters_find_their_sections() -> None:
 def test_an_unknown_parameter_is_named_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="unknown parameter 'treshold_break'; did you mean 'threshold_break'"):
         CampaignConfig.from_parameters({"treshold_break": 10, "oracle": "emt"})
+
+
+def test_a_notebooks_variables_are_picked_and_typing_errors_found() -> None:
+    names = {"oracle": "emt", "n_select": 2, "directory": "x", "tolerance": 3.0, "np": object(), "_n_select": 1}
+    assert CampaignConfig.from_namespace(names).otf.n_select == 2
+    with pytest.raises(ConfigError, match="'treshold_break'; did you mean 'threshold_break'"):
+        CampaignConfig.from_namespace({"oracle": "emt", "treshold_break": 3})
 
 
 def test_field_names_are_unique_across_sections() -> None:

@@ -11,9 +11,12 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
+from acemaker.engines import inprocess
 from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.preflight import TOLERANCES, preflight
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.errors import EngineError, StructureError
+from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper
@@ -93,6 +96,82 @@ def test_the_living_run_goes_on_like_one_that_reads_its_file(
     reread = explore(config, replace(follow, directory=tmp_path / "reread"))
     assert np.array_equal(living.frames[-1].positions, reread.frames[-1].positions)
     assert np.array_equal(living.timeline.gamma_max, reread.timeline.gamma_max)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_checkpoints_of_a_cluster_lead_to_the_same_bits(
+    tmp_path: Path, copper_generation: Generation, ensemble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shrink-wrapped box moves its origin, the atoms do not."""
+    monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
+    structure = copper()
+    structure.pbc = False
+    config = EngineConfig(ensemble=ensemble, **HOT)
+    whole = explore(config, request(tmp_path / "whole", copper_generation, structure))
+    checkpoint = tmp_path / "whole" / "checkpoint.60"
+    part = explore(
+        config, request(tmp_path / "part", copper_generation, structure, start_step=60, checkpoint=checkpoint)
+    )
+    assert np.array_equal(part.frames[-1].positions, whole.frames[-1].positions)
+
+
+def test_a_halt_between_checkpoints_goes_on_to_the_last_digits(tmp_path: Path, copper_generation: Generation) -> None:
+    """There the set-up is one more than in the undisturbed run; an NPT barostat on a ramp notices it."""
+    apart = {}
+    for ensemble in ("nve", "nvt", "csvr", "npt"):
+        config = EngineConfig(ensemble=ensemble, **HOT)
+        whole = explore(config, request(tmp_path / ensemble, copper_generation, copper()))
+        halted = explore(config, request(tmp_path / f"{ensemble}_halted", copper_generation, copper(), NERVOUS))
+        follow = request(
+            tmp_path / f"{ensemble}_rest",
+            copper_generation,
+            copper(),
+            number=2,
+            start_step=10,
+            checkpoint=halted.halt_checkpoint,
+        )
+        rest = explore(config, follow)
+        apart[ensemble] = np.abs(rest.frames[-1].positions - whole.frames[-1].positions).max()
+    assert max(apart["nve"], apart["nvt"], apart["csvr"]) < 1e-12, apart
+    assert apart["npt"] < 0.01, apart
+
+
+@pytest.mark.parametrize("structure", [copper(), alloy()], ids=["orthogonal", "triclinic"])
+def test_the_preflight_lets_a_good_potential_pass(
+    structure: Atoms, copper_generation: Generation, alloy_generation: Generation
+) -> None:
+    generation = alloy_generation if "Ni" in structure.symbols else copper_generation
+    for periodic in (True, False):
+        structure.pbc = periodic
+        differences = preflight(evaluator_of(generation), structure, 1.0)
+        assert all(differences[name] <= limit for name, limit in TOLERANCES.items())
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("pressure", lambda said: replace(said, virial=-said.virial)),
+        ("energy", lambda said: replace(said, energy=said.energy + 1e-3)),
+        ("forces", lambda said: replace(said, forces=said.forces * 1.0001)),
+    ],
+)
+def test_the_preflight_stops_what_cannot_be_trusted(
+    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, what: str, change: Any
+) -> None:
+    original = inprocess.Evaluator.fast
+    monkeypatch.setattr(inprocess.Evaluator, "fast", lambda self, env: change(original(self, env)))
+    with pytest.raises(EngineError, match=f"disagree on a rattled cell, so no run is started: {what} by"):
+        explore(EngineConfig(**HOT), request(tmp_path, copper_generation, copper()))
+    assert not list(tmp_path.glob("checkpoint.*"))
+
+
+def test_the_preflight_knows_a_gamma_of_zero(copper_generation: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = inprocess.Evaluator.graded
+    monkeypatch.setattr(
+        inprocess.Evaluator, "graded", lambda self, env: replace(original(self, env), gamma=np.zeros(32))
+    )
+    with pytest.raises(EngineError, match="gamma is zero"):
+        preflight(evaluator_of(copper_generation), copper(), 1.0)
 
 
 def test_a_ramp_goes_on_across_a_halt(tmp_path: Path, copper_generation: Generation) -> None:

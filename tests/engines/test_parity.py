@@ -202,5 +202,6 @@ def test_the_fast_evaluator_runs_between_checks(
             return result
 
         monkeypatch.setattr(inprocess.Evaluator, name, counted)
+    monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
     run(tmp_path, EngineConfig(ensemble="nve", steps=50), copper(), copper_generation, CALM)
     assert calls == {"graded": 11, "fast": 40}  # of 51 evaluations, the checks at every fifth step

@@ -130,6 +130,12 @@ def test_potential_files_are_found_in_lammps_collection() -> None:
     assert commands[1].endswith('Cu_mishin1.eam.alloy" Cu')
 
 
+def test_elements_in_another_order_than_the_types_are_refused() -> None:
+    wrong = OracleConfig(pair_style="eam/alloy", pair_coeff=["* * CuNi.eam.alloy Ni Cu"])
+    with pytest.raises(ConfigError, match=r"alphabetical order, Cu Ni, .*write '\* \* CuNi.eam.alloy Cu Ni'"):
+        CalculatorOracle.from_config(wrong, ("Cu", "Ni"))
+
+
 def test_numbers_are_no_files() -> None:
     config = OracleConfig(pair_style="lj/cut 5.5", pair_coeff=["1 1 0.167 2.31"])
     assert pair_commands(config) == ["pair_style lj/cut 5.5", "pair_coeff 1 1 0.167 2.31"]

@@ -1,0 +1,115 @@
+"""Before a potential runs: LAMMPS, with the callback behind it, must say what pyace says by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.display.summary import number
+from acemaker.engines import script
+from acemaker.engines.box import by_tag, put_structure, read_cell
+from acemaker.engines.lammps_library import open_lammps
+from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.errors import EngineError
+from acemaker.potentials.environment import environment
+from acemaker.potentials.evaluator import Evaluator
+
+RATTLE = 0.05
+"""Å, displacement of the cell on which the two are compared."""
+
+TOLERANCES = {"energy": 1e-9, "forces": 1e-9, "pressure": 1e-6, "gamma": 1e-6}
+"""eV/atom, eV/Å, and relative differences of the other two."""
+
+BAR_A3_PER_EV = 1.6021765e6
+"""LAMMPS's constant in metal units."""
+
+
+def preflight(evaluator: Evaluator, structure: Atoms, skin: float) -> dict[str, float]:
+    """Compare LAMMPS with pyace's own neighbour list on a rattled cell.
+
+    Parameters
+    ----------
+    evaluator
+        The potential.
+    structure
+        What is to be simulated.
+    skin
+        Å, margin of LAMMPS's neighbour list.
+
+    Returns
+    -------
+    dict of str to float
+        The largest differences, by the names of `TOLERANCES`. Forces are those of the fast evaluator on
+        LAMMPS's list against those of the graded one on pyace's.
+
+    Raises
+    ------
+    EngineError
+        If one is too large, or if gamma is zero: such a run could not be trusted.
+    """
+    atoms = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    atoms.positions += np.random.default_rng(0).normal(scale=RATTLE, size=atoms.positions.shape)
+    lmp = open_lammps()
+    try:
+        seen = _run(lmp, evaluator, atoms, skin)
+        thermo = {name: float(lmp.get_thermo(name)) for name in ("pe", "press")}
+    finally:
+        lmp.close()
+    found: Atoms = seen["atoms"]
+    expected = evaluator.graded(environment(found, evaluator.elements, evaluator.cutoff))
+    assert expected.gamma is not None
+    if not expected.gamma.max() > 0:
+        raise EngineError("gamma is zero on a rattled cell: the active set was not loaded; train the potential anew")
+    differences = {
+        "energy": abs(thermo["pe"] - expected.energy) / len(atoms),
+        "forces": float(np.abs(seen["forces"] - expected.forces).max()),
+        "gamma": float(np.abs(seen["gamma"] / expected.gamma - 1).max()),
+        "pressure": 0.0,
+    }
+    if atoms.pbc.all():
+        pressures = -expected.virial[:3] / found.get_volume() * BAR_A3_PER_EV
+        differences["pressure"] = abs(thermo["press"] - pressures.mean()) / max(np.abs(pressures).max(), 1.0)
+    wrong = [name for name, limit in TOLERANCES.items() if not differences[name] <= limit]
+    if wrong:
+        raise EngineError(
+            "LAMMPS and pyace disagree on a rattled cell, so no run is started: "
+            + ", ".join(f"{name} by {number(differences[name])} (limit {TOLERANCES[name]:g})" for name in wrong)
+            + "; the versions of lammps and python-ace may not fit each other: reinstall those of pyproject.toml"
+        )
+    return differences
+
+
+def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str, Any]:
+    """Let LAMMPS take forces, energy and virial of one structure from the callback."""
+    seen: dict[str, Any] = {}
+    periodic = bool(atoms.pbc.all())
+    for command in script.header_commands(periodic):
+        lmp.command(command)
+    put_structure(lmp, atoms, evaluator.elements, triclinic=False)
+    for command in script.neighbour_commands(skin) + script.callback_commands(evaluator.cutoff):
+        lmp.command(command)
+    neighbours = NeighbourEnvironment(lmp)
+
+    def callback(_: Any, __: int, nlocal: int, tags: np.ndarray, ___: Any, forces: np.ndarray) -> None:
+        try:
+            env = neighbours.update(nlocal)
+            graded, fast = evaluator.graded(env), evaluator.fast(env)
+            forces[:] = fast.forces
+            lmp.fix_external_set_energy_global("ace", fast.energy)
+            lmp.fix_external_set_virial_global("ace", -fast.virial)
+            cell, origin = read_cell(lmp)
+            positions = by_tag(lmp.numpy.extract_atom("x")[:nlocal] - origin, tags)
+            seen["atoms"] = Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc)
+            seen["forces"] = by_tag(fast.forces, tags)
+            seen["gamma"] = by_tag(graded.gamma, tags) if graded.gamma is not None else None
+        except Exception as error:
+            seen["error"] = error
+
+    lmp.set_fix_external_callback("ace", callback, None)
+    lmp.command("fix ensemble all nve")
+    lmp.command("run 0")
+    if "error" in seen:
+        raise seen["error"]
+    return seen
