@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SystemConfig,
     )
     from acemaker.errors import AcemakerError
+    from acemaker.health import doctor
     from acemaker.states import State
     from acemaker.verdict import Verdict, judge, truth_trajectory, write_summary
 
@@ -33,6 +34,7 @@ __all__ = [
     "State",
     "SystemConfig",
     "Verdict",
+    "doctor",
     "judge",
     "truth_trajectory",
     "write_summary",
@@ -43,6 +45,7 @@ _HOMES = {
     "Campaign": "campaign",
     "State": "states",
     "Verdict": "verdict",
+    "doctor": "health",
     "judge": "verdict",
     "truth_trajectory": "verdict",
     "write_summary": "verdict",

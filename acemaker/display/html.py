@@ -8,7 +8,7 @@ from acemaker.display.summary import Summary, Table
 from acemaker.display.text import MARKS
 
 _LABEL = "text-align:left;padding:1px 12px 1px 0;font-weight:normal;opacity:0.7"
-_CELL = "text-align:right;padding:1px 8px"
+_CELL = {False: "text-align:right;padding:1px 8px", True: "text-align:left;padding:1px 8px"}
 _COLOURS = {"done": "#2e9e5b", "now": "#d98c00", "failed": "#d33c3c", "open": "#8a8a8a"}
 
 
@@ -44,8 +44,9 @@ def render(summary: Summary) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f'<th style="{_CELL}">{escape(cell)}</th>' for cell in table.header)
+    style = _CELL[table.words]
+    head = "".join(f'<th style="{style}">{escape(cell)}</th>' for cell in table.header)
     body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in table.rows
+        "<tr>" + "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in table.rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

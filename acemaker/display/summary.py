@@ -18,10 +18,13 @@ class Table:
         Column names, with units.
     rows : tuple of tuples of str
         Cells as they are shown.
+    words : bool
+        Whether the cells are words, which are aligned to the left, rather than numbers.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def render(summary: Summary) -> str:
 
 
 def table_lines(table: Table) -> list[str]:
-    """Align a table's columns to the right."""
+    """Align a table's columns: words to the left, numbers to the right."""
     rows = [table.header, *table.rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.header))]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    align = str.ljust if table.words else str.rjust
+    return ["  ".join(align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,33 @@
+"""The command ``acemaker``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        Those of the command line, if None.
+
+    Returns
+    -------
+    int
+        0 if all is well.
+    """
+    parser = argparse.ArgumentParser(
+        prog="acemaker", description="Molecular dynamics that trains its own ACE potential on the fly."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="say what is installed, and whether it works together")
+    parser.parse_args(arguments)
+    from acemaker.health import doctor
+
+    health = doctor()
+    sys.stdout.write(f"{health}\n")
+    return 0 if health.healthy else 1

@@ -1,0 +1,199 @@
+"""What is installed, whether it works together, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from acemaker.display.summary import Summary, Table, number
+from acemaker.errors import AcemakerError
+from acemaker.results.record import Record
+
+Standing = Literal["ok", "missing", "wrong"]
+
+LIBRARIES = ("ase", "numpy", "scipy", "matplotlib", "pydantic", "vesin")
+NOTEBOOKS = ("jupyterlab", "ipykernel", "papermill")
+ORACLES = ("pw.x", "abinit", "cp2k.psmp", "gpaw", "tblite")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+        What.
+    found : str
+        Version, place or figure.
+    standing : {"ok", "missing", "wrong"}
+        Optional things may be missing; wrong is what a campaign cannot do without, or what does not fit.
+    """
+
+    name: str
+    found: str
+    standing: Standing
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Health(Record):
+    """What the doctor found.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        In the order in which they were looked at.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a campaign can run."""
+        return all(finding.standing != "wrong" for finding in self.findings)
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        rows = tuple((finding.name, finding.standing, finding.found) for finding in self.findings)
+        title = "acemaker can run campaigns here" if self.healthy else "acemaker cannot run campaigns here yet"
+        return Summary(title, (), Table(("what", "standing", "found"), rows, words=True))
+
+
+def doctor() -> Health:
+    """Look at libraries, programs and licences, and let LAMMPS and pyace agree on a small potential.
+
+    Returns
+    -------
+    Health
+        Takes a few seconds; writes to a temporary folder only.
+    """
+    findings = [Finding(name="Python", found=platform.python_version(), standing=_python())]
+    findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
+    findings += [_library(name, required=False) for name in NOTEBOOKS]
+    findings += [_nglview(), *_lammps_programs(), *(_program(name) for name in ORACLES)]
+    findings.append(_preflight())
+    return Health(findings=tuple(findings))
+
+
+def _python() -> Standing:
+    return "ok" if (3, 11) <= sys.version_info[:2] <= (3, 13) else "wrong"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _library(name: str, *, required: bool) -> Finding:
+    version = _version(name)
+    if version is not None:
+        return Finding(name=name, found=version, standing="ok")
+    remedy = f"pip install {name}" if required else "pip install 'acemaker[notebooks]'"
+    return Finding(name=name, found=remedy, standing="wrong" if required else "missing")
+
+
+def _lammps() -> Finding:
+    from acemaker.engines.lammps_library import open_lammps
+
+    try:
+        lmp = open_lammps()
+    except AcemakerError as error:
+        return Finding(name="LAMMPS library", found=str(error), standing="wrong")
+    pace = "with" if lmp.has_style("pair", "pace/extrapolation") else "without"
+    found = f"{lmp.version()}, {pace} ML-PACE, GPL-2.0"
+    lmp.close()
+    return Finding(name="LAMMPS library", found=found, standing="ok")
+
+
+def _pyace() -> Finding:
+    from acemaker.potentials.pyace_library import load_pyace
+
+    try:
+        load_pyace()
+    except AcemakerError as error:
+        return Finding(name="pyace", found=str(error), standing="wrong")
+    version = _version("python-ace") or "version unknown"
+    return Finding(name="pyace", found=f"{version}, Academic Software Licence (non-commercial)", standing="ok")
+
+
+def _nglview() -> Finding:
+    """Compare nglview's Python half with its front end: JupyterLab loads it only if they match."""
+    python = _version("nglview")
+    if python is None:
+        return Finding(name="nglview", found="not installed", standing="missing")
+    package = Path(sys.prefix) / "share/jupyter/labextensions/nglview-js-widgets/package.json"
+    if not package.is_file():
+        return Finding(name="nglview", found=f"{python}, its front end is not there", standing="missing")
+    front = str(json.loads(package.read_text()).get("version"))
+    same = front.split(".")[:2] == python.split(".")[:2]
+    remedy = "" if same else "; pip install nglview==3.1.4"
+    found = f"Python {python}, front end {front}{remedy}"
+    return Finding(name="nglview", found=found, standing="ok" if same else "missing")
+
+
+def _lammps_programs() -> list[Finding]:
+    named = [os.environ.get("ACEMAKER_LMP"), shutil.which("lmp")]
+    findings = []
+    for path in dict.fromkeys(name for name in named if name):
+        try:
+            said = subprocess.run([path, "-h"], capture_output=True, text=True, timeout=20).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            findings.append(Finding(name="lmp", found=f"{path} does not run: {error}", standing="missing"))
+            continue
+        pace = "with" if "pace/extrapolation" in said else "without"
+        findings.append(Finding(name="lmp", found=f"{path}, {pace} ML-PACE", standing="ok"))
+    return findings or [Finding(name="lmp", found="not on PATH", standing="missing")]
+
+
+def _program(name: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name=f"oracle {name}", found=path or "not on PATH", standing="ok" if path else "missing")
+
+
+def _preflight() -> Finding:
+    try:
+        differences = _differences()
+    except AcemakerError as error:
+        return Finding(name="preflight", found=str(error), standing="wrong")
+    units = {"energy": " eV/atom", "forces": " eV/Å"}
+    found = ", ".join(f"{name} {number(value)}{units.get(name, '')}" for name, value in differences.items())
+    return Finding(name="preflight", found=f"LAMMPS and pyace differ by: {found}", standing="ok")
+
+
+def _differences() -> dict[str, float]:
+    """Train a potential on three rattled crystals, and compare LAMMPS with pyace."""
+    import numpy as np
+
+    from acemaker.config import OracleConfig, PotentialConfig, SystemConfig
+    from acemaker.engines.preflight import preflight
+    from acemaker.oracles.oracle import CalculatorOracle
+    from acemaker.potentials.evaluator import evaluator_of
+    from acemaker.potentials.linear_trainer import LinearTrainer
+    from acemaker.structures.first import first_structures, initial_structure
+
+    rng = np.random.default_rng(0)
+    system = SystemConfig(structure="Cu", supercell=(2, 2, 2))
+    start = initial_structure(system, rng)
+    oracle = CalculatorOracle.from_config(OracleConfig(oracle="emt"), ("Cu",))
+    config = PotentialConfig(n_functions=12, cutoff=4.0, nradmax_by_orders=(6, 3, 2), lmax_by_orders=(0, 2, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        training = LinearTrainer(config, ["Cu"]).train(
+            [oracle.label(atoms) for atoms in first_structures(start, system, 3, rng)],
+            number=0,
+            directory=Path(folder),
+            predecessor=None,
+            anchor=None,
+            gamma_limit=2.0,
+        )
+        return preflight(evaluator_of(training.generation), start, skin=1.0)

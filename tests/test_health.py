@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acemaker import doctor
+from acemaker import health as health_module
+from acemaker.cli import main
+from acemaker.health import Health
+
+EVERYTHING = ["Python", "LAMMPS library", "pyace", "ase", "papermill", "nglview", "lmp", "oracle pw.x", "preflight"]
+
+
+@pytest.fixture(scope="module")
+def health() -> Health:
+    return doctor()
+
+
+def test_it_looks_at_everything_and_finds_a_working_installation(health: Health) -> None:
+    named = {finding.name: finding for finding in health.findings}
+    assert set(EVERYTHING) <= set(named)
+    assert health.healthy, repr(health)
+    assert "GPL-2.0" in named["LAMMPS library"].found
+    assert "ML-PACE" in named["LAMMPS library"].found
+    assert "Academic Software Licence" in named["pyace"].found
+    assert "forces" in named["preflight"].found
+    assert "eV/Å" in named["preflight"].found
+
+
+def test_the_command_prints_it(health: Health) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "acemaker"), "doctor"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "acemaker can run campaigns here" in done.stdout
+    with pytest.raises(SystemExit):
+        main([])
+
+
+def test_what_is_missing_comes_with_its_remedy() -> None:
+    code = (
+        "import sys; sys.modules['pyace'] = None\n"
+        "import acemaker; health = acemaker.doctor(); print(health.healthy); print(health)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False\n")
+    assert "cannot run campaigns here yet" in done.stdout
+    assert "pip install python-ace==0.4.0rc1" in done.stdout
+
+
+def test_nglviews_two_halves_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "share/jupyter/labextensions/nglview-js-widgets/package.json"
+    package.parent.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(health_module, "_version", lambda name: "4.0.1")
+    package.write_text('{"version": "3.1.5"}')
+    assert "pip install nglview==3.1.4" in health_module._nglview().found
+    monkeypatch.setattr(health_module, "_version", lambda name: "3.1.4")
+    assert health_module._nglview().standing == "ok"
