@@ -91,7 +91,8 @@ class InProcessEngine:
             self.close()
             if isinstance(error, AcemakerError) or error is run.error:
                 raise  # not LAMMPS's
-            raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
+            if not run.blew_up():
+                raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
         if run.interrupted:
             self.close()
             raise KeyboardInterrupt
@@ -136,14 +137,17 @@ class InProcessEngine:
 
     def _outcome(self, run: _Run, request: Request, log: SegmentLog) -> Exploration:
         safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
+        end_step = self.config.steps
         if run.verdict is not None:
-            halt_checkpoint = log.write_checkpoint(run.verdict.step, run.save, HALT)
-            self._paused_at = None if is_triclinic(self._lmp) else halt_checkpoint
+            end_step = run.verdict.step
+            if self._lmp is not None:
+                halt_checkpoint = log.write_checkpoint(run.verdict.step, run.save, HALT)
+                self._paused_at = None if is_triclinic(self._lmp) else halt_checkpoint
             safe = log.safe_checkpoint(run.verdict.first_step, request.rule.threshold_call_dft)
             if safe is not None:
                 safe_step, safe_checkpoint = safe.step, safe.path
         return Exploration(
-            end_step=int(self._lmp.extract_global("ntimestep")),
+            end_step=end_step,
             timeline=log.timeline(),
             verdict=run.verdict,
             frames=tuple(run.frames()),
@@ -211,6 +215,21 @@ class _Run:
                 if rounds and step < config.steps:
                     reload(checkpoint)
         self.interrupted = self._interrupt.is_set()
+
+    def blew_up(self) -> bool:
+        """Tell whether LAMMPS died of a potential beyond its region, and make a break of it.
+
+        Atoms that are lost between two checks would otherwise end a campaign that one label could heal.
+        """
+        if not self._kept or not self._kept[-1][3].max() > self._request.rule.threshold_add_train:
+            return False
+        step = self._kept[-1][0]
+        first_step = step if self._monitor.first_step is None else self._monitor.first_step
+        self.verdict = Verdict(step=step, first_step=first_step, tier="break")
+        if self._pending is not None:
+            unknown = dict.fromkeys(script.OBSERVABLES.values(), float("nan"))
+            self._log.append(Check(step=step, gamma_max=self._pending[1], observables=unknown))
+        return True
 
     def save(self, path: Path) -> None:
         """Write a restart file of the state as it is."""

@@ -271,6 +271,36 @@ def test_a_broken_restart_file_is_a_typed_error_with_the_log(tmp_path: Path, cop
     assert error.value.log == tmp_path / "segment" / "log.lammps"
 
 
+@pytest.mark.parametrize("threshold", [1e-9, 1e6])
+def test_lost_atoms_are_a_halt_where_gamma_had_warned(
+    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, threshold: float
+) -> None:
+    """Forces that throw an atom out between two checks: LAMMPS stops with an error of its own."""
+    original = inprocess.Evaluator.fast
+
+    def throw(self: Any, env: Any) -> Any:
+        said = original(self, env)
+        forces = said.forces.copy()
+        forces[0] += 1e7
+        return replace(said, forces=forces)
+
+    monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
+    monkeypatch.setattr(inprocess, "FORCE_LIMIT", 1e300)
+    monkeypatch.setattr(inprocess.Evaluator, "fast", throw)
+    rule = OTFConfig(threshold_add_train=threshold, threshold_call_dft=1e7, threshold_break=1e8)
+    asked = request(tmp_path, copper_generation, copper(), rule)
+    config = EngineConfig(ensemble="nve", **{**HOT, "temperature": (300, 300)})
+    if threshold > 1:
+        with pytest.raises(EngineError, match="LAMMPS stopped in segment 1"):
+            explore(config, asked)
+        return
+    outcome = explore(config, asked)
+    assert outcome.verdict is not None
+    assert outcome.verdict.tier == "break"
+    assert outcome.end_step == outcome.verdict.step == outcome.frames[-1].info["step"]
+    assert outcome.halt_checkpoint is None
+
+
 def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Generation) -> None:
     structure = copper()
     structure.pbc = False
