@@ -336,7 +336,7 @@ class Campaign(Record):
             ("directory", self.directory.name),
             ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
             ("steps", f"{progress.step} of {engine.steps}"),
-            ("generation", str(progress.generation) if progress.generation >= 0 else "none yet"),
+            ("generation", self._potential()),
             ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
         ]
         if progress.error:
@@ -349,10 +349,15 @@ class Campaign(Record):
 
         return timeline_figure(self.segments(), self.config.otf)
 
+    def _potential(self) -> str:
+        generation = self.generation
+        return "none yet" if generation is None else f"{generation.number}, potentials/{generation.name}.yace"
+
     def _strip(self) -> tuple[tuple[str, str], ...]:
         here = self.progress.failed_state or self.state
         if here is State.DONE:
-            return tuple((state.value, "done") for state in CYCLE)
+            visited = CYCLE if self.progress.halt else (State.EXPLORE, State.LABEL, State.TRAIN)
+            return tuple((state.value, "done" if state in visited else "open") for state in CYCLE)
         position = CYCLE.index(here)
         before = "done" if self.progress.halt else "open"  # generation 0 comes before the first round
         marks = [before if index < position else "open" for index in range(len(CYCLE))]

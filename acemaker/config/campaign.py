@@ -30,7 +30,7 @@ class CampaignConfig(Section):
     otf: OTFConfig = Field(default_factory=OTFConfig)
     engine: EngineConfig = Field(default_factory=EngineConfig)
     potential: PotentialConfig = Field(default_factory=PotentialConfig)
-    oracle: OracleConfig
+    oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
 
     @model_validator(mode="after")
     def _intervals_match(self) -> CampaignConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from acemaker.config.base import Section
 
@@ -25,6 +25,13 @@ class EngineConfig(Section):
     pressure_coupling: Literal["iso", "aniso", "tri"] = Field("iso", description="what the barostat may change")
     thermostat_time: PositiveFloat = Field(100.0, description="fs, relaxation time of the thermostat")
     barostat_time: PositiveFloat = Field(1000.0, description="fs, relaxation time of the barostat")
+
+    @field_validator("temperature", "pressure", mode="before")
+    @classmethod
+    def _constant(cls, value: object) -> object:
+        """Take one number for a value that stays."""
+        return (value, value) if isinstance(value, int | float) else value
+
     restart_every: PositiveInt = Field(50, description="MD steps between checkpoints, a multiple of check_every")
     trajectory_every: int = Field(
         50,

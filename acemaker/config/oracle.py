@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from acemaker.config.base import Section
 
@@ -24,6 +24,12 @@ class OracleConfig(Section):
     )
     oracle_arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the factory")
     max_force: PositiveFloat = Field(100.0, description="eV/Å, a label with a larger force is taken to be wrong")
+
+    @field_validator("pair_coeff", mode="before")
+    @classmethod
+    def _one_command(cls, value: object) -> object:
+        """Take a string for a single command."""
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _complete(self) -> OracleConfig:

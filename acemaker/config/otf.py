@@ -49,7 +49,7 @@ class OTFConfig(Section):
         if not low <= call <= high:
             raise ValueError(
                 "thresholds must satisfy threshold_add_train <= threshold_call_dft <= threshold_break, "
-                f"got {low:g}, {call:g}, {high:g}; change the one that is out of order"
+                f"got threshold_add_train={low:g}, threshold_call_dft={call:g}, threshold_break={high:g}"
             )
         if self.n_select > self.n_candidates:
             raise ValueError(

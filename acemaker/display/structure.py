@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm
 
 from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
+from acemaker.display.summary import number
 
 GAMMA_RANGE = (0.3, 30.0)
 """The same in every figure, so that colours can be compared between halts and generations."""
@@ -37,11 +38,14 @@ def structure_figure(atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | No
     picture = Picture(figsize=(5.4, 4.4), layout="constrained")
     axis = picture.subplots()
     positions = atoms.get_positions(wrap=bool(atoms.pbc.all())) @ _VIEW.T
-    order = np.argsort(positions[:, 2])
+    # what glows is drawn last, or the atoms in front would hide it
+    glowing = gamma >= 0.5 * gamma.max()
     widths = 1.5 * covalent_radii[atoms.numbers]
     outlined = np.zeros(len(atoms), dtype=bool)
     if epicentre is not None:
         outlined[epicentre] = True
+        glowing |= outlined
+    order = np.lexsort((positions[:, 2], glowing))
     discs = EllipseCollection(
         widths[order],
         widths[order],
@@ -70,5 +74,7 @@ def structure_figure(atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | No
     bar = picture.colorbar(discs, ax=axis, label="gamma", extend="both")
     plain_log_ticks(bar.ax.yaxis)
     note = f", {outlined.sum()} in the epicentre" if epicentre is not None else ""
-    axis.set_title(f"{atoms.get_chemical_formula()}{note}", fontsize=10)
+    worst = int(gamma.argmax())
+    title = f"{atoms.get_chemical_formula()}: largest gamma {number(gamma[worst])}, atom {worst}{note}"
+    axis.set_title(title, fontsize=10)
     return picture

@@ -197,7 +197,10 @@ class LinearTrainer:
             cv_forces=cv_errors.forces if cv_errors else None,
             n_structures=self._fit.n_structures,
         )
-        reason = self._judge(coefficients, generation.cv_forces, honest, anchor_gamma, gamma_limit)
+        # with fewer, each fold is a structure unlike the others: its error is an extrapolation, and scatters
+        telling = self._fit.n_structures >= 2 * self.config.cv_folds
+        cv_forces = generation.cv_forces if telling else None
+        reason = self._judge(coefficients, cv_forces, honest, anchor_gamma, gamma_limit)
         if not reason:
             write_generation(generation, self.basis, coefficients, self.active_set)
             self._in_use = (number, coefficients)

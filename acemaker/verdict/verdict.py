@@ -133,7 +133,7 @@ class Verdict(Record):
         return verdict_figure(self)
 
 
-def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance: float = 50.0) -> Verdict:
+def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance: float = 100.0) -> Verdict:
     """Compare a campaign's potential with the truth.
 
     Parameters

@@ -27,7 +27,11 @@ def test_small_thresholds_are_legal() -> None:
 @pytest.mark.parametrize(
     ("section", "values", "words"),
     [
-        (OTFConfig, {"threshold_call_dft": 1.0}, ["threshold_add_train <= threshold_call_dft", "got 2, 1, 20"]),
+        (
+            OTFConfig,
+            {"threshold_call_dft": 1.0},
+            ["threshold_add_train <= threshold_call_dft", "call_dft=1,"],
+        ),
         (OTFConfig, {"n_candidate": 3}, ["OTFConfig.n_candidate", "did you mean 'n_candidates'?"]),
         (OTFConfig, {"n_select": 0}, ["OTFConfig.n_select", "greater than 0", "got 0"]),
         (OTFConfig, {"n_select": 20}, ["n_select must not exceed n_candidates", "20 of 15"]),
@@ -44,7 +48,7 @@ def test_small_thresholds_are_legal() -> None:
         (OracleConfig, {"oracle": "vasp"}, ["'module:factory'", "'vasp'"]),
         (CampaignConfig, {"oracle": EMT, "engine": {"restart_every": 7}}, ["multiple of otf.check_every", "7 and 5"]),
         (CampaignConfig, {"oracle": EMT, "otf": {"n_selct": 2}}, ["OTFConfig.n_selct", "'n_select'"]),
-        (CampaignConfig, {}, ["CampaignConfig.oracle", "required"]),
+        (CampaignConfig, {}, ["OracleConfig", "needs pair_style and pair_coeff"]),
     ],
 )
 def test_errors_name_field_value_and_remedy(section: Any, values: dict[str, Any], words: list[str]) -> None:
@@ -52,6 +56,12 @@ def test_errors_name_field_value_and_remedy(section: Any, values: dict[str, Any]
         section(**values)
     for word in words:
         assert word in str(error.value)
+
+
+def test_one_value_stands_for_what_stays() -> None:
+    assert EngineConfig(temperature=300, pressure=1.5).temperature == (300, 300)
+    assert EngineConfig(pressure=1.5).pressure == (1.5, 1.5)
+    assert OracleConfig(pair_style="eam", pair_coeff="1 1 Cu_u3.eam").pair_coeff == ("1 1 Cu_u3.eam",)
 
 
 def test_sections_are_frozen() -> None:

@@ -90,6 +90,14 @@ def test_numbers() -> None:
     assert observable("hop_count") == ("hop count", "")
 
 
+def test_a_campaign_without_a_halt_ticks_only_what_it_did(tmp_path: Path) -> None:
+    engine = ToyEngine(100, lambda step, generation: 0.5)
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle()).run()
+    assert "HALT ○" in repr(campaign)
+    assert "EXPLORE ✓" in repr(campaign)
+    assert "0, potentials/potential_v1.yace" in repr(campaign)
+
+
 def test_generation_0_comes_before_the_first_round(tmp_path: Path) -> None:
     campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(), oracle=ToyOracle())
     assert "✓" not in repr(campaign)

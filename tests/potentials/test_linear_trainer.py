@@ -116,10 +116,20 @@ def test_the_guard_rejects_a_fit_that_is_worse_than_its_predecessor() -> None:
     trainer = LinearTrainer(small_basis(), ["Cu"])
     finite = np.ones(3)
     assert trainer._judge(finite, 10.0, 9.0, 1.0, 2.0) == ""
-    assert "worse than 9 meV/Å" in trainer._judge(finite, 14.0, 9.0, 1.0, 2.0)
+    assert "worse than 9 meV/Å" in trainer._judge(finite, 19.0, 9.0, 1.0, 2.0)
     assert "still has gamma 2.5" in trainer._judge(finite, 10.0, 9.0, 2.5, 2.0)
     assert "not finite" in trainer._judge(np.array([np.nan]), 10.0, 9.0, 1.0, 2.0)
     assert trainer._judge(finite, None, float("nan"), float("nan"), 2.0) == ""
+
+
+@pytest.mark.parametrize(("n", "accepted"), [(3, True), (12, False)])
+def test_the_guard_waits_for_a_cross_validation_that_tells(tmp_path: Path, n: int, accepted: bool) -> None:
+    """A handful of structures unlike each other predict each other badly, which is nobody's fault."""
+    config = small_basis().model_copy(update={"cv_tolerance": 0.0})
+    trainer = LinearTrainer(config, ["Cu"])
+    first = train(trainer, tmp_path, labels(n)).generation
+    boasting = replace(first, cv_forces=1e-3, n_structures=n + 1)
+    assert train(trainer, tmp_path, labels(1, seed=3), boasting).accepted == accepted
 
 
 def test_the_predecessors_error_is_the_same_in_one_round_and_in_two(
