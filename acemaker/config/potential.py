@@ -38,8 +38,9 @@ class PotentialConfig(Section):
     )
     cv_folds: int = Field(5, ge=2, description="folds of the cross-validation")
     cv_tolerance: NonNegativeFloat = Field(
-        0.5,
-        description="share by which a fit's cross-validated force error may exceed its predecessor's error",
+        1.0,
+        description="share by which a fit's cross-validated force error may exceed its predecessor's error, "
+        "from twice cv_folds structures on",
     )
 
     @model_validator(mode="after")
