@@ -97,8 +97,8 @@ def test_a_missing_reference_energy_is_named() -> None:
         LinearTrainer(config, ["Cu", "Ni"])
 
 
-def test_the_guard_sees_lies_by_what_they_do_to_honest_labels(tmp_path: Path) -> None:
-    """Forces of other atoms: what is held out gets worse than the predecessor ever was on it."""
+def test_a_lie_shows_in_cross_validation_but_passes_the_guard(tmp_path: Path) -> None:
+    """A known limit: the predecessor errs on a wrong label as much as its successor does held out."""
     trainer = LinearTrainer(small_basis(30, 5.0), ["Cu"])
     first = train(trainer, tmp_path, labels(8)).generation
     honest = train(trainer, tmp_path, labels(2, seed=7), first)
@@ -107,7 +107,9 @@ def test_the_guard_sees_lies_by_what_they_do_to_honest_labels(tmp_path: Path) ->
     assert lies[0].calc is not None
     lies[0].calc.results["forces"] = 30 * np.roll(lies[0].calc.results["forces"], 5, axis=0)
     before = honest.cv_errors
-    after = train(trainer, tmp_path, lies, honest.generation).cv_errors
+    misled = train(trainer, tmp_path, lies, honest.generation)
+    after = misled.cv_errors
+    assert misled.accepted, "the guard has learnt to see lies: say so in docs/how_it_works.md"
     assert before is not None
     assert after is not None
     assert after.forces > 5 * before.forces
