@@ -38,9 +38,9 @@ class PotentialConfig(Section):
     )
     cv_folds: int = Field(5, ge=2, description="folds of the cross-validation")
     cv_tolerance: NonNegativeFloat = Field(
-        1.0,
-        description="share by which a fit's cross-validated force error may exceed its predecessor's error, "
-        "from twice cv_folds structures on",
+        4.0,
+        description="share by which the cross-validated force error on the structures known before may rise "
+        "with a new fit, in the median fold",
     )
 
     @model_validator(mode="after")

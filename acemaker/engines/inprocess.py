@@ -242,6 +242,7 @@ class _Run:
     def _callback(self, _: Any, step: int, nlocal: int, tags: np.ndarray, __: Any, forces: np.ndarray) -> None:
         # an exception cannot cross LAMMPS: keep it, stop the run, raise it afterwards
         try:
+            self._record_pending()  # of the step before, which is complete now
             self._evaluate(step, nlocal, tags, forces)
             if self._interrupt.is_set():
                 self._lmp.force_timeout()
@@ -278,7 +279,6 @@ class _Run:
             self._kept.append((step, by_tag(positions, tags), cell, gamma))
         if step <= self._looked_at:
             return  # a checkpoint's step comes twice: at the end of one stretch and in the next one's set-up
-        self._record_pending()
         self._looked_at = step
         self._pending = (step, gamma_max)
         every = self._config.trajectory_every

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,42 @@ class Evaluation:
     gamma: np.ndarray | None
 
 
+Key = tuple[Path, tuple[int, ...]]
+
+KEPT = 2
+"""Evaluators that are kept: of the generation in use and its predecessor."""
+
+_kept: OrderedDict[Key, Evaluator] = OrderedDict()
+
+
 def evaluator_of(generation: Generation) -> Evaluator:
     """Return the evaluator of a generation; those of the last two are kept, since loading one takes a while."""
-    written = tuple(path.stat().st_mtime_ns for path in (generation.yaml, generation.asi))
-    return _load(generation.yaml, generation.asi, generation.elements, generation.cutoff, written)
+    key = _key(generation)
+    if key not in _kept:
+        keep_evaluator(generation, str(generation.yaml))
+    _kept.move_to_end(key)
+    return _kept[key]
 
 
-@lru_cache(maxsize=2)
-def _load(yaml: Path, asi: Path, elements: tuple[str, ...], cutoff: float, _written: tuple[int, ...]) -> Evaluator:
-    return Evaluator(yaml, asi, elements, cutoff)
+def keep_evaluator(generation: Generation, source: Any) -> None:
+    """Make the evaluator of a generation that has just been written.
+
+    Parameters
+    ----------
+    generation
+        With its files.
+    source
+        The path of its ``.yaml``, or, to save the parsing, the ``pyace.BBasisConfiguration`` that was
+        written there. Both give the same evaluator to the bit.
+    """
+    _kept[_key(generation)] = Evaluator(source, generation.asi, generation.elements, generation.cutoff)
+    while len(_kept) > KEPT:
+        _kept.popitem(last=False)
+
+
+def _key(generation: Generation) -> Key:
+    """Tell files that were written anew from those that were read."""
+    return generation.yaml, tuple(path.stat().st_mtime_ns for path in (generation.yaml, generation.asi))
 
 
 class Evaluator:
@@ -53,22 +80,24 @@ class Evaluator:
 
     Parameters
     ----------
-    yaml, asi
-        Its files: what runs is what lies on disk.
+    source
+        Its ``.yaml``, or the ``pyace.BBasisConfiguration`` that was written there.
+    asi
+        Its inverse active set.
     elements
         In the basis's order.
     cutoff
         Å.
     """
 
-    def __init__(self, yaml: Path, asi: Path, elements: tuple[str, ...], cutoff: float) -> None:
+    def __init__(self, source: Any, asi: Path, elements: tuple[str, ...], cutoff: float) -> None:
         pyace = load_pyace()
         from pyace.evaluator import ACERecursiveEvaluator
 
         self.elements = elements
         self.cutoff = cutoff
         # pyace's calculators keep neither evaluator nor basis alive: hold on to each of them
-        self._basis = pyace.ACEBBasisSet(str(yaml))
+        self._basis = pyace.ACEBBasisSet(source)
         self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
         self._graded_evaluator.load_active_set(str(asi))
         self._graded = pyace.ACECalculator(self._graded_evaluator)

@@ -33,6 +33,8 @@ class Generation:
         eV per atom of each element. The files hold the energy above these; add them for total energies.
     cv_forces : float or None
         meV/Å, cross-validated force error; None with a single label.
+    cv_folds : tuple of float or None
+        The same by fold, None for a fold without structures; the guard compares the next generation with it.
     n_structures : int
         Labelled structures that it was trained on.
     """
@@ -43,6 +45,7 @@ class Generation:
     cutoff: float
     reference_energies: dict[str, float]
     cv_forces: float | None
+    cv_folds: tuple[float | None, ...]
     n_structures: int
 
     @property
@@ -82,7 +85,7 @@ class Generation:
         return np.array(load_pyace().ACEBBasisSet(str(self.yaml)).basis_coeffs)
 
 
-def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> None:
+def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> Any:
     """Write a generation's files; the ``.json`` comes last and makes it whole.
 
     Parameters
@@ -95,15 +98,21 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         eV.
     active_set
         Its active set.
+
+    Returns
+    -------
+    pyace.BBasisConfiguration
+        The potential as it stands in the ``.yaml``.
     """
     generation.directory.mkdir(parents=True, exist_ok=True)
     basis.basis_set.basis_coeffs = list(coefficients)
+    configuration = basis.basis_set.to_BBasisConfiguration()
     described = asdict(generation)
     del described["directory"]
     text = json.dumps(described, indent=1) + "\n"
     json_file = generation.directory / f"{generation.name}.json"
     for path, save in (
-        (generation.yaml, basis.basis_set.to_BBasisConfiguration().save),
+        (generation.yaml, configuration.save),
         (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
         (generation.asi, lambda part: active_set.save(Path(part))),
         (json_file, lambda part: Path(part).write_text(text)),
@@ -113,6 +122,7 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
+    return configuration
 
 
 def read_generation(directory: Path, number: int) -> Generation:
@@ -131,4 +141,5 @@ def read_generation(directory: Path, number: int) -> Generation:
     """
     described = json.loads((directory / f"potential_v{number + 1}.json").read_text())
     described["elements"] = tuple(described["elements"])
+    described["cv_folds"] = tuple(described["cv_folds"])
     return Generation(directory=directory, **described)

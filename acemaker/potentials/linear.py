@@ -6,6 +6,7 @@ what is new and memory does not grow with the number of labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,22 @@ class FitErrors:
     energy: float
     forces: float
     virial: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """Every structure predicted by a fit that has not seen its fold.
+
+    Attributes
+    ----------
+    errors : FitErrors
+        Over all structures.
+    solutions : dict of int to ndarray, shape (n_coefficients,)
+        The coefficients with which each fold was predicted.
+    """
+
+    errors: FitErrors
+    solutions: dict[int, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,18 +129,50 @@ class LeastSquares:
         folds = range(len(self._factors)) if fold is None else [fold]
         return self._mean([(coefficients, index) for index in folds])
 
-    def cross_validate(self) -> FitErrors | None:
+    def cross_validate(self) -> CrossValidation | None:
         """Predict each fold from the others.
 
         Returns
         -------
-        FitErrors or None
+        CrossValidation or None
             None while fewer than two folds hold structures.
         """
         filled = [fold for fold, counts in enumerate(self._counts) if counts["energy"]]
         if len(filled) < 2:
             return None
-        return self._mean([(self.solve(without=fold), fold) for fold in filled])
+        solutions = {fold: self.solve(without=fold) for fold in filled}
+        errors = self._mean([(coefficients, fold) for fold, coefficients in solutions.items()])
+        return CrossValidation(errors=errors, solutions=solutions)
+
+    def fold_forces(
+        self, held_out: CrossValidation | None, besides: Sequence[tuple[int, Rows]] = ()
+    ) -> tuple[float | None, ...]:
+        """Return the cross-validated force error of each fold.
+
+        Parameters
+        ----------
+        held_out
+            The cross-validation; None gives None for every fold.
+        besides
+            Structures to leave out of the errors, not of the fits, with their numbers in order of `add`.
+
+        Returns
+        -------
+        tuple of float or None
+            meV/Å; None for a fold without structures.
+        """
+        solutions = held_out.solutions if held_out else {}
+        found: list[float | None] = []
+        for fold, (factors, counts) in enumerate(zip(self._factors, self._counts, strict=True)):
+            left = [rows for number, rows in besides if number % len(self._factors) == fold]
+            count = counts["forces"] - len(left)
+            if count == 0 or fold not in solutions:
+                found.append(None)
+                continue
+            squares = float(np.sum((factors["forces"] @ np.append(solutions[fold], -1.0)) ** 2))
+            squares -= sum(residuals(solutions[fold], rows)["forces"] for rows in left)
+            found.append(1e3 * float(np.sqrt(max(squares, 0.0) / count)))
+        return tuple(found)
 
     def _mean(self, parts: list[tuple[np.ndarray, int]]) -> FitErrors:
         means = {}

@@ -14,8 +14,10 @@ from acemaker.errors import StructureError
 from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.evaluator import keep_evaluator
 from acemaker.potentials.generation import Generation, write_generation
-from acemaker.potentials.linear import LeastSquares, Rows, residuals
+from acemaker.potentials.guard import Comparison, compare, judge
+from acemaker.potentials.linear import CrossValidation, LeastSquares, Rows
 from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
 from acemaker.potentials.targets import check_reference_energies, parity, reference_energies, structure_rows
 from acemaker.potentials.threads import single_threaded
@@ -24,9 +26,6 @@ from acemaker.structures.geometry import closeness
 
 RECENT = 100
 """Structures whose rows are kept: more than may come between two accepted generations."""
-
-GAMMA_TRAINED = 1.01
-"""The largest gamma that a structure in the training set can have, with a margin for MaxVol's tolerance."""
 
 
 class LinearTrainer:
@@ -58,7 +57,6 @@ class LinearTrainer:
         )
         self._reference: dict[str, float] = {}
         self._smallest = np.inf
-        self._in_use: tuple[int, np.ndarray] | None = None
         self._recent: deque[tuple[int, Rows]] = deque(maxlen=RECENT)
         self.active_set: ActiveSet | None = None
 
@@ -99,6 +97,7 @@ class LinearTrainer:
         projections = [self._builder.projections(atoms) for atoms in structures]
         return rank_by_volume(self.active_set, projections, n_select, excluded)
 
+    @single_threaded
     def grade(self, structures: Sequence[Atoms]) -> Grading:
         """Say how far structures are from the training set.
 
@@ -183,8 +182,8 @@ class LinearTrainer:
         rows = self._take_in(structures)
         assert self.active_set is not None
         coefficients = self._fit.solve()
-        cv_errors = self._fit.cross_validate()
-        honest = self._honest_error(predecessor)
+        held_out = self._fit.cross_validate()
+        comparison = self._compare(predecessor, held_out)
         anchor_gamma = float("nan")
         if anchor is not None:
             anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses))
@@ -194,16 +193,14 @@ class LinearTrainer:
             elements=self.basis.elements,
             cutoff=self.basis.cutoff,
             reference_energies=self._reference,
-            cv_forces=cv_errors.forces if cv_errors else None,
+            cv_forces=held_out.errors.forces if held_out else None,
+            cv_folds=self._fit.fold_forces(held_out),
             n_structures=self._fit.n_structures,
         )
-        # with fewer, each fold is a structure unlike the others: its error is an extrapolation, and scatters
-        telling = self._fit.n_structures >= 2 * self.config.cv_folds
-        cv_forces = generation.cv_forces if telling else None
-        reason = self._judge(coefficients, cv_forces, honest, anchor_gamma, gamma_limit)
+        reason = judge(self.config, coefficients, comparison, anchor_gamma, gamma_limit)
         if not reason:
-            write_generation(generation, self.basis, coefficients, self.active_set)
-            self._in_use = (number, coefficients)
+            configuration = write_generation(generation, self.basis, coefficients, self.active_set)
+            keep_evaluator(generation, configuration)
         energies, forces = parity(structures, rows, coefficients)
         return Training(
             generation=generation,
@@ -211,47 +208,19 @@ class LinearTrainer:
             reason=reason,
             n_structures=self._fit.n_structures,
             train_errors=self._fit.errors(coefficients),
-            cv_errors=cv_errors,
-            predecessor_forces=honest,
+            cv_errors=held_out.errors if held_out else None,
+            comparison=comparison,
             anchor_gamma=anchor_gamma,
             energies=energies,
             forces=forces,
         )
 
-    def _honest_error(self, predecessor: Generation | None) -> float:
-        """Return the predecessor's force error on all structures, meV/Å.
-
-        Cross-validated on those that it was trained on, predicted on those that came since; NaN where there
-        is no predecessor, or none with a cross-validation.
-        """
-        if predecessor is None or predecessor.cv_forces is None:
-            return float("nan")
-        if self._in_use is None or self._in_use[0] != predecessor.number:  # the campaign was reopened
-            self._in_use = (predecessor.number, predecessor.coefficients())
-        new = [row for index, row in self._recent if index >= predecessor.n_structures]
-        squares = predecessor.n_structures * predecessor.cv_forces**2
-        squares += 1e6 * sum(residuals(self._in_use[1], row)["forces"] for row in new)
-        return float(np.sqrt(squares / (predecessor.n_structures + len(new))))
-
-    def _judge(
-        self,
-        coefficients: np.ndarray,
-        cv: float | None,
-        honest: float,
-        anchor_gamma: float,
-        gamma_limit: float,
-    ) -> str:
-        if not np.isfinite(coefficients).all():
-            return "the fit gave coefficients that are not finite"
-        # what was trained on has gamma 1, up to MaxVol's tolerance: a lower limit cannot be met
-        if anchor_gamma > max(gamma_limit, GAMMA_TRAINED):
-            return f"the halted structure still has gamma {anchor_gamma:.3g}, above threshold_add_train {gamma_limit:g}"
-        if cv is not None and cv > (1 + self.config.cv_tolerance) * honest:
-            return (
-                f"the cross-validated force error {cv:.3g} meV/Å is worse than {honest:.3g} meV/Å, its "
-                f"predecessor's, by more than cv_tolerance {self.config.cv_tolerance:g}"
-            )
-        return ""
+    def _compare(self, predecessor: Generation | None, held_out: CrossValidation | None) -> Comparison:
+        """Compare the new fit with its predecessor on the structures that both know."""
+        if predecessor is None:
+            return compare((), ())
+        new = [(number, rows) for number, rows in self._recent if number >= predecessor.n_structures]
+        return compare(predecessor.cv_folds, self._fit.fold_forces(held_out, besides=new))
 
     def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
         designs = [self._builder.rows(atoms) for atoms in structures]

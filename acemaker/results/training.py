@@ -16,6 +16,7 @@ from acemaker.states import State
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
     from acemaker.potentials.generation import Generation
+    from acemaker.potentials.guard import Comparison
     from acemaker.potentials.linear import FitErrors
 
 
@@ -101,8 +102,8 @@ class Training(Record):
         Errors on these.
     cv_errors : FitErrors or None
         Errors in cross-validation; None with a single structure.
-    predecessor_forces : float
-        meV/Å, honest force error of the generation before on the same structures; NaN for generation 0.
+    comparison : Comparison
+        With the generation before, on the structures that both know; NaN for generation 0.
     anchor_gamma : float
         Largest gamma of the anchor under the new active set.
     energies : ndarray, shape (n_new, 2)
@@ -117,7 +118,7 @@ class Training(Record):
     n_structures: int
     train_errors: FitErrors
     cv_errors: FitErrors | None
-    predecessor_forces: float
+    comparison: Comparison
     anchor_gamma: float
     energies: np.ndarray
     forces: np.ndarray
@@ -151,7 +152,14 @@ class Training(Record):
         ]
         if self.generation.number:
             items.append(("anchor's largest gamma", number(self.anchor_gamma)))
-            items.append(("predecessor's force error", f"{number(self.predecessor_forces)} meV/Å"))
+            known = self.comparison
+            items.append(
+                (
+                    "known structures, held out",
+                    f"{number(known.before)} meV/Å before, {number(known.after)} now "
+                    f"({number(known.ratio)} times in the median fold)",
+                )
+            )
         return Summary(f"Generation {self.generation.number}", tuple(items), table)
 
     def figure(self) -> Picture:

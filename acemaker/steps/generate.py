@@ -10,6 +10,7 @@ from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.potentials.ranking import Grading
+from acemaker.potentials.threads import single_threaded
 from acemaker.results import Candidates, Diagnosis
 from acemaker.results.record import read_only
 from acemaker.structures.candidates import make_candidates
@@ -51,6 +52,7 @@ def generate(
     return describe(diagnosis.halt.number, structures, grade)
 
 
+@single_threaded
 def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Candidates:
     """Grade structures and lay them out in a plane.
 

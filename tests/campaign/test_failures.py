@@ -78,10 +78,10 @@ def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path
 
 
 def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acemaker.potentials.linear_trainer import LinearTrainer
+    from acemaker.potentials import linear_trainer
 
     verdicts = iter(["", "too bad", "still bad", ""])
-    monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
+    monkeypatch.setattr(linear_trainer, "judge", lambda *_: next(verdicts))
     campaign = make(tmp_path / "c", n_select=1, max_retries=2).run()
     labelled = [entry.candidate for entry in campaign.progress.labels if entry.halt == 1]
     assert len(labelled) == len(set(labelled)) == 3
@@ -92,10 +92,10 @@ def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: p
 
 
 def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acemaker.potentials.linear_trainer import LinearTrainer
+    from acemaker.potentials import linear_trainer
 
     verdicts = iter(["", *["bad"] * 10])
-    monkeypatch.setattr(LinearTrainer, "_judge", lambda *_: next(verdicts))
+    monkeypatch.setattr(linear_trainer, "judge", lambda *_: next(verdicts))
     campaign = make(tmp_path / "c", n_select=1, max_retries=1)
     with pytest.raises(
         FitRejectedError, match=r"2 fits in a row were rejected at halt 1, the last because bad;.*max_retries=3"

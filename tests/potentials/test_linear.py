@@ -67,13 +67,13 @@ def test_errors_are_root_mean_squares_of_the_residuals() -> None:
 def test_cross_validation_predicts_what_was_left_out() -> None:
     rows = structures(6)
     fit = filled(rows)
-    errors = fit.cross_validate()
+    held_out = fit.cross_validate()
     squares = []
     for fold in range(3):
         coefficients = direct([row for i, row in enumerate(rows) if i % 3 != fold], 1e-8)
         squares += [residuals(coefficients, row)["forces"] for row in rows[fold::3]]
-    assert errors is not None
-    assert errors.forces == pytest.approx(1e3 * np.sqrt(np.mean(squares)), rel=1e-6)
+    assert held_out is not None
+    assert held_out.errors.forces == pytest.approx(1e3 * np.sqrt(np.mean(squares)), rel=1e-6)
 
 
 def test_one_structure_has_no_cross_validation() -> None:
