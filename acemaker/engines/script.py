@@ -20,6 +20,9 @@ OBSERVABLES = {
 }
 """Thermo keywords and the names under which they are recorded."""
 
+COLUMNS = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
+"""What LAMMPS calls these keywords in its output."""
+
 EXACT_CHECKPOINTS = {"nve": True, "nvt": True, "npt": True, "csvr": True, "langevin": False}
 """Whether a LAMMPS restart file holds all of an ensemble's state; `fix langevin` does not save its random state."""
 
@@ -156,6 +159,11 @@ def output_commands(config: EngineConfig, check_every: int) -> list[str]:
         f"thermo_style custom step {' '.join(OBSERVABLES)}",
         f"thermo {check_every}",
     ]
+
+
+def stretch_end(step: int, config: EngineConfig) -> int:
+    """Return where the stretch that starts at a step ends: at the next checkpoint, or at the last step."""
+    return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
 def run_command(upto: int, steps: int) -> str:

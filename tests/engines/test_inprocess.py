@@ -11,12 +11,12 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
-from acemaker.engines import inprocess
+from acemaker.engines import callback, inprocess
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.preflight import TOLERANCES, preflight
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.errors import EngineError, StructureError
-from acemaker.potentials.evaluator import evaluator_of
+from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper
@@ -89,9 +89,9 @@ def test_the_living_run_goes_on_like_one_that_reads_its_file(
         start_step=10,
         checkpoint=halted.halt_checkpoint,
     )
-    living_instance = engine._lmp
+    living_instance = engine._living
     living = engine.explore(follow)
-    assert engine._lmp is living_instance
+    assert engine._living is living_instance
     engine.close()
     reread = explore(config, replace(follow, directory=tmp_path / "reread"))
     assert np.array_equal(living.frames[-1].positions, reread.frames[-1].positions)
@@ -158,18 +158,16 @@ def test_the_preflight_lets_a_good_potential_pass(
 def test_the_preflight_stops_what_cannot_be_trusted(
     tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, what: str, change: Any
 ) -> None:
-    original = inprocess.Evaluator.fast
-    monkeypatch.setattr(inprocess.Evaluator, "fast", lambda self, env: change(original(self, env)))
+    original = Evaluator.fast
+    monkeypatch.setattr(Evaluator, "fast", lambda self, env: change(original(self, env)))
     with pytest.raises(EngineError, match=f"disagree on a rattled cell, so no run is started: {what} by"):
         explore(EngineConfig(**HOT), request(tmp_path, copper_generation, copper()))
     assert not list(tmp_path.glob("checkpoint.*"))
 
 
 def test_the_preflight_knows_a_gamma_of_zero(copper_generation: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = inprocess.Evaluator.graded
-    monkeypatch.setattr(
-        inprocess.Evaluator, "graded", lambda self, env: replace(original(self, env), gamma=np.zeros(32))
-    )
+    original = Evaluator.graded
+    monkeypatch.setattr(Evaluator, "graded", lambda self, env: replace(original(self, env), gamma=np.zeros(32)))
     with pytest.raises(EngineError, match="gamma is zero"):
         preflight(evaluator_of(copper_generation), copper(), 1.0)
 
@@ -276,7 +274,7 @@ def test_lost_atoms_are_a_halt_where_gamma_had_warned(
     tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, threshold: float
 ) -> None:
     """Forces that throw an atom out between two checks: LAMMPS stops with an error of its own."""
-    original = inprocess.Evaluator.fast
+    original = Evaluator.fast
 
     def throw(self: Any, env: Any) -> Any:
         said = original(self, env)
@@ -285,8 +283,8 @@ def test_lost_atoms_are_a_halt_where_gamma_had_warned(
         return replace(said, forces=forces)
 
     monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
-    monkeypatch.setattr(inprocess, "FORCE_LIMIT", 1e300)
-    monkeypatch.setattr(inprocess.Evaluator, "fast", throw)
+    monkeypatch.setattr(callback, "FORCE_LIMIT", 1e300)
+    monkeypatch.setattr(Evaluator, "fast", throw)
     rule = OTFConfig(threshold_add_train=threshold, threshold_call_dft=1e7, threshold_break=1e8)
     asked = request(tmp_path, copper_generation, copper(), rule)
     config = EngineConfig(ensemble="nve", **{**HOT, "temperature": (300, 300)})

@@ -10,11 +10,11 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
-from acemaker.engines import inprocess, script
+from acemaker.engines import callback, script
 from acemaker.engines.box import by_tag, read_cell
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.protocol import Request
-from acemaker.potentials.evaluator import Evaluation
+from acemaker.potentials.evaluator import Evaluation, Evaluator
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.testing import ToyOracle
@@ -35,22 +35,22 @@ class Witness:
         self.said: Evaluation | None = None
         for name in ("graded", "fast"):
             self._listen(monkeypatch, name)
-        original = inprocess._Run._evaluate
+        original = callback.Callback._evaluate
 
         def evaluate(run: Any, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
             original(run, step, nlocal, tags, forces)
             self.compare(run, step, nlocal, tags, forces, structure)
 
-        monkeypatch.setattr(inprocess._Run, "_evaluate", evaluate)
+        monkeypatch.setattr(callback.Callback, "_evaluate", evaluate)
 
     def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        method = getattr(inprocess.Evaluator, name)
+        method = getattr(Evaluator, name)
 
         def listen(evaluator: Any, env: Any) -> Evaluation:
             self.said = method(evaluator, env)
             return self.said
 
-        monkeypatch.setattr(inprocess.Evaluator, name, listen)
+        monkeypatch.setattr(Evaluator, name, listen)
 
     def compare(self, run: Any, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray, like: Atoms) -> None:
         said = self.said
@@ -194,14 +194,14 @@ def test_the_fast_evaluator_runs_between_checks(
 ) -> None:
     calls = {"graded": 0, "fast": 0}
     for name in calls:
-        original = getattr(inprocess.Evaluator, name)
+        original = getattr(Evaluator, name)
 
         def counted(self: Any, env: Any, name: str = name, original: Any = original) -> Evaluation:
             calls[name] += 1
             result: Evaluation = original(self, env)
             return result
 
-        monkeypatch.setattr(inprocess.Evaluator, name, counted)
+        monkeypatch.setattr(Evaluator, name, counted)
     monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
     run(tmp_path, EngineConfig(ensemble="nve", steps=50), copper(), copper_generation, CALM)
     assert calls == {"graded": 11, "fast": 40}  # of 51 evaluations, the checks at every fifth step

@@ -1,0 +1,115 @@
+"""What LAMMPS calls at every step: forces, energy and virial by pyace, and gamma at every check."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from acemaker.engines.box import by_tag, image_shifts, read_cell
+from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.watch import Look
+from acemaker.potentials.evaluator import Evaluation, Evaluator
+
+FORCE_LIMIT = 1e3
+"""eV/Å; beyond it gamma is looked at at once, between two checks."""
+
+
+class Callback:
+    """Evaluates the potential within LAMMPS's time step.
+
+    Parameters
+    ----------
+    lmp
+        A LAMMPS with ``fix external``.
+    evaluator
+        The potential.
+    check_every
+        MD steps between two looks at gamma.
+    periodic
+        Whether positions count from the box's origin; a shrink-wrapped box moves its own with the atoms.
+    on_look
+        Called with each look; True stops the run.
+    on_step
+        Called before each evaluation, when the step before is complete.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What went wrong in a call; it cannot cross LAMMPS, so it is kept and the run is stopped.
+    interrupt : threading.Event
+        Stops the run once it is set.
+    """
+
+    def __init__(
+        self,
+        lmp: Any,
+        evaluator: Evaluator,
+        check_every: int,
+        periodic: bool,
+        *,
+        on_look: Callable[[Look], bool],
+        on_step: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._lmp = lmp
+        self._evaluator = evaluator
+        self._check_every = check_every
+        self._periodic = periodic
+        self._on_look = on_look
+        self._on_step = on_step
+        self._neighbours = NeighbourEnvironment(lmp)
+        self._stopped = False
+        self.error: BaseException | None = None
+        self.interrupt = threading.Event()
+
+    def arm(self) -> None:
+        """Make LAMMPS call, before each ``run``."""
+        self._lmp.set_fix_external_callback("ace", self, None)
+        self._neighbours.forget()
+        self._lmp.command("timer timeout off")
+
+    def __call__(self, _: Any, step: int, nlocal: int, tags: np.ndarray, __: Any, forces: np.ndarray) -> None:
+        """Fill in the forces of one step."""
+        try:
+            self._on_step()
+            if self._stopped or self.error is not None:
+                forces[:] = 0.0
+                return
+            self._evaluate(step, nlocal, tags, forces)
+            if self.interrupt.is_set():
+                self._lmp.force_timeout()
+        except BaseException as error:
+            self.error = error
+            forces[:] = 0.0
+            self._lmp.force_timeout()
+
+    def _evaluate(self, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
+        environment = self._neighbours.update(nlocal)
+        looks = step % self._check_every == 0
+        result = self._evaluator.graded(environment) if looks else self._evaluator.fast(environment)
+        if not looks and not np.abs(result.forces).max() < FORCE_LIMIT:
+            result, looks = self._evaluator.graded(environment), True
+        forces[:] = result.forces
+        self._lmp.fix_external_set_energy_global("ace", result.energy)
+        # LAMMPS counts the virial with the opposite sign
+        self._lmp.fix_external_set_virial_global("ace", -result.virial)
+        if looks and self._on_look(self._look(step, nlocal, tags, result)):
+            self._stopped = True
+            self._lmp.force_timeout()
+
+    def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation) -> Look:
+        assert result.gamma is not None
+        cell, origin = read_cell(self._lmp)
+        positions = self._lmp.numpy.extract_atom("x")[:nlocal].copy()
+        if self._periodic:
+            positions -= origin
+        finite = bool(np.isfinite(result.forces).all())
+        return Look(
+            step=step,
+            positions=by_tag(positions, tags),
+            images=by_tag(image_shifts(self._lmp.numpy.extract_atom("image")[:nlocal]), tags),
+            cell=cell,
+            gamma=by_tag(result.gamma, tags) if finite else np.full(nlocal, np.nan),
+        )

@@ -1,0 +1,110 @@
+"""A LAMMPS in this process, brought to a segment's start and run from checkpoint to checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from acemaker.config import EngineConfig
+from acemaker.engines import script
+from acemaker.engines.box import has_momenta, is_triclinic, put_structure
+from acemaker.engines.callback import Callback
+from acemaker.engines.protocol import Request
+
+
+class LivingLammps:
+    """Loads, runs and saves.
+
+    Parameters
+    ----------
+    lmp
+        The instance.
+    config
+        Ensemble, ramps, time step, checkpoints.
+    seed
+        The campaign's; velocities and stochastic thermostats derive theirs from it.
+    """
+
+    def __init__(self, lmp: Any, config: EngineConfig, seed: int) -> None:
+        self.lmp = lmp
+        self._config = config
+        self._seed = seed
+
+    def load(self, request: Request, checkpoint: Path | None) -> None:
+        """Bring LAMMPS to a state.
+
+        Parameters
+        ----------
+        request
+            The segment.
+        checkpoint
+            Its restart file; None to start from the initial structure.
+        """
+        lmp, config, generation = self.lmp, self._config, request.generation
+        lmp.command("clear")
+        for command in script.header_commands(bool(request.structure.pbc.all())):
+            lmp.command(command)
+        commands: list[str] = []
+        if checkpoint is None:
+            triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
+            put_structure(lmp, request.structure, generation.elements, triclinic)
+            if not has_momenta(request.structure):
+                commands += script.velocity_commands(config.temperature[0], script.random_seed(self._seed, 0))
+        else:
+            lmp.command(f"read_restart {script.quote(checkpoint)}")
+        commands += script.callback_commands(generation.cutoff)
+        commands += script.neighbour_commands(config.skin)
+        commands += self._ensemble(request)
+        commands += script.output_commands(config, request.rule.check_every)
+        for command in commands:
+            lmp.command(command)
+
+    def go_on(self, request: Request) -> None:
+        """Take the next segment where the last one paused, in the state as it is."""
+        if self._config.ensemble == "langevin":
+            for command in ["unfix thermostat", *self._ensemble(request)[1:]]:
+                self.lmp.command(command)
+
+    def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
+        """Run to the last step, in stretches from checkpoint to checkpoint.
+
+        LAMMPS's set-up, which rebuilds lists and takes the masses of thermostat and barostat from the
+        ramp's temperature, is made at every checkpoint, so that a run that starts there does nothing else.
+        A triclinic box goes through the restart file as well: reading it rounds the positions.
+
+        Parameters
+        ----------
+        request
+            The segment.
+        callback
+            What LAMMPS calls; its error is raised.
+        on_checkpoint
+            Called with the step at the end of each stretch; returns the restart file that it wrote, or None
+            to end the run.
+        """
+        lmp, config = self.lmp, self._config
+        rounds = is_triclinic(lmp) and script.EXACT_CHECKPOINTS[config.ensemble]
+        step = int(lmp.extract_global("ntimestep"))
+        while step < config.steps:
+            callback.arm()
+            lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
+            if callback.error is not None:
+                raise callback.error
+            step = int(lmp.extract_global("ntimestep"))
+            checkpoint = on_checkpoint(step)
+            if checkpoint is None:
+                return
+            if rounds and step < config.steps:
+                self.load(request, checkpoint)
+
+    def save(self, path: Path) -> None:
+        """Write a restart file of the state as it is."""
+        self.lmp.command(f"write_restart {script.quote(path)}")
+
+    def thermo(self) -> dict[str, float]:
+        """Return the last thermodynamic output by LAMMPS's column names."""
+        return self.lmp.last_thermo() or {}
+
+    def _ensemble(self, request: Request) -> list[str]:
+        return script.ensemble_commands(self._config, script.random_seed(self._seed, request.number))
