@@ -12,6 +12,7 @@
     │   ├── CampaignLockedError  another process has it open
     │   └── StateError           a step was called out of turn
     ├── EngineError            (RuntimeError)     molecular dynamics could not go on
+    │   └── MDHaltError          LAMMPS died or hung in its own process
     ├── OracleError            (RuntimeError)     a structure could not be labelled
     ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
     └── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
@@ -77,6 +78,24 @@ class EngineError(AcemakerError, RuntimeError):
             lines = log.read_text(errors="replace").splitlines()[-12:]
             message = "\n".join([message, f"the last lines of {log}:", *("  " + line for line in lines)])
         super().__init__(message)
+
+
+class MDHaltError(EngineError):
+    """A child process that ran LAMMPS died or hung.
+
+    Parameters
+    ----------
+    message
+        What happened and what to do.
+    log
+        What it said; the last lines become part of the message.
+    status
+        Its exit status, 128 plus the number for a signal; None where it hung and was killed.
+    """
+
+    def __init__(self, message: str, log: Path | None = None, status: int | None = None) -> None:
+        super().__init__(message, log)
+        self.status = status
 
 
 class OracleError(AcemakerError, RuntimeError):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from acemaker.config import OracleConfig, PotentialConfig
+from acemaker.engines.installed import native_command
+from acemaker.errors import MissingLibraryError
 from acemaker.oracles.factory import pair_commands
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
@@ -66,6 +72,19 @@ def copper_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 @pytest.fixture(scope="session")
 def alloy_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
     return train(tmp_path_factory.mktemp("alloy"), alloy(), CUNI, small_basis(), n=6)
+
+
+@pytest.fixture(scope="session")
+def native_lammps() -> str:
+    """The command line of a LAMMPS with ML-PACE, with its libraries beside it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    for name in (os.environ.get("ACEMAKER_LMP"), str(cache / "acemaker/lammps-mlpace/bin/lmp"), shutil.which("lmp")):
+        if name and Path(name).is_file():
+            command = f"env LD_LIBRARY_PATH={shlex.quote(str(Path(name).parents[1] / 'lib'))} {shlex.quote(name)}"
+            with contextlib.suppress(MissingLibraryError):
+                native_command(command)
+                return command
+    pytest.skip("no LAMMPS with ML-PACE; name one in ACEMAKER_LMP")
 
 
 __all__ = ["CUNI", "MISHIN", "alloy", "copper", "pair_commands", "rattled", "small_basis", "train"]

@@ -20,7 +20,7 @@ from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
 from acemaker.display.summary import Summary
-from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.oracles.oracle import Oracle
@@ -65,7 +65,7 @@ class Campaign(Record):
     ) -> None:
         self._store = store
         self._chronicle = Chronicle(journal)
-        runner: Engine = engine or InProcessEngine(self.config.engine, self.config.seed)
+        runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
         self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
 
     @classmethod

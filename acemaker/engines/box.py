@@ -34,16 +34,8 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     EngineError
         If LAMMPS did not take all atoms.
     """
-    if atoms.pbc.all():
-        cell, rotation = atoms.cell.standard_form()
-        matrix = cell.array
-        positions = atoms.get_scaled_positions(wrap=True) @ matrix
-    else:
-        margin = 1.0
-        low = atoms.positions.min(axis=0) - margin
-        matrix = np.diag(np.ptp(atoms.positions, axis=0) + 2 * margin)
-        positions, rotation = atoms.positions - low, np.eye(3)
-    tilted = triclinic or bool(np.abs(matrix - np.diag(np.diag(matrix))).max() > 1e-9)
+    matrix, positions, rotation = standard_form(atoms)
+    tilted = triclinic or is_tilted(matrix)
     for command in box_commands(matrix, elements, tilted):
         lmp.command(command)
     types = [elements.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
@@ -53,6 +45,31 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     lmp.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist(), v=velocities)
     if int(lmp.get_natoms()) != len(atoms):
         raise EngineError(f"LAMMPS took {int(lmp.get_natoms())} of {len(atoms)} atoms into its box")
+
+
+def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotate a structure into LAMMPS's standard form; a cluster gets a box around it.
+
+    Returns
+    -------
+    cell : ndarray, shape (3, 3)
+        Å, lower triangular.
+    positions : ndarray, shape (n_atoms, 3)
+        Å, within it.
+    rotation : ndarray, shape (3, 3)
+        Of vectors, as ``vector @ rotation.T``.
+    """
+    if atoms.pbc.all():
+        cell, rotation = atoms.cell.standard_form()
+        return cell.array, atoms.get_scaled_positions(wrap=True) @ cell.array, rotation
+    margin = 1.0
+    low = atoms.positions.min(axis=0) - margin
+    return np.diag(np.ptp(atoms.positions, axis=0) + 2 * margin), atoms.positions - low, np.eye(3)
+
+
+def is_tilted(cell: np.ndarray) -> bool:
+    """Tell whether a lower triangular cell, Å, is more than a block."""
+    return bool(np.abs(cell - np.diag(np.diag(cell))).max() > 1e-9)
 
 
 def has_momenta(atoms: Atoms) -> bool:

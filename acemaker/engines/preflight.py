@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,43 @@ BAR_A3_PER_EV = 1.6021765e6
 """LAMMPS's constant in metal units."""
 
 
-def preflight(evaluator: Evaluator, structure: Atoms, skin: float) -> dict[str, float]:
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What LAMMPS says of one structure.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        The structure as LAMMPS holds it.
+    energy, pressure : float
+        eV, above the reference energies, and bar.
+    forces : ndarray, shape (n_atoms, 3)
+        eV/Å.
+    gamma : ndarray, shape (n_atoms,)
+        Extrapolation grade.
+    """
+
+    atoms: Atoms
+    energy: float
+    pressure: float
+    forces: np.ndarray
+    gamma: np.ndarray
+
+
+Run = Callable[[Evaluator, Atoms, float], Seen]
+
+
+def run_here(evaluator: Evaluator, atoms: Atoms, skin: float) -> Seen:
+    """Let a LAMMPS of this process take forces, energy and virial of one structure from the callback."""
+    lmp = open_lammps()
+    try:
+        seen = _run(lmp, evaluator, atoms, skin)
+        return Seen(**seen, energy=float(lmp.get_thermo("pe")), pressure=float(lmp.get_thermo("press")))
+    finally:
+        lmp.close()
+
+
+def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = run_here) -> dict[str, float]:
     """Compare LAMMPS with pyace's own neighbour list on a rattled cell.
 
     Parameters
@@ -37,6 +75,8 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float) -> dict[str, 
         What is to be simulated.
     skin
         Å, margin of LAMMPS's neighbour list.
+    run
+        Lets a LAMMPS evaluate a structure.
 
     Returns
     -------
@@ -51,26 +91,21 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float) -> dict[str, 
     """
     atoms = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
     atoms.positions += np.random.default_rng(0).normal(scale=RATTLE, size=atoms.positions.shape)
-    lmp = open_lammps()
-    try:
-        seen = _run(lmp, evaluator, atoms, skin)
-        thermo = {name: float(lmp.get_thermo(name)) for name in ("pe", "press")}
-    finally:
-        lmp.close()
-    found: Atoms = seen["atoms"]
+    seen = run(evaluator, atoms, skin)
+    found = seen.atoms
     expected = evaluator.graded(environment(found, evaluator.elements, evaluator.cutoff))
     assert expected.gamma is not None
     if not expected.gamma.max() > 0:
         raise EngineError("gamma is zero on a rattled cell: the active set was not loaded; train the potential anew")
     differences = {
-        "energy": abs(thermo["pe"] - expected.energy) / len(atoms),
-        "forces": float(np.abs(seen["forces"] - expected.forces).max()),
-        "gamma": float(np.abs(seen["gamma"] / expected.gamma - 1).max()),
+        "energy": abs(seen.energy - expected.energy) / len(atoms),
+        "forces": float(np.abs(seen.forces - expected.forces).max()),
+        "gamma": float(np.abs(seen.gamma / expected.gamma - 1).max()),
         "pressure": 0.0,
     }
     if atoms.pbc.all():
         pressures = -expected.virial[:3] / found.get_volume() * BAR_A3_PER_EV
-        differences["pressure"] = abs(thermo["press"] - pressures.mean()) / max(np.abs(pressures).max(), 1.0)
+        differences["pressure"] = abs(seen.pressure - pressures.mean()) / max(np.abs(pressures).max(), 1.0)
     wrong = [name for name, limit in TOLERANCES.items() if not differences[name] <= limit]
     if wrong:
         raise EngineError(
@@ -82,7 +117,7 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float) -> dict[str, 
 
 
 def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str, Any]:
-    """Let LAMMPS take forces, energy and virial of one structure from the callback."""
+    """Evaluate one structure in LAMMPS's set-up."""
     seen: dict[str, Any] = {}
     periodic = bool(atoms.pbc.all())
     for command in script.header_commands(periodic):
@@ -111,5 +146,5 @@ def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str,
     lmp.command("fix ensemble all nve")
     lmp.command("run 0")
     if "error" in seen:
-        raise seen["error"]
+        raise seen.pop("error")
     return seen

@@ -23,6 +23,8 @@ OBSERVABLES = {
 COLUMNS = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
 """What LAMMPS calls these keywords in its output."""
 
+LOG_FILE = "log.lammps"
+
 EXACT_CHECKPOINTS = {"nve": True, "nvt": True, "npt": True, "csvr": True, "langevin": False}
 """Whether a LAMMPS restart file holds all of an ensemble's state; `fix langevin` does not save its random state."""
 
@@ -153,10 +155,11 @@ def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
 
 
 def output_commands(config: EngineConfig, check_every: int) -> list[str]:
-    """Set the time step, and record the observables at every check."""
+    """Set the time step, and print the observables at every check, with all digits and flushed at once."""
     return [
         f"timestep {config.timestep / 1000:.17g}",
         f"thermo_style custom step {' '.join(OBSERVABLES)}",
+        "thermo_modify line yaml flush yes format float %.17g",
         f"thermo {check_every}",
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +90,23 @@ class SegmentLog:
         part.replace(path)
         return path
 
+    def adopt_checkpoint(self, step: int, path: Path) -> None:
+        """Take over a whole restart file that another process wrote."""
+
+        def take(part: Path) -> None:
+            part.unlink(missing_ok=True)
+            try:
+                part.hardlink_to(path)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(path, part)
+
+        self.write_checkpoint(step, take)
+
+    def check_at(self, step: int) -> Check | None:
+        """Return the check of a step, or None."""
+        place = bisect_left(self.checks, step, key=lambda check: check.step)
+        return self.checks[place] if place < len(self.checks) and self.checks[place].step == step else None
+
     def checkpoints(self) -> list[Checkpoint]:
         """List the restart files by step."""
         found = []
@@ -96,13 +115,15 @@ class SegmentLog:
                 found.append(Checkpoint(int(match[1]), path))
         return sorted(found, key=lambda checkpoint: checkpoint.step)
 
-    def rewind(self, midway: bool) -> Checkpoint | None:
+    def rewind(self, midway: bool, is_whole: Callable[[Path], bool] = Path.exists) -> Checkpoint | None:
         """Find where a broken-off segment can go on, and cut its files back to there.
 
         Parameters
         ----------
         midway
             Whether the engine's checkpoints restore all of its state; if not, the segment starts over.
+        is_whole
+            Tells whether a restart file has been written to its end; one that has not is passed over.
 
         Returns
         -------
@@ -110,8 +131,10 @@ class SegmentLog:
             None to start from the segment's start.
         """
         last = self.checks[-1].step if self.checks else -1
-        whole = [checkpoint for checkpoint in self.checkpoints() if midway and checkpoint.step <= last]
-        newest = whole[-1] if whole else None
+        newest = None
+        for checkpoint in self.checkpoints():
+            if midway and checkpoint.step <= last and is_whole(checkpoint.path):
+                newest = checkpoint
         step = newest.step if newest else -1
         self.checks = [check for check in self.checks if check.step <= step]
         part = self._csv.with_name("checks.part")
@@ -147,9 +170,11 @@ class SegmentLog:
         Checkpoint or None
             The newest one before that check whose own check was not above the threshold either.
         """
-        calm = {check.step for check in self.checks if check.gamma_max <= threshold}
-        safe = [found for found in self.checkpoints() if found.step < first_step and found.step in calm]
-        return safe[-1] if safe else None
+        for checkpoint in reversed(self.checkpoints()):
+            check = self.check_at(checkpoint.step)
+            if checkpoint.step < first_step and check is not None and check.gamma_max <= threshold:
+                return checkpoint
+        return None
 
     def prune(self, first_step: int | None, threshold: float) -> None:
         """Delete checkpoints that are older than the last safe one.

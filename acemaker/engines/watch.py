@@ -61,6 +61,8 @@ class SegmentWatch:
     ----------
     verdict : Verdict or None
         Why it halted; None while it may go on.
+    looked_at : int
+        Step of the last look; -1 before the first.
     """
 
     def __init__(self, request: Request, log: SegmentLog, trajectory_every: int) -> None:
@@ -72,7 +74,7 @@ class SegmentWatch:
         self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
         self._monitor = HaltMonitor(request.rule)
         log.replay(self._monitor)
-        self._looked_at = log.checks[-1].step if log.checks else -1
+        self.looked_at = log.checks[-1].step if log.checks else -1
         self._pending: tuple[int, float] | None = None
         self._kept: deque[Look] = deque(maxlen=FRAMES_KEPT)
         self.verdict: Verdict | None = None
@@ -92,9 +94,9 @@ class SegmentWatch:
         """
         if not self._kept or self._kept[-1].step < look.step:
             self._kept.append(look)
-        if look.step <= self._looked_at:
+        if look.step <= self.looked_at:
             return None  # a checkpoint's step comes twice: at the end of one stretch and in the next one's set-up
-        self._looked_at = look.step
+        self.looked_at = look.step
         gamma_max = float(look.gamma.max())
         self._pending = (look.step, gamma_max)
         if self._trajectory_every and look.step % self._trajectory_every == 0:
@@ -125,6 +127,13 @@ class SegmentWatch:
         self._log.append(check)
         if self._request.on_check is not None:
             self._request.on_check(check)
+
+    def epicentre(self) -> tuple[int, ...]:
+        """Return the atoms whose gamma exceeds ``threshold_add_train`` at the last look."""
+        if not self._kept:
+            return ()
+        gamma = self._kept[-1].gamma
+        return tuple(int(atom) for atom in np.flatnonzero(~(gamma <= self._request.rule.threshold_add_train)))
 
     def prune(self) -> None:
         """Delete checkpoints that are older than the last safe one."""

@@ -1,4 +1,4 @@
-"""Both engines fulfil the same contract."""
+"""All engines fulfil the same contract."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from ase import Atoms
 
 from acemaker.config import EngineConfig
 from acemaker.engines.inprocess import InProcessEngine
+from acemaker.engines.isolated import IsolatedEngine
 from acemaker.engines.protocol import Engine
 from acemaker.potentials.generation import Generation
 from acemaker.testing import EngineContract, ToyEngine
@@ -40,3 +41,43 @@ class TestInProcessEngine(WithCopper):
 
     def make_engine(self) -> Engine:
         return InProcessEngine(self._config, seed=1)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+class TestIsolatedPythonEngine(WithCopper):
+    saves_halts = False
+
+    @pytest.fixture(autouse=True)
+    def _ensemble(self, ensemble: str) -> None:
+        self._config = EngineConfig(
+            engine="isolated",
+            lammps="python",
+            ensemble=ensemble,
+            steps=self.n_steps,
+            restart_every=10,
+            trajectory_every=10,
+            temperature=(300, 600),
+        )
+
+    def make_engine(self) -> Engine:
+        return IsolatedEngine(self._config, seed=1)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr"])
+class TestIsolatedNativeEngine(WithCopper):
+    saves_halts = False
+
+    @pytest.fixture(autouse=True)
+    def _ensemble(self, ensemble: str, native_lammps: str) -> None:
+        self._config = EngineConfig(
+            engine="isolated",
+            lammps=native_lammps,
+            ensemble=ensemble,
+            steps=self.n_steps,
+            restart_every=10,
+            trajectory_every=10,
+            temperature=(300, 600),
+        )
+
+    def make_engine(self) -> Engine:
+        return IsolatedEngine(self._config, seed=1)

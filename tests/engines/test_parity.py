@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
-from acemaker.engines import callback, script
+from acemaker.engines import callback, inprocess, script
 from acemaker.engines.box import by_tag, read_cell
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.protocol import Request

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -230,22 +229,7 @@ def test_the_files_carry_the_generations_number_and_load_in_pyace(tmp_path: Path
     assert tilde.get_forces() == pytest.approx(result.forces, abs=1e-9)
 
 
-def find_lammps_with_ml_pace() -> Path | None:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    names = [os.environ.get("ACEMAKER_LMP"), str(cache / "acemaker/lammps-mlpace/bin/lmp"), shutil.which("lmp")]
-    for name in names:
-        if name and Path(name).is_file():
-            libraries = {"LD_LIBRARY_PATH": str(Path(name).parents[1] / "lib")}
-            said = subprocess.run([name, "-h"], capture_output=True, text=True, env={**os.environ, **libraries})
-            if "pace/extrapolation" in said.stdout:
-                return Path(name)
-    return None
-
-
-def test_the_files_load_in_lammps_with_ml_pace(tmp_path: Path) -> None:
-    lmp = find_lammps_with_ml_pace()
-    if lmp is None:
-        pytest.skip("no LAMMPS with ML-PACE; name one in ACEMAKER_LMP")
+def test_the_files_load_in_lammps_with_ml_pace(tmp_path: Path, native_lammps: str) -> None:
     oracle = CalculatorOracle.from_config(CUNI, ("Cu", "Ni"))
     trainer = LinearTrainer(small_basis(), ["Cu", "Ni"])
     generation = train(trainer, tmp_path, [oracle.label(atoms) for atoms in rattled(alloy(), 5)]).generation
@@ -277,8 +261,8 @@ run 0
 print "energy $(pe:%.15g)" file energy.txt
 """
         (tmp_path / "in.lmp").write_text(script)
-        env = {**os.environ, "LD_LIBRARY_PATH": str(lmp.parents[1] / "lib")}
-        done = subprocess.run([lmp, "-in", "in.lmp"], cwd=tmp_path, env=env, capture_output=True, text=True)
+        command = [*shlex.split(native_lammps), "-in", "in.lmp"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:]
         energy = float((tmp_path / "energy.txt").read_text().split()[1])
         outcomes[style] = (energy, np.loadtxt(tmp_path / "out.dump", skiprows=9))

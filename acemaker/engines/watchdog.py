@@ -1,0 +1,197 @@
+"""The watchdog: reads what a LAMMPS in another process writes, as it grows, and says when it must halt."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from pathlib import Path
+
+from acemaker.engines.dump import DumpReader
+from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
+from acemaker.engines.watch import Look, SegmentWatch
+
+MAGIC = b"LammpS RestartT\0"
+"""What a restart file of LAMMPS's begins and, once it is whole, ends with."""
+
+PIECE = 1 << 20
+"""Bytes read at once."""
+
+
+def is_whole(restart: Path) -> bool:
+    """Tell whether a restart file has been written to its end."""
+    size = restart.stat().st_size
+    if size < 2 * len(MAGIC):
+        return False
+    with restart.open("rb") as stream:
+        start = stream.read(len(MAGIC))
+        stream.seek(-len(MAGIC), 2)
+        return start == MAGIC and stream.read() == MAGIC
+
+
+class Tail:
+    """What was added to a file since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = 0
+
+    def read(self) -> bytes:
+        """Return the next bytes; none where there is no file yet."""
+        if not self.path.exists():
+            return b""
+        with self.path.open("rb") as stream:
+            stream.seek(self._position)
+            piece = stream.read(PIECE)
+        self._position += len(piece)
+        return piece
+
+
+class ThermoReader:
+    """Reads thermodynamic output in LAMMPS's YAML style out of a growing log."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._names: list[str] = []
+
+    def feed(self, piece: bytes) -> list[dict[str, float]]:
+        """Take in the next bytes, wherever they were cut.
+
+        Returns
+        -------
+        list of dict
+            Each complete line's values by column name.
+        """
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        found = []
+        for line in (raw.decode(errors="replace") for raw in whole):
+            if match := re.match(r"keywords: \[(.*)\]", line):
+                self._names = re.findall(r"'([^']+)'", match[1])
+            elif match := re.match(r"  - \[(.*)\]", line):
+                values = [text for text in match[1].split(",") if text.strip()]
+                if len(values) == len(self._names):
+                    found.append(dict(zip(self._names, map(float, values), strict=True)))
+        return found
+
+
+class Watchdog:
+    """Follows a run in its directory: dumps, log and restart files.
+
+    Parameters
+    ----------
+    directory
+        Where the child works: ``checks.STEP.dump``, ``log.lammps``, ``checkpoint.STEP``.
+    watch
+        Takes the looks, and knows the rule.
+    log
+        The segment's files, which adopt the restart files.
+    check_every
+        MD steps between two checks.
+    periodic
+        Whether positions count from the box's origin.
+    """
+
+    def __init__(self, directory: Path, watch: SegmentWatch, log: SegmentLog, check_every: int, periodic: bool) -> None:
+        self._directory = directory
+        self._watch = watch
+        self._log = log
+        self._check_every = check_every
+        self._periodic = periodic
+        self._dump: Tail | None = None
+        self._dump_reader = DumpReader(periodic)
+        self._thermo_tail = Tail(directory / "log.lammps")
+        self._thermo_reader = ThermoReader()
+        self._thermo: dict[int, dict[str, float]] = {}
+        self._looks: deque[Look] = deque()
+        self._adopted = -1
+
+    def read(self) -> int:
+        """Read what is new, and judge it.
+
+        Returns
+        -------
+        int
+            Bytes; 0 where nothing was new.
+        """
+        n_bytes = self._read_thermo()
+        while piece := self._next_piece():
+            n_bytes += len(piece)
+            self._looks += self._dump_reader.feed(piece)
+            n_bytes += self._read_thermo()
+            self._advance(ended=False)
+            if self._watch.verdict is not None:
+                break
+        self._advance(ended=False)
+        return n_bytes
+
+    def finish(self) -> None:
+        """Judge what is left, now that nothing more will come."""
+        while self.read() and self._watch.verdict is None:
+            pass
+        self._advance(ended=True)
+        if self._watch.verdict is None and self._log.checks:
+            self._adopt(self._log.checks[-1].step + 1)
+
+    def _read_thermo(self) -> int:
+        n_bytes = 0
+        while piece := self._thermo_tail.read():
+            n_bytes += len(piece)
+            for thermo in self._thermo_reader.feed(piece):
+                self._thermo.setdefault(int(thermo["Step"]), thermo)  # the set-up of a stretch repeats its step
+        return n_bytes
+
+    def _next_piece(self) -> bytes:
+        """Read on in the current dump; at its end, go to the next one if that exists already."""
+        files = _numbered(self._directory, "checks.*.dump", r"checks\.(\d+)\.dump")
+        if self._dump is None:
+            if not files:
+                return b""
+            self._dump = Tail(files[0][1])
+        if piece := self._dump.read():
+            return piece
+        later = [path for _, path in files if path != self._dump.path]
+        if not later:
+            return b""
+        if piece := self._dump.read():  # written before the next one was begun
+            return piece
+        self._dump.path.unlink()
+        self._dump, self._dump_reader = Tail(later[0]), DumpReader(self._periodic)
+        return self._dump.read()
+
+    def _advance(self, ended: bool) -> None:
+        while True:
+            if self._watch.pending is not None and not self._complete(self._watch.pending, ended):
+                return
+            if self._watch.verdict is not None or not self._looks:
+                return
+            self._watch.look(self._looks.popleft())
+
+    def _complete(self, step: int, ended: bool) -> bool:
+        """Give a look its observables once they are known, and adopt the checkpoints up to it."""
+        thermo = self._thermo.pop(step, None)
+        if thermo is None:
+            if step % self._check_every == 0 and not ended:
+                return False
+            thermo = {}
+        for old in [known for known in self._thermo if known < step]:
+            del self._thermo[old]
+        self._adopt(step)  # of earlier steps, while this one counts as unknown to the rule's record
+        self._watch.complete(thermo)
+        if self._watch.verdict is None:
+            self._adopt(step + 1)
+        return True
+
+    def _adopt(self, before: int) -> None:
+        """Take over whole restart files of steps before a given one that has a check."""
+        for step, path in _numbered(self._directory, CHECKPOINT + "*", re.escape(CHECKPOINT) + r"(\d+)"):
+            if step < self._adopted:
+                path.unlink()  # not the last one: the child may be about to read it
+            elif self._adopted < step < before and self._log.check_at(step) is not None and is_whole(path):
+                self._log.adopt_checkpoint(step, path)
+                self._adopted = step
+                self._watch.prune()
+
+
+def _numbered(directory: Path, pattern: str, name: str) -> list[tuple[int, Path]]:
+    """List files by the number in their names."""
+    matches = ((re.fullmatch(name, path.name), path) for path in directory.glob(pattern))
+    return sorted((int(match[1]), path) for match, path in matches if match)

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from acemaker import Campaign, CampaignConfig
+from acemaker.config import EngineConfig
+from acemaker.engines import isolated
+from acemaker.engines.child_process import MARK, describe_status, kill_leftovers
+from acemaker.engines.installed import native_command
+from acemaker.engines.isolated import IsolatedEngine
+from acemaker.engines.protocol import Check, Exploration, Request
+from acemaker.errors import EngineError, MDHaltError, MissingLibraryError
+from acemaker.potentials.generation import Generation
+from acemaker.states import State
+from acemaker.testing.contracts import CALM, NERVOUS
+from tests.conftest import alloy, copper
+from tests.engines.test_inprocess import request
+
+SHORT: dict[str, Any] = {
+    "engine": "isolated",
+    "temperature": (300, 900),
+    "steps": 60,
+    "restart_every": 20,
+    "trajectory_every": 20,
+}
+
+
+def explore(asked: Request, **changes: Any) -> Exploration:
+    return IsolatedEngine(EngineConfig(**{**SHORT, **changes}), seed=1).explore(asked)
+
+
+def fake_lammps(folder: Path, body: str) -> str:
+    """A program that says that it has ML-PACE, and then does something else."""
+    path = folder / f"fake lmp {len(list(folder.glob('fake*')))}"
+    path.write_text(f'#!/bin/sh\nif [ "$1" = -h ]; then echo pace/extrapolation; exit 0; fi\n{body}\n')
+    path.chmod(0o755)
+    return shlex.quote(str(path))
+
+
+def ours() -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if MARK in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def no_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "preflight", lambda *_, **__: {})
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "$HOME ${x} $(step)", "a*b%c", "; shell touch smuggled #"])
+def test_any_path_works_and_none_becomes_a_command(
+    tmp_path: Path, copper_generation: Generation, native_lammps: str, name: str
+) -> None:
+    first = explore(request(tmp_path / name, copper_generation, copper()), lammps=native_lammps, steps=20)
+    checkpoint = next(iter((tmp_path / name).glob("checkpoint.20")))
+    again = request(tmp_path / f"{name} again", copper_generation, copper(), start_step=20, checkpoint=checkpoint)
+    assert explore(again, lammps=native_lammps).end_step == 60
+    assert first.end_step == 20
+    assert not [path for path in tmp_path.rglob("*") if path.name == "smuggled"]
+
+
+@pytest.mark.parametrize("structure", [copper(), alloy()], ids=["orthogonal", "triclinic"])
+@pytest.mark.parametrize("periodic", [True, False])
+def test_native_and_python_child_walk_together(
+    tmp_path: Path,
+    copper_generation: Generation,
+    alloy_generation: Generation,
+    native_lammps: str,
+    structure: Any,
+    periodic: bool,
+) -> None:
+    """Same forces, thermostats and looks: 60 steps apart by rounding alone."""
+    generation = alloy_generation if "Ni" in structure.symbols else copper_generation
+    structure.pbc = periodic
+    ensemble = "npt" if periodic else "nvt"
+    asked = request(tmp_path / "native", generation, structure)
+    native = explore(asked, lammps=native_lammps, ensemble=ensemble)
+    python = explore(replace(asked, directory=tmp_path / "python"), lammps="python", ensemble=ensemble)
+    assert native.timeline.step.tolist() == python.timeline.step.tolist()
+    assert native.timeline.gamma_max == pytest.approx(python.timeline.gamma_max, rel=1e-6)
+    for mine, theirs in zip(native.frames, python.frames, strict=True):
+        assert np.abs(mine.positions - theirs.positions).max() < 1e-9
+        assert np.abs(mine.cell.array - theirs.cell.array).max() < 1e-9
+    for name, values in native.timeline.observables.items():
+        assert values == pytest.approx(python.timeline.observables[name], rel=1e-6, abs=1e-6), name
+
+
+def test_momenta_and_a_tilting_box_go_to_the_native_run(
+    tmp_path: Path, alloy_generation: Generation, native_lammps: str
+) -> None:
+    structure = alloy()
+    rng = np.random.default_rng(0)
+    structure.set_momenta(rng.normal(size=(len(structure), 3)))
+    asked = request(tmp_path / "native", alloy_generation, structure)
+    changes = {"ensemble": "npt", "pressure_coupling": "tri"}
+    native = explore(asked, lammps=native_lammps, **changes)
+    python = explore(replace(asked, directory=tmp_path / "python"), lammps="python", **changes)
+    assert np.abs(native.frames[-1].positions - python.frames[-1].positions).max() < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("body", "match", "status"),
+    [
+        ("echo ERROR: Lost atoms; exit 1", r"(?s)died in segment 1 with exit status 1;.*Lost atoms", 1),
+        ("kill -9 $$", r"died in segment 1 with signal SIGKILL \(killed by hand, or .* want of memory\)", 137),
+        ("kill -11 $$", "died in segment 1 with signal SIGSEGV", 139),
+        ("sleep 100 & sleep 100", "has written nothing for 1 s in segment 1 and was killed", None),
+        ("exit 0", "ended after step -1 of 60", 0),
+    ],
+    ids=["error", "killed", "crash", "hang", "nothing"],
+)
+@pytest.mark.usefixtures("no_preflight")
+def test_a_bad_end_is_a_typed_error_and_leaves_nothing(
+    tmp_path: Path, copper_generation: Generation, body: str, match: str, status: int | None
+) -> None:
+    lammps = fake_lammps(tmp_path, body)
+    asked = request(tmp_path / "segment", copper_generation, copper())
+    with pytest.raises(MDHaltError, match=match) as error:
+        explore(asked, lammps=lammps, hang_after=1.0)
+    assert error.value.status == status
+    assert ours() == []
+    assert not (tmp_path / "segment" / "run").exists()
+
+
+def test_the_preflight_stops_a_native_lammps_that_disagrees(
+    tmp_path: Path, copper_generation: Generation, native_lammps: str
+) -> None:
+    """Its input is changed on the way: another potential file than that which pyace has read."""
+    lammps = fake_lammps(tmp_path, f"sed -i 's/c: .0/c: [1/' potential.yaml; exec {native_lammps} \"$@\"")
+    with pytest.raises(EngineError, match="disagree on a rattled cell, so no run is started: energy by"):
+        explore(request(tmp_path / "segment", copper_generation, copper()), lammps=lammps)
+    assert not list((tmp_path / "segment").glob("checkpoint.*"))
+
+
+def test_a_lammps_that_is_not_there_or_has_no_ml_pace() -> None:
+    with pytest.raises(MissingLibraryError, match=r"'no-such-lmp -x' does not run"):
+        native_command("no-such-lmp -x")
+    with pytest.raises(MissingLibraryError, match="'true' has no pair style pace/extrapolation"):
+        native_command("true")
+    assert native_command("python") == ()
+
+
+def test_ctrl_c_ends_the_child_and_the_segment_goes_on(tmp_path: Path, copper_generation: Generation) -> None:
+    whole = explore(request(tmp_path / "whole", copper_generation, copper()), lammps="python")
+
+    def press(check: Check) -> None:
+        if check.step == 30:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    broken = request(tmp_path / "broken", copper_generation, copper())
+    with pytest.raises(KeyboardInterrupt):
+        explore(replace(broken, on_check=press), lammps="python")
+    assert ours() == []
+    again = explore(broken, lammps="python")
+    assert np.array_equal(again.frames[-1].positions, whole.frames[-1].positions)
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied"])
+def test_a_damaged_restart_file_is_passed_over(
+    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
+    whole = explore(request(tmp_path / "whole", copper_generation, copper()), lammps="python")
+
+    def stop(check: Check) -> None:
+        if check.step == 50:
+            raise RuntimeError("stop")
+
+    broken = request(tmp_path / "broken", copper_generation, copper())
+    with pytest.raises(RuntimeError, match="stop"):
+        explore(replace(broken, on_check=stop), lammps="python")
+    newest = tmp_path / "broken" / "checkpoint.40"
+    newest.write_bytes(newest.read_bytes()[: 500 if damage == "cut" else 0])
+    seen: list[int] = []
+    again = explore(replace(broken, on_check=lambda check: seen.append(check.step)), lammps="python")
+    assert seen[0] == 25, "it should go on from step 20"
+    assert np.array_equal(again.frames[-1].positions, whole.frames[-1].positions)
+
+
+def test_a_damaged_start_is_named(tmp_path: Path, copper_generation: Generation) -> None:
+    torn = tmp_path / "torn"
+    torn.write_bytes(b"LammpS RestartT\0 and no more")
+    asked = request(tmp_path / "segment", copper_generation, copper(), start_step=10, checkpoint=torn)
+    with pytest.raises(EngineError, match=r"torn is missing or has been cut off.*step 10"):
+        explore(asked, lammps="python")
+
+
+OWNER = """
+import sys
+from pathlib import Path
+from acemaker.config import EngineConfig
+from acemaker.engines import isolated
+from acemaker.engines.isolated import IsolatedEngine
+from acemaker.engines.protocol import Request
+from acemaker.potentials.generation import read_generation
+from acemaker.testing.contracts import CALM
+from ase.build import bulk
+isolated.preflight = lambda *_, **__: {}
+folder = Path(sys.argv[1])
+IsolatedEngine(EngineConfig(engine="isolated", lammps=sys.argv[3], steps=10**6), seed=1).explore(Request(
+    number=1, structure=bulk("Cu", cubic=True).repeat(2), start_step=0, checkpoint=None,
+    generation=read_generation(Path(sys.argv[2]), 0), rule=CALM, directory=folder / "segment"))
+"""
+
+
+@pytest.mark.parametrize("kind", ["python", "tree"])
+def test_all_end_within_five_seconds_of_a_kill_of_the_owner(
+    tmp_path: Path, copper_generation: Generation, kind: str
+) -> None:
+    """With grandchildren that have left their session and ignore every signal that can be ignored."""
+    stubborn = "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM HUP INT; sleep 300; sleep 300' &) ; sleep 300"
+    lammps = kind if kind == "python" else fake_lammps(tmp_path, stubborn)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path), str(copper_generation.directory), lammps], cwd=Path.cwd()
+    )
+    deadline = time.monotonic() + 60
+    while len(ours()) < (2 if kind == "python" else 4) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert len(ours()) >= 2
+    owner.kill()
+    owner.wait()
+    deadline = time.monotonic() + 5
+    while ours() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert ours() == []
+
+
+def test_what_outlives_even_its_warden_is_ended_when_the_segment_is_opened(
+    tmp_path: Path, copper_generation: Generation
+) -> None:
+    run = tmp_path / "segment" / "run"
+    run.mkdir(parents=True)
+    (run / "checks.0.dump").write_text("left")
+    orphan = subprocess.Popen(["sleep", "300"], env={**os.environ, MARK: str(run)})
+    explore(request(tmp_path / "segment", copper_generation, copper()), lammps="python", steps=20)
+    assert orphan.wait(timeout=5) == -signal.SIGKILL
+    assert kill_leftovers(run) == 0
+
+
+@pytest.mark.usefixtures("no_preflight")
+def test_fifty_bad_ends_leave_no_process_and_no_file(
+    tmp_path: Path, copper_generation: Generation, native_lammps: str
+) -> None:
+    folder = tmp_path / "segment"
+    asked = request(folder, copper_generation, copper())
+
+    def stop(_: Check) -> None:
+        raise RuntimeError("stop")
+
+    def press(_: Check) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    ends: list[tuple[str, Callable[[Check], None] | None, Any]] = [
+        (fake_lammps(tmp_path, "exit 3"), None, MDHaltError),
+        (native_lammps, stop, RuntimeError),
+        (native_lammps, press, KeyboardInterrupt),
+        (fake_lammps(tmp_path, f"exec {native_lammps} -in missing"), None, MDHaltError),
+        (native_lammps, None, None),
+    ]
+    before: set[str] | None = None
+    handles = 0
+    for number in range(50):
+        lammps, on_check, expected = ends[number % len(ends)]
+        one = replace(asked, on_check=on_check, rule=NERVOUS if expected is None else CALM)
+        if expected is None:
+            assert explore(one, lammps=lammps, steps=10**5).verdict is not None
+        else:
+            with pytest.raises(expected):
+                explore(one, lammps=lammps, steps=10**5)
+        assert ours() == []
+        left = {path.name.partition(".")[0] for path in folder.iterdir()}
+        assert left <= {"checks", "checkpoint", "log", "trajectory"}, left
+        shutil.rmtree(folder)
+        if number == 4:  # every kind of end once
+            before = {str(path) for path in (*tmp_path.rglob("*"), *Path(tempfile.gettempdir()).iterdir())}
+            handles = psutil.Process().num_fds()
+    assert {str(path) for path in (*tmp_path.rglob("*"), *Path(tempfile.gettempdir()).iterdir())} == before
+    assert psutil.Process().num_fds() == handles
+    assert threading.active_count() < 5
+    assert [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_exit_statuses_in_words() -> None:
+    assert describe_status(1) == "exit status 1"
+    assert describe_status(134) == "signal SIGABRT"
+    assert describe_status(255) == "exit status 255"
+
+
+SMALL = CampaignConfig(
+    seed=3,
+    system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1},
+    otf={"n_candidates": 4, "n_select": 1, "threshold_add_train": 1.5, "threshold_call_dft": 2.5},
+    engine={"steps": 800, "temperature": (300, 1500), "restart_every": 50},
+    potential={"n_functions": 20, "cutoff": 4.5, "nradmax_by_orders": (8, 4, 2), "lmax_by_orders": (0, 3, 1)},
+    oracle={"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"]},
+)
+
+
+def run(directory: Path, **engine: Any) -> Campaign:
+    config = SMALL.model_copy(update={"engine": SMALL.engine.model_copy(update=engine)})
+    campaign = Campaign.create(directory, config)
+    campaign.run()
+    campaign.close()
+    return campaign
+
+
+@pytest.mark.slow
+def test_the_campaign_is_the_same_on_all_engines(tmp_path: Path, native_lammps: str) -> None:
+    """To the bit on the Python child; on the native one the same first halt."""
+    here = run(tmp_path / "inprocess")
+    child = run(tmp_path / "python", engine="isolated", lammps="python")
+    native = run(tmp_path / "native", engine="isolated", lammps=native_lammps)
+    assert len(here.progress.halts) >= 3
+    halts = [[(halt["step"], halt["tier"]) for halt in one.progress.halts] for one in (here, child, native)]
+    assert halts[0] == halts[1]
+    assert halts[0][0] == halts[2][0]
+    assert [entry.key for entry in here.progress.labels] == [entry.key for entry in child.progress.labels]
+    assert here.generation is not None
+    assert child.generation is not None
+    assert here.generation.yaml.read_bytes() == child.generation.yaml.read_bytes()
+    assert np.array_equal(here.timeline().gamma_max, child.timeline().gamma_max)
+    assert native.state is State.DONE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["python", "native"])
+def test_a_campaign_survives_the_death_of_its_child_at_ten_random_instants(
+    tmp_path: Path, native_lammps: str, kind: str
+) -> None:
+    lammps = native_lammps if kind == "native" else "python"
+    whole = run(tmp_path / "whole", engine="isolated", lammps=lammps)
+    draw = random.Random(5)
+    campaign = Campaign.create(
+        tmp_path / "killed",
+        SMALL.model_copy(update={"engine": SMALL.engine.model_copy(update={"engine": "isolated", "lammps": lammps})}),
+    )
+    deaths = 0
+    last = -1
+
+    def maybe_kill(check: Check) -> None:
+        nonlocal deaths, last
+        if deaths < 10 and check.step > last and draw.random() < 0.12:
+            last = check.step
+            for process in ours():
+                if "warden" not in " ".join(process.cmdline()):
+                    process.kill()
+                    deaths += 1
+                    break
+
+    while campaign.state is not State.DONE:
+        campaign.listen(maybe_kill)
+        try:
+            campaign.run()
+        except MDHaltError:
+            campaign.close()
+            campaign = Campaign.open(tmp_path / "killed")
+    campaign.close()
+    assert deaths == 10
+    assert [halt["step"] for halt in campaign.progress.halts] == [halt["step"] for halt in whole.progress.halts]
+    assert campaign.generation is not None
+    assert whole.generation is not None
+    assert campaign.generation.yaml.read_bytes() == whole.generation.yaml.read_bytes()
+    assert np.array_equal(campaign.timeline().gamma_max, whole.timeline().gamma_max)
