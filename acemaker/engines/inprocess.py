@@ -12,6 +12,7 @@ from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.living import LivingLammps
 from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
+from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import HALT, SegmentLog
 from acemaker.engines.watch import SegmentWatch
 from acemaker.errors import AcemakerError, EngineError, StructureError
@@ -60,7 +61,7 @@ class InProcessEngine:
         """
         check_ensemble(self.config, request)
         log = SegmentLog(request.directory)
-        midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble])
+        midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
         if evaluator is not self._trusted:
             preflight(evaluator, request.structure, self.config.skin)
@@ -96,9 +97,8 @@ class InProcessEngine:
         """Bring LAMMPS to the segment's start; if it pauses there already, it goes on."""
         paused_at, self._paused_at = self._paused_at, None
         if checkpoint is not None and checkpoint == paused_at:
-            living.go_on(request)
-        else:
-            living.load(request, checkpoint)
+            return
+        living.load(request, checkpoint)
 
     @staticmethod
     def _callback(living: LivingLammps, evaluator: Evaluator, request: Request, watch: SegmentWatch) -> Callback:

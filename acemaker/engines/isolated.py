@@ -18,9 +18,10 @@ from acemaker.engines.inprocess import check_ensemble
 from acemaker.engines.installed import native_command
 from acemaker.engines.preflight import Seen, preflight
 from acemaker.engines.protocol import Exploration, Request
+from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.watch import SegmentWatch
-from acemaker.engines.watchdog import ThermoReader, Watchdog, is_whole
+from acemaker.engines.watchdog import ThermoReader, Watchdog
 from acemaker.errors import EngineError, MDHaltError
 from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import evaluator_of
@@ -78,7 +79,7 @@ class IsolatedEngine:
         check_ensemble(self.config, request)
         log = SegmentLog(request.directory)
         directory = clean(request.directory / RUN)
-        midway = log.rewind(script.EXACT_CHECKPOINTS[self.config.ensemble], is_whole)
+        midway = log.rewind(is_whole=is_whole)
         checkpoint = midway.path if midway else request.checkpoint
         start_step = midway.step if midway else request.start_step
         watch = SegmentWatch(request, log, self.config.trajectory_every)
@@ -134,7 +135,7 @@ class IsolatedEngine:
             start_step=start_step,
             from_restart=checkpoint is not None,
             periodic=bool(request.structure.pbc.all()),
-            thermostat_seed=script.random_seed(self.seed, request.number),
+            thermostat_seed=script.random_seed(self.seed, 1),
             velocity_seed=velocity_seed,
         )
         (directory / native.SCRIPT).write_text(text)

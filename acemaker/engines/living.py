@@ -30,6 +30,7 @@ class LivingLammps:
         self.lmp = lmp
         self._config = config
         self._seed = seed
+        self._thermostat_seed = script.random_seed(seed, 1)
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
         """Bring LAMMPS to a state.
@@ -55,16 +56,10 @@ class LivingLammps:
             lmp.command(f"read_restart {script.quote(checkpoint)}")
         commands += script.callback_commands(generation.cutoff)
         commands += script.neighbour_commands(config.skin)
-        commands += self._ensemble(request)
+        commands += script.ensemble_commands(config, self._thermostat_seed)
         commands += script.output_commands(config, request.rule.check_every)
         for command in commands:
             lmp.command(command)
-
-    def go_on(self, request: Request) -> None:
-        """Take the next segment where the last one paused, in the state as it is."""
-        if self._config.ensemble == "langevin":
-            for command in ["unfix thermostat", *self._ensemble(request)[1:]]:
-                self.lmp.command(command)
 
     def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
         """Run to the last step, in stretches from checkpoint to checkpoint.
@@ -84,9 +79,11 @@ class LivingLammps:
             to end the run.
         """
         lmp, config = self.lmp, self._config
-        rounds = is_triclinic(lmp) and script.EXACT_CHECKPOINTS[config.ensemble]
+        rounds = is_triclinic(lmp)
         step = int(lmp.extract_global("ntimestep"))
         while step < config.steps:
+            for command in script.noise_commands(config, self._thermostat_seed, step):
+                lmp.command(command)
             callback.arm()
             lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
             if callback.error is not None:
@@ -105,6 +102,3 @@ class LivingLammps:
     def thermo(self) -> dict[str, float]:
         """Return the last thermodynamic output by LAMMPS's column names."""
         return self.lmp.last_thermo() or {}
-
-    def _ensemble(self, request: Request) -> list[str]:
-        return script.ensemble_commands(self._config, script.random_seed(self._seed, request.number))

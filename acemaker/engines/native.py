@@ -60,7 +60,7 @@ def segment_script(
     commands += script.ensemble_commands(config, thermostat_seed)
     commands += script.output_commands(config, check_every)
     commands += dump_commands(str(start_step), check_every)
-    commands += run_commands(config, start_step, check_every)
+    commands += run_commands(config, start_step, check_every, thermostat_seed)
     return "\n".join(commands) + "\n"
 
 
@@ -89,16 +89,18 @@ def dump_commands(step: str, check_every: int) -> list[str]:
     ]
 
 
-def run_commands(config: EngineConfig, start_step: int, check_every: int) -> list[str]:
+def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: int) -> list[str]:
     """Run in stretches from checkpoint to checkpoint, each with a set-up, a restart file and a dump of its own.
 
     ``fix pair`` computes gamma once a step: left as it is, it would skip the set-up of the next stretch, which
     then takes its forces from the other evaluator than a run that starts there, and differs in the last digit.
     """
     after = [f"write_restart {CHECKPOINT}$(step)", "undump checks", "unfix gamma", *gamma_commands(check_every)]
-    after += dump_commands("$(step)", check_every)
+    after += dump_commands("$(step)", check_every) + script.noise_commands(config, seed, "step")
     first = script.stretch_end(start_step, config)
-    commands = [script.run_command(first, config.steps), *after] if start_step < config.steps else []
+    commands = script.noise_commands(config, seed, start_step)
+    if start_step < config.steps:
+        commands += [script.run_command(first, config.steps), *after]
     if first < config.steps:
         every = " ".join(f'"{command}"' for command in after)
         commands.append(f"{script.run_command(config.steps, config.steps)} every {config.restart_every} {every}")

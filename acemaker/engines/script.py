@@ -25,8 +25,9 @@ COLUMNS = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
 
 LOG_FILE = "log.lammps"
 
-EXACT_CHECKPOINTS = {"nve": True, "nvt": True, "npt": True, "csvr": True, "langevin": False}
-"""Whether a LAMMPS restart file holds all of an ensemble's state; `fix langevin` does not save its random state."""
+
+STRIDE, SEEDS = 7919, 900_000_000
+"""Between the seeds of two steps, and how many there are: LAMMPS takes those up to 900 million."""
 
 
 def quote(path: Path) -> str:
@@ -57,7 +58,7 @@ def quote(path: Path) -> str:
 
 def random_seed(*numbers: int) -> int:
     """Derive a seed that LAMMPS accepts from numbers that name its use."""
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0] % 900_000_000) + 1
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] % SEEDS) + 1
 
 
 def header_commands(periodic: bool) -> list[str]:
@@ -139,8 +140,7 @@ def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
     list of str
         Barostats get a fixed point, or they would take a new one from the box after every restart.
     """
-    start, end = config.temperature
-    thermostat = f"{start:.17g} {end:.17g} {config.thermostat_time / 1000:.17g}"
+    thermostat = _thermostat(config)
     if config.ensemble == "nvt":
         return [f"fix ensemble all nvt temp {thermostat}"]
     if config.ensemble == "npt":
@@ -150,7 +150,7 @@ def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
     if config.ensemble == "csvr":
         return ["fix ensemble all nve", f"fix thermostat all temp/csvr {thermostat} {seed}"]
     if config.ensemble == "langevin":
-        return ["fix ensemble all nve", f"fix thermostat all langevin {thermostat} {seed}"]
+        return ["fix ensemble all nve", _langevin_command(config, seed)]
     return ["fix ensemble all nve"]
 
 
@@ -167,6 +167,45 @@ def output_commands(config: EngineConfig, check_every: int) -> list[str]:
 def stretch_end(step: int, config: EngineConfig) -> int:
     """Return where the stretch that starts at a step ends: at the next checkpoint, or at the last step."""
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
+
+
+def noise_commands(config: EngineConfig, seed: int, step: int | str) -> list[str]:
+    """Give ``fix langevin`` random numbers of the stretch's own, which a run that starts there draws as well.
+
+    It does not save its random state in a restart file.
+
+    Parameters
+    ----------
+    config
+        The ensemble.
+    seed
+        The thermostat's.
+    step
+        Where the stretch starts; a string leaves the arithmetic to LAMMPS, with that for the step.
+
+    Returns
+    -------
+    list of str
+        None for other ensembles.
+    """
+    if config.ensemble != "langevin":
+        return []
+    stretch = f"$(1+({seed}+{STRIDE}*{step})%{SEEDS}:%.0f)" if isinstance(step, str) else stretch_seed(seed, step)
+    return ["unfix thermostat", _langevin_command(config, stretch)]
+
+
+def stretch_seed(seed: int, step: int) -> int:
+    """Derive the seed of the stretch that starts at a step."""
+    return 1 + (seed + STRIDE * step) % SEEDS
+
+
+def _langevin_command(config: EngineConfig, seed: int | str) -> str:
+    return f"fix thermostat all langevin {_thermostat(config)} {seed}"
+
+
+def _thermostat(config: EngineConfig) -> str:
+    start, end = config.temperature
+    return f"{start:.17g} {end:.17g} {config.thermostat_time / 1000:.17g}"
 
 
 def run_command(upto: int, steps: int) -> str:

@@ -115,7 +115,7 @@ class SegmentLog:
                 found.append(Checkpoint(int(match[1]), path))
         return sorted(found, key=lambda checkpoint: checkpoint.step)
 
-    def rewind(self, midway: bool, is_whole: Callable[[Path], bool] = Path.exists) -> Checkpoint | None:
+    def rewind(self, midway: bool = True, is_whole: Callable[[Path], bool] = Path.exists) -> Checkpoint | None:
         """Find where a broken-off segment can go on, and cut its files back to there.
 
         Parameters

@@ -7,25 +7,12 @@ from collections import deque
 from pathlib import Path
 
 from acemaker.engines.dump import DumpReader
+from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
 from acemaker.engines.watch import Look, SegmentWatch
 
-MAGIC = b"LammpS RestartT\0"
-"""What a restart file of LAMMPS's begins and, once it is whole, ends with."""
-
 PIECE = 1 << 20
 """Bytes read at once."""
-
-
-def is_whole(restart: Path) -> bool:
-    """Tell whether a restart file has been written to its end."""
-    size = restart.stat().st_size
-    if size < 2 * len(MAGIC):
-        return False
-    with restart.open("rb") as stream:
-        start = stream.read(len(MAGIC))
-        stream.seek(-len(MAGIC), 2)
-        return start == MAGIC and stream.read() == MAGIC
 
 
 class Tail:

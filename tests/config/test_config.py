@@ -101,7 +101,20 @@ def test_every_field_is_described() -> None:
             assert field.description, f"{section.__name__}.{name}"
 
 
-UNITS = ("seconds", "Å", "fs", "K,", "GPa", "eV", "dimensionless", "share", "fraction", "weight", "repeats", "parameter of")
+UNITS = (
+    "seconds",
+    "Å",
+    "fs",
+    "K,",
+    "GPa",
+    "eV",
+    "dimensionless",
+    "share",
+    "fraction",
+    "weight",
+    "repeats",
+    "parameter of",
+)
 
 
 def test_every_real_number_has_a_unit() -> None:

@@ -31,7 +31,7 @@ class TestToyEngine(WithCopper):
         return ToyEngine(self.n_steps, restart_every=10)
 
 
-@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr"])
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
 class TestInProcessEngine(WithCopper):
     @pytest.fixture(autouse=True)
     def _ensemble(self, ensemble: str) -> None:
@@ -63,7 +63,7 @@ class TestIsolatedPythonEngine(WithCopper):
         return IsolatedEngine(self._config, seed=1)
 
 
-@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr"])
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
 class TestIsolatedNativeEngine(WithCopper):
     saves_halts = False
 

@@ -50,7 +50,7 @@ def explore(config: EngineConfig, asked: Request) -> Exploration:
 
 @pytest.mark.parametrize(
     ("ensemble", "coupling"),
-    [("nve", "iso"), ("nvt", "iso"), ("csvr", "iso"), *(("npt", coupling) for coupling in COUPLINGS)],
+    [*((name, "iso") for name in ("nve", "nvt", "csvr", "langevin")), *(("npt", coupling) for coupling in COUPLINGS)],
 )
 def test_every_checkpoint_leads_to_the_same_bits(
     tmp_path: Path, alloy_generation: Generation, ensemble: str, coupling: str, monkeypatch: pytest.MonkeyPatch
@@ -184,22 +184,6 @@ def test_a_ramp_goes_on_across_a_halt(tmp_path: Path, copper_generation: Generat
     temperature = rest.timeline.observables["temperature_K"]
     assert temperature[:10].mean() < 300
     assert temperature[-10:].mean() > 600
-
-
-def test_langevin_starts_its_segment_over(tmp_path: Path, copper_generation: Generation) -> None:
-    """Its random state is not in the restart file: going on midway would change the trajectory."""
-    config = EngineConfig(ensemble="langevin", **HOT)
-    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
-
-    def stop(check: Check) -> None:
-        if check.step >= 90:
-            raise RuntimeError("stop")
-
-    broken = request(tmp_path / "broken", copper_generation, copper())
-    with pytest.raises(RuntimeError, match="stop"):
-        explore(config, replace(broken, on_check=stop))
-    again = explore(config, broken)
-    assert np.array_equal(again.frames[-1].positions, whole.frames[-1].positions)
 
 
 def test_ctrl_c_leaves_a_segment_that_goes_on(tmp_path: Path, copper_generation: Generation) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from acemaker.config import OTFConfig
 from acemaker.engines.dump import DumpReader, DumpWriter
 from acemaker.engines.protocol import Request
+from acemaker.engines.restart import MAGIC
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.watch import Look, SegmentWatch
-from acemaker.engines.watchdog import MAGIC, ThermoReader, Watchdog
+from acemaker.engines.watchdog import ThermoReader, Watchdog
 from acemaker.errors import EngineError
 from acemaker.potentials.generation import Generation
 
