@@ -38,10 +38,12 @@ lint: $(VENV)/.test  ## ruff and mypy --strict
 	$(BIN)/ruff format --check acemaker tests notebooks benchmarks
 	$(BIN)/mypy
 
-bench: $(VENV)/.test  ## measure: label efficiency, heal time, import time
+bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
+	$(BIN)/python benchmarks/guard.py
 	$(BIN)/python benchmarks/label_efficiency.py
+	$(BIN)/python benchmarks/engine_speed.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache runs

@@ -60,14 +60,16 @@ def read_segments(progress: Progress, store: Store) -> list[Segment]:
     segments = []
     for number, event in enumerate(progress.segments, start=1):
         halt = read_halt(event["halt"], store) if event["halt"] is not None else None
+        log = SegmentLog(store.segment(number))
         segments.append(
             Segment(
                 number=number,
                 generation=event["generation"],
                 start_step=event["start_step"],
                 end_step=event["end_step"],
-                timeline=SegmentLog(store.segment(number)).timeline(),
+                timeline=log.timeline(),
                 halt=halt,
+                soft_start=log.soft_start(),
             )
         )
     return segments

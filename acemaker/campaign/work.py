@@ -85,6 +85,7 @@ class Work:
             rule=self._chronicle.config.otf,
             directory=self._store.segment(number),
             on_check=self.on_check,
+            soft_start=number > 1,  # every later segment follows a RESUME with a new generation
         )
         self._store.keep_checkpoint(request.checkpoint, number - 1)
         halt_number = progress.halt + 1

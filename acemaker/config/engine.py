@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from acemaker.config.base import Section
 
@@ -43,6 +43,12 @@ class EngineConfig(Section):
         """Take one number for a value that stays."""
         return (value, value) if isinstance(value, int | float) else value
 
+    soft_start_steps: NonNegativeInt = Field(
+        100,
+        description="MD steps of strong damping after a new potential, not counted as production; 0 to go on at once. "
+        "There is none in nve, which has no heat bath",
+    )
+    soft_start_time: PositiveFloat = Field(100.0, description="fs, relaxation time of that damping")
     restart_every: PositiveInt = Field(50, description="MD steps between checkpoints, a multiple of check_every")
     trajectory_every: int = Field(
         50,

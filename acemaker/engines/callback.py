@@ -41,6 +41,8 @@ class Callback:
         What went wrong in a call; it cannot cross LAMMPS, so it is kept and the run is stopped.
     interrupt : threading.Event
         Stops the run once it is set.
+    stopped : bool
+        Whether a look has stopped it.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Callback:
         self._on_look = on_look
         self._on_step = on_step
         self._neighbours = NeighbourEnvironment(lmp)
-        self._stopped = False
+        self.stopped = False
         self.error: BaseException | None = None
         self.interrupt = threading.Event()
 
@@ -74,7 +76,7 @@ class Callback:
         """Fill in the forces of one step."""
         try:
             self._on_step()
-            if self._stopped or self.error is not None:
+            if self.stopped or self.error is not None:
                 forces[:] = 0.0
                 return
             self._evaluate(step, nlocal, tags, forces)
@@ -96,7 +98,7 @@ class Callback:
         # LAMMPS counts the virial with the opposite sign
         self._lmp.fix_external_set_virial_global("ace", -result.virial)
         if looks and self._on_look(self._look(step, nlocal, tags, result)):
-            self._stopped = True
+            self.stopped = True
             self._lmp.force_timeout()
 
     def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation) -> Look:

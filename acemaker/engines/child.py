@@ -17,12 +17,12 @@ from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines.callback import Callback
-from acemaker.engines.dump import DumpWriter
+from acemaker.engines.dump import SOFT_DUMP, DumpWriter, dump_name
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.living import LivingLammps
 from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Request
-from acemaker.engines.script import LOG_FILE
+from acemaker.engines.script import LOG_FILE, SOFT_LOG, SOFT_STATE
 from acemaker.engines.segment_log import CHECKPOINT
 from acemaker.errors import AcemakerError
 from acemaker.potentials.evaluator import evaluator_of
@@ -32,7 +32,9 @@ JOB, REFUSAL = "job.json", "refusal.txt"
 """What is to be done, and why it was not begun."""
 
 
-def write_job(directory: Path, request: Request, checkpoint: Path | None, config: EngineConfig, **more: Any) -> Path:
+def write_job(
+    directory: Path, request: Request, checkpoint: Path | None, config: EngineConfig, *, soft: bool, **more: Any
+) -> Path:
     """Write a job for the child.
 
     Parameters
@@ -45,6 +47,8 @@ def write_job(directory: Path, request: Request, checkpoint: Path | None, config
         The restart file from which it goes on, seen from there; None to start from the structure.
     config
         The engine's.
+    soft
+        Whether it begins with a soft start.
     **more
         ``seed`` and ``trusted``, which skips the preflight.
 
@@ -58,6 +62,7 @@ def write_job(directory: Path, request: Request, checkpoint: Path | None, config
         "config": config.model_dump(mode="json"),
         "number": request.number,
         "start_step": request.start_step,
+        "soft_start": soft,
         "check_every": request.rule.check_every,
         "checkpoint": str(checkpoint) if checkpoint else None,
         "potentials": str(request.generation.directory.resolve()),
@@ -89,6 +94,7 @@ def main(job_file: Path) -> int:
         generation=read_generation(Path(job["potentials"]), job["generation"]),
         rule=OTFConfig(check_every=job["check_every"]),
         directory=directory,
+        soft_start=job["soft_start"],
     )
     try:
         run(request, config, job["seed"], trusted=job["trusted"])
@@ -112,17 +118,20 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
     if not trusted:
         preflight(evaluator, request.structure, config.skin)
     living = LivingLammps(open_lammps(), config, seed)
-    living.lmp.command(f"log {LOG_FILE}")
-    living.load(request, request.checkpoint)
+    periodic = bool(request.structure.pbc.all())
+    if request.soft_start:
+        living.lmp.command(f"log {SOFT_LOG}")
+        softly = DumpWriter(request.directory)
+        softly.start(SOFT_DUMP)
+        callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=softly.write)
+        living.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
+        softly.close()
+        living.lmp.command(f"log {LOG_FILE}")
+    else:
+        living.lmp.command(f"log {LOG_FILE}")
+        living.load(request, request.checkpoint)
     writer = DumpWriter(request.directory)
-
-    def look(seen: Any) -> bool:
-        writer.write(seen)
-        return False
-
-    callback = Callback(
-        living.lmp, evaluator, request.rule.check_every, bool(request.structure.pbc.all()), on_look=look
-    )
+    callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=writer.write)
 
     def checkpoint(step: int) -> Path:
         path, part = request.directory / f"{CHECKPOINT}{step}", request.directory / "writing.restart"
@@ -130,10 +139,10 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
-        writer.start(step)
+        writer.start(dump_name(step))
         return Path(path.name)
 
-    writer.start(request.start_step)
+    writer.start(dump_name(request.start_step))
     living.run(request, callback, checkpoint)
     writer.close()
     living.lmp.close()

@@ -14,6 +14,10 @@ COLUMNS = "id x y z ix iy iz f_gamma"
 """What a dump of checks holds of each atom; the order of atoms is that of their ids."""
 
 
+SOFT_DUMP = "soft.dump"
+"""The dump of a soft start."""
+
+
 def dump_name(step: int | str) -> str:
     """Name the dump of the stretch that starts at a step."""
     return f"checks.{step}.dump"
@@ -33,15 +37,15 @@ class DumpWriter:
         self._stream: IO[str] | None = None
         self._last = -1
 
-    def start(self, step: int) -> None:
-        """Begin the dump of the stretch that starts at `step`."""
+    def start(self, name: str) -> None:
+        """Begin another file: `dump_name` of a stretch, or `SOFT_DUMP`."""
         self.close()
-        self._stream = (self._directory / dump_name(step)).open("w")
+        self._stream = (self._directory / name).open("w")
 
-    def write(self, look: Look) -> None:
-        """Add a look, unless its step has been written."""
+    def write(self, look: Look) -> bool:
+        """Add a look, unless its step has been written; nothing here stops a run."""
         if look.step <= self._last:
-            return
+            return False
         assert self._stream is not None
         self._last = look.step
         columns = np.column_stack([look.positions, look.images, look.gamma]).tolist()
@@ -52,11 +56,13 @@ class DumpWriter:
         header += [" ".join(map(repr, [*edge, 0.0])) for edge in look.cell.tolist()]
         self._stream.write("\n".join([*header, f"ITEM: ATOMS {COLUMNS}", *rows]) + "\n")
         self._stream.flush()
+        return False
 
     def close(self) -> None:
-        """End the last dump."""
+        """End the file."""
         if self._stream is not None:
             self._stream.close()
+            self._stream = None
 
 
 class DumpReader:

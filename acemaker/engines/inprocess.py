@@ -14,6 +14,7 @@ from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
 from acemaker.errors import AcemakerError, EngineError, StructureError
 from acemaker.interrupt import interruptions
@@ -70,12 +71,19 @@ class InProcessEngine:
             self._living = LivingLammps(open_lammps(), self.config, self.seed)
         watch = SegmentWatch(request, log, self.config.trajectory_every)
         callback = self._callback(self._living, evaluator, request, watch)
-        log_file = request.directory / "log.lammps"
+        log_file = request.directory / script.LOG_FILE
+        soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
         try:
             with interruptions() as callback.interrupt:
                 self._living.lmp.command(f"log {script.quote(log_file)}")
-                self._load(self._living, request, midway.path if midway else request.checkpoint)
-                self._run(self._living, request, callback, watch, log)
+                if soft:
+                    self._paused_at = None
+                    ready = self._soften(self._living, evaluator, request, watch, callback)
+                else:
+                    ready = True
+                    self._load(self._living, request, midway.path if midway else request.checkpoint)
+                if ready:
+                    self._run(self._living, request, callback, watch, log)
         except Exception as error:
             self.close()
             if isinstance(error, AcemakerError) or error is callback.error:
@@ -100,15 +108,53 @@ class InProcessEngine:
             return
         living.load(request, checkpoint)
 
+    def _soften(
+        self,
+        living: LivingLammps,
+        evaluator: Evaluator,
+        request: Request,
+        watch: SegmentWatch,
+        production: Callback,
+    ) -> bool:
+        """Lead the state over to the new potential; False if it broke, or was interrupted."""
+        soft = SoftWatch(watch, self.config)
+        callback = Callback(
+            living.lmp,
+            evaluator,
+            request.rule.check_every,
+            bool(request.structure.pbc.all()),
+            on_look=soft.look,
+            on_step=lambda: soft.thermo(living.thermo()),
+        )
+        callback.interrupt = production.interrupt
+        try:
+            ready = living.soften(
+                request,
+                request.checkpoint,
+                callback,
+                request.directory / script.SOFT_STATE,
+                lambda: soft.thermo(living.thermo()),
+            )
+        except Exception:
+            production.error = callback.error
+            raise
+        if ready:
+            soft.finish()
+        return ready
+
     @staticmethod
     def _callback(living: LivingLammps, evaluator: Evaluator, request: Request, watch: SegmentWatch) -> Callback:
+        def complete() -> None:
+            if watch.pending is not None:  # asking LAMMPS at every step would take time
+                watch.complete(living.thermo())
+
         return Callback(
             living.lmp,
             evaluator,
             request.rule.check_every,
             bool(request.structure.pbc.all()),
             on_look=lambda look: watch.look(look) is not None,
-            on_step=lambda: watch.complete(living.thermo()),
+            on_step=complete,
         )
 
     @staticmethod
@@ -131,7 +177,7 @@ class InProcessEngine:
 
     def _outcome(self, watch: SegmentWatch, log: SegmentLog) -> Exploration:
         halt_checkpoint = None
-        if watch.verdict is not None and self._living is not None:
+        if watch.verdict is not None and self._living is not None and watch.verdict.tier == "smooth":
             halt_checkpoint = log.write_checkpoint(watch.verdict.step, self._living.save, HALT)
             self._paused_at = None if is_triclinic(self._living.lmp) else halt_checkpoint
         return watch.outcome(self.config.steps, halt_checkpoint)

@@ -13,15 +13,16 @@ from ase import Atoms
 from acemaker.config import EngineConfig
 from acemaker.engines import child, native, script
 from acemaker.engines.box import has_momenta, is_tilted, standard_form
-from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
+from acemaker.engines.child_process import OUTPUT, ChildProcess, describe_status, kill_leftovers
 from acemaker.engines.inprocess import check_ensemble
 from acemaker.engines.installed import native_command
 from acemaker.engines.preflight import Seen, preflight
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
-from acemaker.engines.watchdog import ThermoReader, Watchdog
+from acemaker.engines.watchdog import SoftFollower, ThermoReader, Watchdog
 from acemaker.errors import EngineError, MDHaltError
 from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import evaluator_of
@@ -84,10 +85,12 @@ class IsolatedEngine:
         start_step = midway.step if midway else request.start_step
         watch = SegmentWatch(request, log, self.config.trajectory_every)
         periodic = bool(request.structure.pbc.all())
-        watchdog = Watchdog(directory, watch, log, request.rule.check_every, periodic)
+        soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
+        follower = SoftFollower(directory, SoftWatch(watch, self.config), periodic) if soft else None
+        watchdog = Watchdog(directory, watch, log, request.rule.check_every, periodic, follower)
         try:
             if start_step < self.config.steps:
-                command = self._prepare(request, checkpoint, start_step, directory)
+                command = self._prepare(request, checkpoint, start_step, directory, soft)
                 self._follow(command, watchdog, watch, directory, request)
         finally:
             kill_leftovers(directory)
@@ -98,7 +101,9 @@ class IsolatedEngine:
     def close(self) -> None:
         """Nothing lives between two segments."""
 
-    def _prepare(self, request: Request, checkpoint: Path | None, start_step: int, directory: Path) -> list[str]:
+    def _prepare(
+        self, request: Request, checkpoint: Path | None, start_step: int, directory: Path, soft: bool
+    ) -> list[str]:
         """Lay out the files of a run, and return the command that runs it."""
         lammps = native_command(self.config.lammps)
         if checkpoint is not None:
@@ -112,7 +117,7 @@ class IsolatedEngine:
         trusted = (evaluator, lammps) == self._trusted
         if not lammps:
             staged = Path(native.RESTART) if checkpoint is not None else None
-            job = child.write_job(directory, request, staged, self.config, seed=self.seed, trusted=trusted)
+            job = child.write_job(directory, request, staged, self.config, soft=soft, seed=self.seed, trusted=trusted)
             self._trusted = (evaluator, lammps)  # or the child refuses
             return [sys.executable, "-m", "acemaker.engines.child", job.name]
         stage_potential(request, directory)
@@ -137,9 +142,10 @@ class IsolatedEngine:
             periodic=bool(request.structure.pbc.all()),
             thermostat_seed=script.random_seed(self.seed, 1),
             velocity_seed=velocity_seed,
+            soft_seed=script.random_seed(self.seed, 2, request.number) if soft else None,
         )
         (directory / native.SCRIPT).write_text(text)
-        return [*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"]
+        return [*lammps, "-in", native.SCRIPT, "-log", script.SOFT_LOG if soft else script.LOG_FILE, "-nocite"]
 
     def _follow(
         self, command: list[str], watchdog: Watchdog, watch: SegmentWatch, directory: Path, request: Request
@@ -266,7 +272,7 @@ def stage_potential(request: Request, directory: Path) -> None:
 def keep_log(directory: Path, target: Path) -> Path:
     """Keep what a run said, for the reader of an error: LAMMPS's log and the child's own words."""
     kept = target / script.LOG_FILE
-    parts = [directory / script.LOG_FILE, directory / "output.txt"]
+    parts = [directory / name for name in (script.SOFT_LOG, script.LOG_FILE, OUTPUT)]
     texts = [part.read_text(errors="replace") for part in parts if part.exists()]
     if texts:
         kept.write_text("\n".join(texts))

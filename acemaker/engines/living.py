@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class LivingLammps:
         self._thermostat_seed = script.random_seed(seed, 1)
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
-        """Bring LAMMPS to a state.
+        """Bring LAMMPS to a state, ready for production.
 
         Parameters
         ----------
@@ -42,10 +42,60 @@ class LivingLammps:
         checkpoint
             Its restart file; None to start from the initial structure.
         """
+        self._read(request, checkpoint)
+        self._commands(script.ensemble_commands(self._config, self._thermostat_seed))
+        self._commands(script.output_commands(self._config, request.rule.check_every))
+
+    def soften(
+        self,
+        request: Request,
+        checkpoint: Path | None,
+        callback: Callback,
+        file: Path,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Lead a state over to a new potential, then bring LAMMPS to it, ready for production.
+
+        Parameters
+        ----------
+        request
+            The segment.
+        checkpoint
+            As in `load`; thermostat, barostat and step are those of this state.
+        callback
+            What LAMMPS calls meanwhile; its error is raised.
+        file
+            Where positions and velocities are kept in between.
+        on_end
+            Called when its last step is complete.
+
+        Returns
+        -------
+        bool
+            False if the callback stopped the run, which leaves LAMMPS where it was stopped.
+        """
+        step, name = request.start_step, script.quote(file)
+        self._read(request, checkpoint)
+        seed = script.random_seed(self._seed, 2, request.number)
+        self._commands(script.soft_start_commands(self._config, step, seed, request.rule.check_every))
+        callback.arm()
+        self.lmp.command(f"run {script.soft_start_steps(self._config)}")
+        if callback.error is not None:
+            raise callback.error
+        if callback.stopped or callback.interrupt.is_set():
+            return False
+        on_end()
+        self._commands(script.soft_end_commands(name))
+        self.load(request, checkpoint)
+        self._commands([script.soft_state_command(self._config, step, name)])
+        file.unlink()
+        return True
+
+    def _read(self, request: Request, checkpoint: Path | None) -> None:
+        """Read a state, and define the potential after it."""
         lmp, config, generation = self.lmp, self._config, request.generation
         lmp.command("clear")
-        for command in script.header_commands(bool(request.structure.pbc.all())):
-            lmp.command(command)
+        self._commands(script.header_commands(bool(request.structure.pbc.all())))
         commands: list[str] = []
         if checkpoint is None:
             triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
@@ -56,10 +106,7 @@ class LivingLammps:
             lmp.command(f"read_restart {script.quote(checkpoint)}")
         commands += script.callback_commands(generation.cutoff)
         commands += script.neighbour_commands(config.skin)
-        commands += script.ensemble_commands(config, self._thermostat_seed)
-        commands += script.output_commands(config, request.rule.check_every)
-        for command in commands:
-            lmp.command(command)
+        self._commands(commands)
 
     def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
         """Run to the last step, in stretches from checkpoint to checkpoint.
@@ -82,8 +129,7 @@ class LivingLammps:
         rounds = is_triclinic(lmp)
         step = int(lmp.extract_global("ntimestep"))
         while step < config.steps:
-            for command in script.noise_commands(config, self._thermostat_seed, step):
-                lmp.command(command)
+            self._commands(script.noise_commands(config, self._thermostat_seed, step))
             callback.arm()
             lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
             if callback.error is not None:
@@ -102,3 +148,7 @@ class LivingLammps:
     def thermo(self) -> dict[str, float]:
         """Return the last thermodynamic output by LAMMPS's column names."""
         return self.lmp.last_thermo() or {}
+
+    def _commands(self, commands: Sequence[str]) -> None:
+        for command in commands:
+            self.lmp.command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from acemaker.config import EngineConfig
 from acemaker.engines import dump, script
@@ -24,6 +25,8 @@ def segment_script(
     periodic: bool,
     thermostat_seed: int,
     velocity_seed: int | None,
+    soft_seed: int | None = None,
+    potential: Potential | None = None,
 ) -> str:
     """Write the script of a segment.
 
@@ -45,22 +48,31 @@ def segment_script(
         For a stochastic thermostat.
     velocity_seed
         For the first velocities; None to take those of the file.
+    soft_seed
+        For the damping of a soft start; None to go on at once.
+    potential
+        Commands for pair styles; None for the generation in the files `POTENTIAL`.
 
     Returns
     -------
     str
         It ends at the last step unless it is killed, and writes restart files ``checkpoint.STEP``.
     """
-    commands = start_commands(elements, from_restart, periodic)
+    potential = potential or extrapolating(elements, check_every)
+    opening = start_commands(elements, from_restart, periodic)
     if not from_restart and velocity_seed is not None:
-        commands += script.velocity_commands(config.temperature[0], velocity_seed)
-    commands += potential_commands(elements)
-    commands += script.neighbour_commands(config.skin)
-    commands += gamma_commands(check_every)
+        opening += script.velocity_commands(config.temperature[0], velocity_seed)
+    opening += [*potential.pair, *script.neighbour_commands(config.skin), *potential.gamma]
+    commands = list(opening)
+    if soft_seed is not None:
+        commands += soft_commands(config, start_step, soft_seed, check_every, potential)
+        commands += ["clear", f"log {script.LOG_FILE}", *opening]
     commands += script.ensemble_commands(config, thermostat_seed)
     commands += script.output_commands(config, check_every)
-    commands += dump_commands(str(start_step), check_every)
-    commands += run_commands(config, start_step, check_every, thermostat_seed)
+    if soft_seed is not None:
+        commands.append(script.soft_state_command(config, start_step, script.SOFT_STATE))
+    commands += dump_commands(dump.dump_name(start_step), check_every, potential)
+    commands += run_commands(config, start_step, check_every, thermostat_seed, potential)
     return "\n".join(commands) + "\n"
 
 
@@ -71,32 +83,67 @@ def start_commands(elements: Sequence[str], from_restart: bool, periodic: bool) 
     return [*script.header_commands(periodic), f"read_data {DATA}", *script.mass_commands(elements)]
 
 
-def potential_commands(elements: Sequence[str]) -> list[str]:
-    """Use the generation's files."""
-    return ["pair_style pace/extrapolation", f"pair_coeff * * {' '.join(POTENTIAL)} {' '.join(elements)}"]
+@dataclass(frozen=True, kw_only=True)
+class Potential:
+    """Commands that define a potential.
+
+    Attributes
+    ----------
+    pair : tuple of str
+        Pair styles and their coefficients.
+    gamma : tuple of str
+        What computes gamma as ``f_gamma``; empty for a potential that has none.
+    """
+
+    pair: tuple[str, ...]
+    gamma: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """What a dump of checks can hold."""
+        return dump.COLUMNS if self.gamma else dump.COLUMNS.removesuffix(" f_gamma")
 
 
-def gamma_commands(check_every: int) -> list[str]:
-    """Compute gamma at every check, and at no other step, since it costs."""
-    return [f"fix gamma all pair {check_every} pace/extrapolation gamma 1"]
+def extrapolating(elements: Sequence[str], check_every: int) -> Potential:
+    """Use the generation's files; gamma is computed at every check, and at no other step, since it costs."""
+    return Potential(
+        pair=("pair_style pace/extrapolation", f"pair_coeff * * {' '.join(POTENTIAL)} {' '.join(elements)}"),
+        gamma=(f"fix gamma all pair {check_every} pace/extrapolation gamma 1",),
+    )
 
 
-def dump_commands(step: str, check_every: int) -> list[str]:
-    """Begin a dump of the checks; `step` may be a variable of LAMMPS's."""
+def soft_commands(
+    config: EngineConfig, start_step: int, seed: int, check_every: int, potential: Potential
+) -> list[str]:
+    """Run a soft start, watched in a dump of its own."""
     return [
-        f"dump checks all custom {check_every} {dump.dump_name(step)} {dump.COLUMNS}",
+        *script.soft_start_commands(config, start_step, seed, check_every),
+        *dump_commands(dump.SOFT_DUMP, check_every, potential),
+        f"run {script.soft_start_steps(config)}",
+        "undump checks",
+        *script.soft_end_commands(script.SOFT_STATE),
+    ]
+
+
+def dump_commands(file: str, check_every: int, potential: Potential) -> list[str]:
+    """Begin a dump of the checks; its name may hold a variable of LAMMPS's."""
+    return [
+        f"dump checks all custom {check_every} {file} {potential.columns}",
         "dump_modify checks sort id flush yes format float %.17g",
     ]
 
 
-def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: int) -> list[str]:
+def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: int, potential: Potential) -> list[str]:
     """Run in stretches from checkpoint to checkpoint, each with a set-up, a restart file and a dump of its own.
 
     ``fix pair`` computes gamma once a step: left as it is, it would skip the set-up of the next stretch, which
     then takes its forces from the other evaluator than a run that starts there, and differs in the last digit.
     """
-    after = [f"write_restart {CHECKPOINT}$(step)", "undump checks", "unfix gamma", *gamma_commands(check_every)]
-    after += dump_commands("$(step)", check_every) + script.noise_commands(config, seed, "step")
+    after = [f"write_restart {CHECKPOINT}$(step)", "undump checks"]
+    if potential.gamma:
+        after += ["unfix gamma", *potential.gamma]
+    after += dump_commands(dump.dump_name("$(step)"), check_every, potential)
+    after += script.noise_commands(config, seed, "step")
     first = script.stretch_end(start_step, config)
     commands = script.noise_commands(config, seed, start_step)
     if start_step < config.steps:
@@ -110,9 +157,8 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
 def check_script(elements: Sequence[str], periodic: bool, skin: float) -> str:
     """Write the script that evaluates the structure in `DATA` once, for the preflight."""
     commands = start_commands(elements, from_restart=False, periodic=periodic)
-    commands += potential_commands(elements)
-    commands += script.neighbour_commands(skin)
-    commands += gamma_commands(1)
+    potential = extrapolating(elements, 1)
+    commands += [*potential.pair, *script.neighbour_commands(skin), *potential.gamma]
     commands += [
         "thermo_style custom step pe press",
         "thermo_modify line yaml flush yes format float %.17g",

@@ -12,7 +12,7 @@ from ase import Atoms
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import Verdict
 from acemaker.potentials.generation import Generation
-from acemaker.results.exploration import Timeline
+from acemaker.results.exploration import SoftStart, Timeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,8 @@ class Request:
         already, the engine goes on from there.
     on_check : callable or None
         Called with each new `Check`.
+    soft_start : bool
+        Whether the potential is new to the state from which the segment starts.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Request:
     rule: OTFConfig
     directory: Path
     on_check: Callable[[Check], None] | None = None
+    soft_start: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,8 @@ class Exploration:
         Its restart file; None where that is the campaign's start.
     halt_checkpoint : Path or None
         Restart file of the halt.
+    soft_start : SoftStart or None
+        How the segment came over to a new potential, where it did so softly.
     """
 
     end_step: int
@@ -98,6 +103,7 @@ class Exploration:
     safe_step: int
     safe_checkpoint: Path | None
     halt_checkpoint: Path | None
+    soft_start: SoftStart | None = None
 
 
 class Engine(Protocol):

@@ -164,6 +164,71 @@ def output_commands(config: EngineConfig, check_every: int) -> list[str]:
     ]
 
 
+def soft_start_steps(config: EngineConfig) -> int:
+    """Return the length of a soft start in this ensemble."""
+    return 0 if config.ensemble == "nve" else config.soft_start_steps
+
+
+def ramp_temperature(config: EngineConfig, step: int) -> float:
+    """Return the ramp's temperature at a step, K."""
+    start, end = config.temperature
+    return start + (end - start) * step / config.steps
+
+
+def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every: int) -> list[str]:
+    """Damp strongly towards the temperature of a step, and print what heat that takes out.
+
+    Parameters
+    ----------
+    config
+        Length and strength of the damping.
+    step
+        The production step at which the trajectory is to go on.
+    seed
+        Of the damping's random forces.
+    check_every
+        MD steps between two looks at gamma.
+
+    Returns
+    -------
+    list of str
+        To be followed by ``run``.
+    """
+    temperature = f"{ramp_temperature(config, step):.17g}"
+    damping = f"{temperature} {temperature} {config.soft_start_time / 1000:.17g}"
+    return [
+        "fix soft_integrator all nve",
+        f"fix soft all langevin {damping} {seed} zero yes tally yes",
+        f"timestep {config.timestep / 1000:.17g}",
+        f"thermo_style custom step {' '.join(OBSERVABLES)} f_soft",
+        "thermo_modify line yaml flush yes format float %.17g",
+        f"thermo {check_every}",
+    ]
+
+
+def soft_end_commands(file: str) -> list[str]:
+    """Keep where a soft start led, with all digits, in a file; production starts from a fresh reading."""
+    state = f"write_dump all custom {file} {SOFT_COLUMNS} modify sort id format float %.17g"
+    return [state, "unfix soft", "unfix soft_integrator"]
+
+
+def soft_state_command(config: EngineConfig, step: int, file: str) -> str:
+    """Take positions, velocities and box from the end of the soft start, and nothing else.
+
+    Thermostat and barostat have been read from the restart file by then: LAMMPS drops what has not been
+    claimed before the first ``run``, so that a production ensemble declared after the soft start in the same
+    life of the system would begin with fresh chains.
+    """
+    columns = SOFT_COLUMNS.partition("type ")[2]
+    return f"read_dump {file} {step + config.soft_start_steps} {columns} box yes replace yes timestep no"
+
+
+SOFT_STATE, SOFT_COLUMNS = "soft.state", "id type x y z vx vy vz ix iy iz"
+"""The file that a soft start leaves, and what it holds."""
+
+SOFT_LOG = "soft.log"
+
+
 def stretch_end(step: int, config: EngineConfig) -> int:
     """Return where the stretch that starts at a step ends: at the next checkpoint, or at the last step."""
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ase import Atoms
 
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
-from acemaker.results.exploration import Timeline
+from acemaker.results.exploration import SoftStart, Timeline
 from acemaker.results.record import read_only
 
 CHECKPOINT, HALT = "checkpoint.", "halt."
@@ -45,6 +46,7 @@ class SegmentLog:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._csv = directory / "checks.csv"
+        self._soft_start = directory / "soft_start.json"
         self.checks = self._read()
 
     @property
@@ -144,6 +146,7 @@ class SegmentLog:
             part.replace(self._csv)
         else:
             self._csv.unlink(missing_ok=True)
+            self._soft_start.unlink(missing_ok=True)
         for checkpoint in self.checkpoints():
             if checkpoint.step > step:
                 checkpoint.path.unlink()
@@ -192,6 +195,14 @@ class SegmentLog:
             for checkpoint in self.checkpoints():
                 if checkpoint.step < safe.step:
                     checkpoint.path.unlink()
+
+    def write_soft_start(self, soft_start: SoftStart) -> None:
+        """Keep how the segment came over to its potential."""
+        self._soft_start.write_text(json.dumps(asdict(soft_start)))
+
+    def soft_start(self) -> SoftStart | None:
+        """Return how the segment came over to its potential, or None."""
+        return SoftStart(**json.loads(self._soft_start.read_text())) if self._soft_start.exists() else None
 
     def timeline(self) -> Timeline:
         """Return all checks as arrays."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from acemaker.engines import script
 from acemaker.engines.halting import HaltMonitor, Verdict
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.results.exploration import SoftStart
 from acemaker.results.record import frozen
 
 FRAMES_KEPT = 20
@@ -84,6 +85,15 @@ class SegmentWatch:
         """Step of a look whose observables are still to come."""
         return None if self._pending is None else self._pending[0]
 
+    @property
+    def request(self) -> Request:
+        """The segment."""
+        return self._request
+
+    def keep_soft_start(self, soft_start: SoftStart) -> None:
+        """Keep how the segment came over to its potential."""
+        self._log.write_soft_start(soft_start)
+
     def look(self, look: Look) -> Verdict | None:
         """Take in a look; one that was taken in before only serves as a frame.
 
@@ -103,6 +113,23 @@ class SegmentWatch:
             self._log.append_frame(self._atoms(look, unwrapped=True))
         self.verdict = self._monitor.update(look.step, gamma_max)
         return self.verdict
+
+    def break_off(self, looks: Iterable[Look], step: int) -> None:
+        """Take over a break before production, as the segment's first and only check.
+
+        Parameters
+        ----------
+        looks
+            Those of the soft start, the breaking one at the end; they become the halt's frames.
+        step
+            The production step that was to be gone on from.
+        """
+        self._kept.extend(looks)
+        self.looked_at = step
+        gamma_max = float(self._kept[-1].gamma.max())
+        self._pending = (step, gamma_max)
+        self.verdict = self._monitor.update(step, gamma_max)
+        self.complete({})
 
     def complete(self, thermo: Mapping[str, float]) -> None:
         """Write the last look as a check, now that its step is over.
@@ -180,6 +207,7 @@ class SegmentWatch:
             safe_step=safe_step,
             safe_checkpoint=safe_checkpoint,
             halt_checkpoint=halt_checkpoint,
+            soft_start=self._log.soft_start(),
         )
 
     def _atoms(self, look: Look, unwrapped: bool = False) -> Atoms:

@@ -6,9 +6,11 @@ import re
 from collections import deque
 from pathlib import Path
 
-from acemaker.engines.dump import DumpReader
+from acemaker.engines.dump import SOFT_DUMP, DumpReader
 from acemaker.engines.restart import is_whole
+from acemaker.engines.script import SOFT_LOG
 from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
+from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import Look, SegmentWatch
 
 PIECE = 1 << 20
@@ -60,6 +62,42 @@ class ThermoReader:
         return found
 
 
+class SoftFollower:
+    """Reads what a soft start writes.
+
+    Parameters
+    ----------
+    directory
+        Where the child works: ``soft.dump``, ``soft.log``.
+    soft
+        Takes what is read.
+    periodic
+        Whether positions count from the box's origin.
+    """
+
+    def __init__(self, directory: Path, soft: SoftWatch, periodic: bool) -> None:
+        self._soft = soft
+        self._dump, self._log = Tail(directory / SOFT_DUMP), Tail(directory / SOFT_LOG)
+        self._looks, self._rows = DumpReader(periodic), ThermoReader()
+
+    def read(self) -> tuple[int, bool]:
+        """Read what is new; return the number of bytes, and whether the potential broke."""
+        n_bytes = 0
+        while piece := self._log.read():
+            n_bytes += len(piece)
+            for row in self._rows.feed(piece):
+                self._soft.thermo(row)
+        while piece := self._dump.read():
+            n_bytes += len(piece)
+            if any(self._soft.look(look) for look in self._looks.feed(piece)):
+                return n_bytes, True
+        return n_bytes, False
+
+    def finish(self) -> None:
+        """Keep the result, now that production has begun."""
+        self._soft.finish()
+
+
 class Watchdog:
     """Follows a run in its directory: dumps, log and restart files.
 
@@ -75,9 +113,20 @@ class Watchdog:
         MD steps between two checks.
     periodic
         Whether positions count from the box's origin.
+    soft
+        Reads the soft start that comes first; None where there is none.
     """
 
-    def __init__(self, directory: Path, watch: SegmentWatch, log: SegmentLog, check_every: int, periodic: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        watch: SegmentWatch,
+        log: SegmentLog,
+        check_every: int,
+        periodic: bool,
+        soft: SoftFollower | None = None,
+    ) -> None:
+        self._soft = soft
         self._directory = directory
         self._watch = watch
         self._log = log
@@ -99,7 +148,15 @@ class Watchdog:
         int
             Bytes; 0 where nothing was new.
         """
-        n_bytes = self._read_thermo()
+        n_bytes = 0
+        if self._soft is not None:
+            begun = any(self._directory.glob("checks.*.dump"))  # before reading: then all of the soft start is there
+            n_bytes, broke = self._soft.read()
+            if broke or not begun:
+                return n_bytes
+            self._soft.finish()
+            self._soft = None
+        n_bytes += self._read_thermo()
         while piece := self._next_piece():
             n_bytes += len(piece)
             self._looks += self._dump_reader.feed(piece)

@@ -122,6 +122,50 @@ class Halt(Record):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class SoftStart(Record):
+    """How a trajectory was led over to a new potential, before it went on.
+
+    Attributes
+    ----------
+    start_step : int
+        The production step before and after it; its own steps do not count.
+    steps : int
+        Of strong damping.
+    temperature_target : float
+        K, of the ramp at `start_step`.
+    temperature_before, temperature_highest, temperature_after : float
+        K, at its first step, at the hottest of its checks and at its last step.
+    heat_removed : float
+        eV, taken out of the system by the damping; negative if it had to be heated.
+    gamma_max : float
+        Largest gamma at its checks, dimensionless.
+    """
+
+    start_step: int
+    steps: int
+    temperature_target: float
+    temperature_before: float
+    temperature_highest: float
+    temperature_after: float
+    heat_removed: float
+    gamma_max: float
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        temperatures = (self.temperature_before, self.temperature_highest, self.temperature_after)
+        before, highest, after = (number(value) for value in temperatures)
+        return Summary(
+            f"Soft start at step {self.start_step}",
+            (
+                ("steps of strong damping", f"{self.steps}, towards {number(self.temperature_target)} K"),
+                ("temperature", f"{before} K before, {highest} K at most, {after} K after"),
+                ("heat removed", f"{number(self.heat_removed)} eV"),
+                ("gamma, largest", number(self.gamma_max)),
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Segment(Record):
     """A stretch of exploration between two halts.
 
@@ -137,6 +181,8 @@ class Segment(Record):
         Its checks.
     halt : Halt or None
         None when the requested steps were reached.
+    soft_start : SoftStart or None
+        How it came over to its potential; None for the first segment, or where that was switched off.
     """
 
     number: int
@@ -145,6 +191,7 @@ class Segment(Record):
     end_step: int
     timeline: Timeline
     halt: Halt | None
+    soft_start: SoftStart | None = None
 
     @property
     def next(self) -> State:
@@ -165,4 +212,6 @@ class Segment(Record):
             ("steps", f"{self.start_step} to {self.end_step}: {end}"),
             ("potential", f"generation {self.generation}"),
         ]
+        if self.soft_start is not None:
+            items += [(f"soft start: {name}", text) for name, text in self.soft_start.summary().items]
         return Summary(f"Segment {self.number}", (*items, *self.timeline.summary().items[1:]))

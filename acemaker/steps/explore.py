@@ -53,4 +53,5 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
         end_step=outcome.end_step,
         timeline=outcome.timeline,
         halt=halt,
+        soft_start=outcome.soft_start,
     )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acemaker.config import OTFConfig
-from acemaker.engines.dump import DumpReader, DumpWriter
+from acemaker.engines.dump import DumpReader, DumpWriter, dump_name
 from acemaker.engines.protocol import Request
 from acemaker.engines.restart import MAGIC
 from acemaker.engines.segment_log import SegmentLog
@@ -54,7 +54,7 @@ def follow(directory: Path, generation: Generation) -> tuple[Watchdog, SegmentWa
 
 def written(directory: Path, looks: list[Look]) -> bytes:
     writer = DumpWriter(directory)
-    writer.start(0)
+    writer.start(dump_name(0))
     for one in looks:
         writer.write(one)
     writer.close()
@@ -157,7 +157,7 @@ def test_later_dumps_follow_and_finished_ones_are_deleted(tmp_path: Path, copper
     writer = DumpWriter(run)
     lines = KEYWORDS
     for start in (0, 10, 20):
-        writer.start(start)
+        writer.start(dump_name(start))
         for step in (start, start + 5):
             writer.write(look(step, 0.01))
             lines += thermo(step)
@@ -173,7 +173,7 @@ def test_later_dumps_follow_and_finished_ones_are_deleted(tmp_path: Path, copper
 def test_restart_files_are_adopted_once_whole_and_pruned(tmp_path: Path, copper_generation: Generation) -> None:
     watchdog, _, log, run = follow(tmp_path, copper_generation)
     writer = DumpWriter(run)
-    writer.start(0)
+    writer.start(dump_name(0))
     lines = KEYWORDS
     for step in range(0, 45, 5):
         if step in (10, 20, 30, 40):

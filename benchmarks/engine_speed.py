@@ -1,0 +1,113 @@
+"""The in-process engine beside a native LAMMPS with ML-PACE: python benchmarks/engine_speed.py [COMMAND LINE OF lmp].
+
+Time per atom and step on one core, same potential of 100 functions, same gamma interval; the engines take turns.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from common import print_machine
+
+from acemaker.config import EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
+from acemaker.engines.factory import make_engine
+from acemaker.engines.installed import native_command
+from acemaker.engines.protocol import Request
+from acemaker.engines.script import LOG_FILE
+from acemaker.errors import MissingLibraryError
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.generation import Generation
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.structures.first import first_structures
+
+SIZES = {4: 100, 6: 60, 10: 30}
+"""Steps by repetitions of the cubic cell: 256, 864 and 4,000 atoms."""
+
+TURNS, BOUND = 3, 1.10
+NEVER = OTFConfig(threshold_add_train=1e6, threshold_call_dft=1e6, threshold_break=1e6, check_every=10)
+ORACLE = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
+
+
+def main() -> None:
+    """Print the times and their ratio, and fail beyond the bound."""
+    print_machine()
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "auto"
+    try:
+        command = native_command(wanted)
+    except MissingLibraryError as error:
+        sys.exit(str(error))
+    if not command:
+        sys.exit("no LAMMPS with ML-PACE: give its command line, or set ACEMAKER_LMP")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # children inherit it
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        generation = train(Path(folder))
+        print("atoms  in-process / (µs/atom/step)  native / (µs/atom/step)  ratio (bound 1.10)")
+        for repeat, steps in SIZES.items():
+            atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
+            times: dict[str, list[float]] = {"inprocess": [], "isolated": []}
+            for turn in range(TURNS):
+                for name, found in times.items():
+                    directory = Path(folder) / f"{name}_{repeat}_{turn}"
+                    found.append(measure(name, wanted, atoms, steps, generation, directory))
+            here, native = (1e6 * statistics.median(found) for found in times.values())
+            ratios = [one / other for one, other in zip(*times.values(), strict=True)]
+            ratio = statistics.median(ratios)
+            failed |= ratio > BOUND
+            print(
+                f"{len(atoms):>5}  {here:>29.1f}  {native:>23.1f}  {ratio:>5.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+            )
+    sys.exit(failed)
+
+
+def train(folder: Path) -> Generation:
+    """Make a potential."""
+    oracle = CalculatorOracle.from_config(ORACLE, ("Cu",))
+    atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(3)
+    rng = np.random.default_rng(0)
+    labels = [
+        oracle.label(one) for one in first_structures(atoms, SystemConfig(first_rattle=0.1, first_strain=0.02), 4, rng)
+    ]
+    trainer = LinearTrainer(PotentialConfig(), ["Cu"])
+    return trainer.train(labels, number=0, directory=folder, predecessor=None, anchor=None, gamma_limit=2.0).generation
+
+
+def measure(name: str, lammps: str, atoms: Atoms, steps: int, generation: Generation, directory: Path) -> float:
+    """Return s per atom and step by LAMMPS's own clock, without the set-up."""
+    config = EngineConfig.model_validate(
+        {
+            "engine": name,
+            "lammps": lammps,
+            "ensemble": "nvt",
+            "temperature": 600.0,
+            "steps": steps,
+            "restart_every": 10 * steps,
+            "trajectory_every": 0,
+        }
+    )
+    make_engine(config, seed=1).explore(
+        Request(
+            number=1,
+            structure=atoms,
+            start_step=0,
+            checkpoint=None,
+            generation=generation,
+            rule=NEVER,
+            directory=directory,
+        )
+    )
+    found = re.findall(r"Loop time of (\S+) on 1 procs for (\d+) steps", (directory / LOG_FILE).read_text())
+    seconds, done = found[-1]
+    return float(seconds) / int(done) / len(atoms)
+
+
+if __name__ == "__main__":
+    main()
