@@ -10,13 +10,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from acemaker.display.summary import Summary, Table, number
 from acemaker.errors import AcemakerError
 from acemaker.results.record import Record
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from acemaker.engines.preflight import Seen
+    from acemaker.potentials.evaluator import Evaluator
 
 Standing = Literal["ok", "missing", "wrong"]
 
@@ -80,7 +87,7 @@ def doctor() -> Health:
     findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
     findings += [_library(name, required=False) for name in NOTEBOOKS]
     findings += [_nglview(), *_lammps_programs(), *(_program(name) for name in ORACLES)]
-    findings.append(_preflight())
+    findings += _preflights()
     return Health(findings=tuple(findings))
 
 
@@ -161,21 +168,22 @@ def _program(name: str) -> Finding:
     return Finding(name=f"oracle {name}", found=path or "not on PATH", standing="ok" if path else "missing")
 
 
-def _preflight() -> Finding:
+def _preflights() -> list[Finding]:
+    """Compare pyace with each LAMMPS that campaigns may run here."""
     try:
-        differences = _differences()
+        with tempfile.TemporaryDirectory() as folder:
+            return _compare(Path(folder))
     except AcemakerError as error:
-        return Finding(name="preflight", found=str(error), standing="wrong")
-    units = {"energy": " eV/atom", "forces": " eV/Å"}
-    found = ", ".join(f"{name} {number(value)}{units.get(name, '')}" for name, value in differences.items())
-    return Finding(name="preflight", found=f"LAMMPS and pyace differ by: {found}", standing="ok")
+        return [Finding(name="preflight", found=str(error), standing="wrong")]
 
 
-def _differences() -> dict[str, float]:
-    """Train a potential on three rattled crystals, and compare LAMMPS with pyace."""
+def _compare(folder: Path) -> list[Finding]:
+    """Train a potential on three rattled crystals, and compare."""
     import numpy as np
 
     from acemaker.config import OracleConfig, PotentialConfig, SystemConfig
+    from acemaker.engines.installed import AUTO, native_command
+    from acemaker.engines.native_check import evaluate
     from acemaker.engines.preflight import preflight
     from acemaker.oracles.oracle import CalculatorOracle
     from acemaker.potentials.evaluator import evaluator_of
@@ -187,13 +195,35 @@ def _differences() -> dict[str, float]:
     start = initial_structure(system, rng)
     oracle = CalculatorOracle.from_config(OracleConfig(oracle="emt"), ("Cu",))
     config = PotentialConfig(n_functions=12, cutoff=4.0, nradmax_by_orders=(6, 3, 2), lmax_by_orders=(0, 2, 1))
-    with tempfile.TemporaryDirectory() as folder:
-        training = LinearTrainer(config, ["Cu"]).train(
+    generation = (
+        LinearTrainer(config, ["Cu"])
+        .train(
             [oracle.label(atoms) for atoms in first_structures(start, system, 3, rng)],
             number=0,
-            directory=Path(folder),
+            directory=folder,
             predecessor=None,
             anchor=None,
             gamma_limit=2.0,
         )
-        return preflight(evaluator_of(training.generation), start, skin=1.0)
+        .generation
+    )
+    evaluator = evaluator_of(generation)
+    findings = [_agreement("preflight", lambda: preflight(evaluator, start, 1.0))]
+    lammps = native_command(AUTO)
+    if lammps:
+
+        def run(_: Evaluator, atoms: Atoms, skin: float) -> Seen:
+            return evaluate(lammps, generation, atoms, skin, folder / "run", 60.0)
+
+        findings.append(_agreement("preflight of lmp", lambda: preflight(evaluator, start, 1.0, run)))
+    return findings
+
+
+def _agreement(name: str, compare: Callable[[], dict[str, float]]) -> Finding:
+    try:
+        differences = compare()
+    except AcemakerError as error:
+        return Finding(name=name, found=str(error), standing="wrong")
+    units = {"energy": " eV/atom", "forces": " eV/Å"}
+    found = ", ".join(f"{what} {number(value)}{units.get(what, '')}" for what, value in differences.items())
+    return Finding(name=name, found=f"LAMMPS and pyace differ by: {found}", standing="ok")

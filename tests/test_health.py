@@ -9,6 +9,7 @@ import pytest
 from acemaker import doctor
 from acemaker import health as health_module
 from acemaker.cli import main
+from acemaker.engines.installed import native_command
 from acemaker.health import Health
 
 EVERYTHING = ["Python", "LAMMPS library", "pyace", "ase", "papermill", "nglview", "lmp", "oracle pw.x", "preflight"]
@@ -28,6 +29,22 @@ def test_it_looks_at_everything_and_finds_a_working_installation(health: Health)
     assert "Academic Software Licence" in named["pyace"].found
     assert "forces" in named["preflight"].found
     assert "eV/Å" in named["preflight"].found
+
+
+def test_a_lammps_with_ml_pace_gets_a_preflight_of_its_own(
+    tmp_path: Path, native_lammps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper = tmp_path / "lmp"
+    wrapper.write_text(f'#!/bin/sh\nexec {native_lammps} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("ACEMAKER_LMP", str(wrapper))
+    native_command.cache_clear()
+    findings = doctor().findings
+    native_command.cache_clear()
+    named = {finding.name: finding for finding in findings}
+    assert any("with ML-PACE" in finding.found for finding in findings if finding.name == "lmp")
+    assert named["preflight of lmp"].standing == "ok"
+    assert "forces" in named["preflight of lmp"].found
 
 
 def test_the_command_prints_it(health: Health) -> None:

@@ -13,8 +13,8 @@ from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
 from acemaker.engines.lammps_library import load_lammps
+from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
-from acemaker.engines.script import quote
 from acemaker.errors import CampaignExistsError, ConfigError, StructureError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.environment import check_structure
@@ -46,7 +46,7 @@ def check_start(
     ConfigError, StructureError, MissingLibraryError
         If the parts do not fit together, or one is missing.
     """
-    quote(store.directory)
+    check_path(store.directory)
     left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
     if left:
         raise CampaignExistsError(

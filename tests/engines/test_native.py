@@ -16,7 +16,7 @@ from ase.build import bulk
 
 from acemaker.config import EngineConfig
 from acemaker.engines import native, script
-from acemaker.engines.isolated import write_data
+from acemaker.engines.scratch import write_data
 from acemaker.engines.watchdog import ThermoReader
 
 LJ = native.Potential(pair=("pair_style lj/cut 8.5", "pair_coeff 1 1 0.0104 3.4"))

@@ -1,0 +1,80 @@
+"""Lets a LAMMPS with ML-PACE evaluate one structure in a process of its own, for the preflight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.engines import native, script
+from acemaker.engines.box import standard_form
+from acemaker.engines.child_process import ChildProcess, describe_status
+from acemaker.engines.preflight import Seen
+from acemaker.engines.scratch import clean, keep_log, stage_potential, write_data
+from acemaker.engines.watchdog import ThermoReader
+from acemaker.errors import MDHaltError
+from acemaker.potentials.generation import Generation
+
+
+def evaluate(
+    lammps: Sequence[str], generation: Generation, atoms: Atoms, skin: float, directory: Path, patience: float
+) -> Seen:
+    """Run LAMMPS once.
+
+    Parameters
+    ----------
+    lammps
+        Its command line.
+    generation
+        The potential.
+    atoms
+        The structure.
+    skin
+        Å, margin of the neighbour list.
+    directory
+        Where it runs, in a folder of its own.
+    patience
+        s, after which it is killed.
+
+    Returns
+    -------
+    Seen
+
+    Raises
+    ------
+    MDHaltError
+        If it does not end, or ends with an error.
+    """
+    folder = clean(directory / "preflight")
+    stage_potential(generation, folder)
+    write_data(folder / native.DATA, atoms, generation.elements, triclinic=False)
+    periodic = bool(atoms.pbc.all())
+    (folder / native.SCRIPT).write_text(native.check_script(generation.elements, periodic, skin))
+    process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {})
+    deadline = time.monotonic() + patience
+    try:
+        while (status := process.poll()) is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        process.end()
+    if status != 0:
+        said = "did not end" if status is None else f"ended with {describe_status(status)}"
+        raise MDHaltError(
+            f"LAMMPS {said} when it evaluated a rattled cell for the preflight",
+            keep_log(folder, directory.parent),
+            status=status,
+        )
+    rows = (folder / "forces.dump").read_text().split(f"ITEM: ATOMS {native.FORCE_COLUMNS}")[1]
+    values = np.array(rows.split(), dtype=float).reshape(len(atoms), 5)
+    thermo = ThermoReader().feed((folder / script.LOG_FILE).read_bytes())[-1]
+    cell, positions, _ = standard_form(atoms)
+    return Seen(
+        atoms=Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc),
+        energy=thermo["PotEng"],
+        pressure=thermo["Press"],
+        forces=values[:, 1:4],
+        gamma=values[:, 4],
+    )
