@@ -124,7 +124,7 @@ class Campaign(Record):
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
-        **bounds: int,
+        **bounds: int | float | str,
     ) -> Campaign:
         """Open a campaign; one that had failed goes on at the step that failed.
 
@@ -135,7 +135,7 @@ class Campaign(Record):
         engine, oracle, trainer_factory
             Your own, if it was created with your own.
         **bounds
-            New values of ``max_otf_iterations`` and ``max_retries``.
+            New values of ``max_otf_iterations``, ``max_retries``, ``hang_after`` or ``lammps``.
 
         Returns
         -------

@@ -134,7 +134,7 @@ def check_same(store: Store, journal: Journal, config: CampaignConfig, structure
         )
 
 
-def with_bounds(config: CampaignConfig, bounds: Mapping[str, int]) -> CampaignConfig:
+def with_bounds(config: CampaignConfig, bounds: Mapping[str, int | float | str]) -> CampaignConfig:
     """Change what may be changed of an existing campaign.
 
     Raises
@@ -142,13 +142,19 @@ def with_bounds(config: CampaignConfig, bounds: Mapping[str, int]) -> CampaignCo
     ConfigError
         For a name that is not among `BOUNDS`, or a value out of range.
     """
-    unknown = sorted(set(bounds) - set(BOUNDS["otf"]))
+    allowed = [name for names in BOUNDS.values() for name in names]
+    unknown = sorted(set(bounds) - set(allowed))
     if unknown:
         raise ConfigError(
-            f"Campaign.open can change {' and '.join(BOUNDS['otf'])} only, not {', '.join(unknown)}; for anything "
-            "else start another campaign"
+            f"Campaign.open can change {', '.join(allowed[:-1])} and {allowed[-1]} only, not {', '.join(unknown)}; "
+            "for anything else start another campaign"
         )
-    return config.model_copy(update={"otf": type(config.otf)(**{**config.otf.model_dump(), **bounds})})
+    changed = {}
+    for section, names in BOUNDS.items():
+        old = getattr(config, section)
+        new = {name: value for name, value in bounds.items() if name in names}
+        changed[section] = type(old)(**{**old.model_dump(), **new})
+    return config.model_copy(update=changed)
 
 
 def _alike(one: Atoms, two: Atoms) -> bool:

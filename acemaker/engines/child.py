@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ def main(job_file: Path) -> int:
         run(request, config, job["seed"], trusted=job["trusted"])
     except AcemakerError as error:
         (directory / REFUSAL).write_text(str(error))
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        if not str(error).startswith("ERROR"):  # not LAMMPS's
+            (directory / REFUSAL).write_text(f"the child that runs LAMMPS failed: {type(error).__name__}: {error}")
         return 1
     return 0
 

@@ -47,7 +47,8 @@ class ChildProcess:
 
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""
-        return self._warden.poll()
+        status = self._warden.poll()
+        return status if status is None or status >= 0 else 128 - status  # the warden itself was killed
 
     def end(self) -> None:
         """Kill the command and all that came of it, and wait for them to be gone."""

@@ -72,12 +72,16 @@ class DumpReader:
     ----------
     periodic
         Whether positions are to count from the box's origin.
+    n_atoms
+        How many there are; a snapshot of fewer, which LAMMPS writes before it notices that it has lost some,
+        is passed over.
     """
 
     HEADER = 9
 
-    def __init__(self, periodic: bool) -> None:
+    def __init__(self, periodic: bool, n_atoms: int) -> None:
         self._periodic = periodic
+        self._n_atoms = n_atoms
         self._rest = b""
         self._lines: list[str] = []
 
@@ -107,7 +111,8 @@ class DumpReader:
                 end = self.HEADER + int(self._lines[3])
                 if len(self._lines) < end:
                     break
-                looks.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
+                if int(self._lines[3]) == self._n_atoms:
+                    looks.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
             except (ValueError, IndexError) as error:
                 seen = "\n  ".join(line[:100] for line in self._lines[: self.HEADER])
                 raise EngineError(f"the dump is not what LAMMPS writes ({error}); it goes on with:\n  {seen}") from None

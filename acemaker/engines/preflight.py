@@ -139,7 +139,7 @@ def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str,
             seen["atoms"] = Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc)
             seen["forces"] = by_tag(fast.forces, tags)
             seen["gamma"] = by_tag(graded.gamma, tags) if graded.gamma is not None else None
-        except Exception as error:
+        except BaseException as error:
             seen["error"] = error
 
     lmp.set_fix_external_callback("ace", callback, None)

@@ -42,6 +42,13 @@ class SoftWatch:
         self._watch.break_off(self._looks, self._start_step)
         return True
 
+    def blew_up(self) -> bool:
+        """Make a break of LAMMPS's death if gamma had warned."""
+        if not self._looks or not self._looks[-1].gamma.max() > self._watch.request.rule.threshold_add_train:
+            return False
+        self._watch.break_off(self._looks, self._start_step)
+        return True
+
     def thermo(self, thermo: Mapping[str, float]) -> None:
         """Take in thermodynamic output; a step that was printed before is passed over."""
         if "f_soft" in thermo:

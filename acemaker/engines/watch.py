@@ -128,7 +128,7 @@ class SegmentWatch:
         self.looked_at = step
         gamma_max = float(self._kept[-1].gamma.max())
         self._pending = (step, gamma_max)
-        self.verdict = self._monitor.update(step, gamma_max)
+        self.verdict = Verdict(step=step, first_step=step, tier="break")
         self.complete({})
 
     def complete(self, thermo: Mapping[str, float]) -> None:

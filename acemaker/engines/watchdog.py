@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import deque
 from pathlib import Path
@@ -57,7 +58,7 @@ class ThermoReader:
                 self._names = re.findall(r"'([^']+)'", match[1])
             elif match := re.match(r"  - \[(.*)\]", line):
                 values = [text for text in match[1].split(",") if text.strip()]
-                if len(values) == len(self._names):
+                with contextlib.suppress(ValueError):  # a damaged line is as good as none
                     found.append(dict(zip(self._names, map(float, values), strict=True)))
         return found
 
@@ -71,14 +72,14 @@ class SoftFollower:
         Where the child works: ``soft.dump``, ``soft.log``.
     soft
         Takes what is read.
-    periodic
-        Whether positions count from the box's origin.
+    periodic, n_atoms
+        Whether positions count from the box's origin, and how many there are.
     """
 
-    def __init__(self, directory: Path, soft: SoftWatch, periodic: bool) -> None:
+    def __init__(self, directory: Path, soft: SoftWatch, periodic: bool, n_atoms: int) -> None:
         self._soft = soft
         self._dump, self._log = Tail(directory / SOFT_DUMP), Tail(directory / SOFT_LOG)
-        self._looks, self._rows = DumpReader(periodic), ThermoReader()
+        self._looks, self._rows = DumpReader(periodic, n_atoms), ThermoReader()
 
     def read(self) -> tuple[int, bool]:
         """Read what is new; return the number of bytes, and whether the potential broke."""
@@ -92,6 +93,10 @@ class SoftFollower:
             if any(self._soft.look(look) for look in self._looks.feed(piece)):
                 return n_bytes, True
         return n_bytes, False
+
+    def blew_up(self) -> bool:
+        """Make a break of the last look if gamma had warned."""
+        return self._soft.blew_up()
 
     def finish(self) -> None:
         """Keep the result, now that production has begun."""
@@ -131,9 +136,9 @@ class Watchdog:
         self._watch = watch
         self._log = log
         self._check_every = check_every
-        self._periodic = periodic
+        self._periodic, self._n_atoms = periodic, len(watch.request.structure)
         self._dump: Tail | None = None
-        self._dump_reader = DumpReader(periodic)
+        self._dump_reader = DumpReader(periodic, self._n_atoms)
         self._thermo_tail = Tail(directory / "log.lammps")
         self._thermo_reader = ThermoReader()
         self._thermo: dict[int, dict[str, float]] = {}
@@ -157,13 +162,9 @@ class Watchdog:
             self._soft.finish()
             self._soft = None
         n_bytes += self._read_thermo()
-        while piece := self._next_piece():
-            n_bytes += len(piece)
-            self._looks += self._dump_reader.feed(piece)
-            n_bytes += self._read_thermo()
-            self._advance(ended=False)
-            if self._watch.verdict is not None:
-                break
+        piece = self._next_piece()  # one at a time: the caller listens to Ctrl-C in between
+        self._looks += self._dump_reader.feed(piece)
+        n_bytes += len(piece) + self._read_thermo()
         self._advance(ended=False)
         return n_bytes
 
@@ -174,6 +175,10 @@ class Watchdog:
         self._advance(ended=True)
         if self._watch.verdict is None and self._log.checks:
             self._adopt(self._log.checks[-1].step + 1)
+
+    def blew_up(self) -> bool:
+        """Make a break of the last look if gamma had warned of the death that came after it."""
+        return self._watch.blew_up() if self._soft is None else self._soft.blew_up()
 
     def _read_thermo(self) -> int:
         n_bytes = 0
@@ -198,7 +203,7 @@ class Watchdog:
         if piece := self._dump.read():  # written before the next one was begun
             return piece
         self._dump.path.unlink()
-        self._dump, self._dump_reader = Tail(later[0]), DumpReader(self._periodic)
+        self._dump, self._dump_reader = Tail(later[0]), DumpReader(self._periodic, self._n_atoms)
         return self._dump.read()
 
     def _advance(self, ended: bool) -> None:

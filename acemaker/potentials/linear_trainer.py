@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from acemaker.potentials.threads import single_threaded
 from acemaker.results.training import Training
 from acemaker.structures.geometry import closeness
 
-RECENT = 100
-"""Structures whose rows are kept: more than may come between two accepted generations."""
+RECENT = 5
+"""Groups of labels whose rows are kept when a trainer is restored: those of rejected rounds are needed again."""
 
 
 class LinearTrainer:
@@ -57,7 +56,7 @@ class LinearTrainer:
         )
         self._reference: dict[str, float] = {}
         self._smallest = np.inf
-        self._recent: deque[tuple[int, Rows]] = deque(maxlen=RECENT)
+        self._recent: list[tuple[int, Rows]] = []
         self.active_set: ActiveSet | None = None
 
     @property
@@ -74,8 +73,10 @@ class LinearTrainer:
         groups
             The structures of each earlier call of `train`, in order.
         """
-        for group in groups:
+        for number, group in enumerate(groups):
             self._take_in(group)
+            if number < len(groups) - RECENT:
+                self._recent.clear()
 
     @single_threaded
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
@@ -201,6 +202,7 @@ class LinearTrainer:
         if not reason:
             configuration = write_generation(generation, self.basis, coefficients, self.active_set)
             keep_evaluator(generation, configuration)
+            self._recent.clear()  # its successor is compared on these
         energies, forces = parity(structures, rows, coefficients)
         return Training(
             generation=generation,

@@ -20,12 +20,14 @@ import psutil
 import pytest
 
 from acemaker import Campaign, CampaignConfig
-from acemaker.config import EngineConfig
+from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines import isolated
 from acemaker.engines.child_process import MARK, describe_status, kill_leftovers
+from acemaker.engines.dump import DumpWriter
 from acemaker.engines.installed import native_command
 from acemaker.engines.isolated import IsolatedEngine
 from acemaker.engines.protocol import Check, Exploration, Request
+from acemaker.engines.watch import Look
 from acemaker.errors import EngineError, MDHaltError, MissingLibraryError
 from acemaker.potentials.generation import Generation
 from acemaker.states import State
@@ -54,11 +56,21 @@ def fake_lammps(folder: Path, body: str) -> str:
     return shlex.quote(str(path))
 
 
+place: list[Path] = []
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path) -> None:
+    place[:] = [tmp_path]
+
+
 def ours() -> list[psutil.Process]:
+    """Processes that belong to runs of the current test."""
     found = []
     for process in psutil.process_iter():
         try:
-            if MARK in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+            mark = process.environ().get(MARK)
+            if mark and Path(mark).is_relative_to(place[0]) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue
@@ -145,6 +157,57 @@ def test_a_bad_end_is_a_typed_error_and_leaves_nothing(
     assert not (tmp_path / "segment" / "run").exists()
 
 
+def scripted(folder: Path, gamma: float, end: str) -> str:
+    """A program that writes a dump at once, its observables later, and then does something else."""
+    atoms = copper()
+    writer = DumpWriter(folder)
+    writer.start("dump")
+    for step in (0, 5, 10):
+        grades = np.full(len(atoms), gamma)
+        cell, images = atoms.cell.array, np.zeros((len(atoms), 3))
+        writer.write(Look(step=step, positions=atoms.positions, images=images, cell=cell, gamma=grades))
+    writer.close()
+    rows = "".join(f"  - [{step}, 300, 1, -3, 9, ]\n" for step in (0, 5, 10))
+    (folder / "log").write_text("keywords: ['Step', 'Temp', 'Press', 'PotEng', 'Volume', ]\n" + rows)
+    return fake_lammps(folder, f"cp '{folder}/dump' checks.0.dump; sleep 0.7; cp '{folder}/log' log.lammps; {end}")
+
+
+@pytest.mark.usefixtures("no_preflight")
+def test_a_halt_waits_for_the_observables_of_its_step(tmp_path: Path, copper_generation: Generation) -> None:
+    asked = request(tmp_path / "segment", copper_generation, copper(), NERVOUS)
+    outcome = explore(asked, lammps=scripted(tmp_path, 0.9, "sleep 100"))
+    assert outcome.verdict is not None
+    assert outcome.timeline.step.tolist() == [0, 5, 10]
+    assert outcome.timeline.observables["temperature_K"].tolist() == [300, 300, 300]
+
+
+@pytest.mark.usefixtures("no_preflight")
+@pytest.mark.parametrize(("said", "healed"), [("ERROR: Lost atoms", True), ("No space left on device", False)])
+def test_only_what_forces_do_is_healed(tmp_path: Path, copper_generation: Generation, said: str, healed: bool) -> None:
+    """A death after a high gamma is a halt where atoms were thrown about, and an error otherwise."""
+    asked = request(tmp_path / "segment", copper_generation, copper())
+    lammps = scripted(tmp_path, 4.0, f"echo {said}; exit 1")
+    rule = OTFConfig(threshold_add_train=2.0, threshold_call_dft=50.0, threshold_break=50.0)
+    asked = replace(asked, rule=rule)
+    if not healed:
+        with pytest.raises(MDHaltError, match="No space left"):
+            explore(asked, lammps=lammps)
+        return
+    outcome = explore(asked, lammps=lammps)
+    assert outcome.verdict is not None
+    assert (outcome.verdict.step, outcome.verdict.tier) == (10, "break")
+
+
+@pytest.mark.parametrize("kind", ["python", "native"])
+def test_steps_that_are_no_multiple_of_the_checks(
+    tmp_path: Path, copper_generation: Generation, native_lammps: str, kind: str
+) -> None:
+    lammps = native_lammps if kind == "native" else "python"
+    outcome = explore(request(tmp_path, copper_generation, copper()), lammps=lammps, steps=42)
+    assert outcome.end_step == 42
+    assert outcome.timeline.step[-1] == 40
+
+
 def test_the_preflight_stops_a_native_lammps_that_disagrees(
     tmp_path: Path, copper_generation: Generation, native_lammps: str
 ) -> None:
@@ -160,6 +223,8 @@ def test_a_lammps_that_is_not_there_or_has_no_ml_pace() -> None:
         native_command("no-such-lmp -x")
     with pytest.raises(MissingLibraryError, match="'true' has no pair style pace/extrapolation"):
         native_command("true")
+    with pytest.raises(MissingLibraryError, match="is no command line"):
+        native_command("lmp 'x")
     assert native_command("python") == ()
 
 
@@ -211,7 +276,7 @@ def test_a_damaged_start_is_named(tmp_path: Path, copper_generation: Generation)
 OWNER = """
 import sys
 from pathlib import Path
-from acemaker.config import EngineConfig
+from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines import isolated
 from acemaker.engines.isolated import IsolatedEngine
 from acemaker.engines.protocol import Request
@@ -263,8 +328,12 @@ def test_what_outlives_even_its_warden_is_ended_when_the_segment_is_opened(
 
 @pytest.mark.usefixtures("no_preflight")
 def test_fifty_bad_ends_leave_no_process_and_no_file(
-    tmp_path: Path, copper_generation: Generation, native_lammps: str
+    tmp_path: Path, copper_generation: Generation, native_lammps: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))  # of the children
     folder = tmp_path / "segment"
     asked = request(folder, copper_generation, copper())
 
@@ -282,7 +351,7 @@ def test_fifty_bad_ends_leave_no_process_and_no_file(
         (native_lammps, None, None),
     ]
     before: set[str] | None = None
-    handles = 0
+    handles, children = 0, []
     for number in range(50):
         lammps, on_check, expected = ends[number % len(ends)]
         one = replace(asked, on_check=on_check, rule=NERVOUS if expected is None else CALM)
@@ -296,12 +365,12 @@ def test_fifty_bad_ends_leave_no_process_and_no_file(
         assert left <= {"checks", "checkpoint", "log", "trajectory"}, left
         shutil.rmtree(folder)
         if number == 4:  # every kind of end once
-            before = {str(path) for path in (*tmp_path.rglob("*"), *Path(tempfile.gettempdir()).iterdir())}
-            handles = psutil.Process().num_fds()
-    assert {str(path) for path in (*tmp_path.rglob("*"), *Path(tempfile.gettempdir()).iterdir())} == before
+            before = {str(path) for path in tmp_path.rglob("*")}
+            handles, children = psutil.Process().num_fds(), psutil.Process().children()
+    assert {str(path) for path in tmp_path.rglob("*")} == before
     assert psutil.Process().num_fds() == handles
     assert threading.active_count() < 5
-    assert [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE] == []
+    assert psutil.Process().children() == children
 
 
 def test_exit_statuses_in_words() -> None:

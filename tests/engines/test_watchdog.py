@@ -136,7 +136,7 @@ def test_any_stream_in_any_pieces_gives_the_rules_verdict(
 def test_a_dump_keeps_every_bit(tmp_path: Path, size: int) -> None:
     looks = [look(step, 0.3) for step in (0, 5, 10)]
     text = written(tmp_path, looks)
-    reader = DumpReader(periodic=True)
+    reader = DumpReader(periodic=True, n_atoms=N)
     found = [one for start in range(0, len(text), size) for one in reader.feed(text[start : start + size])]
     assert [one.step for one in found] == [0, 5, 10]
     for mine, theirs in zip(looks, found, strict=True):
@@ -145,11 +145,18 @@ def test_a_dump_keeps_every_bit(tmp_path: Path, size: int) -> None:
 
 
 def test_a_dump_of_something_else_is_a_typed_error() -> None:
-    text = (
-        "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 1\n0 1\n0 1\nITEM: ATOMS id x\n1 0\n"
-    )
+    box = "ITEM: BOX BOUNDS pp pp pp\n0 1\n0 1\n0 1\n"
+    text = f"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n{N}\n{box}ITEM: ATOMS id x\n" + N * "1 0\n"
     with pytest.raises(EngineError, match="not what LAMMPS writes"):
-        DumpReader(periodic=True).feed(text.encode())
+        DumpReader(periodic=True, n_atoms=N).feed(text.encode())
+
+
+def test_a_snapshot_without_all_atoms_is_passed_over(tmp_path: Path) -> None:
+    """LAMMPS writes one before it notices that it has lost some."""
+    text = written(tmp_path, [look(0, 0.1), look(5, 0.2)])
+    second = text.index(b"ITEM: TIMESTEP", 5)
+    short = text[second:].replace(b"NUMBER OF ATOMS\n4", b"NUMBER OF ATOMS\n3").rsplit(b"\n", 2)[0] + b"\n"
+    assert [one.step for one in DumpReader(periodic=True, n_atoms=N).feed(text[:second] + short)] == [0]
 
 
 def test_later_dumps_follow_and_finished_ones_are_deleted(tmp_path: Path, copper_generation: Generation) -> None:
