@@ -34,6 +34,8 @@ class SoftWatch:
 
     def look(self, look: Look) -> bool:
         """Take in a look; True if the potential breaks even under damping."""
+        if self._watch.verdict is not None:
+            return True
         self._looks.append(look)
         gamma = float(look.gamma.max())
         self._gamma = max(self._gamma, gamma)

@@ -153,6 +153,8 @@ class Watchdog:
         int
             Bytes; 0 where nothing was new.
         """
+        if self._watch.verdict is not None and self._watch.pending is None:
+            return 0  # what the child wrote before it was killed counts no more
         n_bytes = 0
         if self._soft is not None:
             begun = any(self._directory.glob("checks.*.dump"))  # before reading: then all of the soft start is there
