@@ -15,6 +15,7 @@ from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.progress import Progress
+from acemaker.campaign.standing import state_strip, what_next
 from acemaker.campaign.store import Store
 from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig
@@ -28,7 +29,7 @@ from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Timeline, Training
 from acemaker.results.record import Record
-from acemaker.states import CYCLE, State
+from acemaker.states import State
 from acemaker.structures.files import read_structures
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ class Campaign(Record):
                 check_same(store, journal, config, structure)
                 journal.append("reopened", config=config.model_dump(mode="json"))
             else:
-                check_start(store, config, structure, engine, oracle)
-                journal = create_files(store, config, structure, trainer_factory)
+                start = check_start(store, config, structure, engine, oracle)
+                journal = create_files(store, config, start, trainer_factory)
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
 
     @classmethod
@@ -341,7 +342,7 @@ class Campaign(Record):
         ]
         if progress.error:
             items.append(("failed", progress.error))
-        return Summary(f"Campaign: {self.state}", tuple(items), strip=self._strip())
+        return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
 
     def figure(self) -> Picture:
         """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
@@ -353,27 +354,8 @@ class Campaign(Record):
         generation = self.generation
         return "none yet" if generation is None else f"{generation.number}, potentials/{generation.name}.yace"
 
-    def _strip(self) -> tuple[tuple[str, str], ...]:
-        here = self.progress.failed_state or self.state
-        if here is State.DONE:
-            visited = CYCLE if self.progress.halt else (State.EXPLORE, State.LABEL, State.TRAIN)
-            return tuple((state.value, "done" if state in visited else "open") for state in CYCLE)
-        position = CYCLE.index(here)
-        before = "done" if self.progress.halt else "open"  # generation 0 comes before the first round
-        marks = [before if index < position else "open" for index in range(len(CYCLE))]
-        marks[position] = "failed" if self.state is State.FAILED else "now"
-        return tuple((state.value, mark) for state, mark in zip(CYCLE, marks, strict=True))
-
     def _what_next(self) -> str:
-        if self.state is State.DONE:
-            return "the campaign is done: all requested steps have been run"
-        if self.state is State.FAILED:
-            return (
-                f"the campaign failed in {self.progress.failed_state}; mend the cause and reopen it, it goes on "
-                f"there: Campaign.open({str(self.directory)!r})"
-            )
-        work = State.DIAGNOSE if self.state is State.HALT else self.state
-        return f"the campaign is in state {self.state}; what comes next is campaign.{work.lower()}()"
+        return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         if self.state is State.HALT and state is State.DIAGNOSE:

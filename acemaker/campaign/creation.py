@@ -12,10 +12,12 @@ from acemaker.campaign.journal import Journal
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
+from acemaker.engines.ensemble import check_ensemble
+from acemaker.engines.installed import native_command
 from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
-from acemaker.errors import CampaignExistsError, ConfigError, StructureError
+from acemaker.errors import CampaignExistsError, ConfigError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -27,7 +29,7 @@ from acemaker.structures.first import first_structures, initial_structure
 
 def check_start(
     store: Store, config: CampaignConfig, structure: Atoms | None, engine: Engine | None, oracle: Oracle | None
-) -> None:
+) -> Atoms:
     """Make sure that a campaign can start in a directory.
 
     Parameters
@@ -38,6 +40,11 @@ def check_start(
         Everything that defines it.
     structure, engine, oracle
         The user's own, or None.
+
+    Returns
+    -------
+    Atoms
+        The structure with which the trajectory starts.
 
     Raises
     ------
@@ -54,29 +61,24 @@ def check_start(
             "choose another directory"
         )
     check_strategies(config.otf)
-    start = _start(config, structure)
+    start = (
+        initial_structure(config.system, np.random.default_rng([config.seed, 0])) if structure is None else structure
+    )
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     check_structure(start, elements)
     if engine is None:
-        if config.engine.ensemble == "npt" and not start.pbc.all():
-            raise StructureError(
-                "EngineConfig.ensemble: 'npt' needs a periodic structure, got a cluster; choose 'nvt', or give it "
-                "a cell and make it periodic"
-            )
-        load_lammps()
+        check_ensemble(config.engine, start)
+        if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
+            load_lammps()
     if oracle is None:
         CalculatorOracle.from_config(config.oracle, elements)
-
-
-def _start(config: CampaignConfig, structure: Atoms | None) -> Atoms:
-    rng = np.random.default_rng([config.seed, 0])
-    return initial_structure(config.system, rng) if structure is None else structure
+    return start
 
 
 def create_files(
     store: Store,
     config: CampaignConfig,
-    structure: Atoms | None,
+    start: Atoms,
     trainer_factory: Callable[[], Trainer] | None,
 ) -> Journal:
     """Write initial structure, first structures and journal.
@@ -87,8 +89,8 @@ def create_files(
         The campaign's files.
     config
         Everything that defines it.
-    structure
-        The structure with which the trajectory starts, instead of the configuration's.
+    start
+        The structure with which the trajectory starts.
     trainer_factory
         The user's own, or None.
 
@@ -102,7 +104,6 @@ def create_files(
     ConfigError, StructureError
         Before anything is written, if the basis does not suit the structure.
     """
-    start = _start(config, structure)
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
     n_first = max(config.system.n_first, trainer.minimum_structures(start))

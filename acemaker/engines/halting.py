@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from acemaker.config import OTFConfig
 from acemaker.results.exploration import Tier
 
@@ -26,6 +28,26 @@ class Verdict:
     step: int
     first_step: int
     tier: Tier
+
+
+def epicentre(gamma: np.ndarray, rule: OTFConfig) -> np.ndarray:
+    """Find the atoms whose grade exceeds ``threshold_add_train``.
+
+    Parameters
+    ----------
+    gamma : ndarray, shape (n_atoms,)
+        Extrapolation grades; NaN counts as beyond every threshold.
+    rule
+        The threshold.
+
+    Returns
+    -------
+    ndarray of int, shape (n_epicentre,)
+        Largest gamma first.
+    """
+    above = np.flatnonzero(~(gamma <= rule.threshold_add_train))
+    order: np.ndarray = above[np.argsort(-gamma[above], kind="stable")]
+    return order
 
 
 class HaltMonitor:

@@ -8,6 +8,7 @@ from acemaker.config import EngineConfig
 from acemaker.engines import script
 from acemaker.engines.box import is_triclinic
 from acemaker.engines.callback import Callback
+from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.living import LivingLammps
 from acemaker.engines.preflight import preflight
@@ -16,7 +17,7 @@ from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import HALT, SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
-from acemaker.errors import AcemakerError, EngineError, StructureError
+from acemaker.errors import AcemakerError, EngineError
 from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 
@@ -60,7 +61,7 @@ class InProcessEngine:
         KeyboardInterrupt
             After Ctrl-C, once LAMMPS has stopped.
         """
-        check_ensemble(self.config, request)
+        check_ensemble(self.config, request.structure)
         log = SegmentLog(request.directory)
         midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
@@ -187,15 +188,3 @@ class InProcessEngine:
             halt_checkpoint = log.write_checkpoint(watch.verdict.step, self._living.save, HALT)
             self._paused_at = None if is_triclinic(self._living.lmp) else halt_checkpoint
         return watch.outcome(self.config.steps, halt_checkpoint)
-
-
-def check_ensemble(config: EngineConfig, request: Request) -> None:
-    """Refuse an ensemble that does not suit the structure.
-
-    Raises
-    ------
-    StructureError
-        For a barostat around a cluster.
-    """
-    if config.ensemble == "npt" and not request.structure.pbc.all():
-        raise StructureError("expected a periodic structure for ensemble 'npt', got a cluster; use 'nvt'")

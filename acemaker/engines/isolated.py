@@ -12,7 +12,7 @@ from acemaker.config import EngineConfig
 from acemaker.engines import child, native, script
 from acemaker.engines.box import has_momenta
 from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
-from acemaker.engines.inprocess import check_ensemble
+from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.installed import native_command
 from acemaker.engines.native_check import evaluate
 from acemaker.engines.preflight import preflight
@@ -77,7 +77,7 @@ class IsolatedEngine:
         KeyboardInterrupt
             After Ctrl-C, once the child is gone.
         """
-        check_ensemble(self.config, request)
+        check_ensemble(self.config, request.structure)
         log = SegmentLog(request.directory)
         directory = clean(request.directory / RUN)
         midway = log.rewind(is_whole=is_whole)
@@ -92,6 +92,7 @@ class IsolatedEngine:
             if start_step < self.config.steps:
                 command = self._prepare(request, checkpoint, start_step, directory, soft)
                 self._follow(command, watchdog, watch, directory, request)
+                self._trusted = self._key(request)
         finally:
             kill_leftovers(directory)
             keep_log(directory, request.directory)
@@ -113,24 +114,21 @@ class IsolatedEngine:
                     f"{start_step}; restore it from a copy of the campaign"
                 )
             stage(checkpoint, directory / native.RESTART)
-        evaluator = evaluator_of(request.generation)
-        trusted = (evaluator, lammps) == self._trusted
+        trusted = self._key(request) == self._trusted
         if not lammps:
             staged = Path(native.RESTART) if checkpoint is not None else None
             job = child.write_job(directory, request, staged, self.config, soft=soft, seed=self.seed, trusted=trusted)
-            self._trusted = (evaluator, lammps)  # or the child refuses
             return [sys.executable, "-m", "acemaker.engines.child", job.name]
         stage_potential(request.generation, directory)
         if not trusted:
             preflight(
-                evaluator,
+                evaluator_of(request.generation),
                 request.structure,
                 self.config.skin,
                 run=lambda _, atoms, skin: evaluate(
                     lammps, request.generation, atoms, skin, directory, self.config.hang_after
                 ),
             )
-            self._trusted = (evaluator, lammps)
         if checkpoint is None:
             tilted = self.config.ensemble == "npt" and self.config.pressure_coupling == "tri"
             write_data(directory / native.DATA, request.structure, request.generation.elements, tilted)
@@ -169,7 +167,7 @@ class IsolatedEngine:
                             f"LAMMPS has written nothing for {self.config.hang_after:g} s in segment {request.number} "
                             "and was killed; if its checks take that long, allow more: "
                             "Campaign.open(directory, hang_after=...)",
-                            self._last_words(directory, request),
+                            keep_log(directory, request.directory),
                         )
                     time.sleep(pause)
                     pause = min(2 * pause, LONGEST)
@@ -178,34 +176,32 @@ class IsolatedEngine:
             watchdog.finish()
             if interrupt.is_set():
                 raise KeyboardInterrupt  # even if the end came first: the campaign must not go on
-        self._trusted = self._trusted if watch.looked_at > request.start_step or watch.verdict is not None else None
         last = self.config.steps - self.config.steps % request.rule.check_every
-        if status is None or watch.verdict is not None or (status == 0 and watch.looked_at == last):
+        if status is None or watch.verdict is not None or (status == 0 and watch.looked_at >= last):
             return
         if status == 0:
             raise MDHaltError(
                 f"LAMMPS ended after step {watch.looked_at} of {self.config.steps} in segment {request.number} "
                 "without an error; is the command line one that waits for LAMMPS?",
-                self._last_words(directory, request),
+                keep_log(directory, request.directory),
                 status=status,
             )
         refusal = directory / child.REFUSAL
         if refusal.exists():
             raise EngineError(refusal.read_text())
         # other deaths come from outside, or are faults of the program: more labels would not mend them
-        if blew_up(self._last_words(directory, request)) and watchdog.blew_up():
+        if blew_up(keep_log(directory, request.directory)) and watchdog.blew_up():
             return
         raise MDHaltError(
             f"LAMMPS died in segment {request.number} with {describe_status(status)}; the campaign goes on from the "
             "last checkpoint when it is opened again",
-            self._last_words(directory, request),
+            keep_log(directory, request.directory),
             status=status,
         )
 
-    @staticmethod
-    def _last_words(directory: Path, request: Request) -> Path:
-        """Keep what the child said, which goes with its folder otherwise."""
-        return keep_log(directory, request.directory)
+    def _key(self, request: Request) -> object:
+        """Name what the preflight has tried: a potential and the LAMMPS that runs it."""
+        return evaluator_of(request.generation), native_command(self.config.lammps)
 
 
 BLEW_UP = re.compile(r"ERROR.*(Lost atoms|Non-numeric|unstable|out of range|neighbor bins)", re.IGNORECASE)

@@ -14,7 +14,7 @@ from acemaker.engines.box import standard_form
 from acemaker.engines.child_process import ChildProcess, describe_status
 from acemaker.engines.preflight import Seen
 from acemaker.engines.scratch import clean, keep_log, stage_potential, write_data
-from acemaker.engines.watchdog import ThermoReader
+from acemaker.engines.tail import ThermoReader
 from acemaker.errors import MDHaltError
 from acemaker.potentials.generation import Generation
 

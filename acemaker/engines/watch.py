@@ -60,6 +60,8 @@ class SegmentWatch:
 
     Attributes
     ----------
+    request : Request
+        The segment.
     verdict : Verdict or None
         Why it halted; None while it may go on.
     looked_at : int
@@ -67,7 +69,7 @@ class SegmentWatch:
     """
 
     def __init__(self, request: Request, log: SegmentLog, trajectory_every: int) -> None:
-        self._request = request
+        self.request = request
         self._log = log
         self._trajectory_every = trajectory_every
         self._periodic = bool(request.structure.pbc.all())
@@ -84,11 +86,6 @@ class SegmentWatch:
     def pending(self) -> int | None:
         """Step of a look whose observables are still to come."""
         return None if self._pending is None else self._pending[0]
-
-    @property
-    def request(self) -> Request:
-        """The segment."""
-        return self._request
 
     def keep_soft_start(self, soft_start: SoftStart) -> None:
         """Keep how the segment came over to its potential."""
@@ -152,26 +149,19 @@ class SegmentWatch:
         observables["potential_energy_eV"] += self._reference
         check = Check(step=step, gamma_max=gamma_max, observables=observables)
         self._log.append(check)
-        if self._request.on_check is not None:
-            self._request.on_check(check)
-
-    def epicentre(self) -> tuple[int, ...]:
-        """Return the atoms whose gamma exceeds ``threshold_add_train`` at the last look."""
-        if not self._kept:
-            return ()
-        gamma = self._kept[-1].gamma
-        return tuple(int(atom) for atom in np.flatnonzero(~(gamma <= self._request.rule.threshold_add_train)))
+        if self.request.on_check is not None:
+            self.request.on_check(check)
 
     def prune(self) -> None:
         """Delete checkpoints that are older than the last safe one."""
-        self._log.prune(self._monitor.first_step, self._request.rule.threshold_call_dft)
+        self._log.prune(self._monitor.first_step, self.request.rule.threshold_call_dft)
 
     def blew_up(self) -> bool:
         """Tell whether LAMMPS died of a potential beyond its region, and make a break of it.
 
         Atoms that are lost between two checks would otherwise end a campaign that one label could heal.
         """
-        if not self._kept or not self._kept[-1].gamma.max() > self._request.rule.threshold_add_train:
+        if not self._kept or not self._kept[-1].gamma.max() > self.request.rule.threshold_add_train:
             return False
         step = self._kept[-1].step
         first_step = step if self._monitor.first_step is None else self._monitor.first_step
@@ -193,7 +183,7 @@ class SegmentWatch:
         -------
         Exploration
         """
-        request = self._request
+        request = self.request
         safe_step, safe_checkpoint = request.start_step, request.checkpoint
         if self.verdict is not None:
             safe = self._log.safe_checkpoint(self.verdict.first_step, request.rule.threshold_call_dft)
@@ -211,7 +201,7 @@ class SegmentWatch:
         )
 
     def _atoms(self, look: Look, unwrapped: bool = False) -> Atoms:
-        start = self._request.structure
+        start = self.request.structure
         positions = look.positions + look.images @ look.cell if unwrapped and self._periodic else look.positions
         atoms = Atoms(start.symbols, positions, cell=look.cell if self._periodic else None, pbc=start.pbc)
         atoms.arrays["gamma"] = look.gamma.copy()

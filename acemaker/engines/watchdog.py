@@ -2,65 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import deque
 from pathlib import Path
 
 from acemaker.engines.dump import SOFT_DUMP, DumpReader
 from acemaker.engines.restart import is_whole
-from acemaker.engines.script import SOFT_LOG
+from acemaker.engines.script import LOG_FILE, SOFT_LOG
 from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
 from acemaker.engines.soft_start import SoftWatch
+from acemaker.engines.tail import Tail, ThermoReader
 from acemaker.engines.watch import Look, SegmentWatch
-
-PIECE = 1 << 20
-"""Bytes read at once."""
-
-
-class Tail:
-    """What was added to a file since the last look."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._position = 0
-
-    def read(self) -> bytes:
-        """Return the next bytes; none where there is no file yet."""
-        if not self.path.exists():
-            return b""
-        with self.path.open("rb") as stream:
-            stream.seek(self._position)
-            piece = stream.read(PIECE)
-        self._position += len(piece)
-        return piece
-
-
-class ThermoReader:
-    """Reads thermodynamic output in LAMMPS's YAML style out of a growing log."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._names: list[str] = []
-
-    def feed(self, piece: bytes) -> list[dict[str, float]]:
-        """Take in the next bytes, wherever they were cut.
-
-        Returns
-        -------
-        list of dict
-            Each complete line's values by column name.
-        """
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        found = []
-        for line in (raw.decode(errors="replace") for raw in whole):
-            if match := re.match(r"keywords: \[(.*)\]", line):
-                self._names = re.findall(r"'([^']+)'", match[1])
-            elif match := re.match(r"  - \[(.*)\]", line):
-                values = [text for text in match[1].split(",") if text.strip()]
-                with contextlib.suppress(ValueError):  # a damaged line is as good as none
-                    found.append(dict(zip(self._names, map(float, values), strict=True)))
-        return found
 
 
 class SoftFollower:
@@ -139,7 +91,7 @@ class Watchdog:
         self._periodic, self._n_atoms = periodic, len(watch.request.structure)
         self._dump: Tail | None = None
         self._dump_reader = DumpReader(periodic, self._n_atoms)
-        self._thermo_tail = Tail(directory / "log.lammps")
+        self._thermo_tail = Tail(directory / LOG_FILE)
         self._thermo_reader = ThermoReader()
         self._thermo: dict[int, dict[str, float]] = {}
         self._looks: deque[Look] = deque()

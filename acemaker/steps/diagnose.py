@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from acemaker.config import OTFConfig
+from acemaker.engines.halting import epicentre
 from acemaker.results import Diagnosis, Halt
 from acemaker.results.record import read_only
 from acemaker.structures.geometry import closeness, nearest_distances
@@ -41,14 +40,12 @@ def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
             f"the halted structure has a pair below min_distance_fraction; the frame of step "
             f"{structure.info['step']} takes its place"
         )
-    gamma = structure.arrays["gamma"]
-    above = np.flatnonzero(~(gamma <= rule.threshold_add_train))
-    epicentre = above[np.argsort(-gamma[above], kind="stable")]
+    atoms_beyond = epicentre(structure.arrays["gamma"], rule)
     return Diagnosis(
         halt=halt,
         structure=structure,
-        epicentre=read_only(epicentre, int),
-        distances=read_only(nearest_distances(structure, epicentre), float),
+        epicentre=read_only(atoms_beyond, int),
+        distances=read_only(nearest_distances(structure, atoms_beyond), float),
         trained_distance=trained_distance,
         note=note,
     )

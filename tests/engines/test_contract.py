@@ -43,15 +43,14 @@ class TestInProcessEngine(WithCopper):
         return InProcessEngine(self._config, seed=1)
 
 
-@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
-class TestIsolatedPythonEngine(WithCopper):
+class WithChild(WithCopper):
     saves_halts = False
+    lammps = "python"
 
     @pytest.fixture(autouse=True)
     def _ensemble(self, ensemble: str) -> None:
         self._config = EngineConfig(
             engine="isolated",
-            lammps="python",
             ensemble=ensemble,
             steps=self.n_steps,
             restart_every=10,
@@ -60,24 +59,16 @@ class TestIsolatedPythonEngine(WithCopper):
         )
 
     def make_engine(self) -> Engine:
-        return IsolatedEngine(self._config, seed=1)
+        return IsolatedEngine(self._config.model_copy(update={"lammps": self.lammps}), seed=1)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+class TestIsolatedPythonEngine(WithChild):
+    pass
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
-class TestIsolatedNativeEngine(WithCopper):
-    saves_halts = False
-
+class TestIsolatedNativeEngine(WithChild):
     @pytest.fixture(autouse=True)
-    def _ensemble(self, ensemble: str, native_lammps: str) -> None:
-        self._config = EngineConfig(
-            engine="isolated",
-            lammps=native_lammps,
-            ensemble=ensemble,
-            steps=self.n_steps,
-            restart_every=10,
-            trajectory_every=10,
-            temperature=(300, 600),
-        )
-
-    def make_engine(self) -> Engine:
-        return IsolatedEngine(self._config, seed=1)
+    def _native(self, native_lammps: str) -> None:
+        self.lammps = native_lammps

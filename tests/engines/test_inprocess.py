@@ -286,7 +286,7 @@ def test_lost_atoms_are_a_halt_where_gamma_had_warned(
 def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Generation) -> None:
     structure = copper()
     structure.pbc = False
-    with pytest.raises(StructureError, match="use 'nvt'"):
+    with pytest.raises(StructureError, match="choose 'nvt'"):
         explore(EngineConfig(ensemble="npt", **HOT), request(tmp_path, copper_generation, structure))
 
 

@@ -17,7 +17,7 @@ from ase.build import bulk
 from acemaker.config import EngineConfig
 from acemaker.engines import native, script
 from acemaker.engines.scratch import write_data
-from acemaker.engines.watchdog import ThermoReader
+from acemaker.engines.tail import ThermoReader
 
 LJ = native.Potential(pair=("pair_style lj/cut 8.5", "pair_coeff 1 1 0.0104 3.4"))
 VALUES: dict[str, Any] = {"elements": ["Ar"], "check_every": 5, "periodic": True, "thermostat_seed": 11}

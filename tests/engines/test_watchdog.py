@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from acemaker.config import OTFConfig
 from acemaker.engines.dump import DumpReader, DumpWriter, dump_name
+from acemaker.engines.halting import epicentre
 from acemaker.engines.protocol import Request
 from acemaker.engines.restart import MAGIC
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.engines.tail import ThermoReader
 from acemaker.engines.watch import Look, SegmentWatch
-from acemaker.engines.watchdog import ThermoReader, Watchdog
+from acemaker.engines.watchdog import Watchdog
 from acemaker.errors import EngineError
 from acemaker.potentials.generation import Generation
 
@@ -88,7 +90,8 @@ def test_three_in_a_row_halt_at_the_third(tmp_path: Path, copper_generation: Gen
     watch = feed(tmp_path, copper_generation, [0.01, 0.06, 0.07, 0.08, 0.09])
     assert watch.verdict is not None
     assert (watch.verdict.step, watch.verdict.first_step, watch.verdict.tier) == (15, 5, "smooth")
-    assert watch.epicentre() == (2, 3)  # gamma is 0, 0.027, 0.053, 0.08
+    gamma = watch.outcome(100, None).frames[-1].arrays["gamma"]
+    assert epicentre(gamma, RULE).tolist() == [3, 2]  # gamma is 0, 0.027, 0.053, 0.08
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
