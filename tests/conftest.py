@@ -70,6 +70,14 @@ def copper_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 
 
 @pytest.fixture(scope="session")
+def copper_over_zbl(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    config = PotentialConfig(
+        **small_basis().model_dump() | {"baseline_style": "zbl 1.0 2.6", "baseline_coeff": ("* * 29 29",)}
+    )
+    return train(tmp_path_factory.mktemp("zbl"), copper(), MISHIN, config)
+
+
+@pytest.fixture(scope="session")
 def alloy_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
     return train(tmp_path_factory.mktemp("alloy"), alloy(), CUNI, small_basis(), n=6)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ase import Atoms
 
@@ -191,6 +191,14 @@ class Campaign(Record):
         number = self.progress.generation
         return None if number < 0 else read_generation(self._store.potentials, number)
 
+    def __enter__(self) -> Self:
+        """Close the campaign at the end of a ``with`` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it, whatever happened."""
+        self.close()
+
     def close(self) -> None:
         """End the engine and let other processes open the campaign."""
         self._work.engine.close()
@@ -352,7 +360,11 @@ class Campaign(Record):
 
     def _potential(self) -> str:
         generation = self.generation
-        return "none yet" if generation is None else f"{generation.number}, potentials/{generation.name}.yace"
+        if generation is None:
+            return "none yet"
+        if generation.baseline is None:
+            return f"{generation.number}, potentials/{generation.name}.yace"
+        return f"{generation.number} over {generation.baseline.style}, potentials/{generation.name}.in"
 
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)

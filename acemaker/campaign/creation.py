@@ -17,8 +17,9 @@ from acemaker.engines.installed import native_command
 from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
-from acemaker.errors import CampaignExistsError, ConfigError
+from acemaker.errors import CampaignExistsError, ConfigError, EngineError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Trainer
@@ -70,6 +71,13 @@ def check_start(
         check_ensemble(config.engine, start)
         if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
             load_lammps()
+    baseline = find_baseline(config.potential, elements)
+    if baseline is not None:
+        load_lammps()
+        try:
+            baseline.evaluate(start)
+        except EngineError as error:
+            raise ConfigError(f"PotentialConfig.baseline_style, baseline_coeff: {error}") from error
     if oracle is None:
         CalculatorOracle.from_config(config.oracle, elements)
     return start

@@ -199,7 +199,8 @@ class Work:
         """Return the trainer with all that has been trained on."""
         if self._trainer is None:
             factory = self._trainer_factory
-            trainer = factory() if factory else LinearTrainer(self._chronicle.config.potential, self._elements)
+            config, kept = self._chronicle.config.potential, self._store.potentials
+            trainer = factory() if factory else LinearTrainer(config, self._elements, kept)
             trainer.restore(recall.read_groups(self._chronicle.progress, self._store))
             self._trainer = trainer
         return self._trainer

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from acemaker.config.base import Section
+
+PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
+"""What LAMMPS neither expands nor quotes nor takes for a second command."""
 
 
 class PotentialConfig(Section):
@@ -36,12 +40,42 @@ class PotentialConfig(Section):
         default_factory=dict,
         description="eV, energy of one atom of each element; fitted to the first labels and pinned if empty",
     )
+    baseline_style: str = Field(
+        "",
+        description="LAMMPS pair style under the ACE, which then learns the difference, e.g. 'zbl 1.0 2.0'; "
+        "empty for none",
+    )
+    baseline_coeff: tuple[str, ...] = Field(
+        (),
+        description="arguments of its pair_coeff commands, elements in alphabetical order of types, e.g. '* * 29 29'; "
+        "files of LAMMPS's own collection by name alone",
+    )
     cv_folds: int = Field(5, ge=2, description="folds of the cross-validation")
     cv_tolerance: NonNegativeFloat = Field(
         4.0,
         description="share by which the cross-validated force error on the structures known before may rise "
         "with a new fit, in the median fold",
     )
+
+    @field_validator("baseline_coeff", mode="before")
+    @classmethod
+    def _one_command(cls, value: object) -> object:
+        """Take a string for a single command."""
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _baseline_complete(self) -> PotentialConfig:
+        if bool(self.baseline_style.split()) != bool(self.baseline_coeff):
+            raise ValueError(
+                "a baseline needs both baseline_style and baseline_coeff, e.g. baseline_style='zbl 1.0 2.0', "
+                f"baseline_coeff=['* * 29 29'], got {self.baseline_style!r} and {list(self.baseline_coeff)}"
+            )
+        if not PLAIN.fullmatch(self.baseline_style):
+            raise ValueError(f"baseline_style must be a style and its numbers, got {self.baseline_style!r}")
+        style = self.baseline_style.partition(" ")[0]
+        if style.startswith(("hybrid", "pace", "zero", "none")):
+            raise ValueError(f"baseline_style must be a potential that can run beside the ACE, not {style!r}")
+        return self
 
     @model_validator(mode="after")
     def _orders_match(self) -> PotentialConfig:

@@ -136,6 +136,9 @@ class IsolatedEngine:
         text = native.segment_script(
             self.config,
             elements=request.generation.elements,
+            potential=native.extrapolating(
+                request.generation.elements, request.rule.check_every, request.generation.baseline
+            ),
             check_every=request.rule.check_every,
             start_step=start_step,
             from_restart=checkpoint is not None,

@@ -106,7 +106,7 @@ class LivingLammps:
                 commands += script.velocity_commands(config.temperature[0], script.random_seed(self._seed, 0))
         else:
             lmp.command(f"read_restart {self._paths.quote(checkpoint)}")
-        commands += script.callback_commands(generation.cutoff)
+        commands += script.callback_commands(generation.cutoff, generation.baseline, self._paths.quote)
         commands += script.neighbour_commands(config.skin)
         self._commands(commands)
 

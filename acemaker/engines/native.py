@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from acemaker.config import EngineConfig
 from acemaker.engines import dump, script
 from acemaker.engines.segment_log import CHECKPOINT
+from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.generation import pair_commands
 
 SCRIPT, DATA, RESTART = "in.lammps", "start.data", "start.restart"
 """The script, and the states from which it starts."""
@@ -104,10 +106,20 @@ class Potential:
         return dump.COLUMNS if self.gamma else dump.COLUMNS.removesuffix(" f_gamma")
 
 
-def extrapolating(elements: Sequence[str], check_every: int) -> Potential:
-    """Use the generation's files; gamma is computed at every check, and at no other step, since it costs."""
+def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline | None = None) -> Potential:
+    """Use the generation's files; gamma is computed at every check, and at no other step, since it costs.
+
+    Parameters
+    ----------
+    elements
+        In the order of their types.
+    check_every
+        MD steps between two looks at gamma.
+    baseline
+        What runs beside it, its files in the script's directory.
+    """
     return Potential(
-        pair=("pair_style pace/extrapolation", f"pair_coeff * * {' '.join(POTENTIAL)} {' '.join(elements)}"),
+        pair=pair_commands("pace/extrapolation", " ".join([*POTENTIAL, *elements]), baseline),
         gamma=(f"fix gamma all pair {check_every} pace/extrapolation gamma 1",),
     )
 
@@ -154,10 +166,10 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
     return commands
 
 
-def check_script(elements: Sequence[str], periodic: bool, skin: float) -> str:
+def check_script(elements: Sequence[str], periodic: bool, skin: float, baseline: Baseline | None = None) -> str:
     """Write the script that evaluates the structure in `DATA` once, for the preflight."""
     commands = start_commands(elements, from_restart=False, periodic=periodic)
-    potential = extrapolating(elements, 1)
+    potential = extrapolating(elements, 1, baseline)
     commands += [*potential.pair, *script.neighbour_commands(skin), *potential.gamma]
     commands += [
         "thermo_style custom step pe press",

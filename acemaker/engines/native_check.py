@@ -52,7 +52,8 @@ def evaluate(
     stage_potential(generation, folder)
     write_data(folder / native.DATA, atoms, generation.elements, triclinic=False)
     periodic = bool(atoms.pbc.all())
-    (folder / native.SCRIPT).write_text(native.check_script(generation.elements, periodic, skin))
+    text = native.check_script(generation.elements, periodic, skin, generation.baseline)
+    (folder / native.SCRIPT).write_text(text)
     process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {})
     deadline = time.monotonic() + patience
     try:

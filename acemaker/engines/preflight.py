@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,8 @@ from acemaker.engines import script
 from acemaker.engines.box import by_tag, put_structure, read_cell
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.plain_path import PlainPaths
 from acemaker.errors import EngineError
-from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import Evaluator
 
 RATTLE = 0.05
@@ -23,9 +24,6 @@ RATTLE = 0.05
 
 TOLERANCES = {"energy": 1e-9, "forces": 1e-9, "pressure": 1e-6, "gamma": 1e-6}
 """eV/atom, eV/Å, and relative differences of the other two."""
-
-BAR_A3_PER_EV = 1.6021765e6
-"""LAMMPS's constant in metal units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,8 @@ def run_here(evaluator: Evaluator, atoms: Atoms, skin: float) -> Seen:
     """Let a LAMMPS of this process take forces, energy and virial of one structure from the callback."""
     lmp = open_lammps()
     try:
-        seen = _run(lmp, evaluator, atoms, skin)
+        with contextlib.closing(PlainPaths()) as paths:
+            seen = _run(lmp, evaluator, atoms, skin, paths)
         return Seen(**seen, energy=float(lmp.get_thermo("pe")), pressure=float(lmp.get_thermo("press")))
     finally:
         lmp.close()
@@ -81,8 +80,8 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = ru
     Returns
     -------
     dict of str to float
-        The largest differences, by the names of `TOLERANCES`. Forces are those of the fast evaluator on
-        LAMMPS's list against those of the graded one on pyace's.
+        The largest differences, by the names of `TOLERANCES`. Forces are LAMMPS's, from the fast evaluator on
+        its list and the baseline, against those of the graded evaluator on pyace's list and the baseline alone.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = ru
     atoms.positions += np.random.default_rng(0).normal(scale=RATTLE, size=atoms.positions.shape)
     seen = run(evaluator, atoms, skin)
     found = seen.atoms
-    expected = evaluator.graded(environment(found, evaluator.elements, evaluator.cutoff))
+    expected = evaluator.structure(found)
     assert expected.gamma is not None
     if not expected.gamma.max() > 0:
         raise EngineError("gamma is zero on a rattled cell: the active set was not loaded; train the potential anew")
@@ -104,7 +103,7 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = ru
         "pressure": 0.0,
     }
     if atoms.pbc.all():
-        pressures = -expected.virial[:3] / found.get_volume() * BAR_A3_PER_EV
+        pressures = -expected.virial[:3] / found.get_volume() * script.BAR_A3_PER_EV
         differences["pressure"] = abs(seen.pressure - pressures.mean()) / max(np.abs(pressures).max(), 1.0)
     wrong = [name for name, limit in TOLERANCES.items() if not differences[name] <= limit]
     if wrong:
@@ -116,14 +115,15 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = ru
     return differences
 
 
-def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str, Any]:
+def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float, paths: PlainPaths) -> dict[str, Any]:
     """Evaluate one structure in LAMMPS's set-up."""
     seen: dict[str, Any] = {}
     periodic = bool(atoms.pbc.all())
     for command in script.header_commands(periodic):
         lmp.command(command)
     put_structure(lmp, atoms, evaluator.elements, triclinic=False)
-    for command in script.neighbour_commands(skin) + script.callback_commands(evaluator.cutoff):
+    commands = script.callback_commands(evaluator.cutoff, evaluator.baseline, paths.quote)
+    for command in script.neighbour_commands(skin) + commands:
         lmp.command(command)
     neighbours = NeighbourEnvironment(lmp)
 
@@ -137,7 +137,6 @@ def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str,
             cell, origin = read_cell(lmp)
             positions = by_tag(lmp.numpy.extract_atom("x")[:nlocal] - origin, tags)
             seen["atoms"] = Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc)
-            seen["forces"] = by_tag(fast.forces, tags)
             seen["gamma"] = by_tag(graded.gamma, tags) if graded.gamma is not None else None
         except BaseException as error:
             seen["error"] = error
@@ -147,4 +146,6 @@ def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float) -> dict[str,
     lmp.command("run 0")
     if "error" in seen:
         raise seen.pop("error")
+    forces = lmp.numpy.extract_atom("f")[: len(atoms)]
+    seen["forces"] = by_tag(forces, lmp.numpy.extract_atom("id")[: len(atoms)])
     return seen

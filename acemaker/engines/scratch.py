@@ -31,7 +31,10 @@ def stage(source: Path, target: Path) -> None:
 
 
 def stage_potential(generation: Generation, directory: Path) -> None:
-    """Lay a generation's files beside the script."""
+    """Lay a generation's files beside the script, and those of its baseline."""
+    if generation.baseline is not None:
+        for name, source in generation.baseline.files.items():
+            stage(source, directory / name)
     for source, name in zip((generation.yaml, generation.asi), native.POTENTIAL, strict=True):
         stage(source, directory / name)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
@@ -11,7 +12,13 @@ from ase.data import atomic_masses, atomic_numbers
 from acemaker.config import EngineConfig
 from acemaker.errors import ConfigError
 
+if TYPE_CHECKING:
+    from acemaker.potentials.baseline import Baseline
+
 BAR_PER_GPA = 1e4
+BAR_A3_PER_EV = 1.6021765e6
+"""LAMMPS's constant in metal units."""
+
 OBSERVABLES = {
     "temp": "temperature_K",
     "press": "pressure_GPa",
@@ -105,11 +112,26 @@ def mass_commands(elements: Sequence[str]) -> list[str]:
     ]
 
 
-def callback_commands(cutoff: float) -> list[str]:
-    """Ask for a full neighbour list and for a callback that gives forces, energy and virial."""
+def callback_commands(
+    cutoff: float, baseline: Baseline | None = None, quote_path: Callable[[Path], str] | None = None
+) -> list[str]:
+    """Ask for a full neighbour list and for a callback that gives forces, energy and virial.
+
+    Parameters
+    ----------
+    cutoff
+        Å.
+    baseline
+        What LAMMPS adds to the callback's.
+    quote_path
+        Writes the paths of its files.
+    """
+    zero = f"zero {cutoff:.17g} full"
+    pair = [f"pair_style {zero}", "pair_coeff * *"]
+    if baseline is not None:
+        pair = list(baseline.commands(zero, quote=quote_path))
     return [
-        f"pair_style zero {cutoff:.17g} full",
-        "pair_coeff * *",
+        *pair,
         "fix ace all external pf/callback 1 1",
         "fix_modify ace energy yes virial yes",
     ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ase.calculators.calculator import BaseCalculator
-from ase.data import atomic_numbers
 
 from acemaker.config import OracleConfig
+from acemaker.engines.pair_words import check_order, find_file
 from acemaker.errors import ConfigError
 
 CalculatorFactory = Callable[[], BaseCalculator]
@@ -41,7 +40,7 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
         return lambda: EMT(**config.oracle_arguments)
     if config.oracle == "lammps":
         commands = pair_commands(config, elements)
-        return lambda: _lammps_calculator(commands, elements, config.oracle_arguments)
+        return lambda: lammps_calculator(commands, elements, config.oracle_arguments)
     factory = _dotted(config.oracle)
     return lambda: factory(**config.oracle_arguments)
 
@@ -66,51 +65,30 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
         If a coefficient holds a line break, a file that is neither here nor in the collection, or elements in
         another order than that of the types, which would label every structure wrongly.
     """
-    from acemaker.engines.lammps_library import potentials_directory
-
-    folder = potentials_directory()
     commands = [f"pair_style {config.pair_style}"]
     for arguments in config.pair_coeff:
-        _check_order(arguments.split(), elements)
-        words = [_resolve(word, folder) for word in arguments.split()]
+        words = arguments.split()
+        check_order(words, elements, "OracleConfig.pair_coeff")
+        files = [find_file(word, "OracleConfig.pair_coeff") for word in words]
+        words = [word if file is None else f'"{file}"' for word, file in zip(words, files, strict=True)]
         commands.append(f"pair_coeff {' '.join(words)}")
     if any(character in command for command in commands for character in "\n\r&"):
         raise ConfigError("OracleConfig.pair_style and pair_coeff must be single lines without '&'")
     return commands
 
 
-def _check_order(words: list[str], elements: tuple[str, ...]) -> None:
-    named = words[-len(elements) :] if elements and words[:2] == ["*", "*"] else []
-    if named and all(word in atomic_numbers for word in named) and tuple(named) != elements:
-        raise ConfigError(
-            f"OracleConfig.pair_coeff: LAMMPS's types are the elements in alphabetical order, {' '.join(elements)}, "
-            f"but the coefficients name {' '.join(named)}; write '{' '.join([*words[: -len(elements)], *elements])}'"
-        )
+def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any]) -> BaseCalculator:
+    """Make ASE's calculator around LAMMPS's library.
 
-
-def _resolve(word: str, folder: Path | None) -> str:
-    looks_like_file = "." in word and not _is_number(word)
-    if not looks_like_file:
-        return word
-    if Path(word).is_file():
-        return f'"{Path(word).resolve()}"'
-    if folder is not None and (folder / word).is_file():
-        return f'"{folder / word}"'
-    raise ConfigError(
-        f"OracleConfig.pair_coeff: there is no file {word!r} here or among LAMMPS's own potentials ({folder}); "
-        "give its path"
-    )
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any]) -> BaseCalculator:
+    Parameters
+    ----------
+    commands
+        Pair styles and coefficients.
+    elements
+        In the order of LAMMPS's types.
+    arguments
+        Further keyword arguments of ``LAMMPSlib``.
+    """
     from acemaker.engines.lammps_library import load_lammps
 
     load_lammps()

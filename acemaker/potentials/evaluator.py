@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.environment import environment
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.pyace_library import load_pyace
@@ -65,7 +66,9 @@ def keep_evaluator(generation: Generation, source: Any) -> None:
         The path of its ``.yaml``, or, to save the parsing, the ``pyace.BBasisConfiguration`` that was
         written there. Both give the same evaluator to the bit.
     """
-    _kept[_key(generation)] = Evaluator(source, generation.asi, generation.elements, generation.cutoff)
+    _kept[_key(generation)] = Evaluator(
+        source, generation.asi, generation.elements, generation.cutoff, generation.baseline
+    )
     while len(_kept) > KEPT:
         _kept.popitem(last=False)
 
@@ -88,14 +91,19 @@ class Evaluator:
         In the basis's order.
     cutoff
         Å.
+    baseline
+        What runs beside the ACE; `structure` alone adds it, LAMMPS does so by itself.
     """
 
-    def __init__(self, source: Any, asi: Path, elements: tuple[str, ...], cutoff: float) -> None:
+    def __init__(
+        self, source: Any, asi: Path, elements: tuple[str, ...], cutoff: float, baseline: Baseline | None = None
+    ) -> None:
         pyace = load_pyace()
         from pyace.evaluator import ACERecursiveEvaluator
 
         self.elements = elements
         self.cutoff = cutoff
+        self.baseline = baseline
         # pyace's calculators keep neither evaluator nor basis alive: hold on to each of them
         self._basis = pyace.ACEBBasisSet(source)
         self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
@@ -108,17 +116,17 @@ class Evaluator:
         self._fast.set_evaluator(self._fast_evaluator)
 
     def graded(self, env: Any) -> Evaluation:
-        """Evaluate an environment with gamma."""
+        """Evaluate the ACE on an environment, with gamma."""
         self._graded.compute(env, compute_projections=True)
         return self._read(self._graded, np.array(self._graded.gamma_grade, dtype=float))
 
     def fast(self, env: Any) -> Evaluation:
-        """Evaluate an environment without gamma."""
+        """Evaluate the ACE on an environment, without gamma."""
         self._fast.compute(env, compute_projections=False)
         return self._read(self._fast, None)
 
     def structure(self, atoms: Atoms) -> Evaluation:
-        """Evaluate a structure with gamma.
+        """Evaluate the whole potential, its baseline included, on a structure, with gamma.
 
         Parameters
         ----------
@@ -130,7 +138,16 @@ class Evaluator:
         StructureError
             If the potential cannot describe it.
         """
-        return self.graded(environment(atoms, self.elements, self.cutoff))
+        ace = self.graded(environment(atoms, self.elements, self.cutoff))
+        if self.baseline is None:
+            return ace
+        energy, forces, virial = self.baseline.evaluate(atoms)
+        return Evaluation(
+            energy=ace.energy + energy,
+            forces=ace.forces + forces,
+            virial=ace.virial + virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]],
+            gamma=ace.gamma,
+        )
 
     @staticmethod
     def _read(calculator: Any, gamma: np.ndarray | None) -> Evaluation:

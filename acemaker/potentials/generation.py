@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from acemaker.potentials.active_set import ActiveSet
+from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.pyace_library import load_pyace
+
+INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,8 @@ class Generation:
         The same by fold, None for a fold without structures; the guard compares the next generation with it.
     n_structures : int
         Labelled structures that it was trained on.
+    baseline : Baseline or None
+        What runs beside it: the files hold the difference alone.
     """
 
     number: int
@@ -47,6 +52,7 @@ class Generation:
     cv_forces: float | None
     cv_folds: tuple[float | None, ...]
     n_structures: int
+    baseline: Baseline | None = None
 
     @property
     def name(self) -> str:
@@ -68,21 +74,55 @@ class Generation:
         """The inverse active set, which gives gamma."""
         return self.directory / f"{self.name}.asi"
 
+    @property
+    def lammps_input(self) -> Path:
+        """The commands that define it in LAMMPS, to be included from the directory of the files."""
+        return self.directory / f"{self.name}.in"
+
     def calculator(self) -> Any:
-        """Make pyace's ASE calculator of this potential, which also gives ``results["gamma"]``.
+        """Make an ASE calculator of this potential, which also gives ``results["gamma"]``.
 
         Returns
         -------
-        pyace.PyACECalculator
+        pyace.PyACECalculator or BaselineCalculator
             Its energies are relative to `reference_energies`.
         """
         calculator = load_pyace().PyACECalculator(str(self.yaml))
         calculator.set_active_set(str(self.asi))
-        return calculator
+        if self.baseline is None:
+            return calculator
+        from acemaker.potentials.calculator import BaselineCalculator
+
+        return BaselineCalculator(calculator, self.baseline)
+
+    def pair_commands(self) -> tuple[str, ...]:
+        """Write LAMMPS's commands for this potential; elements are types in alphabetical order."""
+        return pair_commands("pace", f"{self.yace.name} {' '.join(self.elements)}", self.baseline)
 
     def coefficients(self) -> np.ndarray:
         """Read the linear coefficients, shape (n_coefficients,), eV."""
         return np.array(load_pyace().ACEBBasisSet(str(self.yaml)).basis_coeffs)
+
+
+def pair_commands(style: str, coeff: str, baseline: Baseline | None) -> tuple[str, ...]:
+    """Write a potential's pair commands.
+
+    Parameters
+    ----------
+    style
+        ``pair_style``'s arguments.
+    coeff
+        ``pair_coeff``'s arguments after ``* *``.
+    baseline
+        What runs beside it; its files are in LAMMPS's working directory.
+
+    Returns
+    -------
+    tuple of str
+    """
+    if baseline is not None:
+        return baseline.commands(style, coeff)
+    return f"pair_style {style}", f"pair_coeff * * {coeff}".rstrip()
 
 
 def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> Any:
@@ -107,14 +147,17 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
     generation.directory.mkdir(parents=True, exist_ok=True)
     basis.basis_set.basis_coeffs = list(coefficients)
     configuration = basis.basis_set.to_BBasisConfiguration()
-    described = asdict(generation)
+    described = asdict(replace(generation, baseline=None))
     del described["directory"]
+    described["baseline"] = generation.baseline.described() if generation.baseline is not None else None
+    commands = "\n".join([f"# {INCLUDE}", *generation.pair_commands()]) + "\n"
     text = json.dumps(described, indent=1) + "\n"
     json_file = generation.directory / f"{generation.name}.json"
     for path, save in (
         (generation.yaml, configuration.save),
         (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
         (generation.asi, lambda part: active_set.save(Path(part))),
+        (generation.lammps_input, lambda part: Path(part).write_text(commands)),
         (json_file, lambda part: Path(part).write_text(text)),
     ):
         part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
@@ -142,4 +185,6 @@ def read_generation(directory: Path, number: int) -> Generation:
     described = json.loads((directory / f"potential_v{number + 1}.json").read_text())
     described["elements"] = tuple(described["elements"])
     described["cv_folds"] = tuple(described["cv_folds"])
+    baseline = described.get("baseline")
+    described["baseline"] = Baseline.read(baseline, directory, described["elements"]) if baseline else None
     return Generation(directory=directory, **described)

@@ -11,6 +11,7 @@ from ase import Atoms
 from acemaker.config import PotentialConfig
 from acemaker.errors import StructureError
 from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
+from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.evaluator import keep_evaluator
@@ -36,16 +37,21 @@ class LinearTrainer:
         Basis, weights and guard.
     elements
         Chemical symbols of the system.
+    kept
+        Where files of the baseline are kept from an earlier time; None to take those that the configuration
+        names. Labels are whole, the baseline is subtracted before the fit.
 
     Raises
     ------
     ConfigError
-        If the basis cannot be made, or reference energies are given for some elements only.
+        If the basis cannot be made, reference energies are given for some elements only, or a file of the
+        baseline is missing.
     """
 
-    def __init__(self, config: PotentialConfig, elements: Sequence[str]) -> None:
+    def __init__(self, config: PotentialConfig, elements: Sequence[str], kept: Path | None = None) -> None:
         check_reference_energies(config, elements)
         self.config = config
+        self.baseline = find_baseline(config, tuple(elements), kept)
         self.basis = Basis.create(config, elements)
         self._builder = DesignBuilder(self.basis)
         self._fit = LeastSquares(
@@ -197,6 +203,7 @@ class LinearTrainer:
             cv_forces=held_out.errors.forces if held_out else None,
             cv_folds=self._fit.fold_forces(held_out),
             n_structures=self._fit.n_structures,
+            baseline=self.baseline and self.baseline.kept_in(directory),
         )
         reason = judge(self.config, coefficients, comparison, anchor_gamma, gamma_limit)
         if not reason:
@@ -225,6 +232,7 @@ class LinearTrainer:
         return compare(predecessor.cv_folds, self._fit.fold_forces(held_out, besides=new))
 
     def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
+        targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         designs = [self._builder.rows(atoms) for atoms in structures]
         projections = [design.projections for design in designs]
         if self.active_set is None:
@@ -234,10 +242,10 @@ class LinearTrainer:
             for offset, blocks in enumerate(projections):
                 active_set = active_set.extend(blocks, source=self._fit.n_structures + offset)
         if not self._reference:
-            self._reference = reference_energies(structures, self.basis.elements, self.config)
+            self._reference = reference_energies(targets, self.basis.elements, self.config)
         rows = [
             structure_rows(atoms, design, self._reference, self.config.stress_weight > 0)
-            for atoms, design in zip(structures, designs, strict=True)
+            for atoms, design in zip(targets, designs, strict=True)
         ]
         self.active_set = active_set
         for row in rows:

@@ -115,6 +115,8 @@ def parity(
         label = atoms.get_potential_energy() / len(atoms)
         error = float((row.matrices["energy"] @ np.append(coefficients, -1.0))[0])
         energies.append((label, label + error))
-        matrix = row.matrices["forces"] * np.sqrt(3 * len(atoms))
-        forces.append(np.column_stack([matrix[:, -1], matrix[:, :-1] @ coefficients]))
+        # errors, not targets: the label is whole, what was fitted may lack the baseline's part
+        difference = row.matrices["forces"] @ np.append(coefficients, -1.0) * np.sqrt(3 * len(atoms))
+        labels = atoms.get_forces().ravel()
+        forces.append(np.column_stack([labels, labels + difference]))
     return read_only(energies), read_only(np.vstack(forces))

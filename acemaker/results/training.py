@@ -148,7 +148,7 @@ class Training(Record):
         items = [
             ("verdict", "accepted" if self.accepted else f"rejected: {self.reason}"),
             ("labels", str(self.n_structures)),
-            ("files", self.generation.name + ".yaml, .yace, .asi" if self.accepted else "none written"),
+            ("files", self.generation.name + ".yaml, .yace, .asi, .in" if self.accepted else "none written"),
         ]
         if self.generation.number:
             items.append(("anchor's largest gamma", number(self.anchor_gamma)))

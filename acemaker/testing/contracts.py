@@ -30,10 +30,10 @@ class EngineContract:
 
     n_steps = 60
     resumes_midway = True
+    """Whether the engine's checkpoints hold all of its state; else a broken-off segment starts over."""
+
     saves_halts = True
     """Whether the state of a halt itself can be gone on from; a child that is killed has gone further."""
-
-    """Whether the engine's checkpoints hold all of its state; else a broken-off segment starts over."""
 
     def make_engine(self) -> Engine:
         """Return a fresh engine of `n_steps` steps with checkpoints every 10."""

@@ -26,13 +26,20 @@ class WithCopper(EngineContract):
         return self._trained
 
 
+class OverBaseline:
+    """Its potential corrects a baseline, which LAMMPS runs beside it."""
+
+    @pytest.fixture(autouse=True)
+    def _generation(self, copper_over_zbl: Generation) -> None:
+        self._trained = copper_over_zbl
+
+
 class TestToyEngine(WithCopper):
     def make_engine(self) -> Engine:
         return ToyEngine(self.n_steps, restart_every=10)
 
 
-@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
-class TestInProcessEngine(WithCopper):
+class InProcess(WithCopper):
     @pytest.fixture(autouse=True)
     def _ensemble(self, ensemble: str) -> None:
         self._config = EngineConfig(
@@ -41,6 +48,16 @@ class TestInProcessEngine(WithCopper):
 
     def make_engine(self) -> Engine:
         return InProcessEngine(self._config, seed=1)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
+class TestInProcessEngine(InProcess):
+    pass
+
+
+@pytest.mark.parametrize("ensemble", ["npt"])
+class TestInProcessEngineOverBaseline(OverBaseline, InProcess):
+    pass
 
 
 class WithChild(WithCopper):
@@ -67,8 +84,17 @@ class TestIsolatedPythonEngine(WithChild):
     pass
 
 
-@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
-class TestIsolatedNativeEngine(WithChild):
+class WithNativeChild(WithChild):
     @pytest.fixture(autouse=True)
     def _native(self, native_lammps: str) -> None:
         self.lammps = native_lammps
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
+class TestIsolatedNativeEngine(WithNativeChild):
+    pass
+
+
+@pytest.mark.parametrize("ensemble", ["npt"])
+class TestIsolatedNativeEngineOverBaseline(OverBaseline, WithNativeChild):
+    pass

@@ -1,0 +1,151 @@
+"""A baseline: a classical potential of LAMMPS's under the ACE, which then learns the difference (delta learning)."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
+
+from acemaker.engines.script import BAR_A3_PER_EV
+from acemaker.errors import EngineError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """Pair styles of LAMMPS's that run beside the ACE.
+
+    Attributes
+    ----------
+    style : str
+        ``pair_style``'s arguments: ``"zbl 3.0 4.0"``.
+    coeff : tuple of str
+        Arguments of each ``pair_coeff``; potential files by the names that they have in `files`.
+    files : mapping of str to Path
+        Where these files lie, by names that LAMMPS can be given anywhere.
+    elements : tuple of str
+        In the order of LAMMPS's types.
+    """
+
+    style: str
+    coeff: tuple[str, ...]
+    files: Mapping[str, Path]
+    elements: tuple[str, ...]
+
+    def described(self) -> dict[str, Any]:
+        """Describe it for a generation's ``.json``, beside which its files lie."""
+        return {"style": self.style, "coeff": list(self.coeff), "files": sorted(self.files)}
+
+    @classmethod
+    def read(cls, described: Mapping[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:
+        """Undo `described`."""
+        files = {name: directory / name for name in described["files"]}
+        return cls(style=described["style"], coeff=tuple(described["coeff"]), files=files, elements=elements)
+
+    def kept_in(self, directory: Path) -> Baseline:
+        """Copy its files into a directory, unless they are there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, source in self.files.items():
+            if not (directory / name).exists():
+                part = directory / f"writing_{name}"
+                shutil.copyfile(source, part)
+                part.replace(directory / name)
+        return replace(self, files={name: directory / name for name in self.files})
+
+    def commands(
+        self, above: str, above_coeff: str = "", *, quote: Callable[[Path], str] | None = None
+    ) -> tuple[str, ...]:
+        """Write the commands that lay a potential over it.
+
+        Parameters
+        ----------
+        above
+            ``pair_style``'s arguments of that potential.
+        above_coeff
+            Its ``pair_coeff`` arguments after ``* *`` and the style.
+        quote
+            Writes the path of a potential file; None to name files that lie in LAMMPS's working directory.
+
+        Returns
+        -------
+        tuple of str
+        """
+        name = above.split()[0]
+        lines = [f"pair_style hybrid/overlay {above} {self.style}", f"pair_coeff * * {name} {above_coeff}".rstrip()]
+        for first, second, *rest in self._words(quote):
+            lines.append(" ".join(["pair_coeff", first, second, self.style.split()[0], *rest]))
+        return tuple(lines)
+
+    def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
+        """Evaluate a structure by itself.
+
+        Parameters
+        ----------
+        atoms
+            Fully periodic or not at all.
+
+        Returns
+        -------
+        energy : float
+            eV.
+        forces : ndarray, shape (n_atoms, 3)
+            eV/Å.
+        virial : ndarray, shape (3, 3)
+            Stress times volume, eV; zero for a cluster.
+
+        Raises
+        ------
+        EngineError
+            If LAMMPS refuses: a wrong argument, or a file that does not suit the elements.
+        """
+        from acemaker.engines.box import standard_form
+        from acemaker.engines.plain_path import PlainPaths
+        from acemaker.oracles.factory import lammps_calculator
+
+        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        if not work.pbc.all():  # LAMMPS wants a box even so; its axes are the structure's
+            cell, positions, _ = standard_form(work)
+            work = Atoms(atoms.symbols, positions, cell=cell, pbc=False)
+        with contextlib.closing(PlainPaths()) as paths:
+            lines = [f"pair_style {self.style}"]
+            lines += [" ".join(["pair_coeff", *words]) for words in self._words(paths.quote)]
+            try:
+                work.calc = lammps_calculator(lines, self.elements, {})
+                energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)
+                virial = np.zeros((3, 3))
+                if work.pbc.all():
+                    # ASE takes newer constants than LAMMPS, which would show in the eighth digit
+                    volume = work.get_volume() / (units.bar * BAR_A3_PER_EV)
+                    virial = voigt_6_to_full_3x3_stress(work.get_stress()) * volume
+            except Exception as error:  # LAMMPS's errors have no class of their own
+                raise EngineError(f"LAMMPS refused the baseline '{self.style}': {error}") from error
+        return energy, forces, virial
+
+    def subtract(self, atoms: Atoms) -> Atoms:
+        """Return a label without the baseline's part: what the ACE is to learn.
+
+        Parameters
+        ----------
+        atoms
+            With energy, forces and, where the oracle gave one, stress.
+        """
+        energy, forces, virial = self.evaluate(atoms)
+        rest = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        results = {"energy": atoms.get_potential_energy() - energy, "forces": atoms.get_forces() - forces}
+        if atoms.calc is not None and "stress" in atoms.calc.results:
+            results["stress"] = atoms.get_stress() - full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
+        rest.calc = SinglePointCalculator(rest, **results)
+        return rest
+
+    def _words(self, quote: Callable[[Path], str] | None) -> list[list[str]]:
+        lines = [line.split() for line in self.coeff]
+        if quote is None:
+            return lines
+        return [[quote(self.files[word]) if word in self.files else word for word in line] for line in lines]

@@ -1,0 +1,82 @@
+"""The baseline that a configuration names, with the files that it needs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from acemaker.config import PotentialConfig
+from acemaker.engines.pair_words import check_order, find_file
+from acemaker.errors import ConfigError
+from acemaker.potentials.baseline import Baseline
+
+FIELD = "PotentialConfig.baseline_coeff"
+
+WORD = re.compile(r"[\w.+*/-]+", re.ASCII)
+"""What a word of a command may be made of: nothing that LAMMPS expands, quotes or continues."""
+
+
+def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> Baseline | None:
+    """Find the files of a configuration's baseline.
+
+    Parameters
+    ----------
+    config
+        ``baseline_style`` and ``baseline_coeff``.
+    elements
+        In the order of LAMMPS's types.
+    kept
+        A directory with copies of them, which count more than the originals: a campaign goes on with
+        what it was begun with.
+
+    Returns
+    -------
+    Baseline or None
+        None where there is to be none.
+
+    Raises
+    ------
+    ConfigError
+        If a coefficient is no plain command, names elements in another order than that of the types, or a
+        file that is neither here nor in LAMMPS's collection.
+    """
+    if not config.baseline_style:
+        return None
+    files: dict[str, Path] = {}
+    coeff = []
+    for arguments in config.baseline_coeff:
+        words = _split(arguments)
+        check_order(words, elements, FIELD)
+        coeff.append(" ".join(_keep(word, files, kept) for word in words))
+    return Baseline(style=config.baseline_style, coeff=tuple(coeff), files=files, elements=elements)
+
+
+def _split(arguments: str) -> list[str]:
+    try:
+        words = shlex.split(arguments)
+    except ValueError as error:
+        raise ConfigError(f"{FIELD}: quotation marks do not match in {arguments!r}") from error
+    if len(words) < 2:
+        raise ConfigError(f"{FIELD}: expected at least two types, e.g. '* * 29 29', got {arguments!r}")
+    return words
+
+
+def _keep(word: str, files: dict[str, Path], kept: Path | None) -> str:
+    """Give a file a plain name; leave other words as they are."""
+    name = "baseline_" + re.sub(r"[^\w.-]", "_", Path(word).name, flags=re.ASCII)
+    if kept is not None and (kept / name).is_file():
+        files[name] = kept / name
+        return name
+    path = find_file(word, FIELD)
+    if path is not None:
+        if any(character in path.name for character in '"*%\n\r'):
+            raise ConfigError(
+                f"{FIELD}: LAMMPS cannot be given the name of the file {path.name!r}; rename it, without double "
+                "quotes, asterisks, percent signs or line breaks"
+            )
+        files[name] = path
+        return name
+    if not WORD.fullmatch(word):
+        raise ConfigError(f"{FIELD}: expected plain words, numbers and file names, got {word!r}")
+    return word
