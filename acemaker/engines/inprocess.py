@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from acemaker.config import EngineConfig
@@ -9,17 +10,20 @@ from acemaker.engines import script
 from acemaker.engines.box import is_triclinic
 from acemaker.engines.callback import Callback
 from acemaker.engines.ensemble import check_ensemble
+from acemaker.engines.forces import Forces
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.engines.living import LivingLammps
-from acemaker.engines.preflight import preflight
+from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import HALT, SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
+from acemaker.engines.workers import Workers, hire
 from acemaker.errors import AcemakerError, EngineError
 from acemaker.interrupt import interruptions
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
+from acemaker.potentials.generation import Generation
 
 
 class InProcessEngine:
@@ -37,6 +41,7 @@ class InProcessEngine:
         self.config = config
         self.seed = seed
         self._living: LivingLammps | None = None
+        self._workers: Workers | None = None
         self._trusted: Evaluator | None = None  # what has passed the preflight
         self._paused_at: Path | None = None  # the restart file that equals the living LAMMPS's state
 
@@ -65,16 +70,17 @@ class InProcessEngine:
         log = SegmentLog(request.directory)
         midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
+        self._hire(request.generation)
         if evaluator is not self._trusted:
             with interruptions() as interrupt:  # an exception cannot cross LAMMPS
-                preflight(evaluator, request.structure, self.config.skin)
+                preflight(evaluator, request.structure, self.config.skin, partial(run_here, workers=self._workers))
             if interrupt.is_set():
                 raise KeyboardInterrupt
             self._trusted = evaluator
         if self._living is None:
             self._living = LivingLammps(open_lammps(), self.config, self.seed)
         watch = SegmentWatch(request, log, self.config.trajectory_every)
-        callback = self._callback(self._living, evaluator, request, watch)
+        callback = self._callback(self._living, Forces(self._living.lmp, evaluator, self._workers), request, watch)
         log_file = request.directory / script.LOG_FILE
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
         try:
@@ -82,7 +88,7 @@ class InProcessEngine:
                 self._living.log(log_file)
                 if soft:
                     self._paused_at = None
-                    ready = self._soften(self._living, evaluator, request, watch, callback)
+                    ready = self._soften(self._living, request, watch, callback)
                 else:
                     ready = True
                     self._load(self._living, request, midway.path if midway else request.checkpoint)
@@ -103,7 +109,16 @@ class InProcessEngine:
         """End LAMMPS; the next segment starts a new one."""
         if self._living is not None:
             self._living.close()
-        self._living, self._paused_at = None, None
+        if self._workers is not None:
+            self._workers.close()
+        self._living, self._workers, self._paused_at = None, None, None
+
+    def _hire(self, generation: Generation) -> None:
+        """Have the helpers at hand, with the potential."""
+        if self._workers is None:
+            self._workers = hire(self.config.cores, generation)
+        else:
+            self._workers.load(generation)
 
     def _load(self, living: LivingLammps, request: Request, checkpoint: Path | None) -> None:
         """Bring LAMMPS to the segment's start; if it pauses there already, it goes on."""
@@ -115,7 +130,6 @@ class InProcessEngine:
     def _soften(
         self,
         living: LivingLammps,
-        evaluator: Evaluator,
         request: Request,
         watch: SegmentWatch,
         production: Callback,
@@ -124,7 +138,7 @@ class InProcessEngine:
         soft = SoftWatch(watch, self.config)
         callback = Callback(
             living.lmp,
-            evaluator,
+            production.forces,
             request.rule.check_every,
             bool(request.structure.pbc.all()),
             on_look=soft.look,
@@ -150,14 +164,14 @@ class InProcessEngine:
         return ready
 
     @staticmethod
-    def _callback(living: LivingLammps, evaluator: Evaluator, request: Request, watch: SegmentWatch) -> Callback:
+    def _callback(living: LivingLammps, forces: Forces, request: Request, watch: SegmentWatch) -> Callback:
         def complete() -> None:
             if watch.pending is not None:  # asking LAMMPS at every step would take time
                 watch.complete(living.thermo())
 
         return Callback(
             living.lmp,
-            evaluator,
+            forces,
             request.rule.check_every,
             bool(request.structure.pbc.all()),
             on_look=lambda look: watch.look(look) is not None,

@@ -13,9 +13,10 @@ from ase import Atoms
 from acemaker.display.summary import number
 from acemaker.engines import script
 from acemaker.engines.box import by_tag, put_structure, read_cell
+from acemaker.engines.forces import Forces
 from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.neighbours import NeighbourEnvironment
 from acemaker.engines.plain_path import PlainPaths
+from acemaker.engines.workers import Workers
 from acemaker.errors import EngineError
 from acemaker.potentials.evaluator import Evaluator
 
@@ -52,12 +53,12 @@ class Seen:
 Run = Callable[[Evaluator, Atoms, float], Seen]
 
 
-def run_here(evaluator: Evaluator, atoms: Atoms, skin: float) -> Seen:
+def run_here(evaluator: Evaluator, atoms: Atoms, skin: float, workers: Workers | None = None) -> Seen:
     """Let a LAMMPS of this process take forces, energy and virial of one structure from the callback."""
     lmp = open_lammps()
     try:
         with contextlib.closing(PlainPaths()) as paths:
-            seen = _run(lmp, evaluator, atoms, skin, paths)
+            seen = _run(lmp, evaluator, atoms, skin, paths, workers)
         return Seen(**seen, energy=float(lmp.get_thermo("pe")), pressure=float(lmp.get_thermo("press")))
     finally:
         lmp.close()
@@ -115,7 +116,9 @@ def preflight(evaluator: Evaluator, structure: Atoms, skin: float, run: Run = ru
     return differences
 
 
-def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float, paths: PlainPaths) -> dict[str, Any]:
+def _run(
+    lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float, paths: PlainPaths, workers: Workers | None
+) -> dict[str, Any]:
     """Evaluate one structure in LAMMPS's set-up."""
     seen: dict[str, Any] = {}
     periodic = bool(atoms.pbc.all())
@@ -125,12 +128,11 @@ def _run(lmp: Any, evaluator: Evaluator, atoms: Atoms, skin: float, paths: Plain
     commands = script.callback_commands(evaluator.cutoff, evaluator.baseline, paths.quote)
     for command in script.neighbour_commands(skin) + commands:
         lmp.command(command)
-    neighbours = NeighbourEnvironment(lmp)
+    potential = Forces(lmp, evaluator, workers)
 
     def callback(_: Any, __: int, nlocal: int, tags: np.ndarray, ___: Any, forces: np.ndarray) -> None:
         try:
-            env = neighbours.update(nlocal)
-            graded, fast = evaluator.graded(env), evaluator.fast(env)
+            graded, fast = (potential.evaluate(nlocal, graded=graded) for graded in (True, False))
             forces[:] = fast.forces
             lmp.fix_external_set_energy_global("ace", fast.energy)
             lmp.fix_external_set_virial_global("ace", -fast.virial)

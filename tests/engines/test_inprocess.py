@@ -266,7 +266,7 @@ def test_lost_atoms_are_a_halt_where_gamma_had_warned(
         forces[0] += 1e7
         return replace(said, forces=forces)
 
-    monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
+    monkeypatch.setattr(inprocess, "preflight", lambda *_, **__: {})
     monkeypatch.setattr(callback, "FORCE_LIMIT", 1e300)
     monkeypatch.setattr(Evaluator, "fast", throw)
     rule = OTFConfig(threshold_add_train=threshold, threshold_call_dft=1e7, threshold_break=1e8)

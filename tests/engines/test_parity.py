@@ -62,7 +62,7 @@ class Witness:
         self.crossed = max(self.crossed, len(np.unique(images)))
         self.volumes.append(atoms.get_volume())
         self.steps.append(step)
-        self.builds = run._neighbours.builds
+        self.builds = run.forces.neighbours.builds
         self._note("energy", said.energy - atoms.get_potential_energy())
         self._note("forces", by_tag(forces.copy(), tags) - atoms.get_forces())
         voigt = said.virial[[0, 1, 2, 5, 4, 3]] / atoms.get_volume()
@@ -202,6 +202,6 @@ def test_the_fast_evaluator_runs_between_checks(
             return result
 
         monkeypatch.setattr(Evaluator, name, counted)
-    monkeypatch.setattr(inprocess, "preflight", lambda *_: {})
+    monkeypatch.setattr(inprocess, "preflight", lambda *_, **__: {})
     run(tmp_path, EngineConfig(ensemble="nve", steps=50), copper(), copper_generation, CALM)
     assert calls == {"graded": 11, "fast": 40}  # of 51 evaluations, the checks at every fifth step

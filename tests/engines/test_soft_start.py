@@ -195,11 +195,13 @@ def test_chains_are_those_of_the_restart_file(
         runner.explore(replace(asked, on_check=stop))
 
     from acemaker.engines.callback import Callback
+    from acemaker.engines.forces import Forces
     from acemaker.potentials.evaluator import evaluator_of
 
     def chain(softly: bool) -> list[float]:
         follow = replace(asked, number=2, start_step=60, generation=other_generation)
-        callback = Callback(living.lmp, evaluator_of(other_generation), 5, True, on_look=lambda _: False)
+        forces = Forces(living.lmp, evaluator_of(other_generation))
+        callback = Callback(living.lmp, forces, 5, True, on_look=lambda _: False)
         if softly:
             assert living.soften(follow, checkpoint, callback, tmp_path / "soft.state")
         else:
