@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from acemaker.headless.command import add_run, join_pairs, run
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -25,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="say what is installed, and whether it works together")
-    parser.parse_args(arguments)
+    add_run(commands)
+    options = parser.parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
+    if options.command == "run":
+        return run(options)
     from acemaker.health import doctor
 
     health = doctor()

@@ -15,7 +15,8 @@
     │   └── MDHaltError          LAMMPS died or hung in its own process
     ├── OracleError            (RuntimeError)     a structure could not be labelled
     ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
-    └── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
+    ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
+    └── NotebookError          (RuntimeError)     a notebook that was run headless failed
 
 Every message says what was expected, what came and what to do.
 """
@@ -108,3 +109,7 @@ class FitRejectedError(AcemakerError, RuntimeError):
 
 class IterationLimitError(AcemakerError, RuntimeError):
     """The campaign has halted more often than ``max_otf_iterations`` allows."""
+
+
+class NotebookError(AcemakerError, RuntimeError):
+    """A notebook that was run headless failed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -135,9 +136,20 @@ def check_same(store: Store, journal: Journal, config: CampaignConfig, structure
     differences = CampaignConfig(**journal.events[0]["config"]).differences(config)
     if structure is not None:
         differences += [] if _alike(read_structures(store.initial)[0], structure) else ["structure: another one"]
+    refuse_another(store.directory, differences)
+
+
+def refuse_another(directory: Path, differences: Sequence[str]) -> None:
+    """Say that a directory holds another campaign, if there are differences.
+
+    Raises
+    ------
+    CampaignExistsError
+        Names them.
+    """
     if differences:
         raise CampaignExistsError(
-            f"{store.directory} already holds another campaign; it differs in\n  "
+            f"{directory} already holds another campaign; it differs in\n  "
             + "\n  ".join(differences)
             + "\nchoose another directory, or go on with the one that is there: Campaign.open(directory)"
         )

@@ -1,0 +1,84 @@
+"""Parameters as they come from a command line: words and YAML files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_origin
+
+import yaml
+
+from acemaker.config.campaign import CampaignConfig, parameter_homes
+from acemaker.errors import ConfigError
+from acemaker.headless.notebook import Described
+
+
+def gather(notebook: Described, files: Sequence[str | Path], words: Sequence[str]) -> dict[str, Any]:
+    """Put together the parameters of files and words.
+
+    Parameters
+    ----------
+    notebook
+        Says which of them are text.
+    files
+        YAML files with a mapping each; later ones win.
+    words
+        ``name=value``, the value in YAML; they win over the files.
+
+    Returns
+    -------
+    dict
+        Values by name, unchecked.
+
+    Raises
+    ------
+    ConfigError
+        If a file or a word cannot be read.
+    """
+    given: dict[str, Any] = {}
+    for file in files:
+        given |= _read(Path(file))
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or not name.strip().isidentifier():
+            raise ConfigError(f"a parameter must be given as name=value, got {word!r}")
+        given[name.strip()] = _value(text, _kind(notebook, name.strip()))
+    return given
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the parameters in {path}: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise ConfigError(f"{path} must hold a mapping of parameters by name, got {data!r:.60}")
+    return data
+
+
+def _value(text: str, kind: str) -> Any:
+    """Read a word's value; YAML alone would take the symbol No for false, and 1e-3 for text."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # '* * Cu.eam' begins like an alias of YAML; if it is no text, the checks will refuse it
+    if kind == "str":
+        return value if isinstance(value, str) else text
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
+def _kind(notebook: Described, name: str) -> str:
+    """Name a parameter's type: as the notebook has it, else as the configuration has it."""
+    kind, homes = notebook.types.get(name, ""), parameter_homes()
+    if kind or name not in homes:
+        return kind
+    home = homes[name]
+    section: Any = CampaignConfig if home is None else CampaignConfig.model_fields[home].annotation
+    annotation = section.model_fields[name].annotation
+    return "str" if annotation is str or get_origin(annotation) is Literal else ""

@@ -1,0 +1,134 @@
+"""`acemaker run` with real kernels: what it shows, how it ends, and that nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from acemaker import Campaign
+from acemaker.headless.run import run_notebook
+from acemaker.states import State
+from tests.headless.test_check import CAMPAIGN, ROOT, write
+
+COMMAND = [sys.executable, "-c", "import sys; from acemaker.cli import main; sys.exit(main())", "run"]
+# as by its full path: no environment is active
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "PATH": "/usr/bin:/bin"}
+SMALL = ["supercell=[2,2,2]", "cutoff=4.5", "n_functions=20", "threshold_call_dft=3", "steps=400", "lammps=python"]
+
+
+def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *words], cwd=folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+
+
+def run(folder: Path, *words: str | Path) -> tuple[int, str, str]:
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def stop(process: subprocess.Popen[str], number: int, line: str) -> tuple[int, str, list[psutil.Process]]:
+    """Send a signal after a line; returns status, errors, and what it had started and is still there."""
+    assert process.stdout is not None
+    for said in process.stdout:
+        if said.startswith(line):
+            break
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    left = psutil.wait_procs(family, timeout=5)[1]
+    return process.returncode, errors, left
+
+
+def outputs(notebook: Path) -> list[dict[str, Any]]:
+    return [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
+
+
+def test_it_shows_the_notebooks_lines_once_and_runs_this_python(tmp_path: Path) -> None:
+    (tmp_path / "{n}").mkdir()
+    body = "import os, sys\nprint(f'n is {n}\\n\\n'); print(sys.executable); print(os.getcwd()); print('end', end='')"
+    # a kernel that nobody has, no language, and braces that papermill would fill in
+    plain = write(tmp_path / "{n}/plain.ipynb", "n: int = 1", body, kernelspec={"name": "none", "display_name": "none"})
+    status, out, err = run(tmp_path, plain, "-p", "n", "7", "{n}/new/out.ipynb")
+    assert (status, err) == (0, "")
+    done = "the executed notebook is {n}/new/out.ipynb"
+    assert out.splitlines() == ["n is 7", sys.executable, str(tmp_path), "end", done]
+    assert outputs(tmp_path / "{n}/new/out.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("1/0", "failed in its cell [3]: ZeroDivisionError: division by zero\n"),
+        ("import acemaker\nacemaker.Campaign.open('none')", "failed in its cell [3]: there is no campaign in "),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "the Python process of fail.ipynb was killed"),
+    ],
+    ids=["python", "acemaker", "killed"],
+)
+def test_a_failure_is_one_clear_message(tmp_path: Path, body: str, said: str) -> None:
+    write(tmp_path / "fail.ipynb", "seed: int = 1", body, "print('never')")
+    status, out, err = run(tmp_path, "fail.ipynb", "out.ipynb", "-p", "seed=2")
+    assert (status, out) == (1, "")
+    assert err.startswith("acemaker run: ")
+    assert said in err
+    assert "the cells that were run are in out.ipynb; the same command again continues the campaign" in err
+    assert len(err.splitlines()) == 2
+    assert (tmp_path / "out.ipynb").is_file()
+
+
+def test_a_notebook_that_will_not_stop_is_killed(tmp_path: Path) -> None:
+    stubborn = (
+        "import subprocess, time\nsleeper = subprocess.Popen(['sleep', '100'])\nprint('on', flush=True)\n"
+        "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        pass"
+    )
+    write(tmp_path / "stubborn.ipynb", "n = 1", stubborn)
+    started = time.monotonic()
+    status, errors, left = stop(start(tmp_path, "stubborn.ipynb", "out.ipynb"), signal.SIGTERM, "on")
+    assert (status, left) == (143, [])
+    assert errors == "acemaker run: stopped by SIGTERM; the cells that were run are in out.ipynb\n"
+    assert time.monotonic() - started < 40
+
+
+def test_from_python(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = write(tmp_path / "plain.ipynb", "n: int = 1", "print(n)")
+    run_notebook(notebook, tmp_path / "out.ipynb", {"n": 5})
+    assert capsys.readouterr().out == "5\n"
+
+
+@pytest.mark.slow
+def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
+    words = [CAMPAIGN, "out.ipynb", *(word for value in SMALL for word in ("-p", value)), "-p", "directory=here"]
+    status, errors, left = stop(start(tmp_path, *words), signal.SIGINT, "step     120")
+    assert (status, left) == (130, [])
+    assert "stopped by Ctrl-C" in errors
+    assert "the same command again continues the campaign" in errors
+    assert not list((tmp_path / "here/segments").glob("*/run"))
+    stopped = Campaign.open(tmp_path / "here")
+    stopped.close()
+    assert stopped.config.engine.engine == "isolated"
+    assert stopped.state is State.EXPLORE
+
+    status, out, errors = run(tmp_path, *words)
+    assert status == 0, errors
+    lines = out.splitlines()
+    assert all(line.strip() for line in lines)
+    assert not [line for line in lines if "Generation 0" in line]  # not started over
+    assert lines[-2].endswith("reached step 400")
+    summary = json.loads((tmp_path / "here/summary.json").read_text())
+    assert (summary["state"], summary["steps"]) == ("DONE", 400)
+    assert any("image/png" in output.get("data", {}) for output in outputs(tmp_path / "out.ipynb"))
+    done = Campaign.open(tmp_path / "here")
+    done.close()
+    labels = done.progress.labels
+    assert len({entry.key for entry in labels}) == len(labels) == summary["labels"]
