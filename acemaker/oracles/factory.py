@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OracleConfig
+from acemaker.dotted import imported
 from acemaker.engines.pair_words import check_order, find_file
 from acemaker.errors import ConfigError
 
@@ -41,7 +41,7 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
     if config.oracle == "lammps":
         commands = pair_commands(config, elements)
         return lambda: lammps_calculator(commands, elements, config.oracle_arguments)
-    factory = _dotted(config.oracle)
+    factory = imported(config.oracle, "OracleConfig.oracle", "returns an ASE calculator")
     return lambda: factory(**config.oracle_arguments)
 
 
@@ -96,19 +96,3 @@ def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments:
 
     types = {element: number for number, element in enumerate(elements, start=1)}
     return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=False, **arguments)
-
-
-def _dotted(path: str) -> Callable[..., BaseCalculator]:
-    module_name, _, attribute = path.partition(":")
-    try:
-        factory = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            factory = getattr(factory, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"OracleConfig.oracle: {path!r} cannot be imported ({error}); expected 'module:factory' with a "
-            "module on Python's path and a callable in it that returns an ASE calculator"
-        ) from error
-    if not callable(factory):
-        raise ConfigError(f"OracleConfig.oracle: {path!r} is not callable, it is {type(factory).__name__}")
-    return factory
