@@ -62,12 +62,12 @@ def check_start(
             f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
             "choose another directory"
         )
-    check_strategies(config.otf)
     start = (
         initial_structure(config.system, np.random.default_rng([config.seed, 0])) if structure is None else structure
     )
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     check_structure(start, elements)
+    check_strategies(config.otf, start)
     if engine is None:
         check_ensemble(config.engine, start)
         if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):

@@ -56,6 +56,8 @@ class Progress:
         Its restart file.
     segments, halts, selections : tuple of mappings
         The events of explored segments, halts, and selections of the current halt.
+    dropped : mapping of str to int
+        Candidates of the current halt that were made and dropped, by reason.
     labels : tuple of LabelEntry
         All labels, oldest first.
     failures : mapping of int to mapping
@@ -82,6 +84,7 @@ class Progress:
     segments: tuple[Mapping[str, Any], ...] = ()
     halts: tuple[Mapping[str, Any], ...] = ()
     selections: tuple[Mapping[str, Any], ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
     labels: tuple[LabelEntry, ...] = ()
     failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     labelled: tuple[int, ...] = ()
@@ -144,7 +147,12 @@ class Progress:
         after = replace(self, segments=(*self.segments, event), step=event["end_step"])
         if event["halt"] is None:
             return after
-        return replace(after, halts=(*self.halts, event["halt"]), halt=self.halt + 1, selections=(), failures={})
+        return replace(
+            after, halts=(*self.halts, event["halt"]), halt=self.halt + 1, selections=(), dropped={}, failures={}
+        )
+
+    def _after_generate(self, event: Mapping[str, Any]) -> Progress:
+        return replace(self, dropped=event.get("dropped", {}))  # older journals do not say
 
     def _after_select(self, event: Mapping[str, Any]) -> Progress:
         return replace(self, selections=(*self.selections, event))

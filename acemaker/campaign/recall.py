@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from ase import Atoms
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.store import Store
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
-from acemaker.potentials.ranking import Grading
 from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
 from acemaker.results.record import frozen, read_only
 from acemaker.steps.generate import describe
+from acemaker.structures.candidates import Grader
 from acemaker.structures.files import read_structures
 
 
@@ -75,9 +75,10 @@ def read_segments(progress: Progress, store: Store) -> list[Segment]:
     return segments
 
 
-def read_candidates(halt_number: int, store: Store, grade: Callable[..., Grading]) -> Candidates:
-    """Read the candidates of a halt and grade them anew."""
-    return describe(halt_number, read_structures(store.candidates(halt_number)), grade)
+def read_candidates(progress: Progress, store: Store, grade: Grader) -> Candidates:
+    """Read the candidates of the current halt and grade them anew."""
+    structures = read_structures(store.candidates(progress.halt))
+    return describe(progress.halt, structures, grade(structures), progress.dropped)
 
 
 def selection_event(selection: Selection) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
+from acemaker.engines.script import ramp_temperature
 from acemaker.errors import FitRejectedError, IterationLimitError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.generation import read_generation
@@ -105,17 +106,21 @@ class Work:
 
     def generate(self) -> tuple[Candidates, Kept]:
         """GENERATE."""
-        number = self._chronicle.progress.halt
+        progress, config = self._chronicle.progress, self._chronicle.config
+        number = progress.halt
         # derived from what names its use, the random state needs no saving to be the same after a crash
-        rng = np.random.default_rng([self._chronicle.config.seed, 1, number])
+        rng = np.random.default_rng([config.seed, 1, number])
+        diagnosis = self._diagnosis()
         candidates = steps.generate(
-            self._diagnosis(),
-            self._chronicle.config.otf,
+            diagnosis,
+            config.otf,
             rng,
             self.trainer().grade,
+            temperature=ramp_temperature(config.engine, diagnosis.halt.step),
+            calculator=lambda: read_generation(self._store.potentials, progress.generation).calculator(),
             file=self._store.candidates(number),
         )
-        return candidates, {"n_candidates": len(candidates.structures)}
+        return candidates, {"n_candidates": len(candidates.structures), "dropped": dict(candidates.dropped)}
 
     def select(self) -> tuple[Selection, Kept]:
         """SELECT."""
@@ -222,7 +227,7 @@ class Work:
         known = self._results.get(State.GENERATE)
         if isinstance(known, Candidates):
             return known
-        return recall.read_candidates(self._chronicle.progress.halt, self._store, self.trainer().grade)
+        return recall.read_candidates(self._chronicle.progress, self._store, self.trainer().grade)
 
     def _selection(self) -> Selection:
         known = self._results.get(State.SELECT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from acemaker.config.base import Section
 
@@ -28,9 +28,29 @@ class OTFConfig(Section):
     n_candidates: PositiveInt = Field(15, description="structures made around the halted one, itself included")
     strategies: dict[str, PositiveFloat] = Field(
         default_factory=lambda: {"random_displacement": 1.0},
-        description="how candidates are made, and in what shares",
+        min_length=1,
+        description="how candidates are made, and in what shares: random_displacement, normal_modes, md_burst, "
+        "strain, or 'module:function' for a strategy of your own",
+    )
+    candidate_radius: PositiveFloat = Field(
+        6.0, description="Å, around each atom of the epicentre: what lies within may move in candidates"
+    )
+    candidate_temperature: PositiveFloat | None = Field(
+        None, description="K, of normal modes and bursts; None for that of the ramp at the halt"
     )
     perturbation_scale: PositiveFloat = Field(0.05, description="Å, standard deviation of a random displacement")
+    mode_atoms: PositiveInt = Field(
+        20, description="atoms nearest to the worst one that normal modes move; each costs six evaluations of forces"
+    )
+    mode_calculator: str = Field(
+        "",
+        description="'module:factory', a callable that returns an ASE calculator (EMT, a universal potential) whose "
+        "Hessian gives the normal modes; empty for the current potential",
+    )
+    burst_steps: PositiveInt = Field(20, description="steps of 1 fs in a burst of molecular dynamics")
+    strain_scale: float = Field(
+        0.02, gt=0, lt=0.3, description="standard deviation of a strain's diagonal, dimensionless"
+    )
     min_distance_fraction: float = Field(
         0.65,
         gt=0,
@@ -42,6 +62,13 @@ class OTFConfig(Section):
     max_retries: NonNegativeInt = Field(
         2, description="further tries per structure after a failed label, and per halt after a rejected fit"
     )
+
+    @field_validator("mode_calculator")
+    @classmethod
+    def _dotted(cls, value: str) -> str:
+        if value and ":" not in value:
+            raise ValueError("must be empty or a dotted path 'module:factory'")
+        return value
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> OTFConfig:

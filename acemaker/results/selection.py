@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,6 +97,8 @@ class Candidates(Record):
         Å, smallest pair distance of each.
     map : ndarray, shape (n_candidates, 2)
         Mean B-projections of each in the plane of their two leading principal components, dimensionless.
+    dropped : mapping of str to int
+        How many more were made and dropped, by reason.
     """
 
     halt_number: int
@@ -104,6 +107,7 @@ class Candidates(Record):
     gamma_max: np.ndarray
     distance_min: np.ndarray
     map: np.ndarray
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def next(self) -> State:
@@ -113,13 +117,15 @@ class Candidates(Record):
     def summary(self) -> Summary:
         """Return what the record says of itself."""
         kinds = {origin: self.origins.count(origin) for origin in self.origins}
-        items = (
+        items = [
             ("made by", ", ".join(f"{count} {origin}" for origin, count in kinds.items())),
             ("largest gamma", f"{number(self.gamma_max.min())} to {number(self.gamma_max.max())}"),
             ("smallest pair distance", f"{self.distance_min.min():.3f} to {self.distance_min.max():.3f} Å"),
-        )
+        ]
+        if self.dropped:
+            items.append(("dropped", ", ".join(f"{count} {reason}" for reason, count in self.dropped.items())))
         where = f"around halt {self.halt_number}" if self.halt_number else "for generation 0"
-        return Summary(f"{len(self.structures)} candidates {where}", items)
+        return Summary(f"{len(self.structures)} candidates {where}", tuple(items))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

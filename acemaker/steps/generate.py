@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OTFConfig
 from acemaker.potentials.ranking import Grading
 from acemaker.potentials.threads import single_threaded
 from acemaker.results import Candidates, Diagnosis
 from acemaker.results.record import read_only
-from acemaker.structures.candidates import make_candidates
+from acemaker.structures.candidates import Grader, make_candidates
 from acemaker.structures.files import write_structures
+from acemaker.structures.strategies import Site
 
-Grader = Callable[[Sequence[Atoms]], Grading]
 
-
+@single_threaded
 def generate(
     diagnosis: Diagnosis,
     rule: OTFConfig,
     rng: np.random.Generator,
     grade: Grader,
     *,
+    temperature: float,
+    calculator: Callable[[], BaseCalculator],
     file: Path | None = None,
 ) -> Candidates:
     """Make the candidates of a halt.
@@ -32,13 +35,18 @@ def generate(
     Parameters
     ----------
     diagnosis
-        The anchor.
+        The anchor and the epicentre.
     rule
         Number and kind of the candidates.
     rng
         Random numbers of this halt alone.
     grade
         Gives gamma and features of structures, ``trainer.grade``.
+    temperature
+        K, of the trajectory where it halted.
+    calculator
+        Makes an ASE calculator of the current potential, ``generation.calculator``; only asked by strategies that
+        need forces.
     file
         Where the candidates are written; None to keep them in memory.
 
@@ -46,15 +54,22 @@ def generate(
     -------
     Candidates
     """
-    structures = make_candidates(diagnosis.structure, rule, rng)
-    if file is not None:
-        structures = list(write_structures(file, structures))
-    return describe(diagnosis.halt.number, structures, grade)
+    site = Site.around(
+        diagnosis.structure,
+        diagnosis.epicentre,
+        radius=rule.candidate_radius,
+        temperature=temperature,
+        calculator=calculator,
+    )
+    made = make_candidates(site, rule, rng, grade)
+    # what is read back is what was graded, to the bit
+    structures = made.structures if file is None else write_structures(file, made.structures)
+    return describe(diagnosis.halt.number, structures, made.grading, made.dropped)
 
 
 @single_threaded
-def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Candidates:
-    """Grade structures and lay them out in a plane.
+def describe(halt_number: int, structures: Sequence[Atoms], grading: Grading, dropped: Mapping[str, int]) -> Candidates:
+    """Lay graded structures out in a plane.
 
     Parameters
     ----------
@@ -62,14 +77,15 @@ def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Ca
         The halt they belong to.
     structures
         With ``info["origin"]`` and ``info["distance_A"]``.
-    grade
-        Gives gamma and features.
+    grading
+        Gamma and features of each.
+    dropped
+        How many more were made and dropped, by reason.
 
     Returns
     -------
     Candidates
     """
-    grading = grade(structures)
     centred = grading.features - grading.features.mean(axis=0)
     plane = np.zeros((len(structures), 2))
     if len(structures) > 1:
@@ -83,4 +99,5 @@ def describe(halt_number: int, structures: Sequence[Atoms], grade: Grader) -> Ca
         gamma_max=read_only(grading.gamma_max, float),
         distance_min=read_only([atoms.info["distance_A"] for atoms in structures], float),
         map=read_only(plane, float),
+        dropped=dropped,
     )

@@ -1,100 +1,179 @@
-"""Strategies that make candidates around a halted structure, by name."""
+"""Candidates around a halted structure: strategies mixed by share, and filters for what is not worth a label."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
+from acemaker.dotted import imported
 from acemaker.errors import ConfigError
+from acemaker.potentials.ranking import Grading
+from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
+from acemaker.structures.strategies import Site, strategy_of
 
-Strategy = Callable[[Atoms, OTFConfig, np.random.Generator], Atoms]
+Grader = Callable[[Sequence[Atoms]], Grading]
 
 TRIES = 20
-"""How often a strategy is asked anew for one candidate before the set stays one short."""
+"""After how many candidates in a row that came to nothing a strategy is not asked for more."""
+
+SAME = 1e-4
+"""Å; structures that differ by less are the same."""
 
 
-def random_displacement(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) -> Atoms:
-    """Displace every atom by a Gaussian of ``perturbation_scale``.
+@dataclass(frozen=True, kw_only=True)
+class CandidateSet:
+    """The candidates of a halt.
 
-    Parameters
+    Attributes
     ----------
-    anchor
-        The halted structure.
-    config
-        The displacement's standard deviation, Å.
-    rng
-        Random numbers.
-
-    Returns
-    -------
-    Atoms
+    structures : list of Atoms
+        The anchor first. ``info`` has the ``origin`` and the smallest pair ``distance_A``.
+    grading : Grading
+        Of each.
+    dropped : mapping of str to int
+        How many more were made and dropped, by reason.
     """
-    copy = Atoms(anchor.symbols, anchor.positions, cell=anchor.cell, pbc=anchor.pbc)
-    copy.positions += rng.normal(scale=config.perturbation_scale, size=copy.positions.shape)
-    return copy
+
+    structures: list[Atoms]
+    grading: Grading
+    dropped: Mapping[str, int]
 
 
-STRATEGIES: dict[str, Strategy] = {"random_displacement": random_displacement}
-
-
-def make_candidates(anchor: Atoms, config: OTFConfig, rng: np.random.Generator) -> list[Atoms]:
+def make_candidates(site: Site, config: OTFConfig, rng: np.random.Generator, grade: Grader) -> CandidateSet:
     """Make the candidates of a halt.
 
     Parameters
     ----------
-    anchor
-        The halted structure; it is candidate 0 and never filtered out.
+    site
+        The anchor and its surroundings; the anchor is candidate 0 and never filtered out.
     config
-        Number, strategies with their shares, and the smallest pair distance allowed.
+        Number, strategies with their shares, and the bounds of distance and gamma.
     rng
         Random numbers.
+    grade
+        Gives gamma and features of structures; asked once for each candidate, several at a time.
 
     Returns
     -------
-    list of Atoms
-        At most ``n_candidates``, distinct, no pair too close; fewer where a strategy gave nothing
-        physical in `TRIES` tries. ``info`` has the ``origin`` and the smallest pair ``distance_A``.
+    CandidateSet
+        At most ``n_candidates``, distinct, no pair too close, the largest gamma between 1 (or
+        ``threshold_add_train``, where that is lower) and ``threshold_break``. Fewer where a strategy gave nothing
+        of the kind `TRIES` times in a row.
 
     Raises
     ------
     ConfigError
         For an unknown strategy.
     """
-    check_strategies(config)
-    structures = [Atoms(anchor.symbols, anchor.positions, cell=anchor.cell, pbc=anchor.pbc)]
-    structures[0].info |= {"origin": "anchor", "distance_A": closeness(anchor).distance}
-    for name in _shares(config):
-        for _ in range(TRIES):
-            made = STRATEGIES[name](anchor, config, rng)
-            distinct = all(np.abs(made.positions - other.positions).max() > 1e-6 for other in structures)
-            close = closeness(made)
-            if distinct and close.share >= config.min_distance_fraction:
-                made.info |= {"origin": name, "distance_A": close.distance}
-                structures.append(made)
+    made = _Collection(site.structure, config, grade)
+    for name, missing in _shares(config).items():
+        stream = strategy_of(name)(site, config, rng)
+        failures = 0
+        while missing and failures < TRIES:
+            batch = list(islice(stream, missing))
+            if not batch:
+                made.dropped["not made"] += missing
                 break
-    return structures
+            kept = made.take_in(name, batch)
+            missing -= kept
+            failures = 0 if kept else failures + len(batch)
+    grading = Grading(gamma_max=np.array(made.gamma_max), features=np.array(made.features))
+    return CandidateSet(structures=made.structures, grading=grading, dropped=dict(made.dropped))
 
 
-def check_strategies(config: OTFConfig) -> None:
-    """Refuse names that no strategy has.
+def check_strategies(config: OTFConfig, structure: Atoms) -> None:
+    """Refuse strategies that do not exist or cannot work.
+
+    Parameters
+    ----------
+    config
+        Their names.
+    structure
+        What the campaign starts with.
 
     Raises
     ------
     ConfigError
-        Names those that there are.
+        For an unknown name, a dotted path that leads nowhere, or strain of a structure without a cell.
     """
-    unknown = sorted(set(config.strategies) - set(STRATEGIES))
-    if unknown:
+    for name in config.strategies:
+        strategy_of(name)
+    if "strain" in config.strategies and not structure.pbc.all():
         raise ConfigError(
-            f"OTFConfig.strategies: no strategy is named {', '.join(unknown)}; there is {', '.join(STRATEGIES)}"
+            f"OTFConfig.strategies: strain needs a periodic structure, got pbc={structure.pbc.tolist()}; leave it out"
         )
+    if config.mode_calculator:
+        imported(config.mode_calculator, "OTFConfig.mode_calculator", "returns an ASE calculator")
 
 
-def _shares(config: OTFConfig) -> list[str]:
+class _Collection:
+    """What has been kept, and what has not."""
+
+    def __init__(self, anchor: Atoms, config: OTFConfig, grade: Grader) -> None:
+        self._config = config
+        self._grade = grade
+        self._gamma_low = min(1.0, config.threshold_add_train)  # other measures than gamma may have no edge at 1
+        self.structures: list[Atoms] = []
+        self.gamma_max: list[float] = []
+        self.features: list[np.ndarray] = []
+        self.dropped: Counter[str] = Counter()
+        structure = as_written(anchor)
+        structure.info |= {"origin": "anchor", "distance_A": closeness(structure).distance}
+        grading = grade([structure])
+        self._keep(structure, grading.gamma_max[0], grading.features[0])
+
+    def take_in(self, name: str, batch: Sequence[Atoms]) -> int:
+        """Keep what is sound, and return how many these are."""
+        before = len(self.structures)
+        sound: list[Atoms] = []
+        for structure in map(as_written, batch):
+            close = closeness(structure)
+            if close.share < self._config.min_distance_fraction:
+                self.dropped["too close"] += 1
+            elif any(_are_same(structure, other) for other in (*self.structures, *sound)):
+                self.dropped["known already"] += 1
+            else:
+                structure.info |= {"origin": name, "distance_A": close.distance}
+                sound.append(structure)
+        grading = self._grade(sound) if sound else Grading(gamma_max=np.zeros(0), features=np.zeros((0, 0)))
+        for structure, gamma, features in zip(sound, grading.gamma_max, grading.features, strict=True):
+            # neither holds for NaN: without an active set there is nothing to go by
+            if gamma < self._gamma_low:
+                self.dropped[f"gamma below {self._gamma_low:g}"] += 1
+            elif gamma > self._config.threshold_break:
+                self.dropped[f"gamma above {self._config.threshold_break:g}"] += 1
+            else:
+                self._keep(structure, gamma, features)
+        return len(self.structures) - before
+
+    def _keep(self, structure: Atoms, gamma: float, features: np.ndarray) -> None:
+        self.structures.append(structure)
+        self.gamma_max.append(gamma)
+        self.features.append(features)
+
+
+def _are_same(one: Atoms, other: Atoms) -> bool:
+    """Tell whether two structures differ by no more than a shift of the whole and by lattice vectors."""
+    if len(one) != len(other) or (one.numbers != other.numbers).any() or (one.pbc != other.pbc).any():
+        return False
+    if np.abs(one.cell.array - other.cell.array).max() > SAME:
+        return False
+    difference = one.positions - other.positions
+    difference -= difference[0]
+    if one.pbc.all():
+        in_cells = difference @ np.linalg.inv(other.cell.array)
+        difference = (in_cells - np.round(in_cells)) @ other.cell.array
+    return bool(np.abs(difference).max() < SAME)
+
+
+def _shares(config: OTFConfig) -> dict[str, int]:
     """Divide the candidates among the strategies by their shares, largest remainder first."""
     n = config.n_candidates - 1
     total = sum(config.strategies.values())
@@ -103,4 +182,4 @@ def _shares(config: OTFConfig) -> list[str]:
     by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
     for name in by_remainder[: n - sum(counts.values())]:
         counts[name] += 1
-    return [name for name, count in counts.items() for _ in range(count)]
+    return counts

@@ -6,9 +6,30 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.results.record import frozen
+
+DECIMALS = 8
+"""Of a position in an extended XYZ file, Å; the cell keeps all of its digits."""
+
+
+def as_written(atoms: Atoms) -> Atoms:
+    """Copy symbols, positions, cell and periodicity as they would come back from a file.
+
+    What is known of the copy then holds to the bit for what is read later.
+
+    Parameters
+    ----------
+    atoms
+        Any.
+
+    Returns
+    -------
+    Atoms
+    """
+    return Atoms(atoms.symbols, np.round(atoms.positions, DECIMALS), cell=atoms.cell, pbc=atoms.pbc)
 
 
 def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ...]:

@@ -1,4 +1,4 @@
-"""What every engine and every oracle must do, as test classes to be inherited.
+"""What every engine, oracle and candidate strategy must do, as test classes to be inherited.
 
 Subclass one, say in its hooks what is to be tested, and let pytest collect the subclass.
 """
@@ -6,16 +6,20 @@ Subclass one, say in its hooks what is to be tested, and let pytest collect the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
 
 from acemaker.config import OTFConfig
 from acemaker.engines.protocol import Check, Engine, Exploration, Request
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
+from acemaker.structures.strategies import Site, Strategy
 
 CALM = OTFConfig(threshold_add_train=1e6, threshold_call_dft=1e7, threshold_break=1e8)
 NERVOUS = OTFConfig(threshold_add_train=1e-9, threshold_call_dft=1e-9, threshold_break=1e8)
@@ -222,3 +226,62 @@ class OracleContract:
             energies.append(oracle.label(strained).get_potential_energy())
         slope = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
         assert abs(labelled.get_stress()[0] - slope) < 1e-4
+
+
+class StrategyContract:
+    """The contract of a candidate strategy."""
+
+    is_local = True
+    """Whether atoms outside the region stay where they are, and the cell as it is."""
+
+    def make_strategy(self) -> Strategy:
+        """Return the strategy."""
+        raise NotImplementedError
+
+    def make_config(self) -> OTFConfig:
+        """Return the configuration that it reads."""
+        return OTFConfig()
+
+    def make_site(self) -> Site:
+        """Return where candidates are made: a rattled copper crystal with a small region and ASE's EMT."""
+        atoms = bulk("Cu", cubic=True).repeat(3)
+        atoms.rattle(0.1, seed=1)
+        return Site.around(atoms, np.array([5, 17]), radius=3.5, temperature=500.0, calculator=EMT)
+
+    def make(self, site: Site, seed: int = 0, n: int = 3) -> list[Atoms]:
+        """Make some candidates."""
+        return list(islice(self.make_strategy()(site, self.make_config(), np.random.default_rng(seed)), n))
+
+    def test_makes_structures_that_are_new(self) -> None:
+        """Finite, and different from the anchor and from each other."""
+        site = self.make_site()
+        made = self.make(site)
+        assert len(made) == 3
+        shapes = [np.vstack([atoms.cell.array, atoms.positions]) for atoms in (site.structure, *made)]
+        assert all(np.isfinite(shape).all() for shape in shapes)
+        assert len({shape.tobytes() for shape in shapes}) == 4
+
+    def test_leaves_the_anchor_alone(self) -> None:
+        """What is changed are copies."""
+        site = self.make_site()
+        before = site.structure.positions.copy(), site.structure.cell.array.copy()
+        self.make(site)
+        assert np.array_equal(site.structure.positions, before[0])
+        assert np.array_equal(site.structure.cell.array, before[1])
+        assert site.structure.calc is None
+
+    def test_keeps_to_the_region(self) -> None:
+        """All that is not near the epicentre stays."""
+        site = self.make_site()
+        outside = np.setdiff1d(np.arange(len(site.structure)), site.region)
+        assert len(outside)
+        if self.is_local:
+            for atoms in self.make(site):
+                assert np.array_equal(atoms.cell.array, site.structure.cell.array)
+                assert np.array_equal(atoms.positions[outside], site.structure.positions[outside])
+
+    def test_the_same_random_numbers_give_the_same_bits(self) -> None:
+        """Chance comes from the generator alone, and it matters."""
+        one, two, other = (self.make(self.make_site(), seed) for seed in (3, 3, 4))
+        assert all(np.array_equal(a.positions, b.positions) for a, b in zip(one, two, strict=True))
+        assert not all(np.array_equal(a.positions, b.positions) for a, b in zip(one, other, strict=True))

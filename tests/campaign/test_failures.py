@@ -275,6 +275,14 @@ def slab() -> Atoms:
         ({"engine": {"engine": "isolated", "lammps": "no-such-lmp"}}, None, MissingLibraryError, "does not run"),
         ({"potential": {"reference_energies": {"Au": 1.0}}}, None, ConfigError, "no value for Cu"),
         ({"otf": {"strategies": {"magic": 1}}}, None, ConfigError, "no strategy is named magic"),
+        ({"otf": {"strategies": {"nowhere:mine": 1}}}, None, ConfigError, "'nowhere:mine' cannot be imported"),
+        ({"otf": {"mode_calculator": "math:pi"}}, None, ConfigError, "mode_calculator: 'math:pi' is not callable"),
+        (
+            {"otf": {"strategies": {"strain": 1}}, "engine": {"ensemble": "nve"}},
+            Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]]),
+            ConfigError,
+            "strain needs a periodic structure",
+        ),
         ({"potential": {"n_functions": 5000}}, None, ConfigError, "allow only"),
     ],
 )

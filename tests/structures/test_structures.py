@@ -8,10 +8,9 @@ from ase import Atoms
 from ase.io import write
 from ase.neighborlist import neighbor_list
 
-from acemaker.config import OTFConfig, SystemConfig
+from acemaker.config import SystemConfig
 from acemaker.errors import ConfigError
-from acemaker.structures.candidates import STRATEGIES, make_candidates
-from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.files import as_written, read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
 from tests.conftest import alloy, copper, rattled
@@ -42,34 +41,6 @@ def test_closeness() -> None:
     assert closeness(atoms).share == 0
     assert nearest_distances(copper(), np.arange(3)) == pytest.approx([3.615 / np.sqrt(2)] * 3)
     assert mean_coordination(copper(), 3.0) == pytest.approx(12)
-
-
-def test_candidates_are_distinct_local_and_physical() -> None:
-    anchor = rattled(copper(), 1)[0]
-    made = make_candidates(anchor, OTFConfig(n_candidates=12), rng())
-    assert len(made) == 12
-    assert np.array_equal(made[0].positions, anchor.positions)
-    moves = np.array([atoms.positions - anchor.positions for atoms in made[1:]])
-    assert moves.std() == pytest.approx(0.05, rel=0.05)
-    assert all(closeness(atoms).share >= 0.65 for atoms in made)
-    assert len({atoms.positions.tobytes() for atoms in made}) == 12
-    assert [atoms.info["origin"] for atoms in made] == ["anchor", *["random_displacement"] * 11]
-    again = make_candidates(anchor, OTFConfig(n_candidates=12), rng())
-    assert all(np.array_equal(a.positions, b.positions) for a, b in zip(made, again, strict=True))
-
-
-def test_the_anchor_is_never_filtered_out() -> None:
-    anchor = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.8]])
-    made = make_candidates(anchor, OTFConfig(n_select=1), rng())
-    assert len(made) == 1
-
-
-def test_strategies_share_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(STRATEGIES, "other", STRATEGIES["random_displacement"])
-    rule = OTFConfig(n_candidates=11, strategies={"random_displacement": 3, "other": 1})
-    origins = [atoms.info["origin"] for atoms in make_candidates(copper(), rule, rng())]
-    assert origins.count("other") in (2, 3)
-    assert len(origins) == 11
 
 
 def test_crystals_by_name() -> None:
@@ -115,3 +86,14 @@ def test_files_are_whole_or_not_there_and_read_back(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["a.extxyz"]
     with pytest.raises(ValueError, match="read-only"):
         back.positions[0, 0] = 1
+
+
+@pytest.mark.parametrize("atoms", [*rattled(alloy(), 3), Atoms("Cu2", [[0, 0, 1 / 3], [0, 1e4 / 7, 2.5]])])
+def test_what_is_as_written_comes_back_to_the_bit(tmp_path: Path, atoms: Atoms) -> None:
+    written = as_written(atoms)
+    written.info |= {"origin": "my.module:strategy", "distance_A": 1 / 3}
+    (back,) = write_structures(tmp_path / "a.extxyz", [written])
+    assert np.array_equal(back.positions, written.positions)
+    assert np.array_equal(back.cell.array, written.cell.array)
+    assert (back.pbc == written.pbc).all()
+    assert back.info == written.info

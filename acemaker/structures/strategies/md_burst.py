@@ -1,0 +1,63 @@
+"""Candidates by short bursts of molecular dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms, units
+
+from acemaker.config import OTFConfig
+from acemaker.structures.strategies.site import Site
+
+TIMESTEP = 1.0
+"""fs; short enough for light atoms at the temperatures of a melt."""
+
+
+def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
+    """Let the region move for ``burst_steps`` with the current potential, all other atoms held.
+
+    Each burst starts at the anchor, with velocities drawn from Maxwell's distribution, and goes on at constant
+    energy (velocity Verlet). It ends early, at its last sound frame, when the next one has a gamma above
+    ``threshold_break`` or a force that is not finite: the potential does not know the way further.
+
+    Parameters
+    ----------
+    site
+        The anchor, its region, the temperature and the current potential.
+    config
+        Number of steps, the temperature if it is another one, and the threshold.
+    rng
+        Random numbers.
+
+    Yields
+    ------
+    Atoms
+    """
+    from ase.constraints import FixAtoms
+    from ase.md.verlet import VelocityVerlet
+
+    calculator = site.calculator()
+    thermal_energy = units.kB * (config.candidate_temperature or site.temperature)
+    held = np.setdiff1d(np.arange(len(site.structure)), site.region)
+    while True:
+        atoms = site.structure.copy()
+        widths = np.sqrt(thermal_energy * atoms.get_masses()[site.region])
+        momenta = np.zeros((len(atoms), 3))
+        momenta[site.region] = widths[:, None] * rng.normal(size=(len(site.region), 3))
+        atoms.set_momenta(momenta)
+        atoms.set_constraint(FixAtoms(held))
+        atoms.calc = calculator
+        sound = atoms.positions.copy()
+        for _ in VelocityVerlet(atoms, TIMESTEP * units.fs).irun(config.burst_steps):
+            if not _is_sound(atoms, config.threshold_break):
+                break
+            sound = atoms.positions.copy()
+        yield Atoms(atoms.symbols, sound, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def _is_sound(atoms: Atoms, threshold_break: float) -> bool:
+    if not np.isfinite(atoms.get_forces(apply_constraint=False)).all():
+        return False
+    gamma = atoms.calc.results.get("gamma")
+    return gamma is None or not (gamma > threshold_break).any()

@@ -1,0 +1,162 @@
+"""Candidates along the softest normal modes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator
+
+from acemaker.config import OTFConfig
+from acemaker.dotted import imported
+from acemaker.structures.strategies.site import Site
+
+STEP = 0.01
+"""Å, of the finite differences: universal potentials in single precision still give smooth slopes with it."""
+
+SOFT_SHARE = 1 / 3
+"""Of the modes, the share that is displaced along."""
+
+RIGID = 2e-4
+"""eV, hbar times the frequency below which a mode counts as a translation of everything."""
+
+HBAR = float(units._hbar * units.J * units.s)
+"""The reduced Planck constant in ASE's units, eV Å (u/eV)^(1/2)."""
+
+LARGEST = 0.3
+"""Å, what no atom's displacement exceeds: a harmonic picture says nothing of more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modes:
+    """Normal modes of some atoms, all others held.
+
+    Attributes
+    ----------
+    energies : ndarray, shape (3 n,)
+        hbar times the frequency, eV, softest first; negative for imaginary frequencies.
+    directions : ndarray, shape (3 n, n, 3)
+        The displacement of each atom for a mass-weighted normal coordinate of 1 Å u^(1/2), Å.
+    """
+
+    energies: np.ndarray
+    directions: np.ndarray
+
+
+def normal_modes(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
+    r"""Displace the atoms about the worst one along their softest modes, imaginary ones included.
+
+    The modes are those of the anchor as it is, at rest or not (instantaneous normal modes: Stratt, Acc. Chem. Res.
+    28, 201 (1995)), with all but ``mode_atoms`` atoms held. As in normal-mode sampling (Smith, Isayev and
+    Roitberg, Chem. Sci. 8, 3192 (2017)), displacements are those of classical harmonic oscillators at a
+    temperature: by equipartition each normal coordinate is a Gaussian of variance
+    :math:`k_\mathrm{B} T / |\omega|^2`. Only the softest third is drawn.
+
+    Parameters
+    ----------
+    site
+        The anchor, its epicentre, the temperature and the current potential.
+    config
+        Number of atoms, the temperature if it is another one, and whose Hessian it is.
+    rng
+        Random numbers.
+
+    Yields
+    ------
+    Atoms
+        None where the forces are not finite.
+
+    Raises
+    ------
+    ConfigError
+        If ``mode_calculator`` leads nowhere.
+    """
+    atoms = site.nearest(config.mode_atoms)
+    curvature = hessian(site.structure, atoms, hessian_calculator(site, config))
+    if not np.isfinite(curvature).all():
+        return
+    modes = modes_of(curvature, site.structure.get_masses()[atoms])
+    soft = np.flatnonzero(np.abs(modes.energies) > RIGID)[: max(1, int(SOFT_SHARE * len(modes.energies)))]
+    widths = _widths(modes, units.kB * (config.candidate_temperature or site.temperature))[soft]
+    while len(soft):
+        moves = np.tensordot(widths * rng.normal(size=len(soft)), modes.directions[soft], axes=1)
+        largest = np.linalg.norm(moves, axis=1).max()
+        made = site.structure.copy()
+        made.positions[atoms] += moves * min(1.0, LARGEST / largest)
+        yield made
+
+
+def hessian_calculator(site: Site, config: OTFConfig) -> BaseCalculator:
+    """Make the calculator whose Hessian is taken: ``mode_calculator``, or the current potential's."""
+    if not config.mode_calculator:
+        return site.calculator()
+    calculator: BaseCalculator = imported(
+        config.mode_calculator, "OTFConfig.mode_calculator", "returns an ASE calculator"
+    )()
+    return calculator
+
+
+def hessian(structure: Atoms, indices: np.ndarray, calculator: BaseCalculator) -> np.ndarray:
+    """Take the second derivatives of the energy by central differences of the forces.
+
+    Parameters
+    ----------
+    structure
+        Where; it is not changed.
+    indices : ndarray of int, shape (n,)
+        The atoms that are moved, by 6 n evaluations.
+    calculator
+        Gives forces.
+
+    Returns
+    -------
+    ndarray, shape (3 n, 3 n)
+        eV/Å^2, symmetric.
+    """
+    atoms = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    atoms.calc = calculator
+    rows = []
+    for index in indices:
+        for direction in range(3):
+            forces = []
+            for sign in (1, -1):
+                atoms.positions = structure.positions
+                atoms.positions[index, direction] += sign * STEP
+                forces.append(atoms.get_forces()[indices].ravel())
+            rows.append((forces[1] - forces[0]) / (2 * STEP))
+    curvature = np.array(rows)
+    symmetric: np.ndarray = (curvature + curvature.T) / 2
+    return symmetric
+
+
+def modes_of(curvature: np.ndarray, masses: np.ndarray) -> Modes:
+    """Find the normal modes of a Hessian.
+
+    ASE's ``VibrationsData`` does the same, but imports pyplot, and puts the atoms in ascending order.
+
+    Parameters
+    ----------
+    curvature : ndarray, shape (3 n, 3 n)
+        eV/Å^2.
+    masses : ndarray, shape (n,)
+        u.
+
+    Returns
+    -------
+    Modes
+    """
+    weights = np.repeat(masses**-0.5, 3)
+    squares, vectors = np.linalg.eigh(weights[:, None] * curvature * weights)
+    energies = HBAR * np.sign(squares) * np.sqrt(np.abs(squares))
+    return Modes(energies=energies, directions=(weights[:, None] * vectors).T.reshape(len(squares), -1, 3))
+
+
+def _widths(modes: Modes, thermal_energy: float) -> np.ndarray:
+    """Return the standard deviation of each normal coordinate, Å u^(1/2), no atom of any mode beyond `LARGEST`."""
+    with np.errstate(divide="ignore"):
+        classical = np.sqrt(thermal_energy) * HBAR / np.abs(modes.energies)
+    reach = np.linalg.norm(modes.directions, axis=2).max(axis=1)
+    widths: np.ndarray = np.minimum(classical, LARGEST / reach)
+    return widths

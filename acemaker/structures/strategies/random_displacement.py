@@ -1,0 +1,33 @@
+"""Candidates by random displacement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import OTFConfig
+from acemaker.structures.strategies.site import Site
+
+
+def random_displacement(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
+    """Displace every atom of the region by a Gaussian of ``perturbation_scale``.
+
+    Parameters
+    ----------
+    site
+        The anchor and its region.
+    config
+        The displacement's standard deviation in each direction, Å.
+    rng
+        Random numbers.
+
+    Yields
+    ------
+    Atoms
+    """
+    while True:
+        made = site.structure.copy()
+        made.positions[site.region] += rng.normal(scale=config.perturbation_scale, size=(len(site.region), 3))
+        yield made
