@@ -74,7 +74,7 @@ def make_candidates(site: Site, config: OTFConfig, rng: np.random.Generator, gra
     """
     made = _Collection(site.structure, config, grade)
     for name, missing in _shares(config).items():
-        stream = strategy_of(name)(site, config, rng)
+        stream = iter(strategy_of(name)(site, config, rng))  # a list would start over at every batch
         failures = 0
         while missing and failures < TRIES:
             batch = list(islice(stream, missing))
