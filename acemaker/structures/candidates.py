@@ -64,8 +64,9 @@ def make_candidates(site: Site, config: OTFConfig, rng: np.random.Generator, gra
     -------
     CandidateSet
         At most ``n_candidates``, distinct, no pair too close, the largest gamma between 1 (or
-        ``threshold_add_train``, where that is lower) and ``threshold_break``. Fewer where a strategy gave nothing
-        of the kind `TRIES` times in a row.
+        ``threshold_add_train``, where that is lower) and ``threshold_break`` (or the anchor's own, where that is
+        beyond: somebody must take its place if it cannot be labelled). Fewer where a strategy gave nothing of the
+        kind `TRIES` times in a row.
 
     Raises
     ------
@@ -127,6 +128,7 @@ class _Collection:
         structure = as_written(anchor)
         structure.info |= {"origin": "anchor", "distance_A": closeness(structure).distance}
         grading = grade([structure])
+        self._gamma_high = max(config.threshold_break, grading.gamma_max[0])  # the threshold, where that is NaN
         self._keep(structure, grading.gamma_max[0], grading.features[0])
 
     def take_in(self, name: str, batch: Sequence[Atoms]) -> int:
@@ -147,8 +149,8 @@ class _Collection:
             # neither holds for NaN: without an active set there is nothing to go by
             if gamma < self._gamma_low:
                 self.dropped[f"gamma below {self._gamma_low:g}"] += 1
-            elif gamma > self._config.threshold_break:
-                self.dropped[f"gamma above {self._config.threshold_break:g}"] += 1
+            elif gamma > self._gamma_high:
+                self.dropped[f"gamma above {self._gamma_high:.3g}"] += 1
             else:
                 self._keep(structure, gamma, features)
         return len(self.structures) - before

@@ -112,12 +112,19 @@ def test_a_strategy_of_ones_own_by_its_dotted_path() -> None:
 
 def test_gamma_between_the_edge_and_the_break_tier() -> None:
     """Each candidate is graded once, several at a time."""
-    grade = Grader(1e6, 0.5, 4.0, 30.0)
+    grade = Grader(0.2, 0.5, 4.0, 30.0)
     made = make(copper(), grade, n_candidates=7)
-    assert made.grading.gamma_max.tolist() == [1e6, *[4.0] * 6]
+    assert made.grading.gamma_max.tolist() == [0.2, *[4.0] * 6]
     assert set(made.dropped) == {"gamma below 1", "gamma above 20"}
     assert grade.asked == len(made.structures) + sum(made.dropped.values())
     assert grade.calls < grade.asked
+
+
+def test_beyond_the_break_tier_the_anchor_is_the_bound() -> None:
+    """One of them must take its place if it cannot be labelled."""
+    made = make(copper(), Grader(40.0, 30.0, 50.0), n_candidates=5)
+    assert made.grading.gamma_max.tolist() == [40.0, 30.0, 40.0, 30.0, 40.0]
+    assert set(made.dropped) == {"gamma above 40"}
 
 
 def test_without_a_gamma_there_is_no_bound() -> None:
@@ -134,7 +141,7 @@ def test_a_measure_with_small_thresholds_has_no_edge_at_one() -> None:
 
 
 def test_a_strategy_is_given_up_after_twenty_in_a_row() -> None:
-    grade = Grader(30.0)
+    grade = Grader(3.0, *[30.0] * 100)
     made = make(copper(), grade, n_candidates=4)
     assert len(made.structures) == 1
     assert TRIES <= made.dropped["gamma above 20"] < TRIES + 3
