@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 
 from acemaker import steps
 from acemaker.campaign import recall
@@ -14,7 +15,7 @@ from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
-from acemaker.errors import FitRejectedError, IterationLimitError
+from acemaker.errors import EngineError, FitRejectedError, IterationLimitError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.generation import read_generation
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -76,19 +77,21 @@ class Work:
         """EXPLORE."""
         self._results.clear()
         progress = self._chronicle.progress
+        checkpoint, state = self._store.absolute(progress.checkpoint), self._state()
         number = len(progress.segments) + 1
         request = Request(
             number=number,
             structure=self.initial,
             start_step=progress.step,
-            checkpoint=self._store.absolute(progress.checkpoint),
+            checkpoint=checkpoint if state is None else None,
             generation=read_generation(self._store.potentials, progress.generation),
             rule=self._chronicle.config.otf,
             directory=self._store.segment(number),
             on_check=self.on_check,
             soft_start=number > 1,  # every later segment follows a RESUME with a new generation
+            state=state,
         )
-        self._store.keep_checkpoint(request.checkpoint, number - 1)
+        self._store.keep_checkpoint(checkpoint, number - 1)
         halt_number = progress.halt + 1
         segment = steps.explore(request, self.engine, halt_number=halt_number, halt_file=self._store.halt(halt_number))
         return segment, recall.segment_event(segment, self._store)
@@ -209,6 +212,23 @@ class Work:
             trainer.restore(recall.read_groups(self._chronicle.progress, self._store))
             self._trainer = trainer
         return self._trainer
+
+    def _state(self) -> Atoms | None:
+        """Return the frame to go on from, where there is no restart file or it is not to be read."""
+        progress = self._chronicle.progress
+        by_frame = self._chronicle.config.otf.resume_from == "structure" or progress.checkpoint is None
+        if not progress.step or not by_frame:
+            return None
+        for number in range(progress.halt, 0, -1):
+            for atoms in read_structures(self._store.halt(number)):
+                if atoms.info["step"] == progress.step and atoms.has("momenta"):
+                    return atoms
+        if progress.checkpoint is None:
+            raise EngineError(
+                f"nothing leads to step {progress.step}: there is no restart file, and no frame of it in "
+                f"{self._store.directory / 'halts'}; restore them from a copy of the campaign"
+            )
+        return None
 
     def _halt(self) -> Halt:
         known = self._results.get(State.EXPLORE)

@@ -21,9 +21,10 @@ class OTFConfig(Section):
     threshold_break: PositiveFloat = Field(20.0, description="gamma that halts the run at once, dimensionless")
     check_every: PositiveInt = Field(5, description="MD steps between two looks at gamma")
     smooth_steps: PositiveInt = Field(3, description="checks in a row above threshold_call_dft that halt the run")
-    resume_from: Literal["safe", "halt"] = Field(
+    resume_from: Literal["safe", "halt", "structure"] = Field(
         "safe",
-        description="go on from the last safe state, or from the halt itself (break tier: always safe)",
+        description="go on from the last safe state, or from the halt itself (break tier: always safe); 'structure': "
+        "from positions and velocities alone, where another machine or LAMMPS cannot read the restart files",
     )
     n_candidates: PositiveInt = Field(15, description="structures made around the halted one, itself included")
     strategies: dict[str, PositiveFloat] = Field(

@@ -11,6 +11,9 @@ from ase import Atoms, units
 from acemaker.engines.script import box_commands
 from acemaker.errors import EngineError
 
+ANGSTROM_PER_PS = 1000 * units.fs
+"""LAMMPS's unit of velocity in ASE's, by which ASE's velocities are multiplied."""
+
 IMAGE_BITS, IMAGE_OFFSET = 10, 512
 """How LAMMPS packs image flags in its default build."""
 
@@ -23,7 +26,7 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     lmp
         A LAMMPS whose units, style and boundary are set.
     atoms
-        The structure; it is rotated into LAMMPS's standard form. Momenta come along.
+        The structure; it is rotated into LAMMPS's standard form. Momenta and ``arrays["images"]`` come along.
     elements
         In the order of their types.
     triclinic
@@ -41,8 +44,10 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     types = [elements.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
     velocities = None
     if has_momenta(atoms):
-        velocities = (atoms.get_velocities() @ rotation.T * (1000 * units.fs)).ravel().tolist()
-    lmp.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist(), v=velocities)
+        velocities = (atoms.get_velocities() @ rotation.T * ANGSTROM_PER_PS).ravel().tolist()
+    images = [lmp.encode_image_flags(*shift) for shift in image_numbers(atoms).tolist()]
+    numbers = list(range(1, len(atoms) + 1))
+    lmp.create_atoms(len(atoms), numbers, types, positions.ravel().tolist(), v=velocities, image=images)
     if int(lmp.get_natoms()) != len(atoms):
         raise EngineError(f"LAMMPS took {int(lmp.get_natoms())} of {len(atoms)} atoms into its box")
 
@@ -65,6 +70,19 @@ def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     margin = 1.0
     low = atoms.positions.min(axis=0) - margin
     return np.diag(np.ptp(atoms.positions, axis=0) + 2 * margin), atoms.positions - low, np.eye(3)
+
+
+def image_numbers(atoms: Atoms) -> np.ndarray:
+    """Count the cells that each atom has crossed since the trajectory began, shape (n_atoms, 3).
+
+    They are in ``arrays["images"]``, none if there are no such; an atom that stands outside its cell will be
+    put back by `standard_form`, and has crossed one more.
+    """
+    images: np.ndarray = np.array(atoms.arrays.get("images", np.zeros((len(atoms), 3))), dtype=int)
+    if "images" in atoms.arrays and atoms.pbc.all():
+        moved = atoms.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=True)
+        images += np.round(moved).astype(int)
+    return images
 
 
 def is_tilted(cell: np.ndarray) -> bool:

@@ -13,6 +13,9 @@ from acemaker.engines.forces import Forces
 from acemaker.engines.watch import Look
 from acemaker.potentials.evaluator import Evaluation
 
+FORCE_TO_VELOCITY = 1 / 1.0364269e-4
+"""(Å/ps) per (eV/Å ps / u), LAMMPS's constant in metal units."""
+
 FORCE_LIMIT = 1e3
 """eV/Å; beyond it gamma is looked at at once, between two checks."""
 
@@ -61,6 +64,7 @@ class Callback:
         self._periodic = periodic
         self._on_look = on_look
         self._on_step = on_step
+        self._setting_up = False
         self.stopped = False
         self.error: BaseException | None = None
         self.interrupt = threading.Event()
@@ -68,6 +72,7 @@ class Callback:
     def arm(self) -> None:
         """Make LAMMPS call, before each ``run``."""
         self._lmp.set_fix_external_callback("ace", self, None)
+        self._setting_up = True
         self.forces.forget()
         self._lmp.command("timer timeout off")
 
@@ -92,24 +97,31 @@ class Callback:
         if not looks and not np.abs(result.forces).max() < FORCE_LIMIT:
             result, looks = self.forces.evaluate(nlocal, graded=True), True
         forces[:] = result.forces
+        setting_up, self._setting_up = self._setting_up, False
         self._lmp.fix_external_set_energy_global("ace", result.energy)
         # LAMMPS counts the virial with the opposite sign
         self._lmp.fix_external_set_virial_global("ace", -result.virial)
-        if looks and self._on_look(self._look(step, nlocal, tags, result)):
+        if looks and self._on_look(self._look(step, nlocal, tags, result, 0.0 if setting_up else 0.5)):
             self.stopped = True
             self._lmp.force_timeout()
 
-    def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation) -> Look:
+    def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation, kick: float) -> Look:
+        """Look at the atoms; their velocities lack the last `kick` of a time step, but for a thermostat's part."""
         assert result.gamma is not None
         cell, origin = read_cell(self._lmp)
         positions = self._lmp.numpy.extract_atom("x")[:nlocal].copy()
         if self._periodic:
             positions -= origin
+        forces = self._lmp.numpy.extract_atom("f")[:nlocal] + result.forces
+        masses = self._lmp.numpy.extract_atom("mass")[self._lmp.numpy.extract_atom("type")[:nlocal]]
+        velocities = self._lmp.numpy.extract_atom("v")[:nlocal].copy()
+        velocities += kick * self._lmp.extract_global("dt") * forces / masses[:, None] * FORCE_TO_VELOCITY
         finite = bool(np.isfinite(result.forces).all())
         return Look(
             step=step,
             positions=by_tag(positions, tags),
             images=by_tag(image_shifts(self._lmp.numpy.extract_atom("image")[:nlocal]), tags),
+            velocities=by_tag(velocities, tags),
             cell=cell,
             gamma=by_tag(result.gamma, tags) if finite else np.full(nlocal, np.nan),
         )

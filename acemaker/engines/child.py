@@ -35,6 +35,9 @@ from acemaker.potentials.generation import read_generation
 JOB, REFUSAL = "job.json", "refusal.txt"
 """What is to be done, and why it was not begun."""
 
+CARRIED = ("momenta", "images")
+"""Arrays of a structure that LAMMPS takes over."""
+
 
 def write_job(
     directory: Path, request: Request, checkpoint: Path | None, config: EngineConfig, *, soft: bool, **more: Any
@@ -60,7 +63,7 @@ def write_job(
     -------
     Path
     """
-    atoms = request.structure
+    atoms, state = request.structure, request.state
     job = {
         **more,
         "config": config.model_dump(mode="json"),
@@ -71,15 +74,25 @@ def write_job(
         "checkpoint": str(checkpoint) if checkpoint else None,
         "potentials": str(request.generation.directory.resolve()),
         "generation": request.generation.number,
-        "numbers": atoms.numbers.tolist(),
-        "positions": atoms.positions.tolist(),
-        "momenta": atoms.get_momenta().tolist() if atoms.has("momenta") else None,
-        "cell": atoms.cell.array.tolist(),
-        "pbc": atoms.pbc.tolist(),
+        "structure": _described(atoms),
+        "state": None if state is None else _described(state),
     }
     path = directory / JOB
     path.write_text(json.dumps(job))
     return path
+
+
+def _described(atoms: Atoms) -> dict[str, Any]:
+    arrays = {name: atoms.arrays[name].tolist() for name in ("numbers", "positions", *CARRIED) if name in atoms.arrays}
+    return {**arrays, "cell": atoms.cell.array.tolist(), "pbc": atoms.pbc.tolist()}
+
+
+def _atoms(described: dict[str, Any]) -> Atoms:
+    atoms = Atoms(described["numbers"], described["positions"], cell=described["cell"], pbc=described["pbc"])
+    for name in CARRIED:
+        if name in described:
+            atoms.arrays[name] = np.array(described[name])
+    return atoms
 
 
 def main(job_file: Path) -> int:
@@ -87,12 +100,10 @@ def main(job_file: Path) -> int:
     job = json.loads(job_file.read_text())
     config = EngineConfig.model_validate(job["config"])
     directory = Path.cwd()
-    structure = Atoms(job["numbers"], job["positions"], cell=job["cell"], pbc=job["pbc"])
-    if job["momenta"] is not None:
-        structure.set_momenta(np.array(job["momenta"]))
     request = Request(
         number=job["number"],
-        structure=structure,
+        structure=_atoms(job["structure"]),
+        state=_atoms(job["state"]) if job["state"] else None,
         start_step=job["start_step"],
         checkpoint=Path(job["checkpoint"]) if job["checkpoint"] else None,
         generation=read_generation(Path(job["potentials"]), job["generation"]),

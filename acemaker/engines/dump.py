@@ -10,7 +10,7 @@ import numpy as np
 from acemaker.engines.watch import Look
 from acemaker.errors import EngineError
 
-COLUMNS = "id x y z ix iy iz f_gamma"
+COLUMNS = "id x y z vx vy vz ix iy iz f_gamma"
 """What a dump of checks holds of each atom; the order of atoms is that of their ids."""
 
 
@@ -48,9 +48,11 @@ class DumpWriter:
             return False
         assert self._stream is not None
         self._last = look.step
-        columns = np.column_stack([look.positions, look.images, look.gamma]).tolist()
-        rows = [f"{n} {x!r} {y!r} {z!r} {int(a)} {int(b)} {int(c)} {g!r}" for n, (x, y, z, a, b, c, g) in
-                enumerate(columns, start=1)]  # fmt: skip
+        columns = np.column_stack([look.positions, look.velocities, look.gamma]).tolist()
+        rows = [
+            f"{n} {' '.join(map(repr, state))} {a} {b} {c} {gamma!r}"
+            for n, ((*state, gamma), (a, b, c)) in enumerate(zip(columns, look.images.tolist(), strict=True), start=1)
+        ]
         header = ["ITEM: TIMESTEP", str(look.step), "ITEM: NUMBER OF ATOMS", str(len(rows))]
         header += ["ITEM: BOX BOUNDS abc origin pp pp pp"]
         header += [" ".join(map(repr, [*edge, 0.0])) for edge in look.cell.tolist()]
@@ -123,16 +125,17 @@ class DumpReader:
         if header[0] != "ITEM: TIMESTEP" or header[8].split() != ["ITEM:", "ATOMS", *COLUMNS.split()]:
             raise ValueError(f"expected a snapshot with the columns {COLUMNS}")
         cell, origin = _box(header[4].split()[3:], [[float(n) for n in line.split()] for line in header[5:8]])
-        values = np.array(" ".join(rows).split(), dtype=float).reshape(len(rows), 8)
+        values = np.array(" ".join(rows).split(), dtype=float).reshape(len(rows), len(COLUMNS.split()))
         values = values[np.argsort(values[:, 0], kind="stable")]
         if not np.array_equal(values[:, 0], np.arange(1, len(rows) + 1)):
             raise ValueError("atoms are missing")
         return Look(
             step=int(header[1]),
             positions=values[:, 1:4] - origin if self._periodic else values[:, 1:4].copy(),
-            images=values[:, 4:7].astype(int),
+            velocities=values[:, 4:7].copy(),
+            images=values[:, 7:10].astype(int),
             cell=cell,
-            gamma=values[:, 7].copy(),
+            gamma=values[:, 10].copy(),
         )
 
 

@@ -131,8 +131,8 @@ class IsolatedEngine:
             )
         if checkpoint is None:
             tilted = self.config.ensemble == "npt" and self.config.pressure_coupling == "tri"
-            write_data(directory / native.DATA, request.structure, request.generation.elements, tilted)
-        velocity_seed = None if has_momenta(request.structure) else script.random_seed(self.seed, 0)
+            write_data(directory / native.DATA, request.start, request.generation.elements, tilted)
+        velocity_seed = None if has_momenta(request.start) else script.random_seed(self.seed, 0)
         text = native.segment_script(
             self.config,
             elements=request.generation.elements,

@@ -101,8 +101,9 @@ class LivingLammps:
         commands: list[str] = []
         if checkpoint is None:
             triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
-            put_structure(lmp, request.structure, generation.elements, triclinic)
-            if not has_momenta(request.structure):
+            put_structure(lmp, request.start, generation.elements, triclinic)
+            commands += script.step_commands(request.start_step)
+            if not has_momenta(request.start):
                 commands += script.velocity_commands(config.temperature[0], script.random_seed(self._seed, 0))
         else:
             lmp.command(f"read_restart {self._paths.quote(checkpoint)}")

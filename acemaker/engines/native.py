@@ -62,6 +62,8 @@ def segment_script(
     """
     potential = potential or extrapolating(elements, check_every)
     opening = start_commands(elements, from_restart, periodic)
+    if not from_restart:
+        opening += script.step_commands(start_step)
     if not from_restart and velocity_seed is not None:
         opening += script.velocity_commands(config.temperature[0], velocity_seed)
     opening += [*potential.pair, *script.neighbour_commands(config.skin), *potential.gamma]

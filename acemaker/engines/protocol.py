@@ -44,10 +44,13 @@ class Request:
         The segment's number, from 1.
     structure : Atoms
         The campaign's initial structure.
+    state : Atoms or None
+        A frame of an earlier halt, with velocities, to start from where there is no checkpoint; None for
+        `structure`.
     start_step : int
         Where the segment starts.
     checkpoint : Path or None
-        The restart file of that step; None to start from `structure`.
+        The restart file of that step; None to start from `state` or `structure`.
     generation : Generation
         The potential to run.
     rule : OTFConfig
@@ -70,6 +73,12 @@ class Request:
     directory: Path
     on_check: Callable[[Check], None] | None = None
     soft_start: bool = False
+    state: Atoms | None = None
+
+    @property
+    def start(self) -> Atoms:
+        """The structure to start from where there is no checkpoint."""
+        return self.structure if self.state is None else self.state
 
 
 @dataclass(frozen=True, kw_only=True)

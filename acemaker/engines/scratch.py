@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.engines import native, script
-from acemaker.engines.box import has_momenta, is_tilted, standard_form
+from acemaker.engines.box import has_momenta, image_numbers, is_tilted, standard_form
 from acemaker.engines.child_process import OUTPUT, kill_leftovers
 from acemaker.potentials.generation import Generation
 
@@ -47,7 +48,7 @@ def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: b
     path
         Where.
     atoms
-        The structure, with its momenta if it has some.
+        The structure, with its momenta and ``arrays["images"]`` if it has some.
     elements
         In the order of their types.
     triclinic
@@ -59,6 +60,8 @@ def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: b
     placed = Atoms(atoms.symbols, positions, cell=cell, pbc=True)
     if has_momenta(atoms):
         placed.set_velocities(atoms.get_velocities() @ rotation.T)
+    images = image_numbers(atoms) if atoms.pbc.all() else np.zeros((len(atoms), 3), dtype=int)
+    placed.positions += images @ cell
     write(
         path,
         placed,
@@ -66,6 +69,7 @@ def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: b
         specorder=list(elements),
         velocities=has_momenta(atoms),
         force_skew=triclinic or is_tilted(cell),
+        write_image_flags=bool(images.any()),
     )
 
 

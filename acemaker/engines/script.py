@@ -142,6 +142,11 @@ def neighbour_commands(skin: float) -> list[str]:
     return [f"neighbor {skin:.17g} bin", "neigh_modify every 1 delay 0 check yes"]
 
 
+def step_commands(step: int) -> list[str]:
+    """Count steps from one that is not the first, where a structure alone is gone on from."""
+    return [f"reset_timestep {step}"] if step else []
+
+
 def velocity_commands(temperature: float, seed: int) -> list[str]:
     """Draw velocities at a temperature in K, with no momentum."""
     return [f"velocity all create {temperature:.17g} {seed} mom yes dist gaussian"]

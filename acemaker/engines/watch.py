@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.engines import script
+from acemaker.engines.box import ANGSTROM_PER_PS
 from acemaker.engines.halting import HaltMonitor, Verdict
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
@@ -33,6 +34,8 @@ class Look:
         Å, from the box's origin where it is periodic.
     images : ndarray of int, shape (n_atoms, 3)
         Boxes that the atoms have crossed.
+    velocities : ndarray, shape (n_atoms, 3)
+        Å/ps.
     cell : ndarray, shape (3, 3)
         Å, lower triangular.
     gamma : ndarray, shape (n_atoms,)
@@ -42,6 +45,7 @@ class Look:
     step: int
     positions: np.ndarray
     images: np.ndarray
+    velocities: np.ndarray
     cell: np.ndarray
     gamma: np.ndarray
 
@@ -205,5 +209,8 @@ class SegmentWatch:
         positions = look.positions + look.images @ look.cell if unwrapped and self._periodic else look.positions
         atoms = Atoms(start.symbols, positions, cell=look.cell if self._periodic else None, pbc=start.pbc)
         atoms.arrays["gamma"] = look.gamma.copy()
+        if not unwrapped:  # a frame from which one can go on
+            atoms.set_velocities(look.velocities / ANGSTROM_PER_PS)
+            atoms.arrays["images"] = look.images.copy()
         atoms.info["step"] = look.step
         return frozen(atoms)

@@ -175,12 +175,12 @@ class Resumption(Record):
 
     Attributes
     ----------
-    mode : {"safe", "halt"}
-        The last safe state, or the halt.
+    mode : {"safe", "halt", "structure"}
+        The last safe state, the halt, or a frame without the state of thermostat and barostat.
     step : int
         Where the next segment starts.
     checkpoint : Path or None
-        Its restart file; None for the start of the campaign.
+        Its restart file; None for the start of the campaign, and for a frame.
     discarded_steps : int
         Steps between there and the halt, which are run again.
     generation : int
@@ -191,7 +191,7 @@ class Resumption(Record):
         eV/Å, largest change of a force on the anchor.
     """
 
-    mode: Literal["safe", "halt"]
+    mode: Literal["safe", "halt", "structure"]
     step: int
     checkpoint: Path | None
     discarded_steps: int
@@ -206,11 +206,11 @@ class Resumption(Record):
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""
-        start = "the last safe state" if self.mode == "safe" else "the halt"
+        start = {"safe": "the last safe state", "halt": "the halt", "structure": "positions and velocities alone"}
         return Summary(
             f"Resume at step {self.step} with generation {self.generation}",
             (
-                ("from", f"{start}; {self.discarded_steps} steps are run again"),
+                ("from", f"{start[self.mode]}; {self.discarded_steps} steps are run again"),
                 ("energy jump on the anchor", f"{number(self.energy_jump)} meV/atom"),
                 ("largest force change", f"{number(self.force_change)} eV/Å"),
             ),

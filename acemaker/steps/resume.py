@@ -15,8 +15,9 @@ from acemaker.results import Halt, Resumption
 def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: Generation) -> Resumption:
     """Choose where the next segment starts.
 
-    After a halt of the break tier that is always the last safe state: what a potential did far outside
-    its region must not go into the trajectory.
+    After a halt of the break tier that is always a state before it: what a potential did far outside its region
+    must not go into the trajectory. Where a structure alone is asked for, and no frame before a break is left,
+    it is the last safe state after all.
 
     Parameters
     ----------
@@ -33,15 +34,32 @@ def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: 
     -------
     Resumption
     """
+    frame = _frame(halt, rule) if rule.resume_from == "structure" else None
     env = environment(anchor, new.elements, new.cutoff)
     before, after = (evaluator_of(generation).graded(env) for generation in (old, new))
     from_halt = rule.resume_from == "halt" and halt.tier == "smooth" and halt.halt_checkpoint is not None
+    step = halt.step if from_halt else halt.safe_step
+    checkpoint = halt.halt_checkpoint if from_halt else halt.safe_checkpoint
+    if frame is not None:
+        step, checkpoint = int(frame.info["step"]), None
     return Resumption(
-        mode="halt" if from_halt else "safe",
-        step=halt.step if from_halt else halt.safe_step,
-        checkpoint=halt.halt_checkpoint if from_halt else halt.safe_checkpoint,
-        discarded_steps=0 if from_halt else halt.step - halt.safe_step,
+        mode="structure" if frame is not None else "halt" if from_halt else "safe",
+        step=step,
+        checkpoint=checkpoint,
+        discarded_steps=halt.step - step,
         generation=new.number,
         energy_jump=1e3 * (after.energy - before.energy) / len(anchor),
         force_change=float(np.abs(after.forces - before.forces).max()),
     )
+
+
+def _frame(halt: Halt, rule: OTFConfig) -> Atoms | None:
+    """Choose the frame to go on from: the halted one or, after a break, the last one that was not above threshold."""
+    if halt.tier == "smooth":
+        return halt.structure
+    sound = [
+        atoms
+        for atoms in halt.frames
+        if atoms.info["step"] < halt.first_step and atoms.arrays["gamma"].max() <= rule.threshold_call_dft
+    ]
+    return sound[-1] if sound else None

@@ -164,8 +164,16 @@ def scripted(folder: Path, gamma: float, end: str) -> str:
     writer.start("dump")
     for step in (0, 5, 10):
         grades = np.full(len(atoms), gamma)
-        cell, images = atoms.cell.array, np.zeros((len(atoms), 3))
-        writer.write(Look(step=step, positions=atoms.positions, images=images, cell=cell, gamma=grades))
+        writer.write(
+            Look(
+                step=step,
+                positions=atoms.positions,
+                images=np.zeros((len(atoms), 3), dtype=int),
+                velocities=np.zeros((len(atoms), 3)),
+                cell=atoms.cell.array,
+                gamma=grades,
+            )
+        )
     writer.close()
     rows = "".join(f"  - [{step}, 300, 1, -3, 9, ]\n" for step in (0, 5, 10))
     (folder / "log").write_text("keywords: ['Step', 'Temp', 'Press', 'PotEng', 'Volume', ]\n" + rows)

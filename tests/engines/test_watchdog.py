@@ -32,6 +32,7 @@ def look(step: int, gamma: float | list[float], seed: int = 0) -> Look:
         step=step,
         positions=rng.uniform(size=(N, 3)) @ cell,
         images=rng.integers(-3, 3, size=(N, 3)),
+        velocities=rng.normal(size=(N, 3)),
         cell=cell,
         gamma=values,
     )
@@ -143,7 +144,7 @@ def test_a_dump_keeps_every_bit(tmp_path: Path, size: int) -> None:
     found = [one for start in range(0, len(text), size) for one in reader.feed(text[start : start + size])]
     assert [one.step for one in found] == [0, 5, 10]
     for mine, theirs in zip(looks, found, strict=True):
-        for name in ("positions", "images", "cell", "gamma"):
+        for name in ("positions", "images", "velocities", "cell", "gamma"):
             assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
 
 
