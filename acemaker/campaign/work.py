@@ -237,7 +237,7 @@ class Work:
         return recall.read_halt(self._chronicle.progress.halts[-1], self._store)
 
     def _make_diagnosis(self) -> Diagnosis:
-        return steps.diagnose(self._halt(), self._chronicle.config.otf, self.trainer().smallest_distance())
+        return steps.diagnose(self._halt(), self._chronicle.config.otf, self.trainer().explain)
 
     def _diagnosis(self) -> Diagnosis:
         known = self._results.get(State.DIAGNOSE)

@@ -15,6 +15,7 @@ from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.evaluator import keep_evaluator
+from acemaker.potentials.explanation import Carrier, Explanation, carriers_of
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.guard import Comparison, compare, judge
 from acemaker.potentials.linear import CrossValidation, LeastSquares, Rows
@@ -22,7 +23,7 @@ from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
 from acemaker.potentials.targets import check_reference_energies, parity, reference_energies, structure_rows
 from acemaker.potentials.threads import single_threaded
 from acemaker.results.training import Training
-from acemaker.structures.geometry import closeness
+from acemaker.structures.bonds import TrainedDistances
 
 RECENT = 5
 """Groups of labels whose rows are kept when a trainer is restored: those of rejected rounds are needed again."""
@@ -61,7 +62,7 @@ class LinearTrainer:
             config.cv_folds,
         )
         self._reference: dict[str, float] = {}
-        self._smallest = np.inf
+        self._distances = TrainedDistances(self.basis.cutoff)
         self._recent: list[tuple[int, Rows]] = []
         self.active_set: ActiveSet | None = None
 
@@ -145,9 +146,32 @@ class LinearTrainer:
             raise StructureError(f"the structure has no {missing}, which the basis describes")
         return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
 
-    def smallest_distance(self) -> float:
-        """Return the smallest pair distance of the training set, Å."""
-        return float(self._smallest)
+    def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
+        """Say what the training set lacks.
+
+        Parameters
+        ----------
+        structure
+            Any that the basis can describe.
+        atoms
+            Those in question, the worst first.
+
+        Returns
+        -------
+        Explanation
+        """
+        carriers: tuple[Carrier, ...] = ()
+        if self.active_set is not None and len(atoms):
+            symbol = structure.symbols[int(atoms[0])]
+            species = self.basis.elements.index(symbol)
+            place = int((structure.symbols[: int(atoms[0])] == symbol).sum())
+            row = self._builder.projections(structure)[species][place]
+            carriers = carriers_of(self.basis.basis_set, species, self.active_set.matrices[species], row)
+        return Explanation(
+            trained_distance=self._distances.smallest,
+            outside=self._distances.outside(structure, atoms),
+            carriers=carriers,
+        )
 
     @single_threaded
     def train(
@@ -251,7 +275,8 @@ class LinearTrainer:
         for row in rows:
             self._recent.append((self._fit.n_structures, row))
             self._fit.add(row)
-        self._smallest = min([self._smallest, *(closeness(atoms).distance for atoms in structures)])
+        for atoms in structures:
+            self._distances.take_in(atoms)
         return rows
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from ase import Atoms
 
+from acemaker.potentials.explanation import Explanation
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.ranking import Grading, Ranking
 from acemaker.results.training import Training
@@ -40,5 +42,5 @@ class Trainer(Protocol):
     def minimum_structures(self, atoms: Atoms) -> int:
         """Return how many structures like this one generation 0 needs at least."""
 
-    def smallest_distance(self) -> float:
-        """Return the smallest pair distance of the training set, Å."""
+    def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
+        """Say what the training set lacks around some atoms of a structure, the worst of them first."""

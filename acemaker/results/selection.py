@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,12 @@ from acemaker.states import State
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
+    from acemaker.potentials.explanation import Carrier
+    from acemaker.structures.bonds import Bond
+
+
+SHOWN = 3
+"""Of a list that may be long."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -32,8 +39,14 @@ class Diagnosis(Record):
         Atoms whose gamma exceeds ``threshold_add_train``, worst first.
     distances : ndarray, shape (n_epicentre,)
         Å, to the nearest neighbour of each.
+    since : ndarray of int, shape (n_epicentre,)
+        Step from which each has been beyond that threshold, as far as checks before the halt are kept.
     trained_distance : float
         Å, the smallest pair distance in the training set.
+    outside : tuple of Bond
+        Distances around the epicentre that the training set does not hold, the farthest outside first.
+    carriers : tuple of Carrier
+        Basis functions and their parts in the worst atom's gamma, the largest first.
     note : str
         Empty, or what was unusual.
     """
@@ -42,7 +55,10 @@ class Diagnosis(Record):
     structure: Atoms
     epicentre: np.ndarray
     distances: np.ndarray
+    since: np.ndarray
     trained_distance: float
+    outside: tuple[Bond, ...] = ()
+    carriers: tuple[Carrier, ...] = ()
     note: str = ""
 
     @property
@@ -59,18 +75,34 @@ class Diagnosis(Record):
         shown = self.epicentre[:5]
         gamma = self.structure.arrays["gamma"]
         rows = tuple(
-            (str(atom), self.structure.symbols[atom], number(gamma[atom]), f"{distance:.3f}")
-            for atom, distance in zip(shown, self.distances, strict=False)
+            (str(atom), self.structure.symbols[atom], number(gamma[atom]), str(since), f"{distance:.3f}")
+            for atom, since, distance in zip(shown, self.since, self.distances, strict=False)
         )
         short = int((self.distances < self.trained_distance).sum())
+        elements = Counter(self.structure.symbols[atom] for atom in self.epicentre)
+        among = ", ".join(f"{count} {element}" for element, count in elements.most_common())
+        first = f"; the first of them since step {self.since.min()}" if len(self.since) else ""
         items = [
-            ("epicentre", f"{len(self.epicentre)} of {len(self.structure)} atoms"),
+            ("epicentre", f"{len(self.epicentre)} of {len(self.structure)} atoms ({among or 'none'}){first}"),
             ("closer than any trained pair", f"{short} of them (training: {self.trained_distance:.3f} Å)"),
+            ("distances outside the training", _some(self.outside) or "none: it is how the neighbours are arranged"),
         ]
+        if self.carriers and len(self.epicentre):
+            parts = self.parts_by_body_order()
+            by_order = ", ".join(f"{part:+.2g} from {order}-body" for order, part in parts.items())
+            items.append((f"gamma of atom {self.epicentre[0]}", f"{by_order} functions"))
+            items.append(("most from", "; ".join(str(carrier) for carrier in self.carriers[:SHOWN])))
         if self.note:
             items.append(("note", self.note))
-        table = Table(("atom", "element", "gamma", "nearest neighbour / Å"), rows)
+        table = Table(("atom", "element", "gamma", "since step", "nearest neighbour / Å"), rows)
         return Summary(f"Diagnosis of halt {self.halt.number}", tuple(items), table)
+
+    def parts_by_body_order(self) -> dict[int, float]:
+        """Add up the functions' parts in the worst atom's gamma by the number of atoms that they take together."""
+        parts: dict[int, float] = {}
+        for carrier in sorted(self.carriers, key=lambda one: one.body_order):
+            parts[carrier.body_order] = parts.get(carrier.body_order, 0.0) + carrier.part
+        return parts
 
     def figure(self) -> Picture:
         """Draw the anchor coloured by gamma, the epicentre outlined."""
@@ -176,3 +208,9 @@ class Selection(Record):
         from acemaker.display.candidates import candidates_figure
 
         return candidates_figure(self)
+
+
+def _some(things: Sequence[object]) -> str:
+    """List the first few."""
+    more = f"; and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return "; ".join(str(thing) for thing in things[:SHOWN]) + more

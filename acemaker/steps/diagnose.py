@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms
+
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import epicentre
+from acemaker.potentials.explanation import Explanation
 from acemaker.results import Diagnosis, Halt
 from acemaker.results.record import read_only
 from acemaker.structures.geometry import closeness, nearest_distances
 
+Explain = Callable[[Atoms, np.ndarray], Explanation]
 
-def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
+
+def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
     """Diagnose a halt.
 
     The anchor is the halted structure. Where a potential beyond its region has already pushed atoms into
@@ -22,8 +30,8 @@ def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
         The halt.
     rule
         Thresholds and the smallest distance allowed.
-    trained_distance
-        Å, the smallest pair distance in the training set.
+    explain
+        Says what the training set lacks around some atoms of a structure, ``trainer.explain``.
 
     Returns
     -------
@@ -41,11 +49,25 @@ def diagnose(halt: Halt, rule: OTFConfig, trained_distance: float) -> Diagnosis:
             f"{structure.info['step']} takes its place"
         )
     atoms_beyond = epicentre(structure.arrays["gamma"], rule)
+    reasons = explain(structure, atoms_beyond)
     return Diagnosis(
         halt=halt,
         structure=structure,
         epicentre=read_only(atoms_beyond, int),
         distances=read_only(nearest_distances(structure, atoms_beyond), float),
-        trained_distance=trained_distance,
+        since=read_only(_since(halt, structure, atoms_beyond, rule), int),
+        trained_distance=reasons.trained_distance,
+        outside=reasons.outside,
+        carriers=reasons.carriers,
         note=note,
     )
+
+
+def _since(halt: Halt, anchor: Atoms, atoms: np.ndarray, rule: OTFConfig) -> np.ndarray:
+    """Find the step from which each atom has been beyond ``threshold_add_train`` at every kept check."""
+    since = np.full(len(atoms), anchor.info["step"])
+    unbroken = np.ones(len(atoms), dtype=bool)
+    for frame in reversed([one for one in halt.frames if one.info["step"] <= anchor.info["step"]]):
+        unbroken &= ~(frame.arrays["gamma"][atoms] <= rule.threshold_add_train)
+        since[unbroken] = frame.info["step"]
+    return since
