@@ -16,6 +16,7 @@
     ├── OracleError            (RuntimeError)     a structure could not be labelled
     ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
     ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
+    ├── LabelBudgetError       (RuntimeError)     ``max_labels`` is used up
     └── NotebookError          (RuntimeError)     a notebook that was run headless failed
 
 Every message says what was expected, what came and what to do.
@@ -109,6 +110,10 @@ class FitRejectedError(AcemakerError, RuntimeError):
 
 class IterationLimitError(AcemakerError, RuntimeError):
     """The campaign has halted more often than ``max_otf_iterations`` allows."""
+
+
+class LabelBudgetError(AcemakerError, RuntimeError):
+    """The campaign needs more labels than ``max_labels`` allows."""
 
 
 class NotebookError(AcemakerError, RuntimeError):

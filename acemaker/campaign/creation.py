@@ -116,6 +116,11 @@ def create_files(
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
     n_first = max(config.system.n_first, trainer.minimum_structures(start))
+    if config.otf.max_labels is not None and config.otf.max_labels < n_first:
+        raise ConfigError(
+            f"OTFConfig.max_labels: generation 0 alone takes {n_first} labels, got {config.otf.max_labels}; raise it, "
+            "or lower n_first or n_functions"
+        )
     # as many again in reserve, for those that cannot be labelled
     first = first_structures(start, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
     write_structures(store.candidates(0), first)

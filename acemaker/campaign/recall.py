@@ -84,7 +84,13 @@ def read_candidates(progress: Progress, store: Store, grade: Grader) -> Candidat
 def selection_event(selection: Selection) -> dict[str, Any]:
     """Describe a selection for the journal."""
     gains = [None if np.isnan(gain) else float(gain) for gain in selection.gains]
-    return {"selected": list(selection.selected), "reserve": list(selection.reserve), "gains": gains}
+    return {
+        "selected": list(selection.selected),
+        "reserve": list(selection.reserve),
+        "gains": gains,
+        "environments": [None if atoms is None else list(atoms) for atoms in selection.environments],
+        "allowed": selection.allowed,
+    }
 
 
 def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selection:
@@ -95,6 +101,11 @@ def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selectio
         selected=tuple(event["selected"]),
         reserve=tuple(event["reserve"]),
         gains=read_only(gains, float),
+        # older journals say neither
+        environments=tuple(
+            None if atoms is None else tuple(atoms) for atoms in event.get("environments", [None] * len(gains))
+        ),
+        allowed=event.get("allowed", len(event["selected"])),
     )
 
 
@@ -115,6 +126,8 @@ def select_first(candidates: Candidates, n: int) -> Selection:
         selected=tuple(range(n)),
         reserve=tuple(range(n, total)),
         gains=read_only(np.full(total, np.nan)),
+        environments=(None,) * total,
+        allowed=n,
     )
 
 

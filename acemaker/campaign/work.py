@@ -15,7 +15,7 @@ from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
-from acemaker.errors import EngineError, FitRejectedError, IterationLimitError
+from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.potentials.generation import read_generation
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -135,12 +135,20 @@ class Work:
                 f"{progress.reason}; look at the labels, or allow more rounds: "
                 f"Campaign.open({str(self._store.directory)!r}, max_retries={rounds + 1})"
             )
+        limit, made = rule.max_labels, len(progress.labels)
+        if limit is not None and made >= limit:
+            raise LabelBudgetError(
+                f"the {limit} labels of the budget have been made, and halt {progress.halt} asks for more; "
+                f"generation {progress.generation} is the best so far; to go on: "
+                f"Campaign.open({str(self._store.directory)!r}, max_labels={limit + 10})"
+            )
         labelled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
         selection = steps.select(
             self._candidates(),
             rule.n_select,
             self.trainer().rank,
             excluded=sorted(labelled | set(progress.failures)),
+            budget=None if limit is None else limit - made,
         )
         return selection, recall.selection_event(selection)
 

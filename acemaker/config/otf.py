@@ -59,6 +59,9 @@ class OTFConfig(Section):
         description="smallest pair distance allowed, as a share of the sum of covalent radii",
     )
     n_select: PositiveInt = Field(5, description="structures labelled a halt, the halted one included")
+    max_labels: PositiveInt | None = Field(
+        None, description="labels that the campaign may cost, those of generation 0 included; None for any number"
+    )
     max_otf_iterations: PositiveInt = Field(100, description="halts that the campaign may heal")
     max_retries: NonNegativeInt = Field(
         2, description="further tries per structure after a failed label, and per halt after a rejected fit"

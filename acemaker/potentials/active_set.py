@@ -27,6 +27,22 @@ MAXVOL_SWAPS, MAXVOL_ROUNDS = 50, 200
 
 
 @dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """What a structure would add to an active set.
+
+    Attributes
+    ----------
+    growth : float
+        Of ``ln |det|``; never negative.
+    entering : tuple of ndarray of int
+        Numbers of the environments that would enter it, by element.
+    """
+
+    growth: float
+    entering: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActiveSet:
     """One square matrix of B-projections per element.
 
@@ -77,8 +93,8 @@ class ActiveSet:
             sources.append(np.concatenate([old, np.full(len(rows), source)])[chosen])
         return ActiveSet(elements=self.elements, matrices=tuple(matrices), sources=tuple(sources))
 
-    def growth(self, projections: Sequence[np.ndarray]) -> float:
-        """Return by how much `log_volume` would grow with new environments.
+    def contribution(self, projections: Sequence[np.ndarray]) -> Contribution:
+        """Say what new environments would add.
 
         Parameters
         ----------
@@ -87,15 +103,15 @@ class ActiveSet:
 
         Returns
         -------
-        float
-            Never negative.
+        Contribution
         """
-        total = 0.0
+        total, entering = 0.0, []
         for matrix, inverse, rows in zip(self.matrices, self.inverses, projections, strict=True):
             n = len(matrix)
-            coefficients = np.vstack([np.eye(n), rows @ inverse])
-            total += _swap(coefficients, np.arange(n), MAXVOL_ITERATIONS)[1]
-        return total
+            chosen = np.arange(n)
+            total += _swap(np.vstack([np.eye(n), rows @ inverse]), chosen, MAXVOL_ITERATIONS)[1]
+            entering.append(np.sort(chosen[chosen >= n]) - n)
+        return Contribution(growth=total, entering=tuple(entering))
 
     def save(self, path: Path) -> None:
         """Write pacemaker's ``.asi`` file: inverse matrices by element name."""

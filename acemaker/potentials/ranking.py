@@ -38,11 +38,18 @@ class Ranking:
         The rest, best first.
     gains : ndarray, shape (n_candidates,)
         Growth of ``ln |det|``; NaN for excluded ones and where there is no active set yet.
+    entering : tuple of tuples of ndarray of int, or of None
+        Numbers of the environments with which each candidate would enter the active set, by element; None where
+        there is no gain either.
+    elements : tuple of str
+        In the order of `entering`.
     """
 
     selected: tuple[int, ...]
     reserve: tuple[int, ...]
     gains: np.ndarray
+    entering: tuple[tuple[np.ndarray, ...] | None, ...]
+    elements: tuple[str, ...] = ()
 
 
 def rank_by_volume(
@@ -72,15 +79,18 @@ def rank_by_volume(
     Ranking
     """
     gains = np.full(len(projections), np.nan)
+    entering: list[tuple[np.ndarray, ...] | None] = [None] * len(projections)
     open_ones = [index for index in range(len(projections)) if index not in excluded]
     if active_set is None:
-        return Ranking(selected=tuple(open_ones[:n_select]), reserve=tuple(open_ones[n_select:]), gains=gains)
+        first, rest = tuple(open_ones[:n_select]), tuple(open_ones[n_select:])
+        return Ranking(selected=first, reserve=rest, gains=gains, entering=tuple(entering))
     selected: list[int] = []
     while open_ones:
         complete = len(selected) >= n_select
         weighed = [0] if 0 in open_ones and not complete else open_ones
         for index in weighed:
-            gains[index] = active_set.growth(projections[index])
+            contribution = active_set.contribution(projections[index])
+            gains[index], entering[index] = contribution.growth, contribution.entering
         if complete:
             break
         best = max(weighed, key=lambda index: gains[index])
@@ -88,4 +98,10 @@ def rank_by_volume(
         open_ones.remove(best)
         active_set = active_set.extend(projections[best])
     reserve = sorted(open_ones, key=lambda index: -gains[index])
-    return Ranking(selected=tuple(selected), reserve=tuple(reserve), gains=gains)
+    return Ranking(
+        selected=tuple(selected),
+        reserve=tuple(reserve),
+        gains=gains,
+        entering=tuple(entering),
+        elements=active_set.elements,
+    )

@@ -175,12 +175,19 @@ class Selection(Record):
     gains : ndarray, shape (n_candidates,)
         Growth of ``ln |det|`` of the active set that each brings: when it was chosen for selected ones,
         after all of these for the others. NaN where there is no active set yet.
+    environments : tuple of tuples of int, or of None
+        The atoms of each candidate whose environments would enter the active set with that gain; None where there
+        is no gain.
+    allowed : int
+        How many were to be chosen: ``n_select``, or what was left of ``max_labels``.
     """
 
     candidates: Candidates
     selected: tuple[int, ...]
     reserve: tuple[int, ...]
     gains: np.ndarray
+    environments: tuple[tuple[int, ...] | None, ...]
+    allowed: int
 
     @property
     def next(self) -> State:
@@ -196,12 +203,43 @@ class Selection(Record):
                 made.origins[index],
                 number(made.gamma_max[index]),
                 number(self.gains[index]),
-                f"yes ({self.selected.index(index) + 1})" if index in self.selected else "no",
+                self._brings(index),
+                self.reason(index),
             )
             for index in (*self.selected, *self.reserve)
         )
-        table = Table(("candidate", "made by", "largest gamma", "gain in ln|det|", "selected"), rows)
+        header = ("candidate", "made by", "largest gamma", "gain in ln|det|", "new environments", "selected")
+        table = Table(header, rows)
         return Summary(f"Selected {len(self.selected)} of {len(made.structures)} candidates", (), table)
+
+    def reason(self, index: int) -> str:
+        """Say in a few words why a candidate was taken, or why it was not.
+
+        Parameters
+        ----------
+        index
+            Its number.
+        """
+        if index in self.selected:
+            place = self.selected.index(index) + 1
+            if index == 0 and self.candidates.halt_number:
+                return f"yes ({place}): the anchor always is"
+            gain = "" if np.isnan(self.gains[index]) else ": the largest gain after those before it"
+            return f"yes ({place}){gain}"
+        if index not in self.reserve:
+            return "no: labelled or refused in an earlier round"
+        if np.isnan(self.gains[index]):
+            return f"no: {self.allowed} asked for, a reserve"
+        if not self.environments[index]:
+            return "no: nothing that the selected ones have not"
+        return f"no: {self.allowed} allowed, others gained more"
+
+    def _brings(self, index: int) -> str:
+        atoms = self.environments[index]
+        if atoms is None:
+            return "–"
+        symbols = self.candidates.structures[index].symbols
+        return ", ".join(f"{count} {element}" for element, count in Counter(symbols[list(atoms)]).items()) or "none"
 
     def figure(self) -> Picture:
         """Draw the candidates in the plane of their leading projections, the selected ones marked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.errors import FitRejectedError
@@ -14,7 +15,14 @@ from acemaker.results.record import read_only
 Ranker = Callable[[Sequence[Atoms], int, Sequence[int]], Ranking]
 
 
-def select(candidates: Candidates, n_select: int, rank: Ranker, *, excluded: Sequence[int] = ()) -> Selection:
+def select(
+    candidates: Candidates,
+    n_select: int,
+    rank: Ranker,
+    *,
+    excluded: Sequence[int] = (),
+    budget: int | None = None,
+) -> Selection:
     """Choose candidates by what they would teach.
 
     Parameters
@@ -27,6 +35,8 @@ def select(candidates: Candidates, n_select: int, rank: Ranker, *, excluded: Seq
         Orders candidates, ``trainer.rank``.
     excluded
         Candidates that have been labelled, or have failed, in an earlier round.
+    budget
+        How many labels may still be made; None for any number.
 
     Returns
     -------
@@ -37,7 +47,8 @@ def select(candidates: Candidates, n_select: int, rank: Ranker, *, excluded: Seq
     FitRejectedError
         If no candidate is left.
     """
-    ranking = rank(candidates.structures, n_select, excluded)
+    allowed = n_select if budget is None else min(n_select, budget)
+    ranking = rank(candidates.structures, allowed, excluded)
     if not ranking.selected:
         raise FitRejectedError(
             f"all {len(candidates.structures)} candidates of halt {candidates.halt_number} have been labelled or "
@@ -48,4 +59,15 @@ def select(candidates: Candidates, n_select: int, rank: Ranker, *, excluded: Seq
         selected=ranking.selected,
         reserve=ranking.reserve,
         gains=read_only(ranking.gains, float),
+        environments=tuple(
+            None if entering is None else _atoms_of(structure, ranking.elements, entering)
+            for structure, entering in zip(candidates.structures, ranking.entering, strict=True)
+        ),
+        allowed=allowed,
     )
+
+
+def _atoms_of(structure: Atoms, elements: Sequence[str], entering: Sequence[np.ndarray]) -> tuple[int, ...]:
+    """Find the atoms whose environments have these numbers among those of their element."""
+    members = [np.flatnonzero(structure.symbols == element) for element in elements]
+    return tuple(sorted(int(atom) for own, numbers in zip(members, entering, strict=True) for atom in own[numbers]))

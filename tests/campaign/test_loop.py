@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from acemaker import Campaign
-from acemaker.errors import CampaignExistsError, IterationLimitError, StateError
+from acemaker.errors import CampaignExistsError, ConfigError, IterationLimitError, LabelBudgetError, StateError
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -158,6 +158,26 @@ def test_more_halts_than_allowed(tmp_path: Path) -> None:
     )
     assert again.state is State.DIAGNOSE
     assert again.run().state is State.DONE
+
+
+def test_no_more_labels_than_the_budget_allows(tmp_path: Path) -> None:
+    """Two for generation 0, and of the five that a halt asks for, what is left."""
+    campaign = make(tmp_path / "c", 60, 120, max_labels=4)
+    n_first = campaign.progress.n_first
+    with pytest.raises(LabelBudgetError, match=r"4 labels of the budget.*halt 2 asks for more.*max_labels=14\)"):
+        for result in campaign.steps():
+            if isinstance(result, Selection) and result.candidates.halt_number:
+                assert len(result.selected) == result.allowed == 4 - n_first
+    assert len(campaign.progress.labels) == 4
+    campaign.close()
+    again = Campaign.open(tmp_path / "c", engine=ToyEngine(200, halting_at(60, 120)), oracle=ToyOracle(), max_labels=14)
+    assert again.run().state is State.DONE
+
+
+def test_a_budget_too_small_for_generation_0(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="generation 0 alone takes"):
+        make(tmp_path / "c", 60, max_labels=1)
+    assert not list((tmp_path / "c").glob("*.extxyz"))
 
 
 def test_another_campaign_is_left_alone(tmp_path: Path) -> None:

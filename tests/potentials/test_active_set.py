@@ -113,8 +113,18 @@ def test_a_gain_is_the_growth_of_the_determinant() -> None:
     ranking = rank_by_volume(active, [blocks], 1)
     grown = active.extend(blocks).log_volume - active.log_volume
     assert ranking.gains[0] == pytest.approx(grown, rel=1e-9)
-    assert active.growth(blocks) == pytest.approx(grown, rel=1e-9)
-    assert active.growth([active.matrices[0]]) == 0
+    contribution = active.contribution(blocks)
+    assert contribution.growth == pytest.approx(grown, rel=1e-9)
+    # those that enter are the new rows of the extended set
+    (entering,) = contribution.entering
+    assert len(entering)
+    rows = {row.tobytes() for row in active.extend(blocks).matrices[0]} - {row.tobytes() for row in active.matrices[0]}
+    assert rows == {blocks[0][number].tobytes() for number in entering}
+    assert ranking.entering[0] is not None
+    assert ranking.entering[0][0].tolist() == entering.tolist()
+    nothing = active.contribution([active.matrices[0]])
+    assert nothing.growth == 0
+    assert nothing.entering[0].tolist() == []
 
 
 def test_excluded_candidates_are_not_chosen() -> None:
