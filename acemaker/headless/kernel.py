@@ -31,7 +31,9 @@ def kernel_manager_class(stop: Stop) -> type:
                 self.set_trait("transport_encryption", "auto")
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # theirs is a variable
-            await super().start_kernel(**options)
+            # its own log says that it was interrupted whenever it is shut down; errors come by the notebook
+            arguments = [*options.pop("extra_arguments", []), "--IPKernelApp.log_level=CRITICAL"]
+            await super().start_kernel(**options, extra_arguments=arguments)
             stop.kernel = getattr(self.provisioner, "pid", None)
 
     return OwnKernelManager

@@ -120,7 +120,7 @@ def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     assert stopped.state is State.EXPLORE
 
     status, out, errors = run(tmp_path, *words)
-    assert status == 0, errors
+    assert (status, errors) == (0, "")
     lines = out.splitlines()
     assert all(line.strip() for line in lines)
     assert not [line for line in lines if "Generation 0" in line]  # not started over
