@@ -17,7 +17,7 @@ from tests.conftest import MISHIN, copper
 CONFIG = CampaignConfig(
     seed=1,
     system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2)},
-    otf={"n_candidates": 4, "n_select": 1},
+    otf={"n_candidates": 4, "n_select": 1, "threshold_add_train": 1.1, "threshold_call_dft": 1.2},
     engine={"steps": 300, "temperature": (300, 900)},
     potential={"n_functions": 20, "cutoff": 4.5, "nradmax_by_orders": (8, 4, 2), "lmax_by_orders": (0, 3, 1)},
     oracle=MISHIN,
@@ -73,6 +73,8 @@ def test_the_summary_is_the_file(campaign: Campaign) -> None:
     names = {"halts", "labels", "steps", "wall_s", "force_rmse_meV_per_A", "energy_mae_meV_per_atom"}
     assert names <= set(written)
     assert written["steps"] == 300
+    softly = [segment for segment in campaign.segments() if segment.soft_start is not None]
+    assert written["soft_start_steps"] == 100 * len(softly) > 0
     assert written["labels"] == len(campaign.labels()) == 2 + written["halts"]
     assert written["wall_s"] == pytest.approx(sum(written["wall_s_by_state"].values()))
     assert "force RMSE against the truth" in repr(summary)

@@ -31,7 +31,11 @@ class CampaignSummary(Record):
         items = [
             ("halts", str(values["halts"])),
             ("labels", str(values["labels"])),
-            ("steps", f"{values['steps']}, and {values['steps_run_again']} run again after halts"),
+            (
+                "steps",
+                f"{values['steps']}, {values['steps_run_again']} run again after halts, "
+                f"{values['soft_start_steps']} of soft starts",
+            ),
             ("steps labelled", f"{values['share_labelled']:.3%}"),
             ("wall time", f"{values['wall_s']:.1f} s"),
         ]
@@ -68,6 +72,7 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
             "labels": progress.n_labels,
             "steps": steps,
             "steps_run_again": progress.discarded_steps,
+            "soft_start_steps": sum(one.soft_start.steps for one in campaign.segments() if one.soft_start is not None),
             "share_labelled": progress.n_labels / max(steps, 1),
             "wall_s": round(sum(by_state.values()), 3),
             "wall_s_by_state": by_state,
