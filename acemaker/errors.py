@@ -24,6 +24,7 @@ Every message says what was expected, what came and what to do.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -100,8 +101,45 @@ class MDHaltError(EngineError):
         self.status = status
 
 
+class Cause(StrEnum):
+    """Why a structure could not be labelled, in the same few words for every program."""
+
+    NOT_CONVERGED = "not converged"
+    TIMED_OUT = "timed out"
+    KILLED = "killed"
+    OUT_OF_MEMORY = "out of memory"
+    PROGRAM_MISSING = "program missing"
+    BAD_PSEUDOPOTENTIAL = "bad pseudopotential"
+    BAD_STRUCTURE = "impossible structure"
+    NONSENSE = "nonsense result"
+    SCRATCH_LOST = "scratch lost"
+    FAILED = "failed"
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every other structure would fail likewise: the oracle has to be mended first."""
+        return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same structure would fail likewise once more."""
+        return self.everywhere or self in (Cause.NOT_CONVERGED, Cause.BAD_STRUCTURE)
+
+
 class OracleError(AcemakerError, RuntimeError):
-    """A structure could not be labelled, or its label cannot be right."""
+    """A structure could not be labelled, or its label cannot be right.
+
+    Parameters
+    ----------
+    message
+        What happened, in one line.
+    cause
+        The same in normalised words; they begin the message, unless it only ``failed``.
+    """
+
+    def __init__(self, message: str, cause: Cause = Cause.FAILED) -> None:
+        self.cause = cause
+        super().__init__(message if cause is Cause.FAILED else f"{cause}: {message}")
 
 
 class FitRejectedError(AcemakerError, RuntimeError):

@@ -19,7 +19,8 @@ from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError
-from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.process import make_oracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -52,7 +53,7 @@ def check_start(
     ------
     CampaignExistsError
         If files of another campaign lie there.
-    ConfigError, StructureError, MissingLibraryError
+    ConfigError, StructureError, MissingLibraryError, OracleError
         If the parts do not fit together, or one is missing.
     """
     check_path(store.directory)
@@ -80,7 +81,7 @@ def check_start(
         except EngineError as error:
             raise ConfigError(f"PotentialConfig.baseline_style, baseline_coeff: {error}") from error
     if oracle is None:
-        CalculatorOracle.from_config(config.oracle, elements)
+        make_oracle(config.oracle, elements)
     return start
 
 

@@ -11,6 +11,7 @@ from ase import Atoms
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.store import Store
 from acemaker.config import OracleConfig
+from acemaker.config.campaign import BOUNDS
 from acemaker.results import LabelFailure, Selection
 from acemaker.structures.files import read_structures, write_structures
 
@@ -79,7 +80,8 @@ class Ledger:
 
 def label_key(atoms: Atoms, oracle: OracleConfig) -> str:
     """Name a label by its structure and the oracle's settings."""
-    settings = json.dumps(oracle.model_dump(mode="json"), sort_keys=True)
+    # what may change when a campaign is reopened does not change a label
+    settings = json.dumps(oracle.model_dump(mode="json", exclude=set(BOUNDS["oracle"])), sort_keys=True)
     digest = hashlib.sha256(settings.encode())
     for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
         digest.update(np.ascontiguousarray(array).tobytes())

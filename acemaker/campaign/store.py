@@ -48,6 +48,11 @@ class Store:
         """File of one label."""
         return self.directory / "labels" / f"halt_{halt_number:04d}_candidate_{candidate:03d}.extxyz"
 
+    @property
+    def failures(self) -> Path:
+        """Folder of what failed calculations have written."""
+        return self.directory / "oracle_failures"
+
     def relative(self, path: Path | None) -> str | None:
         """Name a file as the journal does, so that a campaign may be moved."""
         return None if path is None else path.relative_to(self.directory).as_posix()

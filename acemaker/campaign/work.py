@@ -16,7 +16,8 @@ from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError
-from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import read_generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Trainer
@@ -157,7 +158,7 @@ class Work:
         selection = self._selection()
         ledger = Ledger(self._chronicle, self._store, selection)
         if self._oracle is None:
-            self._oracle = CalculatorOracle.from_config(self._chronicle.config.oracle, self._elements)
+            self._oracle = make_oracle(self._chronicle.config.oracle, self._elements, self._store.failures)
         labels = steps.label(
             selection,
             self._oracle,

@@ -18,7 +18,11 @@ from acemaker.config.potential import PotentialConfig
 from acemaker.config.system import SystemConfig
 from acemaker.errors import ConfigError
 
-BOUNDS = {"otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"), "engine": ("hang_after", "lammps")}
+BOUNDS = {
+    "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
+    "engine": ("hang_after", "lammps"),
+    "oracle": ("oracle_timeout", "scratch", "espresso_command"),
+}
 """Fields that may change when a campaign is reopened: they bound the loop, or say what can be run or read here."""
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
-from acemaker.config.base import Section
+from acemaker.config.espresso import EspressoFields
+
+NAMES = ("emt", "lammps", "espresso", "tblite")
+"""Oracles that need no path."""
 
 
-class OracleConfig(Section):
-    """The calculator that labels, by name, and the bounds of a credible label."""
+class OracleConfig(EspressoFields):
+    """The calculator that labels, by name, how it is run, and the bounds of a credible label."""
 
     oracle: str = Field(
         "lammps",
-        description="'emt', 'lammps', or 'module:factory', a callable that returns an ASE calculator",
+        description="'emt', 'lammps', 'espresso', 'tblite', or 'module:factory', a callable that returns an ASE "
+        "calculator",
     )
     pair_style: str = Field("", description="LAMMPS pair style of the 'lammps' oracle")
     pair_coeff: tuple[str, ...] = Field(
@@ -23,7 +27,24 @@ class OracleConfig(Section):
         "LAMMPS's own collection by name alone",
     )
     oracle_arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the factory")
+    label_process: Literal["auto", "own", "this"] = Field(
+        "auto",
+        description="'own': a process and a folder for each label, and a time limit; 'this' process; 'auto': this "
+        "one for 'emt' and 'lammps', else own",
+    )
+    oracle_timeout: PositiveFloat = Field(
+        3600.0,
+        description="seconds; a label in a process of its own that takes longer is ended with all that it began",
+    )
+    scratch: str = Field("", description="folder for the labels' own folders; that for temporary files if empty")
     max_force: PositiveFloat = Field(100.0, description="eV/Å, a label with a larger force is taken to be wrong")
+    max_net_force: PositiveFloat = Field(
+        0.1, description="eV/Å per atom, a label whose forces add up to more is taken to be wrong"
+    )
+    min_label_distance: NonNegativeFloat = Field(
+        0.5,
+        description="smallest pair distance that is labelled, as a share of the sum of covalent radii",
+    )
 
     @field_validator("pair_coeff", mode="before")
     @classmethod
@@ -38,6 +59,9 @@ class OracleConfig(Section):
                 "the 'lammps' oracle needs pair_style and pair_coeff, e.g. pair_style='eam/alloy', "
                 "pair_coeff=['* * Cu_mishin1.eam.alloy Cu']"
             )
-        if self.oracle not in ("emt", "lammps") and ":" not in self.oracle:
-            raise ValueError(f"oracle must be 'emt', 'lammps' or a dotted path 'module:factory', got {self.oracle!r}")
+        if self.oracle == "espresso" and self.ecutwfc is None:
+            raise ValueError("the 'espresso' oracle needs ecutwfc in Ry, as its pseudopotentials ask for it")
+        if self.oracle not in NAMES and ":" not in self.oracle:
+            names = ", ".join(f"'{name}'" for name in NAMES)
+            raise ValueError(f"oracle must be {names} or a dotted path 'module:factory', got {self.oracle!r}")
         return self

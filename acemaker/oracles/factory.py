@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, all_changes
 
 from acemaker.config import OracleConfig
 from acemaker.dotted import imported
 from acemaker.engines.pair_words import check_order, find_file
-from acemaker.errors import ConfigError
+from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
 
 CalculatorFactory = Callable[[], BaseCalculator]
 
@@ -32,7 +32,11 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
     Raises
     ------
     ConfigError
-        If a dotted path leads nowhere or a potential file does not exist.
+        If a dotted path leads nowhere, or a potential or pseudopotential file does not exist or suit.
+    OracleError
+        If a program is missing.
+    MissingLibraryError
+        If a package is.
     """
     if config.oracle == "emt":
         from ase.calculators.emt import EMT
@@ -41,6 +45,13 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
     if config.oracle == "lammps":
         commands = pair_commands(config, elements)
         return lambda: lammps_calculator(commands, elements, config.oracle_arguments)
+    if config.oracle == "espresso":
+        from acemaker.oracles.espresso import check_espresso, espresso_calculator
+
+        check_espresso(config, elements)
+        return lambda: espresso_calculator(config, elements)
+    if config.oracle == "tblite":
+        return lambda: _tblite()(**{"verbosity": 0, **config.oracle_arguments})
     factory = imported(config.oracle, "OracleConfig.oracle", "returns an ASE calculator")
     return lambda: factory(**config.oracle_arguments)
 
@@ -96,3 +107,23 @@ def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments:
 
     types = {element: number for number, element in enumerate(elements, start=1)}
     return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=False, **arguments)
+
+
+def _tblite() -> Callable[..., BaseCalculator]:
+    try:
+        from tblite.ase import TBLite
+    except ImportError as error:
+        raise MissingLibraryError(f"tblite cannot be imported ({error}); pip install tblite") from error
+
+    class Molecular(TBLite):  # type: ignore[misc]  # theirs has no types
+        def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+            if atoms is not None and atoms.pbc.any():
+                # cells of 8 and 64 silicon atoms differ by 0.45 eV/atom: labels of one surface they are not
+                raise OracleError(
+                    "the 'tblite' oracle labels molecules only, since it samples a crystal's Gamma point alone; for "
+                    "one cell size at your own risk: oracle='tblite.ase:TBLite'",
+                    Cause.BAD_STRUCTURE,
+                )
+            super().calculate(atoms, ["energy"] if properties is None else properties, system_changes)
+
+    return Molecular

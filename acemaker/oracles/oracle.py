@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +12,9 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from acemaker.config import OracleConfig
-from acemaker.errors import OracleError
+from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.factory import CalculatorFactory, calculator_factory
+from acemaker.oracles.words import explain
 
 
 class Oracle(Protocol):
@@ -37,16 +39,35 @@ class CalculatorOracle:
         Makes the calculator.
     max_force
         eV/Å; a label with a larger force is taken to be wrong.
+    max_net_force
+        eV/Å per atom; likewise for what the forces add up to.
+    least_distance
+        Share of the sum of covalent radii; a structure with closer atoms is not labelled.
+    folder
+        Where the calculator's program runs, if it has a folder of its own: its words are looked for there.
     """
 
-    def __init__(self, factory: CalculatorFactory, max_force: float) -> None:
+    def __init__(
+        self,
+        factory: CalculatorFactory,
+        max_force: float,
+        max_net_force: float = float("inf"),
+        least_distance: float = 0.0,
+        folder: Path | None = None,
+    ) -> None:
         self._factory = factory
         self._max_force = max_force
+        self._max_net_force = max_net_force
+        self._least_distance = least_distance
+        self._folder = folder
 
     @classmethod
-    def from_config(cls, config: OracleConfig, elements: tuple[str, ...]) -> CalculatorOracle:
-        """Make the oracle that the configuration names."""
-        return cls(calculator_factory(config, elements), config.max_force)
+    def from_config(
+        cls, config: OracleConfig, elements: tuple[str, ...], folder: Path | None = None
+    ) -> CalculatorOracle:
+        """Make the oracle that the configuration names, in this process whatever the configuration says."""
+        factory = calculator_factory(config, elements)
+        return cls(factory, config.max_force, config.max_net_force, config.min_label_distance, folder)
 
     def label(self, atoms: Atoms) -> Atoms:
         """Label a structure.
@@ -65,8 +86,9 @@ class CalculatorOracle:
         Raises
         ------
         OracleError
-            If the calculator raises, or its answer is not finite or absurd.
+            If the structure is impossible, the calculator raises, or its answer is not finite or absurd.
         """
+        check_geometry(atoms, self._least_distance)
         work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         try:
             calculator = self._factory()
@@ -81,38 +103,14 @@ class CalculatorOracle:
                 with contextlib.suppress(PropertyNotImplementedError):
                     results["stress"] = np.array(work.get_stress(), dtype=float)
         except Exception as error:  # whatever a user's calculator raises
-            raise OracleError(f"the calculator raised {type(error).__name__}: {error}") from error
-        labelled = Atoms(work.symbols, work.positions, cell=work.cell, pbc=work.pbc)
-        labelled.calc = SinglePointCalculator(labelled, **results)
-        check_label(labelled, self._max_force)
+            raise explain(error, self._folder) from error
+        labelled = with_results(work, results)
+        check_label(labelled, self._max_force, self._max_net_force)
         return labelled
 
 
-def check_label(labelled: Atoms, max_force: float) -> None:
-    """Refuse labels that cannot be right.
-
-    Parameters
-    ----------
-    labelled
-        A structure with energy, forces and, where there is one, stress.
-    max_force
-        eV/Å.
-
-    Raises
-    ------
-    OracleError
-        If something is missing, not finite, or absurd.
-    """
-    results = labelled.calc.results if labelled.calc is not None else {}
-    for name in ("energy", "forces"):
-        if name not in results:
-            raise OracleError(f"expected a structure with {name}, got none")
-    for name in ("energy", "forces", "stress"):
-        if name in results and not np.isfinite(results[name]).all():
-            raise OracleError(f"expected a finite {name}, got NaN or infinity")
-    forces = np.asarray(results["forces"])
-    if forces.shape != (len(labelled), 3):
-        raise OracleError(f"expected forces of shape ({len(labelled)}, 3), got {forces.shape}")
-    largest = float(np.abs(forces).max(initial=0.0))
-    if largest > max_force:
-        raise OracleError(f"the largest force is {largest:.3g} eV/Å, above max_force {max_force:g}")
+def with_results(atoms: Atoms, results: dict[str, float | np.ndarray]) -> Atoms:
+    """Return a copy of symbols, positions, cell and periodicity with results of a calculation."""
+    labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    labelled.calc = SinglePointCalculator(labelled, **results)
+    return labelled

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from ase import Atoms
 
 from acemaker.errors import OracleError
-from acemaker.oracles.oracle import Oracle, check_label
+from acemaker.oracles.checks import check_label
+from acemaker.oracles.oracle import Oracle
 from acemaker.results import LabelFailure, Labels, Selection
 
 
@@ -34,7 +35,7 @@ def label(
     oracle
         What labels.
     max_retries
-        Further tries per structure.
+        Further tries per structure; none where the same would come of it.
     max_force
         eV/Å; a label with a larger force is taken to be wrong.
     needed
@@ -55,7 +56,7 @@ def label(
     Raises
     ------
     OracleError
-        If fewer structures could be labelled than are needed.
+        If fewer structures could be labelled than are needed, or none could: a program is missing, say.
     """
     queue, reserve = list(selection.selected), list(selection.reserve)
     known_failures = dict(failed or {})
@@ -100,14 +101,19 @@ def label(
 def _ask(
     oracle: Oracle, selection: Selection, candidate: int, max_retries: int, max_force: float
 ) -> tuple[Atoms | None, LabelFailure | None]:
-    cause = ""
-    for _ in range(1 + max_retries):
+    cause, tries = "", 0
+    while tries <= max_retries:
+        tries += 1
         try:
             labelled = oracle.label(selection.candidates.structures[candidate])
             check_label(labelled, max_force)
             return labelled, None
         except OracleError as error:
+            if error.cause.everywhere:
+                raise  # no other structure would fare better: the campaign stops here before it uses them up
             cause = str(error)
+            if error.cause.lasting:
+                break
         except Exception as error:  # an oracle of the user's own may raise anything
             cause = f"the oracle raised {type(error).__name__}: {error}"
-    return None, LabelFailure(candidate=candidate, attempts=1 + max_retries, cause=cause)
+    return None, LabelFailure(candidate=candidate, attempts=tries, cause=cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from acemaker.errors import (
     CampaignError,
     CampaignExistsError,
     CampaignLockedError,
+    Cause,
     ConfigError,
     FitRejectedError,
     MissingLibraryError,
@@ -172,6 +174,45 @@ def test_an_oracle_of_the_users_own_may_raise_anything(tmp_path: Path) -> None:
         assert words in journal
 
 
+class Failing(ToyOracle):
+    """Fails from its third call to its fifth, for a cause that it names."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__()
+        self.cause = cause
+
+    def label(self, atoms: Atoms) -> Atoms:
+        labelled = super().label(atoms)
+        if 2 < self.calls < 6:
+            raise OracleError("as it was told", self.cause)
+        return labelled
+
+
+def test_what_would_fail_for_every_structure_uses_none_of_them_up(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", Failing(Cause.PROGRAM_MISSING), max_retries=2)
+    with pytest.raises(OracleError, match=r"^program missing: as it was told"):
+        campaign.run()
+    assert campaign.state is State.FAILED
+    journal = (tmp_path / "c" / "journal.jsonl").read_text()
+    assert "label_failed" not in journal
+    campaign.close()
+    oracle = ToyOracle()
+    again = reopen(tmp_path / "c", oracle).run()
+    assert again.state is State.DONE
+    assert next(entry.candidate for entry in again.progress.labels if entry.halt == 1) == 0
+
+
+@pytest.mark.parametrize(("cause", "attempts"), [(Cause.NOT_CONVERGED, 1), (Cause.TIMED_OUT, 3)])
+def test_what_would_only_fail_again_is_not_tried_again(tmp_path: Path, cause: Cause, attempts: int) -> None:
+    campaign = make(tmp_path / "c", Failing(cause), max_retries=2, n_select=1).run()
+    assert campaign.state is State.DONE
+    failures = [json.loads(line) for line in (tmp_path / "c" / "journal.jsonl").read_text().splitlines()]
+    failures = [event for event in failures if event["event"] == "label_failed"]
+    assert len(failures) == 3 // attempts
+    assert {event["attempts"] for event in failures} == {attempts}
+    assert failures[0]["cause"] == f"{cause}: as it was told"
+
+
 def test_generation_0_has_structures_in_reserve(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing={1}))
     labels = campaign.label()
@@ -215,7 +256,7 @@ def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
 
 def test_only_the_bounds_can_be_changed_on_opening(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
-    with pytest.raises(ConfigError, match="max_retries, resume_from, hang_after and lammps only, not n_select"):
+    with pytest.raises(ConfigError, match="lammps, oracle_timeout, scratch and espresso_command only"):
         reopen(tmp_path / "c", n_select=3)
 
 

@@ -113,6 +113,7 @@ UNITS = (
     "fs",
     "K,",
     "GPa",
+    "Ry,",
     "eV",
     "dimensionless",
     "share",

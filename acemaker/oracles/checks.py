@@ -1,0 +1,76 @@
+"""What is checked before a structure is labelled, and what of its label after."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.errors import Cause, OracleError
+from acemaker.structures.geometry import closeness
+
+
+def check_geometry(atoms: Atoms, least: float) -> None:
+    """Refuse what no program can label: most return some huge number for it, without a word.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    least
+        Smallest pair distance allowed, as a share of the sum of covalent radii; 0 for any.
+
+    Raises
+    ------
+    OracleError
+        If positions or cell are not finite, or two atoms lie closer, periodic images included.
+    """
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise OracleError("expected finite positions and cell, got NaN or infinity", Cause.BAD_STRUCTURE)
+    if not least or not (atoms.pbc.all() or not atoms.pbc.any()):
+        return
+    close = closeness(atoms)
+    if close.share < least:
+        raise OracleError(
+            f"two atoms are {close.distance:.3f} Å apart, {close.share:.2f} of the sum of their covalent radii; "
+            f"min_label_distance allows {least:g}",
+            Cause.BAD_STRUCTURE,
+        )
+
+
+def check_label(labelled: Atoms, max_force: float, max_net_force: float = float("inf")) -> None:
+    """Refuse labels that cannot be right.
+
+    Parameters
+    ----------
+    labelled
+        A structure with energy, forces and, where there is one, stress.
+    max_force
+        eV/Å.
+    max_net_force
+        eV/Å per atom; forces of atoms without an outer field add up to nothing.
+
+    Raises
+    ------
+    OracleError
+        If something is missing, not finite, or absurd.
+    """
+    results = labelled.calc.results if labelled.calc is not None else {}
+    for name in ("energy", "forces"):
+        if name not in results:
+            raise _nonsense(f"expected a structure with {name}, got none")
+    for name in ("energy", "forces", "stress"):
+        if name in results and not np.isfinite(results[name]).all():
+            raise _nonsense(f"expected a finite {name}, got NaN or infinity")
+    forces = np.asarray(results["forces"])
+    if forces.shape != (len(labelled), 3):
+        raise _nonsense(f"expected forces of shape ({len(labelled)}, 3), got {forces.shape}")
+    largest = float(np.abs(forces).max(initial=0.0))
+    if largest > max_force:
+        raise _nonsense(f"the largest force is {largest:.3g} eV/Å, above max_force {max_force:g}")
+    net = float(np.linalg.norm(forces.sum(axis=0))) / max(len(labelled), 1)
+    if net > max_net_force:
+        raise _nonsense(f"forces add up to {net:.3g} eV/Å per atom, above max_net_force {max_net_force:g}")
+
+
+def _nonsense(message: str) -> OracleError:
+    return OracleError(message, Cause.NONSENSE)

@@ -1,0 +1,155 @@
+"""Quantum ESPRESSO's pw.x through ASE, and what it says of its own result."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ase.calculators.calculator import BaseCalculator
+
+from acemaker.config import OracleConfig
+from acemaker.errors import Cause, ConfigError, OracleError
+from acemaker.oracles.pseudopotentials import Pseudopotential, find_folder, find_pseudopotentials
+
+OUTPUT = "espresso.pwo"
+"""ASE's name for what pw.x writes."""
+
+
+def check_espresso(config: OracleConfig, elements: tuple[str, ...]) -> list[Pseudopotential]:
+    """Look for the program and the pseudopotentials.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    elements
+        Of the system.
+
+    Returns
+    -------
+    list of Pseudopotential
+
+    Raises
+    ------
+    OracleError
+        If the program is missing.
+    ConfigError
+        If pseudopotentials are missing or do not fit together, or the cutoffs do not suit them.
+    """
+    words = shlex.split(absolute_command(config.espresso_command))
+    for word in [words[0], *(word for word in words[1:] if Path(word).name == "pw.x")]:
+        if shutil.which(word) is None:
+            raise OracleError(
+                f"there is no {word} (espresso_command: {config.espresso_command!r}); install it (Debian: "
+                "quantum-espresso) or name it with its path",
+                Cause.PROGRAM_MISSING,
+            )
+    found = find_pseudopotentials(find_folder(config.pseudo_dir), config.pseudopotentials, elements)
+    soft = [pseudo.path.name for pseudo in found if not pseudo.norm_conserving]
+    if soft and config.ecutrho is None:
+        raise ConfigError(
+            f"OracleConfig.ecutrho: {', '.join(soft)} is ultrasoft or PAW, for which the density needs a cutoff of "
+            "its own: 8 to 12 times ecutwfc, Ry"
+        )
+    if config.ecutrho is not None and config.ecutwfc is not None and config.ecutrho < 4 * config.ecutwfc:
+        raise ConfigError(f"OracleConfig.ecutrho must be four times ecutwfc at least, got {config.ecutrho:g} Ry")
+    return found
+
+
+def espresso_calculator(config: OracleConfig, elements: tuple[str, ...]) -> BaseCalculator:
+    """Make ASE's calculator, which works in the current folder.
+
+    Forces and stress are always computed, and an SCF that does not converge is an error.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    elements
+        Of the system.
+    """
+    from ase.calculators.espresso import Espresso, EspressoProfile
+
+    found = check_espresso(config, elements)
+    return Espresso(
+        profile=EspressoProfile(
+            command=absolute_command(config.espresso_command), pseudo_dir=str(found[0].path.parent)
+        ),
+        pseudopotentials={pseudo.element: pseudo.path.name for pseudo in found},
+        kspacing=config.kspacing,
+        input_data=input_data(config),
+        directory=".",
+    )
+
+
+def input_data(config: OracleConfig) -> dict[str, dict[str, Any]]:
+    """Write the settings as pw.x's namelists.
+
+    Returns
+    -------
+    dict
+        Of dicts, by namelist.
+    """
+    from ase.io.espresso import Namelist
+
+    further = Namelist(config.espresso_input)
+    further.to_nested("pw")
+    control = {"tprnfor": True, "tstress": True, "disk_io": "none", "outdir": "."}
+    system = {"ecutwfc": config.ecutwfc, "occupations": "smearing", "smearing": config.smearing}
+    system["degauss"] = config.degauss
+    if config.ecutrho is not None:
+        system["ecutrho"] = config.ecutrho
+    electrons = {
+        "conv_thr": config.conv_thr,
+        "electron_maxstep": config.electron_maxstep,
+        "mixing_beta": config.mixing_beta,
+    }
+    merged = {name.lower(): dict(values) for name, values in further.items()}
+    for name, values in (("control", control), ("system", system), ("electrons", electrons)):
+        merged[name] = {**merged.get(name, {}), **values}
+    return merged
+
+
+def absolute_command(command: str) -> str:
+    """Name a program that is given by a relative path by its whole path: it runs in another folder."""
+    words = [
+        str(Path(word).absolute()) if "/" in word and not word.startswith("/") and Path(word).is_file() else word
+        for word in shlex.split(command)
+    ]
+    return shlex.join(words)
+
+
+def check_output(config: OracleConfig, folder: Path) -> None:
+    """Believe pw.x only what it says itself, and not everything.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    folder
+        Where it ran.
+
+    Raises
+    ------
+    OracleError
+        If the SCF has not converged, several programs wrote into one folder, or an old one was asked for
+        the smearing at which it goes wrong.
+    """
+    text = (folder / OUTPUT).read_text(errors="replace")
+    programs = re.findall(r"Program PWSCF v\.(\d+)", text)
+    if len(programs) > 1:
+        raise OracleError(
+            f"{len(programs)} independent pw.x ran in one folder: the mpiexec of espresso_command is not of the MPI "
+            "with which pw.x was built; name the right one with its path, e.g. /usr/bin/mpiexec",
+            Cause.NONSENSE,
+        )
+    if "convergence has been achieved" not in text:
+        raise OracleError("pw.x does not say that its SCF has converged", Cause.NOT_CONVERGED)
+    if config.smearing == "mv" and programs and int(programs[0]) < 7:
+        raise OracleError(
+            f"pw.x {programs[0]} can find a wrong Fermi level with smearing 'mv' (39 meV off for Si-32); use 'gauss'",
+            Cause.NONSENSE,
+        )

@@ -1,0 +1,111 @@
+"""Folders in which labels are computed: one each, gone afterwards, and swept up after an accident."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from acemaker.engines.child_process import kill_leftovers
+from acemaker.errors import Cause, OracleError
+from acemaker.oracles.words import texts
+
+SMALL = 200_000
+"""Bytes; larger files of a failed calculation are not kept."""
+
+
+@contextmanager
+def scratch_folder(root: str) -> Iterator[Path]:
+    """Make a folder for the time of a block.
+
+    Parameters
+    ----------
+    root
+        Where; empty for where temporary files go.
+
+    Yields
+    ------
+    Path
+        Whose name tells the owner.
+
+    Raises
+    ------
+    OracleError
+        If it cannot be made.
+    """
+    where = Path(root or tempfile.gettempdir()).expanduser().absolute()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"acemaker-label-{_host()}-{os.getpid()}-", dir=where)).resolve()
+    except OSError as error:
+        raise OracleError(f"no folder can be made in {where}: {error}; give scratch", Cause.SCRATCH_LOST) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(root: str) -> int:
+    """Delete the folders of owners that were killed, and end what still runs in them.
+
+    Parameters
+    ----------
+    root
+        As for `scratch_folder`.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    swept = 0
+    where = Path(root or tempfile.gettempdir()).expanduser().absolute()
+    for folder in where.glob(f"acemaker-label-{_host()}-*"):
+        owner = folder.name.split("-")[-2]
+        with contextlib.suppress(OSError):
+            if owner.isdigit() and not psutil.pid_exists(int(owner)) and folder.stat().st_uid == os.getuid():
+                kill_leftovers(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                swept += 1
+    return swept
+
+
+def keep_texts(folder: Path, keep: Path) -> Path | None:
+    """Copy the small text files of a failed calculation to a folder of their own.
+
+    Parameters
+    ----------
+    folder
+        Of the calculation.
+    keep
+        In which a folder is made for them.
+
+    Returns
+    -------
+    Path or None
+        That folder; None if there was nothing to keep, or it could not be made.
+    """
+    small = [(path, text) for path, text in texts(folder) if len(text) <= SMALL]
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        taken = [int(path.name.split("_")[1]) for path in keep.glob("failure_[0-9]*")]
+        kept = keep / f"failure_{max(taken, default=0) + 1:04d}"
+        kept.mkdir()
+        for path, text in small:
+            name = "_".join(path.relative_to(folder).parts).removeprefix("run_")
+            (kept / name).write_text(text)
+    except (OSError, ValueError):
+        return None
+    return kept if small else None
+
+
+def _host() -> str:
+    """Name this machine without dashes: the scratch folder may be shared with others."""
+    return socket.gethostname().replace("-", "_")

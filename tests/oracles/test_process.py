@@ -1,0 +1,267 @@
+"""Labels in processes of their own: whatever goes wrong in one ends there, in one clear line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
+
+from acemaker import Campaign
+from acemaker.config import OracleConfig
+from acemaker.errors import Cause, ConfigError, OracleError
+from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.process import ProcessOracle, make_oracle
+from acemaker.oracles.scratch import sweep
+from acemaker.states import State
+from acemaker.testing import OracleContract, ToyEngine, halting_at, toy_config
+from tests.conftest import copper, rattled
+
+HERE = "tests.oracles.test_process"
+
+
+class TestOwnProcess(OracleContract):
+    def make_oracle(self) -> Oracle:
+        return make_oracle(OracleConfig(oracle="ase.calculators.emt:EMT"), ("Cu",))
+
+    def make_structure(self) -> Atoms:
+        return rattled(copper(1), 1)[0]
+
+
+class Odd(EMT):
+    """EMT, which goes wrong as it is told."""
+
+    def __init__(self, how: str = "", pid_file: str = "") -> None:
+        super().__init__()
+        self.how, self.pid_file = how, pid_file
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
+        super().calculate(atoms, properties or ["energy"], system_changes or [])
+        if self.how == "hang":  # a child with a child of its own, in a session of its own
+            subprocess.run(["setsid", "sh", "-c", f"sleep 300 & echo $! > {self.pid_file}; wait"])
+        if self.how == "nan":
+            self.results["forces"][0, 0] = np.nan
+        if self.how == "huge":
+            self.results["forces"][0, 0] = 1e5
+        if self.how == "net":
+            self.results["forces"] += 1.0
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exit":
+            sys.stderr.write("the licence has run out\n")
+            os._exit(3)
+        if self.how == "delete":
+            subprocess.run(["rm", "-rf", str(Path.cwd().parent)])
+        if self.how == "abinit":
+            Path("abinit.abo").write_text("\n WARNING -\n  nstep= 2 was not enough SCF cycles to converge;\n")
+        if self.how == "cp2k":
+            Path("cp2k.out").write_text(" *** SCF run NOT converged ***\n *** outer SCF loop converged in 2 steps\n")
+
+
+def odd(tmp_path: Path, how: str, **settings: Any) -> ProcessOracle:
+    arguments = {"how": how, "pid_file": str(tmp_path / "pid")}
+    config = OracleConfig(
+        oracle=f"{HERE}:Odd", oracle_arguments=arguments, scratch=str(tmp_path / "scratch"), **settings
+    )
+    return ProcessOracle(config, ("Cu",), tmp_path / "kept")
+
+
+def nothing_is_left(tmp_path: Path) -> bool:
+    """No folder, and no process that was started in one."""
+    scratch = tmp_path / "scratch"
+    running = []
+    for process in psutil.process_iter():
+        try:
+            running.append(str(scratch) in process.cwd())
+        except psutil.Error:
+            continue
+    return not any(running) and not list(scratch.iterdir())
+
+
+def gone(pid: int, within: float = 5.0) -> bool:
+    deadline = time.monotonic() + within
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_the_same_numbers_as_in_this_process(tmp_path: Path) -> None:
+    atoms = rattled(copper(), 1)[0]
+    own = odd(tmp_path, "").label(atoms)
+    here = CalculatorOracle(EMT, 100.0).label(atoms)
+    assert own.get_potential_energy() == here.get_potential_energy()
+    assert np.array_equal(own.get_forces(), here.get_forces())
+    assert np.array_equal(own.get_stress(), here.get_stress())
+    assert nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause", "words"),
+    [
+        ("nan", Cause.NONSENSE, r"^nonsense result: expected a finite forces"),
+        ("huge", Cause.NONSENSE, r"^nonsense result: the largest force is 1e\+05 eV/Å"),
+        ("net", Cause.NONSENSE, r"^nonsense result: forces add up to 1.73 eV/Å per atom, above max_net_force 0.1"),
+        ("kill", Cause.KILLED, r"^killed: the process that labels ended by signal SIGKILL"),
+        ("exit", Cause.FAILED, r"^the process that labels ended by exit status 3: the licence has run out"),
+        ("delete", Cause.SCRATCH_LOST, r"^scratch lost: .* was deleted while the label was computed in it"),
+        ("abinit", Cause.NOT_CONVERGED, r"^not converged: .*abinit.abo: nstep= 2 was not enough SCF cycles"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(tmp_path: Path, how: str, cause: Cause, words: str) -> None:
+    with pytest.raises(OracleError, match=words) as caught:
+        odd(tmp_path, how).label(rattled(copper(), 1)[0])
+    assert caught.value.cause is cause
+    assert "\n" not in str(caught.value)
+    assert nothing_is_left(tmp_path)
+
+
+def test_what_a_program_takes_back_does_not_count(tmp_path: Path) -> None:
+    assert odd(tmp_path, "cp2k").label(rattled(copper(), 1)[0])
+
+
+def test_a_hung_label_is_ended_in_its_time_with_its_grandchildren(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with pytest.raises(OracleError, match=r"^timed out: no label within oracle_timeout = 4 s") as caught:
+        odd(tmp_path, "hang", oracle_timeout=4).label(rattled(copper(), 1)[0])
+    assert time.monotonic() - begun < 8
+    assert caught.value.cause is Cause.TIMED_OUT
+    assert gone(int((tmp_path / "pid").read_text()), 0.0)
+    assert nothing_is_left(tmp_path)
+
+
+def test_the_outputs_of_a_failure_are_kept_where_it_says(tmp_path: Path) -> None:
+    for number in (1, 2):
+        with pytest.raises(OracleError, match=rf"outputs are in {tmp_path}/kept/failure_000{number}"):
+            odd(tmp_path, "abinit").label(rattled(copper(), 1)[0])
+    assert "not enough" in (tmp_path / "kept/failure_0002/abinit.abo").read_text()
+
+
+def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], int]:
+    """Start a process that waits for a label which hangs, and tell it and the grandchild."""
+    code = (
+        "from pathlib import Path\nfrom tests.oracles.test_process import odd\n"
+        "from tests.conftest import copper, rattled\n"
+        f"odd(Path({str(tmp_path)!r}), 'hang').label(rattled(copper(), 1)[0])\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text().strip()):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.05)
+    return child, int((tmp_path / "pid").read_text())
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+    child, grandchild = owner(tmp_path)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=20)
+    assert said.strip().endswith("KeyboardInterrupt")
+    assert gone(grandchild)
+    assert nothing_is_left(tmp_path)
+
+
+def test_when_the_owner_is_killed_it_ends_and_the_next_one_sweeps_up(tmp_path: Path) -> None:
+    child, grandchild = owner(tmp_path)
+    child.kill()
+    child.wait()
+    assert gone(grandchild)
+    assert len(list((tmp_path / "scratch").iterdir())) == 1
+    odd(tmp_path, "")
+    assert nothing_is_left(tmp_path)
+    assert child.stderr is not None
+    child.stderr.close()
+
+
+def test_folders_of_the_living_and_of_others_stay(tmp_path: Path) -> None:
+    for name in (f"acemaker-label-elsewhere-{2**22 + 1}-x", "acemaker-label-elsewhere-1-x", "results"):
+        (tmp_path / name).mkdir()
+    assert sweep(str(tmp_path)) == 0
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_scratch_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "scratch").write_text("a file")
+    with pytest.raises(OracleError, match=r"^scratch lost: no folder can be made in .*; give scratch") as caught:
+        odd(tmp_path, "").label(rattled(copper(), 1)[0])
+    assert caught.value.cause is Cause.SCRATCH_LOST
+
+
+def test_atoms_on_top_of_each_other_cost_no_calculation(tmp_path: Path) -> None:
+    atoms = copper()
+    atoms.positions[1] = atoms.positions[0] + [0.0, 0.0, 0.1]
+    with pytest.raises(OracleError, match=r"^impossible structure: two atoms are 0.100 Å apart") as caught:
+        odd(tmp_path, "kill").label(atoms)
+    assert caught.value.cause is Cause.BAD_STRUCTURE
+    atoms.positions[1, 0] = np.nan
+    with pytest.raises(OracleError, match="finite positions"):
+        odd(tmp_path, "kill").label(atoms)
+
+
+def test_who_runs_where() -> None:
+    def kind(oracle: str, **settings: Any) -> type[Oracle]:
+        return type(make_oracle(OracleConfig(oracle=oracle, **settings), ("Cu",)))
+
+    assert kind("emt") is CalculatorOracle
+    assert kind("emt", label_process="own") is ProcessOracle
+    assert kind("ase.calculators.emt:EMT") is ProcessOracle
+    assert kind("ase.calculators.emt:EMT", label_process="this") is CalculatorOracle
+    with pytest.raises(ConfigError, match="cannot be imported"):
+        make_oracle(OracleConfig(oracle="nowhere:thing"), ("Cu",))
+
+
+class Moody(EMT):
+    """EMT that hangs, or dies, at some calls of a campaign; a file counts them."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
+        super().calculate(atoms, properties or ["energy"], system_changes or [])
+        with (self.folder / "calls").open("a") as stream:
+            stream.write("x")
+        call = (self.folder / "calls").stat().st_size
+        if call == 3:
+            time.sleep(300)
+        if call == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def moody(tmp_path: Path, **otf: Any) -> Any:
+    config = toy_config(**otf).model_dump()
+    config["oracle"] = {
+        "oracle": f"{HERE}:Moody",
+        "oracle_arguments": {"folder": str(tmp_path)},
+        "oracle_timeout": 8,
+        "scratch": str(tmp_path / "scratch"),
+    }
+    return type(toy_config())(**config)
+
+
+def test_a_campaign_goes_on_without_what_cannot_be_labelled(tmp_path: Path) -> None:
+    """The anchor's label hangs, the next is killed: both are left out, the third candidate is labelled."""
+    config = moody(tmp_path, n_select=1, max_retries=0)
+    campaign = Campaign.create(tmp_path / "c", config, engine=ToyEngine(200, halting_at(100))).run()
+    assert campaign.state is State.DONE
+    journal = [json.loads(line) for line in (tmp_path / "c/journal.jsonl").read_text().splitlines()]
+    causes = [event["cause"] for event in journal if event["event"] == "label_failed"]
+    assert [cause.split(":")[0] for cause in causes] == ["timed out", "killed"]
+    assert len(campaign.progress.labels) == 3
+    assert (tmp_path / "calls").stat().st_size == 5, "something that was paid for was asked for again"
+    assert (tmp_path / "c/oracle_failures/failure_0002").is_dir()
+    assert nothing_is_left(tmp_path)
+    campaign.close()
+    assert Campaign.open(tmp_path / "c", engine=ToyEngine(), oracle_timeout=60).config.oracle.oracle_timeout == 60
