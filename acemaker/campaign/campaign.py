@@ -136,8 +136,8 @@ class Campaign(Record):
         engine, oracle, trainer_factory
             Your own, if it was created with your own.
         **bounds
-            New values of ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``, ``hang_after`` or
-            ``lammps``.
+            New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
+            ``hang_after``, ``lammps``, ``oracle_timeout``, ``scratch``, ``espresso_command``, ``label_store``.
 
         Returns
         -------

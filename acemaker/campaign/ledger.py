@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.store import Store
 from acemaker.config import OracleConfig
 from acemaker.config.campaign import BOUNDS
@@ -27,28 +28,40 @@ class Ledger:
         Where they lie.
     selection
         What is being labelled.
+    shared
+        Labels that other campaigns have made or may use, too.
     """
 
-    def __init__(self, chronicle: Chronicle, store: Store, selection: Selection) -> None:
+    def __init__(
+        self, chronicle: Chronicle, store: Store, selection: Selection, shared: LabelStore | None = None
+    ) -> None:
         self._chronicle = chronicle
         self._store = store
+        self._shared = shared
         self._halt = selection.candidates.halt_number
         self._keys = [self._key(atoms) for atoms in selection.candidates.structures]
 
     def recall(self, candidate: int) -> Atoms | None:
-        """Return a label that exists: noted, of an equal structure, or written just before a crash."""
+        """Return a label that exists: noted, of an equal structure, written just before a crash, or shared."""
         file = self._store.label(self._halt, candidate)
         if file.exists() and self._key(read_structures(file)[0]) == self._keys[candidate]:
             return self._note(candidate)
         for entry in self._chronicle.progress.labels:
             if entry.key == self._keys[candidate]:
                 return self.record(candidate, read_structures(self._store.directory / entry.file)[0])
-        return None
+        shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
+        if shared is None:
+            return None
+        write_structures(self._store.label(self._halt, candidate), [shared])
+        return self._note(candidate, shared=True)
 
     def record(self, candidate: int, atoms: Atoms) -> Atoms:
         """Keep a label, and return it as it is kept."""
         write_structures(self._store.label(self._halt, candidate), [atoms])
-        return self._note(candidate)
+        kept = self._note(candidate)
+        if self._shared is not None:
+            self._shared.keep(self._keys[candidate], kept)
+        return kept
 
     def record_failure(self, failure: LabelFailure) -> None:
         """Note a structure that could not be labelled."""
@@ -70,11 +83,12 @@ class Ledger:
     def _key(self, atoms: Atoms) -> str:
         return label_key(atoms, self._chronicle.config.oracle)
 
-    def _note(self, candidate: int) -> Atoms:
+    def _note(self, candidate: int, *, shared: bool = False) -> Atoms:
         file = self._store.label(self._halt, candidate)
         name = self._store.relative(file)
         if name not in {entry.file for entry in self._chronicle.progress.labels}:
-            self._chronicle.append("label", halt=self._halt, candidate=candidate, file=name, key=self._keys[candidate])
+            event = {"halt": self._halt, "candidate": candidate, "file": name, "key": self._keys[candidate]}
+            self._chronicle.append("label", **event, **({"shared": True} if shared else {}))
         return read_structures(file)[0]
 
 

@@ -22,12 +22,15 @@ class LabelEntry:
         Relative to the campaign's directory.
     key : str
         Hash of structure and oracle settings.
+    shared : bool
+        Whether it came from the store that campaigns share, and cost nothing here.
     """
 
     halt: int
     candidate: int
     file: str
     key: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,8 @@ class Progress:
         return replace(self, n_first=event["n_first"])
 
     def _on_label(self, event: Mapping[str, Any]) -> Progress:
-        entry = LabelEntry(halt=event["halt"], candidate=event["candidate"], file=event["file"], key=event["key"])
+        names = ("halt", "candidate", "file", "key")
+        entry = LabelEntry(**{name: event[name] for name in names}, shared=event.get("shared", False))
         return replace(self, labels=(*self.labels, entry))
 
     def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ase import Atoms
 from acemaker import steps
 from acemaker.campaign import recall
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
@@ -61,6 +63,7 @@ class Work:
         self.initial = read_structures(store.initial)[0]
         self._elements = tuple(sorted(set(self.initial.get_chemical_symbols())))
         self._oracle = oracle
+        self._has_own_oracle = oracle is not None
         self._trainer_factory = trainer_factory
         self._trainer: Trainer | None = None
         self._results: dict[State, Record] = {}
@@ -156,7 +159,10 @@ class Work:
     def label(self) -> tuple[Labels, Kept]:
         """LABEL."""
         selection = self._selection()
-        ledger = Ledger(self._chronicle, self._store, selection)
+        folder = self._chronicle.config.oracle.label_store
+        # the settings of an oracle of the user's own are not known, so neither is what its labels are worth elsewhere
+        shared = LabelStore(Path(folder).expanduser()) if folder and not self._has_own_oracle else None
+        ledger = Ledger(self._chronicle, self._store, selection, shared)
         if self._oracle is None:
             self._oracle = make_oracle(self._chronicle.config.oracle, self._elements, self._store.failures)
         labels = steps.label(

@@ -21,7 +21,7 @@ from acemaker.errors import ConfigError
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
     "engine": ("hang_after", "lammps"),
-    "oracle": ("oracle_timeout", "scratch", "espresso_command"),
+    "oracle": ("oracle_timeout", "scratch", "espresso_command", "label_store"),
 }
 """Fields that may change when a campaign is reopened: they bound the loop, or say what can be run or read here."""
 

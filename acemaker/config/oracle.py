@@ -37,6 +37,11 @@ class OracleConfig(EspressoFields):
         description="seconds; a label in a process of its own that takes longer is ended with all that it began",
     )
     scratch: str = Field("", description="folder for the labels' own folders; that for temporary files if empty")
+    label_store: str = Field(
+        "",
+        description="folder of labels that campaigns share: what one has paid for, no other computes; none if empty. "
+        "Not used with an oracle object of your own, whose settings nobody knows",
+    )
     max_force: PositiveFloat = Field(100.0, description="eV/Å, a label with a larger force is taken to be wrong")
     max_net_force: PositiveFloat = Field(
         0.1, description="eV/Å per atom, a label whose forces add up to more is taken to be wrong"

@@ -30,7 +30,10 @@ class CampaignSummary(Record):
         values = self.values
         items = [
             ("halts", str(values["halts"])),
-            ("labels", str(values["labels"])),
+            (
+                "labels",
+                str(values["labels"]) + (f", {n} of them from the store" if (n := values["labels_shared"]) else ""),
+            ),
             (
                 "steps",
                 f"{values['steps']}, {values['steps_run_again']} run again after halts, "
@@ -70,6 +73,7 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
             "state": campaign.state.value,
             "halts": progress.halt,
             "labels": progress.n_labels,
+            "labels_shared": sum(entry.shared for entry in progress.labels),
             "steps": steps,
             "steps_run_again": progress.discarded_steps,
             "soft_start_steps": sum(one.soft_start.steps for one in campaign.segments() if one.soft_start is not None),
