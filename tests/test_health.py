@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,19 @@ def test_what_is_missing_comes_with_its_remedy() -> None:
     assert done.stdout.startswith("False\n")
     assert "cannot run campaigns here yet" in done.stdout
     assert "pip install python-ace==0.4.0rc1" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("pw.x") is None, reason="no pw.x: apt-get install quantum-espresso")
+def test_quantum_espresso_says_its_version(health: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {finding.name: finding for finding in health.findings}
+    assert re.search(r"pw\.x, version \d+\.\d+\S*; (\d+|no) pseudopotentials", named["oracle pw.x"].found)
+    assert named["oracle tblite"].standing in ("ok", "missing")
+    monkeypatch.setenv("ESPRESSO_PSEUDO", str(tmp_path / "nowhere"))
+    assert "no pseudopotentials: ESPRESSO_PSEUDO: there is no folder" in health_module._espresso().found
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "pw.x").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "pw.x").chmod(0o755)
+    assert health_module._espresso().standing == "missing"
 
 
 def test_nglviews_two_halves_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import read
 
 from acemaker.config.campaign import parameter_homes
 
@@ -34,11 +38,15 @@ def test_committed_notebooks_are_clean(path: Path) -> None:
             assert "  # " in line, f"no comment: {line}"
 
 
-def test_the_campaigns_parameters_are_the_configurations() -> None:
-    notebook = nbformat.read(ROOT / "notebooks" / "otf_campaign.ipynb", as_version=4)
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("otf_campaign.ipynb", {"directory", "tolerance"}), ("02_real_dft.ipynb", {"directory", "n_test"})],
+)
+def test_the_campaigns_parameters_are_the_configurations(name: str, own: set[str]) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     names = {line.split(":")[0] for line in cell.source.splitlines() if line and not line.startswith("#")}
-    assert names - set(parameter_homes()) == {"directory", "tolerance"}
+    assert names - set(parameter_homes()) == own
 
 
 def papermill(notebook: Path, out: Path, **parameters: object) -> None:
@@ -99,6 +107,40 @@ def test_an_alloy_runs_the_same_notebook_by_parameters_alone(tmp_path: Path) -> 
     assert summary["state"] == "DONE"
     assert summary["steps"] == 500
     assert summary["force_rmse_meV_per_A"] < 60
+
+
+def real_labels(directory: Path) -> list[Atoms]:
+    """Read the labels of a campaign that is done."""
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["state"] == "DONE"
+    assert summary["steps"] == 400
+    labels = [read(path) for path in sorted((directory / "labels").glob("*.extxyz"))]
+    assert len(labels) == summary["labels"]
+    assert not (directory / "oracle_failures").exists()
+    assert all(0.01 < np.abs(atoms.get_forces()).max() < 50 for atoms in labels)
+    return labels
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("pw.x") is None or not Path("/usr/share/espresso/pseudo").is_dir(),
+    reason="no pw.x: apt-get install quantum-espresso quantum-espresso-data",
+)
+def test_real_dft(tmp_path: Path) -> None:
+    papermill(ROOT / "notebooks" / "02_real_dft.ipynb", tmp_path / "out.ipynb", directory=tmp_path / "c")
+    labels = real_labels(tmp_path / "c")
+    assert len(labels) <= 10
+    assert all(len(atoms) == 8 and atoms.get_stress().shape == (6,) for atoms in labels)
+    assert all(-107.2 < atoms.get_potential_energy() / 8 < -105 for atoms in labels)  # eV, pseudo-atoms
+    assert json.loads((tmp_path / "c" / "summary.json").read_text())["force_rmse_meV_per_A"] < 300
+
+
+@pytest.mark.slow
+def test_real_quantum_mechanics_from_pip_alone(tmp_path: Path) -> None:
+    pytest.importorskip("tblite", reason="no tblite: pip install tblite")
+    notebook = ROOT / "notebooks" / "02_real_dft.ipynb"
+    papermill(notebook, tmp_path / "out.ipynb", directory=tmp_path / "c", oracle="tblite")
+    assert {str(atoms.symbols) for atoms in real_labels(tmp_path / "c")} == {"P4"}
 
 
 @pytest.mark.slow

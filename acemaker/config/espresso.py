@@ -34,8 +34,9 @@ class EspressoFields(Section):
         None,
         description="Ry, cutoff of the density; four times ecutwfc if none, for norm-conserving files only",
     )
-    kspacing: PositiveFloat = Field(
-        0.05, description="1/Å without 2 pi, largest distance of k-points in a grid around Gamma; a density"
+    kspacing: PositiveFloat = Field(0.05, description="1/Å without 2 pi, largest distance of k-points; a density")
+    koffset: tuple[Literal[0, 1], Literal[0, 1], Literal[0, 1]] = Field(
+        (0, 0, 0), description="1 moves the grid half a step off Gamma along a reciprocal vector"
     )
     smearing: Literal["gauss", "fd", "mp", "mv"] = Field(
         "gauss", description="of the occupations; pw.x 6 found wrong Fermi levels of gapped cells with 'mv'"

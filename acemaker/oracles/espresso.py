@@ -80,6 +80,7 @@ def espresso_calculator(config: OracleConfig, elements: tuple[str, ...]) -> Base
         ),
         pseudopotentials={pseudo.element: pseudo.path.name for pseudo in found},
         kspacing=config.kspacing,
+        koffset=config.koffset,
         input_data=input_data(config),
         directory=".",
     )
@@ -111,6 +112,12 @@ def input_data(config: OracleConfig) -> dict[str, dict[str, Any]]:
     for name, values in (("control", control), ("system", system), ("electrons", electrons)):
         merged[name] = {**merged.get(name, {}), **values}
     return merged
+
+
+def located(config: OracleConfig) -> OracleConfig:
+    """Name program and pseudopotentials by whole paths: they are used in another folder."""
+    where = {"espresso_command": absolute_command(config.espresso_command)}
+    return config.model_copy(update={**where, "pseudo_dir": str(find_folder(config.pseudo_dir))})
 
 
 def absolute_command(command: str) -> str:

@@ -14,6 +14,7 @@ from acemaker.config import OracleConfig
 from acemaker.engines.child_process import OUTPUT, ChildProcess, describe_status
 from acemaker.errors import Cause, OracleError
 from acemaker.oracles.checks import check_geometry, check_label
+from acemaker.oracles.espresso import located
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.ladder import Attempt, attempts
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
@@ -75,10 +76,10 @@ class ProcessOracle:
     """
 
     def __init__(self, config: OracleConfig, elements: tuple[str, ...], keep: Path | None = None) -> None:
-        self._config = config
+        calculator_factory(config, elements)
+        self._config = located(config) if config.oracle == "espresso" else config
         self._elements = elements
         self._keep = keep
-        calculator_factory(config, elements)
         sweep(config.scratch)
 
     def label(self, atoms: Atoms) -> Atoms:

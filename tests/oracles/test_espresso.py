@@ -259,3 +259,19 @@ def test_the_ladder_changes_how_and_not_what() -> None:
     assert input_data(rungs[0].config)["electrons"]["mixing_mode"] == "local-TF"
     assert input_data(rungs[-1].config)["electrons"]["diagonalization"] == "cg"
     assert len(attempts(OracleConfig(oracle="emt"))) == 1
+
+
+QEPY = Path(__file__).parents[2] / ".qepy" / "bin" / "python"
+
+
+@real
+@pytest.mark.skipif(not QEPY.is_file(), reason="no Quantum ESPRESSO from PyPI: make qepy")
+def test_the_one_from_pypi_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version, another compiler; by a relative path, as the notebook's parameters have it."""
+    monkeypatch.chdir(QEPY.parents[2])
+    ours = espresso(tmp_path).label(two_atoms())
+    theirs = espresso(tmp_path, espresso_command=".qepy/bin/python -m qepy --pw.x").label(two_atoms())
+    assert abs(ours.get_potential_energy() - theirs.get_potential_energy()) < 1e-5
+    assert np.allclose(ours.get_forces(), theirs.get_forces(), atol=1e-3)
+    found = espresso(tmp_path, pseudo_dir=".qepy/pseudo", pseudopotentials={}, ecutwfc=24).label(two_atoms())
+    assert np.allclose(ours.get_forces(), found.get_forces(), atol=0.2)
