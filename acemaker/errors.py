@@ -5,6 +5,7 @@
     AcemakerError
     ├── ConfigError            (ValueError)       a parameter is wrong
     ├── StructureError         (ValueError)       a structure that cannot be used
+    │   └── EmbeddingError       no small cell can stand for a large one
     ├── TooFewEnvironmentsError(ValueError)       fewer atoms of a species than basis functions
     ├── MissingLibraryError    (ImportError)      a library that is needed is not installed
     ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
@@ -38,6 +39,10 @@ class ConfigError(AcemakerError, ValueError):
 
 class StructureError(AcemakerError, ValueError):
     """A structure that cannot be simulated, labelled or trained on."""
+
+
+class EmbeddingError(StructureError):
+    """No small cell can be cut out of a structure that stands for it."""
 
 
 class TooFewEnvironmentsError(AcemakerError, ValueError):

@@ -1,6 +1,7 @@
 """Configuration: one frozen pydantic model per section, units in every description."""
 
 from acemaker.config.campaign import CampaignConfig
+from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
@@ -9,6 +10,7 @@ from acemaker.config.system import SystemConfig
 
 __all__ = [
     "CampaignConfig",
+    "EmbeddingConfig",
     "EngineConfig",
     "OTFConfig",
     "OracleConfig",

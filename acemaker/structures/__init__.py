@@ -1,1 +1,1 @@
-"""Structures: the first ones, candidates around a halt, and their geometry."""
+"""Structures: the first ones, candidates around a halt, small cells out of large structures, and geometry."""

