@@ -15,6 +15,7 @@ from acemaker.config import OracleConfig
 from acemaker.config.campaign import BOUNDS
 from acemaker.results import LabelFailure, Selection
 from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.mask import with_mask_of
 
 
 class Ledger:
@@ -39,7 +40,8 @@ class Ledger:
         self._store = store
         self._shared = shared
         self._halt = selection.candidates.halt_number
-        self._keys = [self._key(atoms) for atoms in selection.candidates.structures]
+        self._structures = selection.candidates.structures
+        self._keys = [self._key(atoms) for atoms in self._structures]
 
     def recall(self, candidate: int) -> Atoms | None:
         """Return a label that exists: noted, of an equal structure, written just before a crash, or shared."""
@@ -48,11 +50,14 @@ class Ledger:
             return self._note(candidate)
         for entry in self._chronicle.progress.labels:
             if entry.key == self._keys[candidate]:
-                return self.record(candidate, read_structures(self._store.directory / entry.file)[0])
+                # an equal structure may have been labelled for the sake of other atoms
+                labelled = read_structures(self._store.directory / entry.file)[0]
+                return self.record(candidate, with_mask_of(self._structures[candidate], labelled))
         shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
         if shared is None:
             return None
-        write_structures(self._store.label(self._halt, candidate), [shared])
+        labelled = with_mask_of(self._structures[candidate], shared)
+        write_structures(self._store.label(self._halt, candidate), [labelled])
         return self._note(candidate, shared=True)
 
     def record(self, candidate: int, atoms: Atoms) -> Atoms:

@@ -22,7 +22,7 @@ class FitErrors:
     Attributes
     ----------
     energy : float
-        meV/atom.
+        meV/atom; NaN where no energy counted.
     forces : float
         meV/Å, over components.
     virial : float
@@ -57,7 +57,7 @@ class Rows:
     Attributes
     ----------
     matrices : dict of str to ndarray, shape (n_rows, n_coefficients + 1)
-        By kind of `KINDS`; the label is the last column. Rows are scaled so that the sum of squares over
+        By kind of `KINDS`, forces always; the label is the last column. Rows are scaled so that the sum of squares over
         a structure is its mean square.
     """
 
@@ -113,7 +113,7 @@ class LeastSquares:
         """
         folds = [fold for fold in range(len(self._factors)) if fold != without]
         stacked = np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in folds for kind in KINDS])
-        n_structures = sum(self._counts[fold]["energy"] for fold in folds)
+        n_structures = sum(self._counts[fold]["forces"] for fold in folds)
         columns = stacked[:, :-1]
         scale = np.sqrt((columns**2).sum(axis=0) / max(n_structures, 1))
         scale[scale == 0] = 1.0
@@ -137,7 +137,7 @@ class LeastSquares:
         CrossValidation or None
             None while fewer than two folds hold structures.
         """
-        filled = [fold for fold, counts in enumerate(self._counts) if counts["energy"]]
+        filled = [fold for fold, counts in enumerate(self._counts) if counts["forces"]]  # which all structures have
         if len(filled) < 2:
             return None
         solutions = {fold: self.solve(without=fold) for fold in filled}

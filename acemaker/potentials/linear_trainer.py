@@ -24,6 +24,7 @@ from acemaker.potentials.targets import check_reference_energies, parity, refere
 from acemaker.potentials.threads import single_threaded
 from acemaker.results.training import Training
 from acemaker.structures.bonds import TrainedDistances
+from acemaker.structures.mask import counted_blocks, counted_symbols, energy_counts, mask_of
 
 RECENT = 5
 """Groups of labels whose rows are kept when a trainer is restored: those of rejected rounds are needed again."""
@@ -102,7 +103,7 @@ class LinearTrainer:
         -------
         Ranking
         """
-        projections = [self._builder.projections(atoms) for atoms in structures]
+        projections = [self._projections(atoms) for atoms in structures]
         return rank_by_volume(self.active_set, projections, n_select, excluded)
 
     @single_threaded
@@ -118,13 +119,13 @@ class LinearTrainer:
         -------
         Grading
         """
-        projections = [self._builder.projections(atoms) for atoms in structures]
+        projections = [self._projections(atoms) for atoms in structures]
         gamma = np.full(len(structures), np.nan)
         if self.active_set is not None:
             inverses = self.active_set.inverses
             gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
         features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
-        sizes = np.array([len(atoms) for atoms in structures])
+        sizes = np.array([sum(map(len, blocks)) for blocks in projections])
         return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None])
 
     def minimum_structures(self, atoms: Atoms) -> int:
@@ -140,7 +141,8 @@ class LinearTrainer:
         StructureError
             If it lacks an element of the basis.
         """
-        counts = [atoms.symbols.count(element) for element in self.basis.elements]
+        symbols = counted_symbols(atoms)
+        counts = [symbols.count(element) for element in self.basis.elements]
         if min(counts) == 0:
             missing = self.basis.elements[counts.index(0)]
             raise StructureError(f"the structure has no {missing}, which the basis describes")
@@ -189,7 +191,8 @@ class LinearTrainer:
         Parameters
         ----------
         structures
-            New labels: Atoms with energy, forces and, where there is one, stress.
+            New labels: Atoms with energy, forces and, where there is one, stress. Atoms that ``arrays["mask"]``
+            leaves out teach nothing, by their forces or by their environments.
         number
             The new generation's number.
         directory
@@ -197,7 +200,7 @@ class LinearTrainer:
         predecessor
             The generation in use; None for generation 0.
         anchor
-            The halted structure, whose gamma must come below `gamma_limit`.
+            The halted structure, whose gamma must come below `gamma_limit`; that of its atoms that count.
         gamma_limit
             ``threshold_add_train``.
 
@@ -217,7 +220,7 @@ class LinearTrainer:
         comparison = self._compare(predecessor, held_out)
         anchor_gamma = float("nan")
         if anchor is not None:
-            anchor_gamma = _largest(gamma_of(self._builder.projections(anchor), self.active_set.inverses))
+            anchor_gamma = _largest(gamma_of(self._projections(anchor), self.active_set.inverses))
         generation = Generation(
             number=number,
             directory=directory,
@@ -248,6 +251,10 @@ class LinearTrainer:
             forces=forces,
         )
 
+    def _projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
+        """Compute the B-projections of the atoms that count."""
+        return counted_blocks(atoms, self.basis.elements, self._builder.projections(atoms))
+
     def _compare(self, predecessor: Generation | None, held_out: CrossValidation | None) -> Comparison:
         """Compare the new fit with its predecessor on the structures that both know."""
         if predecessor is None:
@@ -258,7 +265,10 @@ class LinearTrainer:
     def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         designs = [self._builder.rows(atoms) for atoms in structures]
-        projections = [design.projections for design in designs]
+        projections = [
+            counted_blocks(atoms, self.basis.elements, design.projections)
+            for atoms, design in zip(structures, designs, strict=True)
+        ]
         if self.active_set is None:
             active_set = build_active_set(self.basis.elements, self.basis.n_functions, projections)
         else:
@@ -266,10 +276,13 @@ class LinearTrainer:
             for offset, blocks in enumerate(projections):
                 active_set = active_set.extend(blocks, source=self._fit.n_structures + offset)
         if not self._reference:
-            self._reference = reference_energies(targets, self.basis.elements, self.config)
+            whole = [target for target, atoms in zip(targets, structures, strict=True) if energy_counts(atoms)]
+            self._reference = reference_energies(whole or targets, self.basis.elements, self.config)
         rows = [
-            structure_rows(atoms, design, self._reference, self.config.stress_weight > 0)
-            for atoms, design in zip(targets, designs, strict=True)
+            structure_rows(
+                target, design, self._reference, self.config.stress_weight > 0, mask_of(atoms), energy_counts(atoms)
+            )
+            for atoms, target, design in zip(structures, targets, designs, strict=True)
         ]
         self.active_set = active_set
         for row in rows:

@@ -12,6 +12,7 @@ from acemaker.errors import ConfigError
 from acemaker.potentials.design import Design
 from acemaker.potentials.linear import Rows
 from acemaker.results.record import read_only
+from acemaker.structures.mask import mask_of
 
 
 def check_reference_energies(config: PotentialConfig, elements: Sequence[str]) -> None:
@@ -61,7 +62,14 @@ def reference_energies(
     return {element: float(energy) for element, energy in zip(elements, solution, strict=True)}
 
 
-def structure_rows(atoms: Atoms, design: Design, reference: dict[str, float], stress: bool) -> Rows:
+def structure_rows(
+    atoms: Atoms,
+    design: Design,
+    reference: dict[str, float],
+    stress: bool,
+    mask: np.ndarray | None = None,
+    energy_counts: bool = True,
+) -> Rows:
     """Put a structure's design matrix and labels side by side.
 
     Parameters
@@ -74,18 +82,28 @@ def structure_rows(atoms: Atoms, design: Design, reference: dict[str, float], st
         eV per atom, by element.
     stress
         Whether to use the stress.
+    mask : ndarray of bool, shape (n_atoms,), or None
+        Atoms whose forces count; None for all. Forces are then a mean over these, and the stress, to which all atoms
+        contribute, does not count.
+    energy_counts
+        Whether the energy does.
 
     Returns
     -------
     Rows
     """
     n_atoms = len(atoms)
+    counted = slice(None) if mask is None else np.repeat(mask, 3)
+    n_counted = n_atoms if mask is None else int(mask.sum())
     energy = (atoms.get_potential_energy() - sum(reference[s] for s in atoms.get_chemical_symbols())) / n_atoms
     matrices = {
         "energy": np.append(design.energy, energy)[None],
-        "forces": np.column_stack([design.forces, atoms.get_forces().ravel()]) / np.sqrt(3 * n_atoms),
+        "forces": np.column_stack([design.forces[counted], atoms.get_forces().ravel()[counted]])
+        / np.sqrt(3 * n_counted),
     }
-    if stress and atoms.calc is not None and "stress" in atoms.calc.results:
+    if not energy_counts:
+        del matrices["energy"]
+    if stress and mask is None and atoms.calc is not None and "stress" in atoms.calc.results:
         virial = atoms.get_stress() * atoms.get_volume() / n_atoms
         matrices["virial"] = np.column_stack([design.virial, virial]) / np.sqrt(6)
     return Rows(matrices=matrices)
@@ -99,24 +117,27 @@ def parity(
     Parameters
     ----------
     structures, rows
-        Labelled structures and their rows.
+        Labelled structures and their rows; what does not count is left out.
     coefficients : ndarray, shape (n_coefficients,)
         eV.
 
     Returns
     -------
-    energies : ndarray, shape (n_structures, 2)
+    energies : ndarray, shape (n_energies, 2)
         eV/atom.
     forces : ndarray, shape (n_components, 2)
         eV/Å.
     """
-    energies, forces = [], []
+    energies: list[tuple[float, float]] = []
+    forces = []
     for atoms, row in zip(structures, rows, strict=True):
-        label = atoms.get_potential_energy() / len(atoms)
-        error = float((row.matrices["energy"] @ np.append(coefficients, -1.0))[0])
-        energies.append((label, label + error))
+        if "energy" in row.matrices:
+            label = atoms.get_potential_energy() / len(atoms)
+            error = float((row.matrices["energy"] @ np.append(coefficients, -1.0))[0])
+            energies.append((label, label + error))
         # errors, not targets: the label is whole, what was fitted may lack the baseline's part
-        difference = row.matrices["forces"] @ np.append(coefficients, -1.0) * np.sqrt(3 * len(atoms))
-        labels = atoms.get_forces().ravel()
+        mask = mask_of(atoms)
+        labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
+        difference = row.matrices["forces"] @ np.append(coefficients, -1.0) * np.sqrt(len(labels))
         forces.append(np.column_stack([labels, labels + difference]))
-    return read_only(energies), read_only(np.vstack(forces))
+    return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack(forces))

@@ -107,9 +107,9 @@ class Training(Record):
     anchor_gamma : float
         Largest gamma of the anchor under the new active set.
     energies : ndarray, shape (n_new, 2)
-        Label and prediction of the new structures, eV/atom.
+        Label and prediction of the new structures, eV/atom; without those whose energy does not count.
     forces : ndarray, shape (3 n_atoms_new, 2)
-        Label and prediction, eV/Å.
+        Label and prediction, eV/Å; of the atoms that count.
     """
 
     generation: Generation

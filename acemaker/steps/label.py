@@ -10,6 +10,7 @@ from acemaker.errors import OracleError
 from acemaker.oracles.checks import check_label
 from acemaker.oracles.oracle import Oracle
 from acemaker.results import LabelFailure, Labels, Selection
+from acemaker.structures.mask import with_mask_of
 
 
 def label(
@@ -107,7 +108,7 @@ def _ask(
         try:
             labelled = oracle.label(selection.candidates.structures[candidate])
             check_label(labelled, max_force)
-            return labelled, None
+            return with_mask_of(selection.candidates.structures[candidate], labelled), None
         except OracleError as error:
             if error.cause.everywhere:
                 raise  # no other structure would fare better: the campaign stops here before it uses them up

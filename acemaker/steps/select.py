@@ -11,6 +11,7 @@ from acemaker.errors import FitRejectedError
 from acemaker.potentials.ranking import Ranking
 from acemaker.results import Candidates, Selection
 from acemaker.results.record import read_only
+from acemaker.structures.mask import mask_of
 
 Ranker = Callable[[Sequence[Atoms], int, Sequence[int]], Ranking]
 
@@ -68,6 +69,8 @@ def select(
 
 
 def _atoms_of(structure: Atoms, elements: Sequence[str], entering: Sequence[np.ndarray]) -> tuple[int, ...]:
-    """Find the atoms whose environments have these numbers among those of their element."""
-    members = [np.flatnonzero(structure.symbols == element) for element in elements]
+    """Find the atoms whose environments have these numbers among those of their element that count."""
+    mask = mask_of(structure)
+    counts = np.ones(len(structure), dtype=bool) if mask is None else mask
+    members = [np.flatnonzero((structure.symbols == element) & counts) for element in elements]
     return tuple(sorted(int(atom) for own, numbers in zip(members, entering, strict=True) for atom in own[numbers]))

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.structures.geometry import pairs
+from acemaker.structures.mask import mask_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,11 @@ class TrainedDistances:
         return min((low for low, _ in self._ranges.values()), default=float("inf"))
 
     def take_in(self, atoms: Atoms) -> None:
-        """Add a structure."""
-        _, _, nearest, kinds = self._nearest(atoms)
-        for kind in set(kinds):
-            found = [distance for distance, other in zip(nearest, kinds, strict=True) if other == kind]
+        """Add a structure; around atoms that its mask leaves out nothing is learnt."""
+        mask = mask_of(atoms)
+        known = [(kind, d) for i, _, d, kind in zip(*self._nearest(atoms), strict=True) if mask is None or mask[i]]
+        for kind in {kind for kind, _ in known}:
+            found = [distance for other, distance in known if other == kind]
             low, high = self._ranges.get(kind, (np.inf, 0.0))
             self._ranges[kind] = min(low, *found), max(high, *found)
 

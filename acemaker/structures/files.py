@@ -10,13 +10,14 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.results.record import frozen
+from acemaker.structures.mask import with_mask_of
 
 DECIMALS = 8
 """Of a position in an extended XYZ file, Å; the cell keeps all of its digits."""
 
 
 def as_written(atoms: Atoms) -> Atoms:
-    """Copy symbols, positions, cell and periodicity as they would come back from a file.
+    """Copy symbols, positions, cell, periodicity and mask as they would come back from a file.
 
     What is known of the copy then holds to the bit for what is read later.
 
@@ -29,7 +30,8 @@ def as_written(atoms: Atoms) -> Atoms:
     -------
     Atoms
     """
-    return Atoms(atoms.symbols, np.round(atoms.positions, DECIMALS), cell=atoms.cell, pbc=atoms.pbc)
+    copy = Atoms(atoms.symbols, np.round(atoms.positions, DECIMALS), cell=atoms.cell, pbc=atoms.pbc)
+    return with_mask_of(atoms, copy)
 
 
 def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ...]:

@@ -1,0 +1,114 @@
+"""What of a labelled structure is worth learning.
+
+``arrays["mask"]`` says of each atom whether its forces and its environment count, ``info["energy_counts"]`` whether the
+energy does. A structure without a mask counts as a whole. Extended XYZ files keep both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from acemaker.errors import StructureError
+
+MASK = "mask"
+ENERGY_COUNTS = "energy_counts"
+
+
+def mask_of(atoms: Atoms) -> np.ndarray | None:
+    """Return which atoms count.
+
+    Parameters
+    ----------
+    atoms
+        A structure.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_atoms,), or None
+        None where all do.
+
+    Raises
+    ------
+    StructureError
+        If the mask is not one truth value an atom, or no atom counts.
+    """
+    mask: np.ndarray | None = atoms.arrays.get(MASK)
+    if mask is None:
+        return None
+    if mask.dtype != bool or mask.shape != (len(atoms),):
+        raise StructureError(
+            f"expected arrays['{MASK}'] of {len(atoms)} truth values, got {mask.dtype} of shape {mask.shape}; "
+            "True is for atoms whose forces count"
+        )
+    if not mask.any():
+        raise StructureError(f"no atom of {len(atoms)} counts by arrays['{MASK}']; there is nothing to learn from it")
+    return mask
+
+
+def energy_counts(atoms: Atoms) -> bool:
+    """Tell whether a structure's energy counts: without a mask always, with one if its info says so."""
+    return mask_of(atoms) is None or bool(atoms.info.get(ENERGY_COUNTS, False))
+
+
+def with_mask_of(source: Atoms, atoms: Atoms) -> Atoms:
+    """Give a structure the mask of another with as many atoms.
+
+    Parameters
+    ----------
+    source
+        With or without a mask.
+    atoms
+        Without one, as a rule.
+
+    Returns
+    -------
+    Atoms
+        `atoms` itself where neither has a mask, else a copy with that of `source`, results included.
+    """
+    mask = mask_of(source)
+    if mask is None and MASK not in atoms.arrays:
+        return atoms
+    made = atoms.copy()
+    made.calc = atoms.calc
+    made.arrays.pop(MASK, None)
+    made.info.pop(ENERGY_COUNTS, None)
+    if mask is not None:
+        made.arrays[MASK] = mask.copy()
+        made.info[ENERGY_COUNTS] = energy_counts(source)
+    return made
+
+
+def counted_blocks(atoms: Atoms, elements: Sequence[str], blocks: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Leave out the environments of atoms that do not count.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    elements
+        Elements of the basis.
+    blocks : tuple of ndarray, shape (n_atoms of the element, ...)
+        By element, in the order of the atoms.
+
+    Returns
+    -------
+    tuple of ndarray
+        `blocks` themselves where there is no mask.
+    """
+    mask = mask_of(atoms)
+    if mask is None:
+        return blocks
+    return tuple(
+        block[mask[atoms.numbers == atomic_numbers[element]]] for element, block in zip(elements, blocks, strict=True)
+    )
+
+
+def counted_symbols(atoms: Atoms) -> list[str]:
+    """Return the chemical symbols of the atoms that count."""
+    mask = mask_of(atoms)
+    symbols: list[str] = atoms.get_chemical_symbols()
+    return symbols if mask is None else [symbol for symbol, counts in zip(symbols, mask, strict=True) if counts]

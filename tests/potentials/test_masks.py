@@ -1,0 +1,178 @@
+"""What does not count teaches nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from conftest import MISHIN, copper, rattled, small_basis
+
+from acemaker.config import PotentialConfig
+from acemaker.errors import StructureError
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.generation import Generation
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.results import Candidates, Selection, Training
+from acemaker.steps.label import label
+from acemaker.structures.bonds import TrainedDistances
+from acemaker.structures.files import as_written, write_structures
+from acemaker.structures.mask import energy_counts, mask_of, with_mask_of
+
+ORACLE = CalculatorOracle.from_config(MISHIN, ("Cu",))
+FIRST = 8
+"""Atoms that count in the masked structures of these tests."""
+
+
+def labels(n: int, seed: int = 0) -> list[Atoms]:
+    return [ORACLE.label(atoms) for atoms in rattled(copper(), n, seed=seed)]
+
+
+def masked(atoms: Atoms, n: int = FIRST, energy: bool = False) -> Atoms:
+    made = atoms.copy()
+    made.calc = atoms.calc
+    made.arrays["mask"] = np.arange(len(atoms)) < n
+    made.info["energy_counts"] = energy
+    return made
+
+
+def train(
+    directory: Path, groups: list[list[Atoms]], anchor: Atoms | None = None, config: PotentialConfig | None = None
+) -> tuple[Training, LinearTrainer]:
+    trainer = LinearTrainer(config or small_basis(), ["Cu"])
+    generation: Generation | None = None
+    for number, group in enumerate(groups):
+        training = trainer.train(
+            group, number=number, directory=directory, predecessor=generation, anchor=anchor, gamma_limit=2.0
+        )
+        generation = training.generation
+    return training, trainer
+
+
+def coefficients(training: Training) -> bytes:
+    return training.generation.coefficients().tobytes()
+
+
+def smallest(atoms: Atoms) -> float:
+    """Smallest distance around the atoms that count."""
+    trained = TrainedDistances(5.0)
+    trained.take_in(atoms)
+    return trained.smallest
+
+
+def test_a_mask_of_all_atoms_changes_no_bit(tmp_path: Path) -> None:
+    config = PotentialConfig(**small_basis().model_dump() | {"stress_weight": 0.0})
+    structures = labels(4)
+    one, _ = train(tmp_path / "one", [structures], config=config)
+    two, _ = train(tmp_path / "two", [[masked(atoms, 32, energy=True) for atoms in structures]], config=config)
+    assert coefficients(one) == coefficients(two)
+    assert one.generation.asi.read_bytes() == two.generation.asi.read_bytes()
+    assert one.cv_errors == two.cv_errors or np.isnan(one.cv_errors.virial)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["forces", "energy", "stress"])
+def test_what_is_masked_may_be_anything(tmp_path: Path, what: str) -> None:
+    whole, extra = labels(4), masked(labels(1, seed=3)[0])
+    wrong = masked(extra)
+    assert extra.calc is not None
+    results = {name: np.copy(value) for name, value in extra.calc.results.items()}
+    if what == "forces":
+        results["forces"][FIRST:] += 50.0
+    else:
+        results[what] = results[what] + 100.0
+    wrong.calc = SinglePointCalculator(wrong, **results)
+    one, _ = train(tmp_path / "one", [whole, [extra]])
+    two, _ = train(tmp_path / "two", [whole, [wrong]])
+    assert coefficients(one) == coefficients(two)
+    assert (one.train_errors, one.forces.tolist()) == (two.train_errors, two.forces.tolist())
+    assert one.forces.shape == (3 * FIRST, 2)
+    assert one.energies.shape == (0, 2)
+    assert one._repr_html_() == two._repr_html_()
+    one.figure().savefig(tmp_path / "parity.png")
+
+
+def test_core_forces_do_count_and_so_does_the_energy_of_a_clean_seam(tmp_path: Path) -> None:
+    whole, extra = labels(4), labels(1, seed=3)[0]
+    base, _ = train(tmp_path / "base", [whole])
+    core, _ = train(tmp_path / "core", [whole, [masked(extra)]])
+    energy, _ = train(tmp_path / "energy", [whole, [masked(extra, energy=True)]])
+    assert len({coefficients(training) for training in (base, core, energy)}) == 3
+    assert energy.energies.shape == (1, 2)
+    # a mean over counted components: as large as that of a whole structure with the same errors
+    trainer = train(tmp_path / "rows", [whole])[1]
+    part, all_of_it = (trainer._take_in([atoms])[0].matrices["forces"] for atoms in (masked(extra), extra))
+    assert part.shape[0] == 3 * FIRST
+    assert np.allclose(part * np.sqrt(3 * FIRST), all_of_it[: 3 * FIRST] * np.sqrt(3 * 32))
+
+
+def test_masked_environments_stay_out_of_the_active_set(tmp_path: Path) -> None:
+    strange = copper()
+    strange.rattle(0.05, seed=7)
+    strange.positions[-1] += [0.0, 0.5, 0.4]  # squeezed against its neighbours
+    near = strange.get_distances(len(strange) - 1, range(len(strange)), mic=True) < 4.1
+    far = np.flatnonzero(~near)
+    assert len(far) >= 4
+    labelled = ORACLE.label(strange)
+    part = labelled.copy()
+    part.calc = labelled.calc
+    part.arrays["mask"] = ~near
+    part.info["energy_counts"] = False
+    whole = labels(4)
+    calm, trainer = train(tmp_path / "calm", [whole, [part]], anchor=part)
+    assert calm.anchor_gamma <= 1.01
+    assert calm.accepted
+    assert trainer.grade([part]).gamma_max[0] <= 1.01
+    assert trainer.grade([strange]).gamma_max[0] > 2 * trainer.grade([part]).gamma_max[0]
+    _, other = train(tmp_path / "other", [whole, [labelled]], anchor=labelled)
+    assert other.active_set is not None
+    assert trainer.active_set is not None
+    assert other.active_set.log_volume > trainer.active_set.log_volume
+    assert trainer.rank([part, strange], 1, [0]).gains[1] > 0
+
+
+def test_only_what_counts_is_counted() -> None:
+    trainer = LinearTrainer(small_basis(), ["Cu"])
+    assert trainer.minimum_structures(copper()) == 1
+    assert trainer.minimum_structures(masked(copper())) == 2
+    squeezed = copper()
+    squeezed.positions[-1] += 0.4
+    assert smallest(squeezed) < 2.5
+    mask = squeezed.get_distances(len(squeezed) - 1, range(len(squeezed)), mic=True) > 4
+    squeezed.arrays["mask"] = mask
+    assert smallest(squeezed) == pytest.approx(3.615 / np.sqrt(2))
+
+
+def test_masks_go_with_structures_through_files_and_oracles(tmp_path: Path) -> None:
+    atoms = masked(rattled(copper(), 1)[0], energy=True)
+    written = write_structures(tmp_path / "a.extxyz", [atoms, copper()])
+    assert np.array_equal(mask_of(written[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
+    assert energy_counts(written[0])
+    assert mask_of(written[1]) is None
+    assert energy_counts(written[1])
+    assert np.array_equal(as_written(atoms).arrays["mask"], atoms.arrays["mask"])
+    candidates = Candidates(
+        halt_number=1,
+        structures=written,
+        origins=("anchor", "other"),
+        gamma_max=np.ones(2),
+        distance_min=np.ones(2),
+        map=np.zeros((2, 2)),
+    )
+    selection = Selection(candidates=candidates, selected=(0, 1), reserve=(), gains=np.ones(2))
+    labelled = label(selection, ORACLE, 0).structures
+    assert np.array_equal(mask_of(labelled[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
+    assert np.isfinite(labelled[0].get_potential_energy())
+    assert mask_of(labelled[1]) is None
+    assert "mask" not in with_mask_of(written[1], written[0]).arrays
+
+
+def test_masks_that_make_no_sense_are_refused() -> None:
+    atoms = copper()
+    atoms.arrays["mask"] = np.ones(len(atoms))
+    with pytest.raises(StructureError, match="32 truth values, got float64"):
+        mask_of(atoms)
+    atoms.arrays["mask"] = np.zeros(len(atoms), dtype=bool)
+    with pytest.raises(StructureError, match="no atom of 32 counts"):
+        mask_of(atoms)
