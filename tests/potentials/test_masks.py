@@ -160,7 +160,9 @@ def test_masks_go_with_structures_through_files_and_oracles(tmp_path: Path) -> N
         distance_min=np.ones(2),
         map=np.zeros((2, 2)),
     )
-    selection = Selection(candidates=candidates, selected=(0, 1), reserve=(), gains=np.ones(2))
+    selection = Selection(
+        candidates=candidates, selected=(0, 1), reserve=(), gains=np.ones(2), environments=(None, None), allowed=2
+    )
     labelled = label(selection, ORACLE, 0).structures
     assert np.array_equal(mask_of(labelled[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
     assert np.isfinite(labelled[0].get_potential_energy())
