@@ -28,15 +28,25 @@ WORDS = (
         r"|[Aa]llocat\w+ .{0,40}(failed|exceed)",
     ),
     (Cause.BAD_STRUCTURE, r"atoms overlap|AtomsTooClose"),
-    (Cause.PROGRAM_MISSING, r"command not found|execvp error|could not find an executable|No module named"),
+    (
+        Cause.PROGRAM_MISSING,
+        r"command not found|execvp error|could not find an executable|No module named"
+        r"|unable to (find|launch) the specified|could not access\s+or execute",
+    ),
 )
 """Regular expressions by what they mean; the first that is found counts."""
+
+KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU)
+"""Other exit statuses above 128 are the programs' own."""
 
 UNCONVERGED = re.compile(r"convergence NOT achieved|was not enough SCF cycles|SCF run NOT converged")
 CONVERGED = re.compile(r"outer SCF loop converged|SCF run converged")
 
-FRAME = re.compile(r"%{20,}\n(.*?)%{20,}", re.DOTALL)
-"""Quantum ESPRESSO puts its errors between two such lines."""
+FRAMES = (
+    re.compile(r"%{20,}\n(.*?)%{20,}", re.DOTALL),
+    re.compile(r"--- !(?:ERROR|BUG)\n.*?message: \|\n(.*?)\n\.\.\.", re.DOTALL),
+)
+"""How Quantum ESPRESSO and ABINIT set off their errors."""
 
 
 def texts(folder: Path) -> list[tuple[Path, str]]:
@@ -126,7 +136,7 @@ def explain(error: Exception, folder: Path | None = None) -> OracleError:
         return OracleError(raised, Cause.OUT_OF_MEMORY)
     if isinstance(error, subprocess.CalledProcessError):
         number = -error.returncode if error.returncode < 0 else error.returncode - 128
-        if number in {int(name) for name in signal.Signals}:
+        if number in KILLS:
             return OracleError(f"{_name(error)} by {signal.Signals(number).name}", Cause.KILLED)
         if error.returncode == 127:
             return OracleError(f"{_name(error)} is not there: exit status 127", Cause.PROGRAM_MISSING)
@@ -140,17 +150,19 @@ def last_words(said: Iterable[tuple[Path, str]]) -> str:
     """Return a program's error, or else the end of its output, as one line."""
     said = list(said)
     for _, text in said:
-        if match := FRAME.search(text):
-            return " ".join(match.group(1).split())[:300]
+        for frame in FRAMES:
+            if match := frame.search(text):
+                return " ".join(match.group(1).split())[:300]
     for path, text in said:
         if path.suffix not in (".pwi", ".json", ".in") and text.strip():
-            return " | ".join(" ".join(line.split()) for line in text.strip().splitlines()[-3:])[-300:]
+            lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+            return " | ".join(lines[-3:])[-300:]
     return "it said nothing"
 
 
 def _line(text: str, place: int) -> str:
-    """Return the line around a place; of an error of Quantum ESPRESSO all of it."""
-    for match in FRAME.finditer(text):
+    """Return the line around a place; of an error that is set off all of it."""
+    for match in (match for frame in FRAMES for match in frame.finditer(text)):
         if match.start() <= place < match.end():
             return " ".join(match.group(1).split())[:300]
     start = text.rfind("\n", 0, place) + 1

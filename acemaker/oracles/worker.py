@@ -86,7 +86,6 @@ def main(folder: Path) -> None:
 
 def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: Path) -> Atoms:
     from acemaker.oracles.oracle import CalculatorOracle
-    from acemaker.oracles.words import unconverged
 
     try:
         labelled = CalculatorOracle.from_config(config, elements, run).label(atoms)
@@ -95,13 +94,23 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
     except ConfigError as error:
         cause = Cause.BAD_PSEUDOPOTENTIAL if config.oracle == "espresso" else Cause.PROGRAM_MISSING
         raise OracleError(str(error), cause) from error
+    except OracleError as error:
+        if error.cause is Cause.NONSENSE:
+            _check_convergence(run)  # which would be the reason for it
+        raise
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_output
 
         check_output(config, run)
+    _check_convergence(run)
+    return labelled
+
+
+def _check_convergence(run: Path) -> None:
+    from acemaker.oracles.words import unconverged
+
     if words := unconverged(run):
         raise OracleError(f"the calculator returned a result, but its program says: {words}", Cause.NOT_CONVERGED)
-    return labelled
 
 
 def _write(path: Path, data: bytes) -> None:

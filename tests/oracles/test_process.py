@@ -265,3 +265,26 @@ def test_a_campaign_goes_on_without_what_cannot_be_labelled(tmp_path: Path) -> N
     assert nothing_is_left(tmp_path)
     campaign.close()
     assert Campaign.open(tmp_path / "c", engine=ToyEngine(), oracle_timeout=60).config.oracle.oracle_timeout == 60
+
+
+def test_a_campaign_that_is_killed_in_a_label_pays_for_none_twice(tmp_path: Path) -> None:
+    """SIGKILL while the third label hangs; the campaign goes on from the two that are there."""
+    code = (
+        "from pathlib import Path\nfrom acemaker import Campaign\n"
+        "from acemaker.testing import ToyEngine, halting_at\nfrom tests.oracles.test_process import moody\n"
+        f"folder = Path({str(tmp_path)!r})\nconfig = moody(folder, n_select=1, max_retries=1)\n"
+        "Campaign.create(folder / 'c', config, engine=ToyEngine(200, halting_at(100))).run()\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "calls").is_file() and (tmp_path / "calls").stat().st_size == 3):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    campaign = Campaign.open(tmp_path / "c", engine=ToyEngine(200, halting_at(100)))
+    assert campaign.run().state is State.DONE
+    assert (tmp_path / "calls").stat().st_size == 5  # two, the one that hung, one that was killed, one that came
+    assert [entry.candidate for entry in campaign.progress.labels] == [0, 1, 0]
+    assert nothing_is_left(tmp_path)
