@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,10 +21,13 @@ class LabelStore:
     ----------
     folder
         Where they lie; it is made with the first label.
+    fingerprint
+        Of what the keys do not say: files that the oracle's settings name, elements.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder = folder
+        self._fingerprint = fingerprint
 
     def find(self, key: str, key_of: Callable[[Atoms], str]) -> Atoms | None:
         """Return a label.
@@ -46,11 +51,15 @@ class LabelStore:
         return None
 
     def keep(self, key: str, labelled: Atoms) -> None:
-        """Keep a label, whole or not at all."""
+        """Keep a label, whole or not at all; a store that cannot be written costs others, not this campaign."""
         file = self._file(key)
-        own = file.with_name(f"{key}.{os.getpid()}.extxyz")  # another campaign may be writing the same one
-        write_structures(own, [labelled])
-        own.replace(file)
+        own = file.with_name(f"{file.stem}.{os.getpid()}.extxyz")  # another campaign may be writing the same one
+        try:
+            write_structures(own, [labelled])
+            own.replace(file)
+        except OSError as error:
+            warnings.warn(f"the label store {self._folder} cannot be written: {error}", stacklevel=2)
 
     def _file(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key}.extxyz"
+        name = hashlib.sha256(f"{self._fingerprint} {key}".encode()).hexdigest()[:20]
+        return self._folder / name[:2] / f"{name}.extxyz"

@@ -17,6 +17,12 @@ from acemaker.results import LabelFailure, Selection
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.mask import with_mask_of
 
+SHARED = "from_label_store"
+"""In a label's ``info``: it was not paid for here."""
+
+UNSETTLED = {*BOUNDS["oracle"], "label_process", "max_force", "max_net_force", "min_label_distance"}
+"""Settings that decide where a label is made, or whether it is believed, but not what it says."""
+
 
 class Ledger:
     """The labels of one selection, in the journal and on disk.
@@ -47,7 +53,7 @@ class Ledger:
         """Return a label that exists: noted, of an equal structure, written just before a crash, or shared."""
         file = self._store.label(self._halt, candidate)
         if file.exists() and self._key(read_structures(file)[0]) == self._keys[candidate]:
-            return self._note(candidate)
+            return self._kept(candidate)
         for entry in self._chronicle.progress.labels:
             if entry.key == self._keys[candidate]:
                 # an equal structure may have been labelled for the sake of other atoms
@@ -56,17 +62,16 @@ class Ledger:
         shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
         if shared is None:
             return None
-        labelled = with_mask_of(self._structures[candidate], shared)
+        labelled = with_mask_of(self._structures[candidate], shared).copy()
+        labelled.calc = shared.calc
+        labelled.info[SHARED] = True
         write_structures(self._store.label(self._halt, candidate), [labelled])
-        return self._note(candidate, shared=True)
+        return self._kept(candidate)
 
     def record(self, candidate: int, atoms: Atoms) -> Atoms:
         """Keep a label, and return it as it is kept."""
         write_structures(self._store.label(self._halt, candidate), [atoms])
-        kept = self._note(candidate)
-        if self._shared is not None:
-            self._shared.keep(self._keys[candidate], kept)
-        return kept
+        return self._kept(candidate)
 
     def record_failure(self, failure: LabelFailure) -> None:
         """Note a structure that could not be labelled."""
@@ -88,19 +93,22 @@ class Ledger:
     def _key(self, atoms: Atoms) -> str:
         return label_key(atoms, self._chronicle.config.oracle)
 
-    def _note(self, candidate: int, *, shared: bool = False) -> Atoms:
+    def _kept(self, candidate: int) -> Atoms:
+        """Note a label whose file has been written, and share it."""
         file = self._store.label(self._halt, candidate)
-        name = self._store.relative(file)
+        name, key, labelled = self._store.relative(file), self._keys[candidate], read_structures(file)[0]
+        shared = bool(labelled.info.get(SHARED, False))
         if name not in {entry.file for entry in self._chronicle.progress.labels}:
-            event = {"halt": self._halt, "candidate": candidate, "file": name, "key": self._keys[candidate]}
+            event = {"halt": self._halt, "candidate": candidate, "file": name, "key": key}
             self._chronicle.append("label", **event, **({"shared": True} if shared else {}))
-        return read_structures(file)[0]
+        if self._shared is not None and not shared:
+            self._shared.keep(key, labelled)
+        return labelled
 
 
 def label_key(atoms: Atoms, oracle: OracleConfig) -> str:
     """Name a label by its structure and the oracle's settings."""
-    # what may change when a campaign is reopened does not change a label
-    settings = json.dumps(oracle.model_dump(mode="json", exclude=set(BOUNDS["oracle"])), sort_keys=True)
+    settings = json.dumps(oracle.model_dump(mode="json", exclude=UNSETTLED), sort_keys=True)
     digest = hashlib.sha256(settings.encode())
     for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -55,6 +55,8 @@ class Progress:
         Structures that generation 0 needs.
     step : int
         Where the next segment starts.
+    frame_halt : int
+        The halt before which the frame lies from which the next segment starts; 0 where it starts otherwise.
     checkpoint : str or None
         Its restart file.
     segments, halts, selections : tuple of mappings
@@ -84,6 +86,7 @@ class Progress:
     n_first: int = 0
     step: int = 0
     checkpoint: str | None = None
+    frame_halt: int = 0
     segments: tuple[Mapping[str, Any], ...] = ()
     halts: tuple[Mapping[str, Any], ...] = ()
     selections: tuple[Mapping[str, Any], ...] = ()
@@ -170,10 +173,17 @@ class Progress:
         after = replace(self, groups=(*self.groups, group), reason=event["reason"])
         return replace(after, generation=event["generation"]) if event["accepted"] else after
 
+    def _frame_halt(self, event: Mapping[str, Any]) -> int:
+        """Find where the frame lies from which a RESUME goes on: its own, or that from which the segment had begun."""
+        if event["mode"] == "structure":
+            return self.halt
+        return self.frame_halt if event["checkpoint"] is None and event["step"] else 0
+
     def _after_resume(self, event: Mapping[str, Any]) -> Progress:
         return replace(
             self,
             step=event["step"],
             checkpoint=event["checkpoint"],
+            frame_halt=self._frame_halt(event),
             discarded_steps=self.discarded_steps + event["discarded_steps"],
         )

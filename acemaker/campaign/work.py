@@ -18,6 +18,7 @@ from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError
+from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import read_generation
@@ -161,7 +162,10 @@ class Work:
         selection = self._selection()
         folder = self._chronicle.config.oracle.label_store
         # the settings of an oracle of the user's own are not known, so neither is what its labels are worth elsewhere
-        shared = LabelStore(Path(folder).expanduser()) if folder and not self._has_own_oracle else None
+        shared = None
+        if folder and not self._has_own_oracle:
+            found = fingerprint(self._chronicle.config.oracle, self._elements)
+            shared = LabelStore(Path(folder).expanduser(), found)
         ledger = Ledger(self._chronicle, self._store, selection, shared)
         if self._oracle is None:
             self._oracle = make_oracle(self._chronicle.config.oracle, self._elements, self._store.failures)
@@ -231,17 +235,19 @@ class Work:
     def _state(self) -> Atoms | None:
         """Return the frame to go on from, where there is no restart file or it is not to be read."""
         progress = self._chronicle.progress
-        by_frame = self._chronicle.config.otf.resume_from == "structure" or progress.checkpoint is None
-        if not progress.step or not by_frame:
+        number = progress.frame_halt  # where the last RESUME chose a frame
+        if not number and progress.step and self._chronicle.config.otf.resume_from == "structure":
+            number = progress.halt  # where the restart file that it chose is not to be read any more
+        if not number:
             return None
-        for number in range(progress.halt, 0, -1):
-            for atoms in read_structures(self._store.halt(number)):
-                if atoms.info["step"] == progress.step and atoms.has("momenta"):
-                    return atoms
-        if progress.checkpoint is None:
+        file = self._store.halt(number)
+        for atoms in read_structures(file):
+            if atoms.info["step"] == progress.step and atoms.has("momenta"):
+                return atoms
+        if progress.frame_halt:
             raise EngineError(
-                f"nothing leads to step {progress.step}: there is no restart file, and no frame of it in "
-                f"{self._store.directory / 'halts'}; restore them from a copy of the campaign"
+                f"nothing leads to step {progress.step}: there is no restart file, and no frame of it in {file}; "
+                "restore it from a copy of the campaign"
             )
         return None
 

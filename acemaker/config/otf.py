@@ -60,7 +60,8 @@ class OTFConfig(Section):
     )
     n_select: PositiveInt = Field(5, description="structures labelled a halt, the halted one included")
     max_labels: PositiveInt | None = Field(
-        None, description="labels that the campaign may cost, those of generation 0 included; None for any number"
+        None,
+        description="labels that the campaign may use, of generation 0 and of a store included; None for any number",
     )
     max_otf_iterations: PositiveInt = Field(100, description="halts that the campaign may heal")
     max_retries: NonNegativeInt = Field(

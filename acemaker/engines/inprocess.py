@@ -70,13 +70,11 @@ class InProcessEngine:
         log = SegmentLog(request.directory)
         midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
-        self._hire(request.generation)
-        if evaluator is not self._trusted:
-            with interruptions() as interrupt:  # an exception cannot cross LAMMPS
-                preflight(evaluator, request.structure, self.config.skin, partial(run_here, workers=self._workers))
-            if interrupt.is_set():
-                raise KeyboardInterrupt
-            self._trusted = evaluator
+        try:
+            self._trust(evaluator, request)
+        except BaseException:
+            self.close()  # helpers may be in the midst of an answer
+            raise
         if self._living is None:
             self._living = LivingLammps(open_lammps(), self.config, self.seed)
         watch = SegmentWatch(request, log, self.config.trajectory_every)
@@ -112,6 +110,17 @@ class InProcessEngine:
         if self._workers is not None:
             self._workers.close()
         self._living, self._workers, self._paused_at = None, None, None
+
+    def _trust(self, evaluator: Evaluator, request: Request) -> None:
+        """Have helpers with the potential, and compare it with pyace unless that was done before."""
+        self._hire(request.generation)
+        if evaluator is self._trusted:
+            return
+        with interruptions() as interrupt:  # an exception cannot cross LAMMPS
+            preflight(evaluator, request.structure, self.config.skin, partial(run_here, workers=self._workers))
+        if interrupt.is_set():
+            raise KeyboardInterrupt
+        self._trusted = evaluator
 
     def _hire(self, generation: Generation) -> None:
         """Have the helpers at hand, with the potential."""

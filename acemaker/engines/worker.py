@@ -14,26 +14,29 @@ def main(pipe: Connection[Any, Any]) -> None:
     """Serve until the other end closes."""
     evaluator: Evaluator | None = None
     environment: Any = None
+    trouble = ""
     while True:
         try:
             kind, *message = pipe.recv()
         except (EOFError, OSError):
             return
-        if kind == "load":
-            yaml, asi, elements, cutoff = message
-            evaluator = Evaluator(yaml, Path(asi), elements, cutoff)
-        elif kind == "lists":
-            environment = message[0].environment()
-        else:
-            positions, graded = message
+        answer: Any = None
+        try:
+            if kind == "load":
+                yaml, asi, elements, cutoff = message
+                evaluator, trouble = Evaluator(yaml, Path(asi), elements, cutoff), ""
+            elif kind == "lists":
+                environment = message[0].environment()
+            else:
+                positions, graded = message
+                if evaluator is not None and not trouble:
+                    environment.x = positions.tolist()
+                    answer = evaluator.graded(environment) if graded else evaluator.fast(environment)
+        except Exception as error:  # to be raised on the other side, which waits for evaluations alone
+            trouble = f"{type(error).__name__}: {error}"
+        if kind == "evaluate":
             try:
-                assert evaluator is not None
-                environment.x = positions.tolist()
-                answer: Any = evaluator.graded(environment) if graded else evaluator.fast(environment)
-            except Exception as error:  # to be raised on the other side
-                answer = f"{type(error).__name__}: {error}"
-            try:
-                pipe.send(answer)
+                pipe.send(answer or trouble)
             except OSError:
                 return
 

@@ -57,7 +57,7 @@ class Workers:
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C is for this process to handle
-                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                    env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             )
             theirs.close()
@@ -104,12 +104,12 @@ class Workers:
         EngineError
             If one of them is gone, or could not evaluate its share.
         """
+        try:
+            parts = [pipe.recv() for pipe in self._pipes]  # all of them, lest one be taken for that of the next step
+        except (EOFError, OSError) as error:
+            raise self._gone() from error
         energy, forces, virial, gamma = own.energy, own.forces, own.virial, own.gamma
-        for pipe in self._pipes:
-            try:
-                part = pipe.recv()
-            except (EOFError, OSError) as error:
-                raise self._gone() from error
+        for part in parts:
             if isinstance(part, str):
                 raise EngineError(f"a process that shares the atoms out failed: {part}")
             energy, forces, virial = energy + part.energy, forces + part.forces, virial + part.virial

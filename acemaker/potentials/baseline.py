@@ -114,8 +114,7 @@ class Baseline:
             cell, positions, _ = standard_form(work)
             work = Atoms(atoms.symbols, positions, cell=cell, pbc=False)
         with contextlib.closing(PlainPaths()) as paths:
-            lines = [f"pair_style {self.style}"]
-            lines += [" ".join(["pair_coeff", *words]) for words in self._words(paths.quote)]
+            lines = list(self.commands("zero 1.0", quote=paths.quote))  # as it runs: overlaid, pairs are never mixed
             try:
                 work.calc = lammps_calculator(lines, self.elements, {})
                 energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)

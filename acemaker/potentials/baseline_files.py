@@ -49,7 +49,34 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
         words = _split(arguments)
         check_order(words, elements, FIELD)
         coeff.append(" ".join(_keep(word, files, kept) for word in words))
+    _check_pairs(coeff, elements)
     return Baseline(style=config.baseline_style, coeff=tuple(coeff), files=files, elements=elements)
+
+
+def _check_pairs(coeff: list[str], elements: tuple[str, ...]) -> None:
+    """Make sure that every pair of elements has coefficients: LAMMPS mixes none in an overlay, and leaves them out."""
+    types = range(1, len(elements) + 1)
+    given = set()
+    for line in coeff:
+        first, second = (_types(word, len(elements)) for word in line.split()[:2])
+        given |= {(min(i, j), max(i, j)) for i in first for j in second}
+    missing = [(i, j) for i in types for j in types if i <= j and (i, j) not in given]
+    if missing:
+        names = ", ".join(f"{elements[i - 1]}-{elements[j - 1]} ('{i} {j} ...')" for i, j in missing)
+        raise ConfigError(f"{FIELD}: no coefficients for {names}; the types are {', '.join(elements)}")
+
+
+def _types(word: str, n: int) -> range:
+    """Read a range of types as LAMMPS does: ``2``, ``*``, ``*2``, ``2*``, ``1*2``."""
+    low, star, high = word.partition("*")
+    try:
+        start = int(low or 1)
+        end = int(high or n) if star else start
+    except ValueError:
+        start, end = 0, 0
+    if not 1 <= start <= end <= n:
+        raise ConfigError(f"{FIELD}: expected a type from 1 to {n} or a range of them, got {word!r}")
+    return range(start, end + 1)
 
 
 def _split(arguments: str) -> list[str]:
@@ -75,7 +102,8 @@ def _keep(word: str, files: dict[str, Path], kept: Path | None) -> str:
                 f"{FIELD}: LAMMPS cannot be given the name of the file {path.name!r}; rename it, without double "
                 "quotes, asterisks, percent signs or line breaks"
             )
-        files[name] = path
+        if files.setdefault(name, path) != path:
+            raise ConfigError(f"{FIELD}: two files would be kept as {name}, {files[name]} and {path}; rename one")
         return name
     if not WORD.fullmatch(word):
         raise ConfigError(f"{FIELD}: expected plain words, numbers and file names, got {word!r}")

@@ -213,6 +213,8 @@ class LinearTrainer:
         TooFewEnvironmentsError, StructureError
             If the structures do not span the basis.
         """
+        if self.baseline is not None:
+            self.baseline = self.baseline.kept_in(directory)  # what is subtracted is what will run, and stays it
         rows = self._take_in(structures)
         assert self.active_set is not None
         coefficients = self._fit.solve()
@@ -230,7 +232,7 @@ class LinearTrainer:
             cv_forces=held_out.errors.forces if held_out else None,
             cv_folds=self._fit.fold_forces(held_out),
             n_structures=self._fit.n_structures,
-            baseline=self.baseline and self.baseline.kept_in(directory),
+            baseline=self.baseline,
         )
         reason = judge(self.config, coefficients, comparison, anchor_gamma, gamma_limit)
         if not reason:

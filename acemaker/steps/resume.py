@@ -16,8 +16,8 @@ def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: 
     """Choose where the next segment starts.
 
     After a halt of the break tier that is always a state before it: what a potential did far outside its region
-    must not go into the trajectory. Where a structure alone is asked for, and no frame before a break is left,
-    it is the last safe state after all.
+    must not go into the trajectory. Where a structure alone is asked for, and there is no such frame with
+    velocities, it is the last safe state after all.
 
     Parameters
     ----------
@@ -55,11 +55,12 @@ def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: 
 
 def _frame(halt: Halt, rule: OTFConfig) -> Atoms | None:
     """Choose the frame to go on from: the halted one or, after a break, the last one that was not above threshold."""
+    moving = [atoms for atoms in halt.frames if atoms.has("momenta")]  # not every engine knows velocities
     if halt.tier == "smooth":
-        return halt.structure
+        return moving[-1] if moving and moving[-1] is halt.structure else None
     sound = [
         atoms
-        for atoms in halt.frames
+        for atoms in moving
         if atoms.info["step"] < halt.first_step and atoms.arrays["gamma"].max() <= rule.threshold_call_dft
     ]
     return sound[-1] if sound else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from ase import Atoms
 
 from acemaker import Campaign, CampaignConfig, write_summary
 from acemaker.campaign.label_store import LabelStore
+from acemaker.engines.lammps_library import potentials_directory
+from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -77,7 +80,7 @@ def test_a_file_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_file_with_another_name_is_not_believed(tmp_path: Path) -> None:
-    store = LabelStore(tmp_path)
+    store = LabelStore(tmp_path, "settings")
     labelled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(rattled(copper(), 1)[0])
     store.keep("abc", labelled)
     found = store.find("abc", lambda _: "abc")
@@ -85,6 +88,43 @@ def test_a_file_with_another_name_is_not_believed(tmp_path: Path) -> None:
     assert np.allclose(found.get_forces(), labelled.get_forces(), atol=1e-7)
     assert store.find("abc", lambda _: "xyz") is None
     assert store.find("xyz", lambda _: "xyz") is None
+    assert LabelStore(tmp_path, "other settings").find("abc", lambda _: "abc") is None
+
+
+def test_a_file_of_the_same_name_is_another_oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two campaigns in two folders, each with a potential file of its own."""
+    folder = potentials_directory()
+    assert folder is not None
+    for name, source in (("one", "Cu_mishin1.eam.alloy"), ("two", "Cu_zhou.eam.alloy")):
+        (tmp_path / name).mkdir()
+        shutil.copy(folder / source, tmp_path / name / "mine.eam.alloy")
+        monkeypatch.chdir(tmp_path / name)
+        config = sharing(tmp_path / "store")
+        oracle = config.oracle.model_copy(update={"pair_coeff": ("* * mine.eam.alloy Cu",)})
+        with Campaign.create("c", config.model_copy(update={"oracle": oracle})) as campaign:
+            campaign.prepare()
+        assert not any(entry.shared for entry in campaign.progress.labels)
+    assert fingerprint(MISHIN, ("Cu",)) != fingerprint(MISHIN, ("Ni",))
+
+
+def test_a_store_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file, not a folder")
+    with Campaign.create(tmp_path / "c", sharing(tmp_path / "store")) as campaign:
+        with pytest.warns(UserWarning, match="label store .* cannot be written"):
+            campaign.prepare()
+        assert campaign.generation is not None
+
+
+def test_a_shared_label_is_known_for_one_after_a_kill(tmp_path: Path) -> None:
+    """Its file was written, the journal does not know of it yet."""
+    for name in ("one", "two"):
+        with Campaign.create(tmp_path / name, sharing(tmp_path / "store")) as campaign:
+            campaign.prepare()
+    journal = tmp_path / "two" / "journal.jsonl"
+    journal.write_text(journal.read_text().splitlines(keepends=True)[0])
+    with Campaign.open(tmp_path / "two") as again:
+        again.prepare()
+    assert all(entry.shared for entry in again.progress.labels)
 
 
 def test_labels_of_an_oracle_object_are_not_shared(tmp_path: Path) -> None:

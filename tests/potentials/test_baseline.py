@@ -184,6 +184,29 @@ def test_coefficients_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
         find_baseline(over("zbl 1.0 2.6", (coeff,)), ("Cu",))
 
 
+@pytest.mark.parametrize(
+    ("coeff", "words"),
+    [
+        (("1 1 29 29", "2 2 28 28"), r"no coefficients for Cu-Ni \('1 2 ...'\)"),
+        (("1 * 29 29",), "no coefficients for Ni-Ni"),
+        (("1 3 29 29",), "a type from 1 to 2"),
+        (("1 x 29 29",), "a type from 1 to 2"),
+    ],
+)
+def test_every_pair_of_elements_needs_coefficients(coeff: tuple[str, ...], words: str) -> None:
+    """LAMMPS mixes them for a style by itself, and leaves the pair out of an overlay."""
+    with pytest.raises(ConfigError, match=words):
+        find_baseline(over("zbl 1.0 2.6", coeff), ("Cu", "Ni"))
+
+
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    for folder in "pq":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "my.eam").write_text(folder)
+    with pytest.raises(ConfigError, match=r"two files would be kept as baseline_my\.eam"):
+        find_baseline(over("eam", (f"1 1 {tmp_path}/p/my.eam", f"2 2 {tmp_path}/q/my.eam", "1 2 x")), ("Cu", "Ni"))
+
+
 def test_a_file_of_any_name_is_kept_with_the_potential(tmp_path: Path, native_lammps: str) -> None:
     folder = potentials_directory()
     assert folder is not None
