@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from acemaker.campaign import Campaign
     from acemaker.config import (
         CampaignConfig,
+        EmbeddingConfig,
         EngineConfig,
         OracleConfig,
         OTFConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "AcemakerError",
     "Campaign",
     "CampaignConfig",
+    "EmbeddingConfig",
     "EngineConfig",
     "OTFConfig",
     "OracleConfig",

@@ -26,6 +26,7 @@ from acemaker.potentials.environment import check_structure
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Trainer
 from acemaker.structures.candidates import check_strategies
+from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 
@@ -69,6 +70,7 @@ def check_start(
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     check_structure(start, elements)
     check_strategies(config.otf, start)
+    affordable(start, config.oracle.max_atoms, config.embedding)
     if engine is None:
         check_ensemble(config.engine, start)
         if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
@@ -115,15 +117,16 @@ def create_files(
         Before anything is written, if the basis does not suit the structure.
     """
     elements = tuple(sorted(set(start.get_chemical_symbols())))
+    start_cell = affordable(start, config.oracle.max_atoms, config.embedding)
     trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
-    n_first = max(config.system.n_first, trainer.minimum_structures(start))
+    n_first = max(config.system.n_first, trainer.minimum_structures(start_cell))
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
         raise ConfigError(
             f"OTFConfig.max_labels: generation 0 alone takes {n_first} labels, got {config.otf.max_labels}; raise it, "
             "or lower n_first or n_functions"
         )
     # as many again in reserve, for those that cannot be labelled
-    first = first_structures(start, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
+    first = first_structures(start_cell, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
     write_structures(store.candidates(0), first)
     write_structures(store.initial, [start])
     journal = Journal(store.journal)

@@ -63,6 +63,8 @@ class Progress:
         The events of explored segments, halts, and selections of the current halt.
     dropped : mapping of str to int
         Candidates of the current halt that were made and dropped, by reason.
+    embedded : str
+        What the embedded anchor of the current halt is; empty where the halted structure itself is labelled.
     labels : tuple of LabelEntry
         All labels, oldest first.
     failures : mapping of int to mapping
@@ -91,6 +93,7 @@ class Progress:
     halts: tuple[Mapping[str, Any], ...] = ()
     selections: tuple[Mapping[str, Any], ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    embedded: str = ""
     labels: tuple[LabelEntry, ...] = ()
     failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     labelled: tuple[int, ...] = ()
@@ -155,11 +158,18 @@ class Progress:
         if event["halt"] is None:
             return after
         return replace(
-            after, halts=(*self.halts, event["halt"]), halt=self.halt + 1, selections=(), dropped={}, failures={}
+            after,
+            halts=(*self.halts, event["halt"]),
+            halt=self.halt + 1,
+            selections=(),
+            dropped={},
+            embedded="",
+            failures={},
         )
 
     def _after_generate(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, dropped=event.get("dropped", {}))  # older journals do not say
+        # older journals do not say
+        return replace(self, dropped=event.get("dropped", {}), embedded=event.get("embedded", ""))
 
     def _after_select(self, event: Mapping[str, Any]) -> Progress:
         return replace(self, selections=(*self.selections, event))

@@ -78,7 +78,7 @@ def read_segments(progress: Progress, store: Store) -> list[Segment]:
 def read_candidates(progress: Progress, store: Store, grade: Grader) -> Candidates:
     """Read the candidates of the current halt and grade them anew."""
     structures = read_structures(store.candidates(progress.halt))
-    return describe(progress.halt, structures, grade(structures), progress.dropped)
+    return describe(progress.halt, structures, grade(structures), progress.dropped, progress.embedded)
 
 
 def selection_event(selection: Selection) -> dict[str, Any]:

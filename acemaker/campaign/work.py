@@ -28,6 +28,7 @@ from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Se
 from acemaker.results.record import Record
 from acemaker.states import State
 from acemaker.structures.files import read_structures
+from acemaker.structures.mask import mask_of
 
 Kept = dict[str, Any]
 
@@ -127,8 +128,14 @@ class Work:
             temperature=ramp_temperature(config.engine, diagnosis.halt.step),
             calculator=lambda: read_generation(self._store.potentials, progress.generation).calculator(),
             file=self._store.candidates(number),
+            max_atoms=config.oracle.max_atoms,
+            embedding=config.embedding,
         )
-        return candidates, {"n_candidates": len(candidates.structures), "dropped": dict(candidates.dropped)}
+        return candidates, {
+            "n_candidates": len(candidates.structures),
+            "dropped": dict(candidates.dropped),
+            "embedded": candidates.embedded,
+        }
 
     def select(self) -> tuple[Selection, Kept]:
         """SELECT."""
@@ -194,7 +201,7 @@ class Work:
             self._chronicle.config.otf,
             directory=self._store.potentials,
             predecessor=read_generation(self._store.potentials, in_use) if in_use >= 0 else None,
-            anchor=self._diagnosis().structure if progress.halt else None,
+            anchor=self._anchor() if progress.halt else None,
         )
         files = [self._store.label(labels.halt_number, candidate) for candidate in labels.candidates]
         return training, {
@@ -263,6 +270,11 @@ class Work:
     def _diagnosis(self) -> Diagnosis:
         known = self._results.get(State.DIAGNOSE)
         return known if isinstance(known, Diagnosis) else self._make_diagnosis()
+
+    def _anchor(self) -> Atoms:
+        """Return what must be known after training: the halted structure, or the cell that stands for it."""
+        anchor = read_structures(self._store.candidates(self._chronicle.progress.halt))[0]
+        return self._diagnosis().structure if mask_of(anchor) is None else anchor
 
     def _candidates(self) -> Candidates:
         known = self._results.get(State.GENERATE)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from acemaker.config.base import Section, nearest
+from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
@@ -21,9 +22,11 @@ from acemaker.errors import ConfigError
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
     "engine": ("hang_after", "lammps"),
-    "oracle": ("oracle_timeout", "scratch", "espresso_command", "label_store"),
+    "embedding": ("embed_tries", "embed_force_error"),
+    "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
 }
-"""Fields that may change when a campaign is reopened: they bound the loop, or say what can be run or read here."""
+"""Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
+run or read here."""
 
 
 class CampaignConfig(Section):
@@ -34,6 +37,7 @@ class CampaignConfig(Section):
     otf: OTFConfig = Field(default_factory=OTFConfig)
     engine: EngineConfig = Field(default_factory=EngineConfig)
     potential: PotentialConfig = Field(default_factory=PotentialConfig)
+    embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from acemaker.config.espresso import EspressoFields
 
@@ -27,6 +27,9 @@ class OracleConfig(EspressoFields):
         "LAMMPS's own collection by name alone",
     )
     oracle_arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the factory")
+    max_atoms: PositiveInt = Field(
+        150, description="largest structure that is labelled; of larger ones, small cells around the worst atoms are"
+    )
     label_process: Literal["auto", "own", "this"] = Field(
         "auto",
         description="'own': a process and a folder for each label, and a time limit; 'this' process; 'auto': this "

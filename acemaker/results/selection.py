@@ -131,6 +131,8 @@ class Candidates(Record):
         Mean B-projections of each in the plane of their two leading principal components, dimensionless.
     dropped : mapping of str to int
         How many more were made and dropped, by reason.
+    embedded : str
+        Where the anchor is a small cell cut out of the halted structure: what it is, and what its audit found.
     """
 
     halt_number: int
@@ -140,6 +142,7 @@ class Candidates(Record):
     distance_min: np.ndarray
     map: np.ndarray
     dropped: Mapping[str, int] = field(default_factory=dict)
+    embedded: str = ""
 
     @property
     def next(self) -> State:
@@ -156,6 +159,8 @@ class Candidates(Record):
         ]
         if self.dropped:
             items.append(("dropped", ", ".join(f"{count} {reason}" for reason, count in self.dropped.items())))
+        if self.embedded:
+            items.append(("anchor", self.embedded))
         where = f"around halt {self.halt_number}" if self.halt_number else "for generation 0"
         return Summary(f"{len(self.structures)} candidates {where}", tuple(items))
 

@@ -9,12 +9,13 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from acemaker.config import OTFConfig
+from acemaker.config import EmbeddingConfig, OTFConfig
 from acemaker.potentials.ranking import Grading
 from acemaker.potentials.threads import single_threaded
 from acemaker.results import Candidates, Diagnosis
 from acemaker.results.record import read_only
 from acemaker.structures.candidates import Grader, make_candidates
+from acemaker.structures.embedding import EmbeddedCell, embed
 from acemaker.structures.files import write_structures
 from acemaker.structures.strategies import Site
 
@@ -29,6 +30,8 @@ def generate(
     temperature: float,
     calculator: Callable[[], BaseCalculator],
     file: Path | None = None,
+    max_atoms: int | None = None,
+    embedding: EmbeddingConfig | None = None,
 ) -> Candidates:
     """Make the candidates of a halt.
 
@@ -49,14 +52,29 @@ def generate(
         need forces.
     file
         Where the candidates are written; None to keep them in memory.
+    max_atoms
+        What the oracle affords; the anchor of a larger structure is a small cell embedded around its epicentre. None
+        for no limit.
+    embedding
+        How it is cut; the defaults if None.
 
     Returns
     -------
     Candidates
+
+    Raises
+    ------
+    EmbeddingError
+        If the structure is too large and no small cell can stand for it.
     """
+    anchor, epicentre, embedded = diagnosis.structure, diagnosis.epicentre, ""
+    if max_atoms is not None and len(anchor) > max_atoms:
+        centres = epicentre if len(epicentre) else np.array([anchor.arrays["gamma"].argmax()])
+        cell = embed(anchor, centres, calculator(), max_atoms=max_atoms, config=embedding, rule=rule)
+        anchor, epicentre, embedded = cell.structure, _in_cell(cell, centres), cell.headline()
     site = Site.around(
-        diagnosis.structure,
-        diagnosis.epicentre,
+        anchor,
+        epicentre,
         radius=rule.candidate_radius,
         temperature=temperature,
         calculator=calculator,
@@ -64,11 +82,23 @@ def generate(
     made = make_candidates(site, rule, rng, grade)
     # what is read back is what was graded, to the bit
     structures = made.structures if file is None else write_structures(file, made.structures)
-    return describe(diagnosis.halt.number, structures, made.grading, made.dropped)
+    return describe(diagnosis.halt.number, structures, made.grading, made.dropped, embedded)
+
+
+def _in_cell(cell: EmbeddedCell, epicentre: np.ndarray) -> np.ndarray:
+    """Find the epicentre's atoms in the core of an embedded cell, worst first."""
+    places = [np.flatnonzero(cell.core & (cell.indices == atom)) for atom in epicentre]
+    return np.concatenate(places)
 
 
 @single_threaded
-def describe(halt_number: int, structures: Sequence[Atoms], grading: Grading, dropped: Mapping[str, int]) -> Candidates:
+def describe(
+    halt_number: int,
+    structures: Sequence[Atoms],
+    grading: Grading,
+    dropped: Mapping[str, int],
+    embedded: str = "",
+) -> Candidates:
     """Lay graded structures out in a plane.
 
     Parameters
@@ -81,6 +111,8 @@ def describe(halt_number: int, structures: Sequence[Atoms], grading: Grading, dr
         Gamma and features of each.
     dropped
         How many more were made and dropped, by reason.
+    embedded
+        Of an embedded anchor: what it is.
 
     Returns
     -------
@@ -100,4 +132,5 @@ def describe(halt_number: int, structures: Sequence[Atoms], grading: Grading, dr
         distance_min=read_only([atoms.info["distance_A"] for atoms in structures], float),
         map=read_only(plane, float),
         dropped=dropped,
+        embedded=embedded,
     )

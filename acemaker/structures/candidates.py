@@ -16,6 +16,7 @@ from acemaker.errors import ConfigError
 from acemaker.potentials.ranking import Grading
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
+from acemaker.structures.mask import mask_of, with_mask_of
 from acemaker.structures.strategies import Site, strategy_of
 
 Grader = Callable[[Sequence[Atoms]], Grading]
@@ -135,7 +136,12 @@ class _Collection:
         """Keep what is sound, and return how many these are."""
         before = len(self.structures)
         sound: list[Atoms] = []
-        for structure in map(as_written, batch):
+        anchor = self.structures[0]
+        for made in batch:
+            if mask_of(anchor) is not None and len(made) != len(anchor):
+                self.dropped["more or fewer atoms than the embedded cell"] += 1
+                continue
+            structure = with_mask_of(anchor, as_written(made))
             close = closeness(structure)
             if close.share < self._config.min_distance_fraction:
                 self.dropped["too close"] += 1

@@ -8,6 +8,7 @@ from ase import Atoms
 from acemaker.config import SystemConfig
 from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.geometry import closeness
+from acemaker.structures.mask import with_mask_of
 
 
 def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
@@ -68,7 +69,7 @@ def first_structures(
     Parameters
     ----------
     atoms
-        The initial structure.
+        The initial structure, or a small cell that stands for it, with its mask.
     config
         ``first_rattle`` and ``first_strain``.
     n
@@ -88,7 +89,7 @@ def first_structures(
     strains = np.linspace(-config.first_strain, config.first_strain, n) if n > 1 else np.zeros(1)
     spare = np.random.default_rng(rng.integers(2**63)).uniform(-1, 1, n_reserve) * config.first_strain
     for strain in [*strains, *spare]:
-        copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy = with_mask_of(atoms, Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
         if copy.pbc.all():
             copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
         copy.positions += rng.normal(scale=config.first_rattle, size=copy.positions.shape)

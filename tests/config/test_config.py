@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 import yaml
 
-from acemaker.config import CampaignConfig, EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
+from acemaker.config import (
+    CampaignConfig,
+    EmbeddingConfig,
+    EngineConfig,
+    OracleConfig,
+    OTFConfig,
+    PotentialConfig,
+    SystemConfig,
+)
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
 
@@ -96,7 +104,7 @@ def test_a_notebooks_variables_are_picked_and_typing_errors_found() -> None:
 
 
 def test_field_names_are_unique_across_sections() -> None:
-    sections = [OTFConfig, EngineConfig, PotentialConfig, SystemConfig, OracleConfig]
+    sections = [OTFConfig, EmbeddingConfig, EngineConfig, PotentialConfig, SystemConfig, OracleConfig]
     names = [name for section in sections for name in section.model_fields]
     assert len(names) == len(set(names)) == len(parameter_homes()) - 1
 

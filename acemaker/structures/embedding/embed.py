@@ -17,12 +17,15 @@ from acemaker.structures.embedding.cell import SmallCell, choose_cells, reach
 from acemaker.structures.embedding.cut import SQUEEZE, cut
 from acemaker.structures.embedding.embedded import EmbeddedCell
 from acemaker.structures.embedding.seam import relax_seam
-from acemaker.structures.embedding.surroundings import Surroundings, n_open, surroundings
+from acemaker.structures.embedding.surroundings import Surroundings, check_parent, surroundings
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
 
 CENTRES = 3
 """Atoms of the epicentre around which cells are cut, worst first."""
+
+SHY = 0.75
+"""The core is made smaller until its error is this share of the limit: the current potential has an error, too."""
 
 LEAST_CORE = 1.4
 """Spacings, radius of the smallest core: the centre and its nearest neighbours."""
@@ -72,7 +75,14 @@ def embed(
         passes; says why, and what the best one was.
     """
     config, rule = config or EmbeddingConfig(), rule or OTFConfig()
-    _check_parent(parent, epicentre, max_atoms)
+    if len(parent) <= max_atoms:
+        raise EmbeddingError(
+            f"expected a structure larger than the {max_atoms} atoms that the oracle affords (max_atoms), got "
+            f"{len(parent)}: label it as it is"
+        )
+    if not len(epicentre):
+        raise EmbeddingError("expected at least one atom to cut around, got none: give the one with the largest gamma")
+    check_parent(parent)
     site = _Parent.of(parent, calculator, rule)
     n_min = max(1, round(config.embed_least * max_atoms))
     audits: list[Audit] = []
@@ -122,26 +132,6 @@ class _Parent:
         )
 
 
-def _check_parent(parent: Atoms, epicentre: Sequence[int] | np.ndarray, max_atoms: int) -> None:
-    if len(parent) <= max_atoms:
-        raise EmbeddingError(
-            f"expected a structure larger than the {max_atoms} atoms that the oracle affords (max_atoms), got "
-            f"{len(parent)}: label it as it is"
-        )
-    if not parent.pbc.all():
-        raise EmbeddingError(
-            f"expected a periodic structure, got {len(parent)} atoms with pbc={parent.pbc.tolist()}: cells cannot be "
-            "cut out of clusters; raise max_atoms"
-        )
-    if n_open(parent) > 1:
-        raise EmbeddingError(
-            f"the structure of {len(parent)} atoms has vacuum in {n_open(parent)} directions: cells are cut out of "
-            "bulk and slabs, not out of wires and particles; raise max_atoms"
-        )
-    if not len(epicentre):
-        raise EmbeddingError("expected at least one atom to cut around, got none: give the one with the largest gamma")
-
-
 def _tries(
     parent: Atoms, epicentre: Sequence[int] | np.ndarray, n_min: int, n_max: int, config: EmbeddingConfig
 ) -> list[tuple[Surroundings, SmallCell]]:
@@ -181,7 +171,7 @@ def _make(
     core = piece.distances <= _rim(
         piece.distances,
         errors,
-        config.embed_force_error,
+        SHY * config.embed_force_error,
         least=LEAST_CORE * near.spacing,
         most=cell.radius - config.core_margin,
     )

@@ -58,6 +58,13 @@ class EmbeddedCell(Record):
         """The parent's atom around which the cell was cut."""
         return int(self.indices[0])
 
+    def headline(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{len(self.structure)} of {self.n_parent} atoms, {int(self.core.sum())} of them core, around atom "
+            f"{self.centre}; {self.audit.figures()}"
+        )
+
     def summary(self) -> Summary:
         """Return what the record says of itself."""
         audit = self.audit

@@ -9,6 +9,8 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial import cKDTree
 
+from acemaker.errors import EmbeddingError
+
 VACUUM = 6.0
 """Å; a direction in which the atoms leave a gap of as much has surfaces. No crystal has planes as far apart."""
 
@@ -111,9 +113,25 @@ def surroundings(atoms: Atoms, centre: int, radius: float) -> Surroundings:
     )
 
 
-def n_open(atoms: Atoms) -> int:
-    """Count the cell's directions that have vacuum in them."""
-    return sum(_gap(atoms, axis)[0] > VACUUM for axis in range(3))
+def check_parent(parent: Atoms) -> None:
+    """Refuse structures out of which no small cell can be cut.
+
+    Raises
+    ------
+    EmbeddingError
+        For what is not periodic or has vacuum in more than one direction.
+    """
+    if not parent.pbc.all():
+        raise EmbeddingError(
+            f"expected a periodic structure, got {len(parent)} atoms with pbc={parent.pbc.tolist()}: cells cannot be "
+            "cut out of clusters; raise max_atoms"
+        )
+    n_open = sum(_gap(parent, axis)[0] > VACUUM for axis in range(3))
+    if n_open > 1:
+        raise EmbeddingError(
+            f"the structure of {len(parent)} atoms has vacuum in {n_open} directions: cells are cut out of bulk and "
+            "slabs, not out of wires and particles; raise max_atoms"
+        )
 
 
 def _gap(atoms: Atoms, axis: int) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.config import OTFConfig
 from acemaker.results.record import frozen, read_only
 from acemaker.structures.geometry import pairs
+from acemaker.structures.mask import mask_of, with_mask_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,11 @@ class Site:
     Attributes
     ----------
     structure : Atoms
-        The anchor, read-only: symbols, positions, cell and periodicity alone.
+        The anchor, read-only: symbols, positions, cell and periodicity, and its mask where it is an embedded cell.
     epicentre : ndarray of int, shape (n_epicentre,)
         The atoms that candidates are about, worst first; never empty.
     region : ndarray of int, shape (n_region,)
-        The epicentre and its surroundings, ascending: what may move.
+        The epicentre and its surroundings, ascending: what may move. Of an embedded cell core atoms alone.
     temperature : float
         K, of the trajectory where it halted.
     calculator : callable
@@ -73,11 +74,16 @@ class Site:
         gamma = structure.arrays.get("gamma")
         if not len(epicentre):
             epicentre = np.arange(len(structure)) if gamma is None else np.array([gamma.argmax()])
+        bare = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
         first, second, _ = pairs(structure, radius)
+        region = np.union1d(epicentre, second[np.isin(first, epicentre)])
+        mask = mask_of(structure)
+        if mask is not None:  # what does not count is not worth moving
+            region = region[mask[region]]
         return cls(
-            structure=frozen(Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)),
+            structure=frozen(with_mask_of(structure, bare)),
             epicentre=read_only(epicentre, int),
-            region=read_only(np.union1d(epicentre, second[np.isin(first, epicentre)]), int),
+            region=read_only(region, int),
             temperature=temperature,
             calculator=calculator,
         )
