@@ -27,6 +27,9 @@ CENTRES = 3
 SHY = 0.75
 """The core is made smaller until its error is this share of the limit: the current potential has an error, too."""
 
+OUTLYING = 5.0
+"""Times the limit; an atom whose force error is as large has lost a neighbour to the seam and does not count."""
+
 LEAST_CORE = 1.4
 """Spacings, radius of the smallest core: the centre and its nearest neighbours."""
 
@@ -175,6 +178,9 @@ def _make(
         least=LEAST_CORE * near.spacing,
         most=cell.radius - config.core_margin,
     )
+    if np.median(errors[core]) <= config.embed_force_error:  # else the audit shall see all of them
+        core &= errors <= OUTLYING * config.embed_force_error
+        core[0] = True
     found = audit(
         relaxed.structure,
         core,
