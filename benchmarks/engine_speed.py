@@ -12,6 +12,7 @@ import re
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,14 @@ from common import print_machine
 from acemaker.config import EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
 from acemaker.engines.factory import make_engine
 from acemaker.engines.installed import native_command
+from acemaker.engines.neighbours import share_out
 from acemaker.engines.protocol import Request
 from acemaker.engines.script import LOG_FILE
+from acemaker.engines.workers import hire
 from acemaker.errors import MissingLibraryError
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.environment import environment
+from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.structures.first import first_structures
@@ -61,6 +66,7 @@ def main() -> None:
             for repeat in SIZES:
                 ratio = bench.compare(repeat, cores=2)
                 failed |= repeat == max(SIZES) and ratio > BOUND_SHARED
+            bench.halves(max(SIZES))
     sys.exit(failed)
 
 
@@ -93,6 +99,36 @@ class Bench:
         ours, theirs = (1e6 * statistics.median(found) for found in (here, native))
         print(f"{len(atoms):>5}  {ours:>29.1f}  {theirs:>23.1f}  {ratio:>5.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
         return ratio
+
+    def halves(self, repeat: int) -> None:
+        """Print what the machine makes of two processes at once: pyace alone, without LAMMPS and its time step."""
+        os.sched_setaffinity(0, CORES[:2])
+        atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
+        evaluator, workers = evaluator_of(self.generation), hire(2, self.generation)
+        assert workers is not None
+        env = environment(atoms, evaluator.elements, evaluator.cutoff)
+        counts = np.array([len(one) for one in env.neighbour_list])
+        lists = np.concatenate([np.array(one) for one in env.neighbour_list])
+        shares = share_out(counts, lists, np.array(env.species_type), np.array(env.origins), 2)
+        workers.share(shares[1:])
+        half, positions = shares[0].environment(), np.array(env.x)
+        half.x = env.x
+        times: dict[str, list[float]] = {"whole": [], "half": [], "both halves": []}
+        for _ in range(TURNS + 2):
+            for name, found in times.items():
+                started = time.perf_counter()
+                if name == "both halves":
+                    workers.begin(positions, graded=False)
+                own = evaluator.fast(env if name == "whole" else half)
+                if name == "both halves":
+                    workers.add_to(own)
+                found.append(time.perf_counter() - started)
+        workers.close()
+        whole, alone, both = (statistics.median(found) for found in times.values())
+        print(
+            f"pyace on {len(atoms)} atoms: whole {whole:.3f} s; half of them alone {alone / whole:.2f} of that, both "
+            f"halves at once {both / whole:.2f}"
+        )
 
     def measure(self, name: str, cores: int, atoms: Atoms, steps: int, directory: Path) -> float:
         """Return s per atom and step by LAMMPS's own clock, without the set-up."""
