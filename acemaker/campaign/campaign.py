@@ -6,39 +6,32 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from ase import Atoms
 
-from acemaker.campaign import recall
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
-from acemaker.campaign.progress import Progress
-from acemaker.campaign.standing import state_strip, what_next
+from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
+from acemaker.campaign.view import CampaignView
 from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
-from acemaker.display.summary import Summary
 from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.oracles.oracle import Oracle
-from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.trainer import Trainer
-from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Timeline, Training
+from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
 from acemaker.results.record import Record
 from acemaker.states import State
-from acemaker.structures.files import read_structures
-
-if TYPE_CHECKING:
-    from acemaker.display.picture import Picture
 
 R = TypeVar("R", Segment, Diagnosis, Candidates, Selection, Labels, Training, Resumption)
 
 
-class Campaign(Record):
+class Campaign(CampaignView):
     """One on-the-fly run; made by `create` or `open`.
 
     Every step can be called by itself (`explore`, `diagnose`, ...), one after another (`step`), as a
@@ -64,8 +57,8 @@ class Campaign(Record):
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
     ) -> None:
-        self._store = store
         self._chronicle = Chronicle(journal)
+        super().__init__(store, self._chronicle)
         runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
         self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
 
@@ -160,37 +153,6 @@ class Campaign(Record):
             config = with_bounds(Chronicle(journal).config, bounds)
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
-
-    @property
-    def config(self) -> CampaignConfig:
-        """Everything that defines the campaign."""
-        return self._chronicle.config
-
-    @property
-    def progress(self) -> Progress:
-        """Where it stands."""
-        return self._chronicle.progress
-
-    @property
-    def initial(self) -> Atoms:
-        """The structure with which the trajectory starts."""
-        return self._work.initial
-
-    @property
-    def directory(self) -> Path:
-        """Where the campaign lives."""
-        return self._store.directory
-
-    @property
-    def state(self) -> State:
-        """The work that comes next, ``DONE`` or ``FAILED``."""
-        return self.progress.state
-
-    @property
-    def generation(self) -> Generation | None:
-        """The potential in use; None before generation 0."""
-        number = self.progress.generation
-        return None if number < 0 else read_generation(self._store.potentials, number)
 
     def __enter__(self) -> Self:
         """Close the campaign at the end of a ``with`` block."""
@@ -322,50 +284,6 @@ class Campaign(Record):
             Must be quick, since the engine waits for it; None to stop listening.
         """
         self._work.on_check = on_check
-
-    def segments(self) -> list[Segment]:
-        """Read all explored segments from disk."""
-        return recall.read_segments(self.progress, self._store)
-
-    def timeline(self) -> Timeline:
-        """Read the checks of the trajectory that stands, without the parts that were run again."""
-        return recall.standing_timeline(self.segments())
-
-    def trajectory(self) -> list[Atoms]:
-        """Read the frames of the trajectory that stands, unwrapped, with gamma."""
-        return recall.standing_trajectory(self.progress, self._store)
-
-    def labels(self) -> list[Atoms]:
-        """Read all labelled structures, oldest first."""
-        return [read_structures(self.directory / entry.file)[0] for entry in self.progress.labels]
-
-    def summary(self) -> Summary:
-        """Return what the campaign says of itself."""
-        progress, engine = self.progress, self.config.engine
-        items = [
-            ("directory", self.directory.name),
-            ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
-            ("steps", f"{progress.step} of {engine.steps}"),
-            ("generation", self._potential()),
-            ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
-        ]
-        if progress.error:
-            items.append(("failed", progress.error))
-        return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
-
-    def figure(self) -> Picture:
-        """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
-        from acemaker.display.timeline import timeline_figure
-
-        return timeline_figure(self.segments(), self.config.otf)
-
-    def _potential(self) -> str:
-        generation = self.generation
-        if generation is None:
-            return "none yet"
-        if generation.baseline is None:
-            return f"{generation.number}, potentials/{generation.name}.yace"
-        return f"{generation.number} over {generation.baseline.style}, potentials/{generation.name}.in"
 
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from acemaker.campaign.journal import Journal
@@ -10,13 +11,13 @@ from acemaker.config import CampaignConfig
 from acemaker.interrupt import interruptions
 
 
-class Chronicle:
-    """Folds the journal's events into progress; nothing else moves a campaign.
+class History:
+    """What events add up to.
 
     Parameters
     ----------
-    journal
-        Open, with at least its first event.
+    events
+        Of a journal, the first of them at least.
 
     Attributes
     ----------
@@ -26,25 +27,39 @@ class Chronicle:
         The configuration in force: that of the last event that holds one.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         self.progress = Progress()
-        self.config = CampaignConfig(**journal.events[0]["config"])
-        for event in journal.events:
-            self._take(event)
+        self.config = CampaignConfig(**events[0]["config"])
+        for event in events:
+            self.take(event)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Add the next event."""
+        self.progress = self.progress.apply(event)
+        if "config" in event:
+            self.config = CampaignConfig(**event["config"])
+
+
+class Chronicle(History):
+    """A history that is being written; nothing else moves a campaign.
+
+    Parameters
+    ----------
+    journal
+        Open, with at least its first event.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal.events)
+        self._journal = journal
 
     def append(self, event: str, **data: Any) -> None:
         """Write an event and act on it; Ctrl-C has to wait, or memory and journal would part."""
         with interruptions() as pressed:
-            self._take(self._journal.append(event, **data))
+            self.take(self._journal.append(event, **data))
         if pressed.is_set():
             raise KeyboardInterrupt
 
     def close(self) -> None:
         """Let other processes open the journal."""
         self._journal.close()
-
-    def _take(self, event: dict[str, Any]) -> None:
-        self.progress = self.progress.apply(event)
-        if "config" in event:
-            self.config = CampaignConfig(**event["config"])

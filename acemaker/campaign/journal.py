@@ -98,30 +98,53 @@ class Journal:
     def _read(self) -> list[dict[str, Any]]:
         if not self.path.exists():
             return []
-        content = self.path.read_bytes()
-        events: list[dict[str, Any]] = []
-        end = 0
-        for number, line in enumerate(content.splitlines(keepends=True), start=1):
-            event = _parse(line)
-            if event is None:
-                if end + len(line) < len(content):
-                    raise CampaignError(
-                        f"line {number} of {self.path} cannot be read; the lines before it are whole: restore the "
-                        "file from a copy, or move the later lines away to go on from there"
-                    )
-                break  # torn by a crash: it was not yet acted upon
-            if event["v"] > VERSION:
-                raise CampaignError(
-                    f"{self.path} was written by a later version of acemaker (journal version {event['v']}, this "
-                    f"one reads up to {VERSION}); upgrade acemaker"
-                )
-            events.append(event)
-            end += len(line)
-        self._end = end
-        if end < len(content):
+        events, self._end = read_events(self.path)
+        if self._end < self.path.stat().st_size:
             with self.path.open("r+b") as stream:
-                stream.truncate(end)
+                stream.truncate(self._end)
         return events
+
+
+def read_events(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Read a journal without locking or changing it, as one looks at a campaign that another process runs.
+
+    Parameters
+    ----------
+    path
+        The journal.
+
+    Returns
+    -------
+    events : list of dict
+        Oldest first; a last line that is not whole is left out.
+    end : int
+        Bytes that they take.
+
+    Raises
+    ------
+    CampaignError
+        If a line other than the last cannot be read, or was written by a later version.
+    """
+    content = path.read_bytes()
+    events: list[dict[str, Any]] = []
+    end = 0
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        event = _parse(line)
+        if event is None:
+            if end + len(line) < len(content):
+                raise CampaignError(
+                    f"line {number} of {path} cannot be read; the lines before it are whole: restore the "
+                    "file from a copy, or move the later lines away to go on from there"
+                )
+            break  # torn by a crash, or being written: it was not yet acted upon
+        if event["v"] > VERSION:
+            raise CampaignError(
+                f"{path} was written by a later version of acemaker (journal version {event['v']}, this "
+                f"one reads up to {VERSION}); upgrade acemaker"
+            )
+        events.append(event)
+        end += len(line)
+    return events, end
 
 
 @contextmanager

@@ -55,10 +55,10 @@ def segment_event(segment: Segment, store: Store) -> dict[str, Any]:
     }
 
 
-def read_segments(progress: Progress, store: Store) -> list[Segment]:
-    """Read all explored segments, with their halts."""
+def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segment]:
+    """Read explored segments, from a number on, with their halts."""
     segments = []
-    for number, event in enumerate(progress.segments, start=1):
+    for number, event in enumerate(progress.segments[first - 1 :], start=first):
         halt = read_halt(event["halt"], store) if event["halt"] is not None else None
         log = SegmentLog(store.segment(number))
         segments.append(

@@ -1,0 +1,120 @@
+"""What a campaign has done so far, read from its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ase import Atoms
+
+from acemaker.campaign import recall
+from acemaker.campaign.chronicle import History
+from acemaker.campaign.progress import Progress
+from acemaker.campaign.standing import state_strip
+from acemaker.campaign.store import Store
+from acemaker.config import CampaignConfig
+from acemaker.display.summary import Summary
+from acemaker.potentials.generation import Generation, read_generation
+from acemaker.results import Segment, Timeline
+from acemaker.results.record import Record
+from acemaker.states import State
+from acemaker.structures.files import read_structures
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+
+class CampaignView(Record):
+    """What can be seen of a campaign without moving it.
+
+    Parameters
+    ----------
+    store
+        Its files.
+    history
+        What its journal adds up to.
+    """
+
+    def __init__(self, store: Store, history: History) -> None:
+        self._store = store
+        self._history = history
+        self._initial: Atoms | None = None
+        self._ended: list[Segment] = []
+
+    @property
+    def config(self) -> CampaignConfig:
+        """Everything that defines the campaign."""
+        return self._history.config
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands."""
+        return self._history.progress
+
+    @property
+    def initial(self) -> Atoms:
+        """The structure with which the trajectory starts."""
+        if self._initial is None:
+            self._initial = read_structures(self._store.initial)[0]
+        return self._initial
+
+    @property
+    def directory(self) -> Path:
+        """Where the campaign lives."""
+        return self._store.directory
+
+    @property
+    def state(self) -> State:
+        """The work that comes next, ``DONE`` or ``FAILED``."""
+        return self.progress.state
+
+    @property
+    def generation(self) -> Generation | None:
+        """The potential in use; None before generation 0."""
+        number = self.progress.generation
+        return None if number < 0 else read_generation(self._store.potentials, number)
+
+    def segments(self) -> list[Segment]:
+        """Read all explored segments from disk, each of them once."""
+        self._ended += recall.read_segments(self.progress, self._store, first=len(self._ended) + 1)
+        return list(self._ended)
+
+    def timeline(self) -> Timeline:
+        """Read the checks of the trajectory that stands, without the parts that were run again."""
+        return recall.standing_timeline(self.segments())
+
+    def trajectory(self) -> list[Atoms]:
+        """Read the frames of the trajectory that stands, unwrapped, with gamma."""
+        return recall.standing_trajectory(self.progress, self._store)
+
+    def labels(self) -> list[Atoms]:
+        """Read all labelled structures, oldest first."""
+        return [read_structures(self.directory / entry.file)[0] for entry in self.progress.labels]
+
+    def summary(self) -> Summary:
+        """Return what the campaign says of itself."""
+        progress, engine = self.progress, self.config.engine
+        items = [
+            ("directory", self.directory.name),
+            ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
+            ("steps", f"{progress.step} of {engine.steps}"),
+            ("generation", self._potential()),
+            ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
+        ]
+        if progress.error:
+            items.append(("failed", progress.error))
+        return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
+
+    def figure(self) -> Picture:
+        """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
+        from acemaker.display.timeline import timeline_figure
+
+        return timeline_figure(self.segments(), self.config.otf)
+
+    def _potential(self) -> str:
+        generation = self.generation
+        if generation is None:
+            return "none yet"
+        if generation.baseline is None:
+            return f"{generation.number}, potentials/{generation.name}.yace"
+        return f"{generation.number} over {generation.baseline.style}, potentials/{generation.name}.in"
