@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acemaker.campaign import Campaign
+    from acemaker.campaign import Campaign, attach
     from acemaker.config import (
         CampaignConfig,
         EmbeddingConfig,
@@ -36,6 +36,7 @@ __all__ = [
     "State",
     "SystemConfig",
     "Verdict",
+    "attach",
     "doctor",
     "judge",
     "truth_trajectory",
@@ -45,6 +46,7 @@ __all__ = [
 _HOMES = {
     "AcemakerError": "errors",
     "Campaign": "campaign",
+    "attach": "campaign",
     "State": "states",
     "Verdict": "verdict",
     "doctor": "health",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 from acemaker.errors import CampaignError, CampaignLockedError
 
 VERSION = 1
+
+LOCK_TRIES, LOCK_PAUSE = 5, 0.05
+"""How often the lock is asked for, and seconds in between."""
 
 _held: dict[Path, int] = {}
 
@@ -86,13 +90,19 @@ class Journal:
         if self.path in _held:
             return
         descriptor = os.open(self.path.with_name("lock"), os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise CampaignLockedError(
-                f"another process has the campaign in {self.path.parent} open; stop it, or choose another directory"
-            ) from error
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if left:  # whoever only asks whether the campaign is driven holds the lock for a moment
+                    time.sleep(LOCK_PAUSE)
+                    continue
+                os.close(descriptor)
+                raise CampaignLockedError(
+                    f"another process has the campaign in {self.path.parent} open; stop it, or choose another "
+                    "directory, or look on: acemaker.attach(directory)"
+                ) from error
+            break
         _held[self.path] = descriptor
 
     def _read(self) -> list[dict[str, Any]]:
@@ -105,35 +115,40 @@ class Journal:
         return events
 
 
-def read_events(path: Path) -> tuple[list[dict[str, Any]], int]:
+def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Read a journal without locking or changing it, as one looks at a campaign that another process runs.
 
     Parameters
     ----------
     path
         The journal.
+    start
+        Bytes that have been read before: where the first event wanted begins.
 
     Returns
     -------
     events : list of dict
         Oldest first; a last line that is not whole is left out.
     end : int
-        Bytes that they take.
+        Where the next event will begin.
 
     Raises
     ------
     CampaignError
         If a line other than the last cannot be read, or was written by a later version.
     """
-    content = path.read_bytes()
+    with path.open("rb") as stream:
+        stream.seek(start)
+        content = stream.read()
     events: list[dict[str, Any]] = []
     end = 0
     for number, line in enumerate(content.splitlines(keepends=True), start=1):
         event = _parse(line)
         if event is None:
             if end + len(line) < len(content):
+                after = f" after byte {start}" if start else ""
                 raise CampaignError(
-                    f"line {number} of {path} cannot be read; the lines before it are whole: restore the "
+                    f"line {number}{after} of {path} cannot be read; the lines before it are whole: restore the "
                     "file from a copy, or move the later lines away to go on from there"
                 )
             break  # torn by a crash, or being written: it was not yet acted upon
@@ -144,7 +159,29 @@ def read_events(path: Path) -> tuple[list[dict[str, Any]], int]:
             )
         events.append(event)
         end += len(line)
-    return events, end
+    return events, start + end
+
+
+def is_driven(path: Path) -> bool:
+    """Tell whether a process has a journal open for writing.
+
+    Parameters
+    ----------
+    path
+        The journal.
+    """
+    try:
+        descriptor = os.open(path.with_name("lock"), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)  # which gives the lock back
 
 
 @contextmanager

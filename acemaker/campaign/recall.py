@@ -138,7 +138,7 @@ def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
 
 def standing_timeline(segments: Sequence[Segment]) -> Timeline:
     """Join the checks of segments, without the parts that were run again."""
-    ends = [segment.start_step for segment in segments[1:]] + [np.inf]
+    ends = [*(segment.start_step for segment in segments[1:]), np.inf][: len(segments)]
     kept = [segment.timeline.step < end for segment, end in zip(segments, ends, strict=True)]
     names = segments[0].timeline.observables if segments else {}
 

@@ -50,6 +50,14 @@ def test_states_follow_each_other_as_specified(tmp_path: Path) -> None:
     assert '"state": "HALT", "next": "DIAGNOSE"' in journal
 
 
+def test_a_campaign_that_has_not_run_yet_has_an_empty_timeline(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", 100)
+    assert len(campaign.timeline().step) == 0
+    assert campaign.trajectory() == []
+    assert "no checks" in repr(campaign.timeline())
+    assert campaign.figure() is not None
+
+
 def test_one_method_a_step(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", 100)
     campaign.prepare()

@@ -1,0 +1,181 @@
+"""Looking on at a campaign that another process runs."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from acemaker.campaign.chronicle import History
+from acemaker.campaign.journal import is_driven, read_events
+from acemaker.campaign.store import Store
+from acemaker.campaign.view import CampaignView
+from acemaker.display.live import live_view
+from acemaker.display.summary import Summary
+from acemaker.engines.segment_log import SegmentLog
+from acemaker.errors import CampaignError
+from acemaker.results import Segment
+from acemaker.states import State
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class RunningSegment(Segment):
+    """A segment whose end is not written yet: so far as it was checked."""
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        return f"Segment {self.number}: checked up to step {self.end_step}"
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        said = super().summary()
+        items = (("steps", f"{self.start_step} to {self.end_step} so far"), *said.items[1:])
+        return Summary(said.title, items, said.table)
+
+
+class AttachedCampaign(CampaignView):
+    """A campaign that is only looked at: nothing is locked, and nothing is written.
+
+    What it shows is as new as the last `refresh`, the checks of the running segment included.
+
+    Parameters
+    ----------
+    store
+        The campaign's files.
+
+    Raises
+    ------
+    CampaignError
+        If there is no campaign, or its journal cannot be read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        events, self._end = _events(store, 0)
+        super().__init__(store, History(events))
+        self._running: Segment | None = self._read_running()
+        self._driven = is_driven(store.journal)
+
+    @property
+    def driven(self) -> bool:
+        """Whether a process had the campaign open at the last `refresh`."""
+        return self._driven
+
+    @property
+    def step(self) -> int:
+        """The last step that was checked."""
+        return self.progress.step if self._running is None else self._running.end_step
+
+    def refresh(self) -> Self:
+        """Take in what has happened since.
+
+        Returns
+        -------
+        AttachedCampaign
+            This one.
+        """
+        events, self._end = _events(self._store, self._end)
+        for event in events:
+            self._history.take(event)
+        self._running = self._read_running()
+        self._driven = is_driven(self._store.journal)
+        return self
+
+    def follow(self, every: float = 1.0, *, show: Callable[[AttachedCampaign], None] | None = None) -> Self:
+        """Show the campaign anew whenever something has happened, until it has ended or nobody runs it any more.
+
+        Ctrl-C, or the notebook's stop button, ends the looking on, not the campaign.
+
+        Parameters
+        ----------
+        every
+            Seconds between two looks.
+        show
+            Called with this campaign after each change; by default the picture and the state are kept up to date in
+            a notebook, and a line is printed elsewhere.
+
+        Returns
+        -------
+        AttachedCampaign
+            This one.
+        """
+        shown = live_view() if show is None else show
+        seen = None
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                now = (self._end, self.step, self.driven)
+                if now != seen:
+                    shown(self)
+                    seen = now
+                if self.state in (State.DONE, State.FAILED) or not self.driven:
+                    break
+                time.sleep(every)
+                self.refresh()
+        return self
+
+    def segments(self) -> list[Segment]:
+        """Read all segments, the running one at the end."""
+        ended = super().segments()
+        return ended if self._running is None else [*ended, self._running]
+
+    def summary(self) -> Summary:
+        """Return what the campaign says of itself."""
+        said = super().summary()
+        items = dict(said.items)
+        items["steps"] = f"{self.step} of {self.config.engine.steps}"
+        if self.state not in (State.DONE, State.FAILED):
+            items["process"] = "running" if self.driven else "none: it was broken off, and goes on when it is opened"
+        return Summary(f"{said.title}, looked at from outside", tuple(items.items()), said.table, said.strip)
+
+    def _read_running(self) -> Segment | None:
+        """Read the checks of the segment that is being explored, or was broken off."""
+        number = len(self.progress.segments) + 1
+        folder = self._store.segment(number)
+        if self.state is not State.EXPLORE or not folder.is_dir():
+            return None
+        timeline = SegmentLog(folder).timeline()
+        if not len(timeline.step):
+            return None
+        return RunningSegment(
+            number=number,
+            generation=self.progress.generation,
+            start_step=self.progress.step,
+            end_step=int(timeline.step[-1]),
+            timeline=timeline,
+            halt=None,
+        )
+
+
+def attach(directory: str | Path) -> AttachedCampaign:
+    """Look on at a campaign, whether another process runs it, it has ended, or it was broken off.
+
+    Parameters
+    ----------
+    directory
+        Where it lives.
+
+    Returns
+    -------
+    AttachedCampaign
+        Show it, draw it with ``figure()``, ``refresh()`` it, or `follow` it to its end.
+
+    Raises
+    ------
+    CampaignError
+        If there is no campaign, or its journal cannot be read.
+    """
+    return AttachedCampaign(Store(Path(directory).resolve()))
+
+
+def _events(store: Store, start: int) -> tuple[list[dict[str, object]], int]:
+    try:
+        events, end = read_events(store.journal, start)
+    except FileNotFoundError:
+        events, end = [], 0
+    if not end:
+        raise CampaignError(
+            f"there is no campaign in {store.directory}; acemaker.attach looks on once Campaign.create has made one"
+        )
+    return events, end

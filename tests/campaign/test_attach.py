@@ -1,0 +1,120 @@
+"""Looking on at a campaign that another process runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import acemaker
+from acemaker import Campaign
+from acemaker.campaign.attached import AttachedCampaign
+from acemaker.errors import CampaignError
+from acemaker.states import State
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+ELSEWHERE = """
+import sys
+from acemaker import Campaign
+from tests.campaign.test_kill import CONFIG
+
+Campaign.create(sys.argv[1], CONFIG).run()
+"""
+
+
+def files_of(directory: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in directory.rglob("*") if path.is_file()
+    }
+
+
+def test_a_campaign_that_is_done(tmp_path: Path) -> None:
+    engine = ToyEngine(steps=200, gamma=halting_at(100))
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle()).run()
+    before = files_of(tmp_path)
+    attached = acemaker.attach(tmp_path / "c")
+    assert attached.driven  # by this very process
+    assert attached.follow().state is State.DONE
+    assert attached.summary().items == campaign.summary().items
+    assert len(attached.timeline().step) == len(campaign.timeline().step)
+    campaign.close()
+    assert not attached.refresh().driven
+    assert files_of(tmp_path) == before
+    assert not any(hasattr(attached, name) for name in ("explore", "label", "run", "close"))
+
+
+def test_one_that_was_broken_off_shows_how_far_it_came(tmp_path: Path) -> None:
+    engine = ToyEngine(steps=200, gamma=halting_at(), restart_every=20)
+    campaign = Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle())
+    campaign.prepare()
+
+    def stop(check: object) -> None:
+        if check.step == 120:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    campaign.listen(stop)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.explore()
+    attached = acemaker.attach(tmp_path / "c")
+    assert attached.step == 120
+    assert "120 of" in repr(attached)
+    (running,) = attached.segments()
+    assert running.end_step == 120
+    assert "so far" in repr(running)
+    assert "checked up to step 120" in running.headline()
+    campaign.close()
+    assert "broken off" in repr(attached.refresh())
+    assert attached.follow(every=0.01) is attached  # nobody runs it: it does not wait for ever
+    campaign = Campaign.open(tmp_path / "c", engine=engine, oracle=ToyOracle())
+    campaign.run()
+    assert attached.refresh().state is State.DONE
+    assert attached.step == 200
+    assert len(attached.segments()) == 1
+    campaign.close()
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match="there is no campaign in"):
+        acemaker.attach(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_following_while_another_process_runs(tmp_path: Path) -> None:
+    directory = tmp_path / "c"
+    child = subprocess.Popen([sys.executable, "-c", ELSEWHERE, str(directory)], cwd=Path(__file__).parents[2])
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                attached = acemaker.attach(directory)
+                break
+            except CampaignError:
+                assert time.monotonic() < deadline, "the campaign did not begin"
+                time.sleep(0.05)
+        seen: list[tuple[State, int, int]] = []
+
+        def show(campaign: AttachedCampaign) -> None:
+            timeline = campaign.timeline()
+            last = int(timeline.step[-1]) if len(timeline.step) else 0
+            seen.append((campaign.state, campaign.progress.halt, last))
+            campaign.figure()
+
+        attached.follow(every=0.05, show=show)
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+    assert attached.refresh().state is State.DONE
+    assert seen[-1][0] is State.DONE
+    assert len({state for state, _, _ in seen}) >= 3
+    # steps were seen going by within segments, not only at their ends
+    ends = {segment.end_step for segment in attached.segments()}
+    assert len({last for state, _, last in seen if state is State.EXPLORE} - ends) >= 3
+    assert [halt for _, halt, _ in seen] == sorted(halt for _, halt, _ in seen)
+    with Campaign.open(directory) as campaign:
+        assert campaign.progress.halt == attached.progress.halt >= 3
+        assert (campaign.timeline().gamma_max == attached.timeline().gamma_max).all()
