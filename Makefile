@@ -28,8 +28,8 @@ demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/d
 	@mkdir -p $(RUN)
 	$(BIN)/python -m papermill notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -k python3 \
 		-p directory $(RUN) --log-output --no-progress-bar
-	@echo "the executed notebook is $(RUN)/otf_campaign.ipynb, the figures are in $(RUN)/figures,"
-	@echo "the numbers in $(RUN)/summary.json; the last file in $(RUN)/potentials is the potential to use"
+	@echo "the executed notebook is $(RUN)/otf_campaign.ipynb, the story of the run $(RUN)/report.html, the numbers"
+	@echo "are in $(RUN)/summary.json; the last file in $(RUN)/potentials is the potential to use"
 
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests
 	$(BIN)/python -m pytest

