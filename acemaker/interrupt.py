@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked a campaign to stop; like Ctrl-C it is no failure, and what was done stays done."""
+
+
 @contextmanager
 def interruptions() -> Iterator[threading.Event]:
     """Turn SIGINT into an event for the time of a block.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -22,6 +24,7 @@ from acemaker.display.progress import Reporter
 from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
+from acemaker.interrupt import Stopped
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
@@ -61,6 +64,9 @@ class Campaign(CampaignView):
         super().__init__(store, self._chronicle)
         runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
         self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
+        self._work.on_check = self._on_check
+        self._listeners: list[Callable[[Check], None]] = []
+        self._stop = threading.Event()
 
     @classmethod
     def create(
@@ -268,12 +274,51 @@ class Campaign(CampaignView):
             This one.
         """
         reporter = Reporter(self.config.engine.steps) if progress else None
-        if reporter is not None:
-            self.listen(reporter.check)
-        for result in islice(self.steps(), max_steps):
-            if reporter is not None:
-                reporter.result(result)
+        self._stop.clear()
+        with contextlib.suppress(Stopped), self._heard_by(reporter.check if reporter is not None else None):
+            for result in islice(self.steps(), max_steps):
+                if reporter is not None:
+                    reporter.result(result)
+                self._stop_if_asked()
         return self
+
+    def stop(self) -> None:
+        """Ask a `run` that goes on in another thread to stop, as Ctrl-C does in its own.
+
+        The engine stops at the next check, other states when they are done; the same campaign goes on later.
+        """
+        self._stop.set()
+
+    def choose(self, candidates: Sequence[int]) -> Selection:
+        """Decide what is labelled, instead of what was selected, before any of it is paid for.
+
+        The decision is journalled. Where the anchor is left out, the guard may find it still unknown after the
+        training, and ask for another selection.
+
+        Parameters
+        ----------
+        candidates
+            Numbers of those to label, the most wanted first; the others stay in reserve.
+
+        Returns
+        -------
+        Selection
+
+        Raises
+        ------
+        StateError
+            If nothing has been selected at this halt, or labels have been made since.
+        ConfigError
+            If a number is no open candidate's, or comes twice, or there is none.
+        LabelBudgetError
+            If these are more than are left of ``max_labels``.
+        """
+        if self.state is not State.LABEL or not self.progress.selections:
+            raise StateError(f"there is no selection to change: {self._what_next()}")
+        selection, kept = self._work.choose(candidates)
+        self._chronicle.append("chosen", **kept)
+        self._work.remember(State.SELECT, selection)
+        return selection
 
     def listen(self, on_check: Callable[[Check], None] | None) -> None:
         """Have a function called with each check of gamma, while the engine runs.
@@ -283,7 +328,27 @@ class Campaign(CampaignView):
         on_check
             Must be quick, since the engine waits for it; None to stop listening.
         """
-        self._work.on_check = on_check
+        self._listeners = [] if on_check is None else [on_check]
+
+    @contextlib.contextmanager
+    def _heard_by(self, listener: Callable[[Check], None] | None) -> Iterator[None]:
+        before = self._listeners
+        if listener is not None:
+            self._listeners = [*before, listener]
+        try:
+            yield
+        finally:
+            self._listeners = before
+
+    def _on_check(self, check: Check) -> None:
+        for listener in self._listeners:
+            listener(check)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self._stop.is_set():
+            self._stop.clear()
+            raise Stopped
 
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)

@@ -133,6 +133,10 @@ class Progress:
     def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:
         return replace(self, failures={**self.failures, event["candidate"]: event})
 
+    def _on_chosen(self, event: Mapping[str, Any]) -> Progress:
+        chosen = {**self.selections[-1], "selected": event["selected"], "reserve": event["reserve"], "by_hand": True}
+        return replace(self, selections=(*self.selections[:-1], chosen))
+
     def _on_failed(self, event: Mapping[str, Any]) -> Progress:
         return replace(self, state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
 

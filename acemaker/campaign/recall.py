@@ -106,6 +106,7 @@ def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selectio
             None if atoms is None else tuple(atoms) for atoms in event.get("environments", [None] * len(gains))
         ),
         allowed=event.get("allowed", len(event["selected"])),
+        by_hand=event.get("by_hand", False),
     )
 
 

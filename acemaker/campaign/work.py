@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
-from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError
+from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError, StateError
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
@@ -163,6 +163,23 @@ class Work:
             budget=None if limit is None else limit - made,
         )
         return selection, recall.selection_event(selection)
+
+    def choose(self, candidates: Sequence[int]) -> tuple[Selection, Kept]:
+        """Put a person's choice in the place of a selection."""
+        selection, progress = self._selection(), self._chronicle.progress
+        chosen = steps.choose(selection, candidates)
+        made = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
+        if paid := sorted(made & set(selection.selected)):
+            raise StateError(
+                f"candidates {', '.join(map(str, paid))} have been labelled already; go on with campaign.label()"
+            )
+        limit = self._chronicle.config.otf.max_labels
+        if limit is not None and len(progress.labels) + len(chosen.selected) > limit:
+            raise LabelBudgetError(
+                f"{len(chosen.selected)} labels were chosen, {limit - len(progress.labels)} of the budget of {limit} "
+                f"are left; choose fewer, or reopen with Campaign.open(..., max_labels={limit + 10})"
+            )
+        return chosen, {"selected": list(chosen.selected), "reserve": list(chosen.reserve)}
 
     def label(self) -> tuple[Labels, Kept]:
         """LABEL."""

@@ -185,6 +185,8 @@ class Selection(Record):
         is no gain.
     allowed : int
         How many were to be chosen: ``n_select``, or what was left of ``max_labels``.
+    by_hand : bool
+        Whether a person chose, with `Campaign.choose`.
     """
 
     candidates: Candidates
@@ -193,6 +195,7 @@ class Selection(Record):
     gains: np.ndarray
     environments: tuple[tuple[int, ...] | None, ...]
     allowed: int
+    by_hand: bool = False
 
     @property
     def next(self) -> State:
@@ -225,6 +228,8 @@ class Selection(Record):
         index
             Its number.
         """
+        if self.by_hand and index in (*self.selected, *self.reserve):
+            return f"yes ({self.selected.index(index) + 1}): by hand" if index in self.selected else "no: by hand"
         if index in self.selected:
             place = self.selected.index(index) + 1
             if index == 0 and self.candidates.halt_number:

@@ -5,7 +5,7 @@ from acemaker.steps.explore import explore
 from acemaker.steps.generate import generate
 from acemaker.steps.label import label
 from acemaker.steps.resume import resume
-from acemaker.steps.select import select
+from acemaker.steps.select import choose, select
 from acemaker.steps.train import train
 
-__all__ = ["diagnose", "explore", "generate", "label", "resume", "select", "train"]
+__all__ = ["choose", "diagnose", "explore", "generate", "label", "resume", "select", "train"]

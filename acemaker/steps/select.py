@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
 
-from acemaker.errors import FitRejectedError
+from acemaker.errors import ConfigError, FitRejectedError
 from acemaker.potentials.ranking import Ranking
 from acemaker.results import Candidates, Selection
 from acemaker.results.record import read_only
@@ -66,6 +67,36 @@ def select(
         ),
         allowed=allowed,
     )
+
+
+def choose(selection: Selection, candidates: Sequence[int]) -> Selection:
+    """Put a person's choice in the place of a selection.
+
+    Parameters
+    ----------
+    selection
+        What was selected.
+    candidates
+        Numbers of those to label, in order.
+
+    Returns
+    -------
+    Selection
+        With the others in reserve, best first.
+
+    Raises
+    ------
+    ConfigError
+        If a number is no open candidate's, or comes twice, or there is none.
+    """
+    open_ones = (*selection.selected, *selection.reserve)
+    chosen = tuple(int(index) for index in candidates)
+    strange = sorted(set(chosen) - set(open_ones))
+    if strange or not chosen or len(set(chosen)) < len(chosen):
+        listed = ", ".join(map(str, sorted(open_ones)))
+        raise ConfigError(f"expected one or more of the candidates {listed}, each once, got {list(candidates)}")
+    reserve = tuple(index for index in open_ones if index not in chosen)
+    return replace(selection, selected=chosen, reserve=reserve, by_hand=True)
 
 
 def _atoms_of(structure: Atoms, elements: Sequence[str], entering: Sequence[np.ndarray]) -> tuple[int, ...]:
