@@ -15,9 +15,8 @@ from acemaker.campaign.store import Store
 from acemaker.campaign.view import CampaignView
 from acemaker.display.live import live_view
 from acemaker.display.summary import Summary
-from acemaker.engines.segment_log import SegmentLog
 from acemaker.errors import CampaignError
-from acemaker.results import Segment
+from acemaker.results import Segment, Timeline
 from acemaker.states import State
 
 
@@ -129,20 +128,22 @@ class AttachedCampaign(CampaignView):
             items["process"] = "running" if self.driven else "none: it was broken off, and goes on when it is opened"
         return Summary(f"{said.title}, looked at from outside", tuple(items.items()), said.table, said.strip)
 
+    def _checks(self) -> tuple[list[Timeline], list[int]]:
+        timelines, starts = super()._checks()
+        if self._running is None:
+            return timelines, starts
+        return [*timelines, self._running.timeline], [*starts, self._running.start_step]
+
     def _last_step(self) -> int:
         return self.step
 
     def _read_running(self) -> Segment | None:
         """Read the checks of the segment that is being explored, or was broken off."""
-        number = len(self.progress.segments) + 1
-        folder = self._store.segment(number)
-        if self.state is not State.EXPLORE or not folder.is_dir():
-            return None
-        timeline = SegmentLog(folder).timeline()
+        timeline = self.running_checks()
         if not len(timeline.step):
             return None
         return RunningSegment(
-            number=number,
+            number=len(self.progress.segments) + 1,
             generation=self.progress.generation,
             start_step=self.progress.step,
             end_step=int(timeline.step[-1]),

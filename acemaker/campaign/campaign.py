@@ -67,6 +67,8 @@ class Campaign(CampaignView):
         self._work.on_check = self._on_check
         self._listeners: list[Callable[[Check], None]] = []
         self._stop = threading.Event()
+        self._stepping = False
+        self._working = threading.Lock()
 
     @classmethod
     def create(
@@ -248,15 +250,22 @@ class Campaign(CampaignView):
         return methods[self.state]()
 
     def steps(self) -> Iterator[Record]:
-        """Do one state after another until the campaign is done.
+        """Do one state after another until the campaign is done, or somebody calls `stop`.
 
         Yields
         ------
         Record
             What each state returns.
         """
-        while self.state is not State.DONE:
-            yield self.step()
+        self._stepping = True
+        try:
+            while self.state is not State.DONE and not self._stop.is_set():
+                yield self.step()
+        except Stopped:
+            return
+        finally:
+            self._stepping = False
+            self._stop.clear()
 
     def run(self, max_steps: int | None = None, *, progress: bool = False) -> Campaign:
         """Go on until the campaign is done.
@@ -274,20 +283,19 @@ class Campaign(CampaignView):
             This one.
         """
         reporter = Reporter(self.config.engine.steps) if progress else None
-        self._stop.clear()
-        with contextlib.suppress(Stopped), self._heard_by(reporter.check if reporter is not None else None):
+        with self._heard_by(reporter.check if reporter is not None else None):
             for result in islice(self.steps(), max_steps):
                 if reporter is not None:
                     reporter.result(result)
-                self._stop_if_asked()
         return self
 
     def stop(self) -> None:
-        """Ask a `run` that goes on in another thread to stop, as Ctrl-C does in its own.
+        """Ask `run` or `steps` to stop, from another thread; in their own, Ctrl-C does so.
 
         The engine stops at the next check, other states when they are done; the same campaign goes on later.
         """
-        self._stop.set()
+        if self._stepping or self._working.locked():
+            self._stop.set()
 
     def choose(self, candidates: Sequence[int]) -> Selection:
         """Decide what is labelled, instead of what was selected, before any of it is paid for.
@@ -343,21 +351,27 @@ class Campaign(CampaignView):
     def _on_check(self, check: Check) -> None:
         for listener in self._listeners:
             listener(check)
-        self._stop_if_asked()
-
-    def _stop_if_asked(self) -> None:
         if self._stop.is_set():
-            self._stop.clear()
             raise Stopped
 
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
-        if self.state is State.HALT and state is State.DIAGNOSE:
-            self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
-        if self.state is not state:
-            raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
+        if not self._working.acquire(blocking=False):
+            raise StateError(f"cannot {state.lower()} now: another thread is at work; campaign.stop() stops it")
+        try:
+            if self.state is State.HALT and state is State.DIAGNOSE:
+                self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
+            if self.state is not state:
+                raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
+            return self._do(state, work)
+        finally:
+            self._working.release()
+            if not self._stepping:
+                self._stop.clear()
+
+    def _do(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         started = time.perf_counter()
         try:
             result, kept = work()

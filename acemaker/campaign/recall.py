@@ -137,20 +137,33 @@ def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
     return [[read_structures(store.directory / entry.file)[0] for entry in group] for group in progress.groups]
 
 
-def standing_timeline(segments: Sequence[Segment]) -> Timeline:
-    """Join the checks of segments, without the parts that were run again."""
-    ends = [*(segment.start_step for segment in segments[1:]), np.inf][: len(segments)]
-    kept = [segment.timeline.step < end for segment, end in zip(segments, ends, strict=True)]
-    names = segments[0].timeline.observables if segments else {}
+def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Timeline]:
+    """Read the checks of explored segments, from a number on."""
+    return [SegmentLog(store.segment(number)).timeline() for number in range(first, len(progress.segments) + 1)]
+
+
+def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
+    """Join the checks of segments, without the parts that were run again.
+
+    Parameters
+    ----------
+    timelines
+        Of each segment, in order.
+    starts
+        Where each began.
+    """
+    ends = [*starts[1:], np.inf][: len(timelines)]
+    kept = [timeline.step < end for timeline, end in zip(timelines, ends, strict=True)]
+    names = timelines[0].observables if timelines else {}
 
     def join(arrays: list[np.ndarray]) -> np.ndarray:
         parts = [array[keep] for array, keep in zip(arrays, kept, strict=True)]
         return read_only(np.concatenate(parts) if parts else np.zeros(0))
 
     return Timeline(
-        step=join([segment.timeline.step for segment in segments]),
-        gamma_max=join([segment.timeline.gamma_max for segment in segments]),
-        observables={name: join([segment.timeline.observables[name] for segment in segments]) for name in names},
+        step=join([timeline.step for timeline in timelines]),
+        gamma_max=join([timeline.gamma_max for timeline in timelines]),
+        observables={name: join([timeline.observables[name] for timeline in timelines]) for name in names},
     )
 
 

@@ -16,6 +16,7 @@ from acemaker.campaign.standing import state_strip
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.display.summary import Summary
+from acemaker.engines.segment_log import SegmentLog
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.results import Segment, Timeline
 from acemaker.results.record import Record
@@ -47,6 +48,7 @@ class CampaignView(Record):
         self._history = history
         self._initial: Atoms | None = None
         self._ended: list[Segment] = []
+        self._checked: list[Timeline] = []
 
     @property
     def config(self) -> CampaignConfig:
@@ -88,7 +90,7 @@ class CampaignView(Record):
 
     def timeline(self) -> Timeline:
         """Read the checks of the trajectory that stands, without the parts that were run again."""
-        return recall.standing_timeline(self.segments())
+        return recall.standing_timeline(*self._checks())
 
     def trajectory(self) -> list[Atoms]:
         """Read the frames of the trajectory that stands, unwrapped, with gamma."""
@@ -184,6 +186,23 @@ class CampaignView(Record):
         """List the packages with which the campaign was made, and their versions."""
         created = read_events(self._store.journal)[0][0]
         return tuple(created.get("versions", {}).items())
+
+    def _checks(self) -> tuple[list[Timeline], list[int]]:
+        """Read the checks of all segments, each of them once, and where these began; frames are left alone."""
+        self._checked += recall.read_timelines(self.progress, self._store, first=len(self._checked) + 1)
+        return list(self._checked), [int(event["start_step"]) for event in self.progress.segments]
+
+    def halt_points(self) -> list[tuple[int, float]]:
+        """List the halts by step, and the largest gamma of each."""
+        events = zip(self._checks()[0], self.progress.segments, strict=False)
+        return [(int(event["halt"]["step"]), float(one.gamma_max[-1])) for one, event in events if event["halt"]]
+
+    def running_checks(self) -> Timeline:
+        """Read the checks of the segment that is being explored, or was broken off; empty where there is none."""
+        folder = self._store.segment(len(self.progress.segments) + 1)
+        if self.state is not State.EXPLORE or not folder.is_dir():
+            return recall.standing_timeline([], [])
+        return SegmentLog(folder).timeline()
 
     def _last_step(self) -> int:
         return self.progress.step

@@ -40,5 +40,5 @@ def label_costs_figure(costs: LabelCosts) -> Picture:
     axis.set_title("without gamma: as dense as it takes to meet each stretch between two halts", fontsize=9)
     axis.legend(loc="upper left", fontsize=8)
     axis.set_ylim(bottom=0)
-    axis.set_xlim(0, costs.n_steps)
+    axis.set_xlim(0, max(costs.n_steps, 1))
     return picture

@@ -1,0 +1,173 @@
+"""The widgets of the cockpit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from html import escape
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from acemaker.display import html
+from acemaker.display.cockpit.choices import Choices
+from acemaker.display.cockpit.driver import ENDED, Driver
+from acemaker.display.cockpit.library import load_ipywidgets
+from acemaker.display.cockpit.trace import Trace
+from acemaker.display.live_timeline import LiveTimeline
+from acemaker.results import Diagnosis, Labels, Selection
+from acemaker.results.record import Record
+
+if TYPE_CHECKING:
+    from acemaker.campaign import Campaign
+
+EVERY = 0.5
+"""Seconds between two updates while something is done."""
+
+
+class Cockpit:
+    """Step, Run, Stop, and a look at what the campaign does.
+
+    The picture is kept up to date while the engine runs; the panels change when a state has been done. With the
+    gate, Run waits after each selection until a person has taken or dropped candidates.
+
+    Parameters
+    ----------
+    campaign
+        Open.
+
+    Attributes
+    ----------
+    driver : Driver
+        What the buttons do.
+    step, run, stop : ipywidgets.Button
+        To be clicked.
+    gate : ipywidgets.Checkbox
+        Whether Run waits for a decision.
+    choices : Choices
+        The candidates.
+    box : ipywidgets.VBox
+        The whole, for a page of your own.
+
+    Raises
+    ------
+    MissingLibraryError
+        If ipywidgets is not installed.
+    """
+
+    def __init__(self, campaign: Campaign) -> None:
+        widgets = load_ipywidgets()
+        self.campaign = campaign
+        self._trace = Trace(campaign)
+        self._lock = threading.Lock()  # updates come from the thread at work and from its painter
+        self._painter: threading.Thread | None = None
+        self._timeline = LiveTimeline(campaign.config)
+        self.driver = Driver(campaign, self._trace.take)
+        button = widgets.Button
+        self.step = button(description="Step", icon="step-forward", tooltip="Do what comes next")
+        self.run = button(description="Run", icon="play", tooltip="Go on to the end", button_style="success")
+        self.stop = button(description="Stop", icon="stop", tooltip="Stop at the next check", button_style="warning")
+        self.gate = widgets.Checkbox(description="ask me before labelling", indent=False)
+        self._strip, self._message = widgets.HTML(), widgets.HTML()
+        self._picture = _image(widgets)
+        self.choices = Choices(self._decide)
+        self._panels = {
+            "halt": widgets.VBox([widgets.HTML("No halt yet."), _image(widgets)]),
+            "candidates": self.choices.box,
+            "labels": widgets.VBox([widgets.HTML("No labels yet."), _image(widgets)]),
+        }
+        tabs = widgets.Tab(list(self._panels.values()), titles=list(self._panels))
+        self.box = widgets.VBox(
+            [
+                self._strip,
+                widgets.HBox([self.step, self.run, self.stop, self.gate]),
+                self._message,
+                self._picture,
+                tabs,
+            ],
+            layout=widgets.Layout(max_width="980px"),
+        )
+        self.step.on_click(lambda _: self._begin(self.driver.step))
+        self.run.on_click(lambda _: self._begin(self.driver.run))
+        self.stop.on_click(lambda _: self.driver.stop())
+        self.gate.observe(self._on_gate, names="value")
+        self._shown: dict[type[Record], Record] = {}
+        self.update()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
+        return bundle | {"text/plain": repr(self.campaign), "image/png": self._picture.value}
+
+    @property
+    def message(self) -> str:
+        """What happened last."""
+        return self.driver.message
+
+    def close(self) -> None:
+        """Stop what is being done, and take the cockpit off the page; the campaign stays open."""
+        self.driver.close()
+        if self._painter is not None:
+            self._painter.join()
+        self.box.close()
+
+    def update(self) -> None:
+        """Show how far the campaign has come; it happens by itself while something is done."""
+        with self._lock:
+            self._update_panels()
+            busy, ended = self.driver.busy, self.campaign.state in ENDED
+            self._strip.value = html.render(self.campaign.summary())
+            self._message.value = f'<div role="status">{escape(self.message) or "&nbsp;"}</div>'
+            self._picture.value = self._timeline.png(self._trace.curve())
+            self.step.disabled = self.run.disabled = busy or ended
+            self.stop.disabled = not busy
+            self.choices.enable(self.driver.waits)
+
+    def _begin(self, begin: Callable[[], None]) -> None:
+        if self.driver.busy:
+            return
+        begin()
+        self._painter = threading.Thread(target=self._paint, name="acemaker painter", daemon=True)
+        self._painter.start()
+
+    def _paint(self) -> None:
+        """Keep the picture up to date for as long as something is done."""
+        ended = False
+        while not ended:
+            ended = self.driver.wait(EVERY)
+            try:
+                self.update()
+            except Exception as error:  # a picture that cannot be drawn must not hide that the campaign goes on
+                self.driver.message = f"the cockpit cannot show this: {type(error).__name__}: {error}"
+
+    def _on_gate(self, change: dict[str, Any]) -> None:
+        self.driver.gate = change["new"]
+
+    def _decide(self, candidates: Sequence[int]) -> None:
+        self.driver.choose(candidates)
+        self.update()
+
+    def _update_panels(self) -> None:
+        """Change the panels whose result is new."""
+        diagnosis, selection, labels = (self.driver.results.get(kind) for kind in (Diagnosis, Selection, Labels))
+        if isinstance(diagnosis, Diagnosis) and self._is_new(diagnosis):
+            self._show("halt", diagnosis._repr_html_(), diagnosis.figure()._repr_png_())
+        if isinstance(selection, Selection) and self._is_new(selection):
+            self.choices.show(selection)
+        if labels is not None and self._is_new(labels):
+            costs = self.campaign.label_costs()
+            self._show("labels", costs._repr_html_(), costs.figure()._repr_png_())
+
+    def _is_new(self, result: Record) -> bool:
+        kind = type(result)
+        if self._shown.get(kind) is result:
+            return False
+        self._shown[kind] = result
+        return True
+
+    def _show(self, panel: str, words: str, picture: bytes) -> None:
+        """Fill a panel; its widgets are made once, or a long run would pile them up."""
+        words_of, picture_of = self._panels[panel].children
+        words_of.value, picture_of.value = words, picture
+
+
+def _image(widgets: ModuleType) -> Any:
+    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
