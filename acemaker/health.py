@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acemaker.display.summary import Summary, Table, number
+from acemaker.display.viewer.nglview_library import halves
 from acemaker.errors import AcemakerError
 from acemaker.results.record import Record
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Standing = Literal["ok", "missing", "wrong"]
 
 LIBRARIES = ("ase", "numpy", "scipy", "matplotlib", "pydantic", "vesin")
-NOTEBOOKS = ("jupyterlab", "ipykernel", "papermill")
+NOTEBOOKS = ("jupyterlab", "ipykernel", "ipywidgets", "papermill")
 PROGRAMS = ("abinit", "cp2k.psmp")
 PACKAGES = ("gpaw", "tblite", "chgnet")
 
@@ -139,14 +139,12 @@ def _pyace() -> Finding:
 
 def _nglview() -> Finding:
     """Compare nglview's Python half with its front end: JupyterLab loads it only if they match."""
-    python = _version("nglview")
+    python, front = halves()
     if python is None:
         return Finding(name="nglview", found="not installed", standing="missing")
-    package = Path(sys.prefix) / "share/jupyter/labextensions/nglview-js-widgets/package.json"
-    if not package.is_file():
+    if front is None:
         return Finding(name="nglview", found=f"{python}, its front end is not there", standing="missing")
-    front = str(json.loads(package.read_text()).get("version"))
-    same = front.split(".")[:2] == python.split(".")[:2]
+    same = front == python
     remedy = "" if same else "; pip install nglview==3.1.4"
     found = f"Python {python}, front end {front}{remedy}"
     return Finding(name="nglview", found=found, standing="ok" if same else "missing")

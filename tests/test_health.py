@@ -11,6 +11,7 @@ import pytest
 from acemaker import doctor
 from acemaker import health as health_module
 from acemaker.cli import main
+from acemaker.display.viewer import nglview_library
 from acemaker.engines.installed import native_command
 from acemaker.health import Health
 
@@ -87,8 +88,10 @@ def test_nglviews_two_halves_are_compared(tmp_path: Path, monkeypatch: pytest.Mo
     package = tmp_path / "share/jupyter/labextensions/nglview-js-widgets/package.json"
     package.parent.mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(health_module, "_version", lambda name: "4.0.1")
+    monkeypatch.setattr(nglview_library, "version", lambda name: "4.0.1")
     package.write_text('{"version": "3.1.5"}')
     assert "pip install nglview==3.1.4" in health_module._nglview().found
-    monkeypatch.setattr(health_module, "_version", lambda name: "3.1.4")
+    monkeypatch.setattr(nglview_library, "version", lambda name: "3.1.4")
+    assert health_module._nglview().standing == "missing"
+    package.write_text('{"version": "3.1.4"}')
     assert health_module._nglview().standing == "ok"

@@ -28,6 +28,7 @@ def halt_event(halt: Halt, store: Store) -> dict[str, Any]:
         "safe_step": halt.safe_step,
         "safe_checkpoint": store.relative(halt.safe_checkpoint),
         "halt_checkpoint": store.relative(halt.halt_checkpoint),
+        "thresholds": list(halt.thresholds),
     }
 
 
@@ -42,6 +43,7 @@ def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
         safe_step=event["safe_step"],
         safe_checkpoint=store.absolute(event["safe_checkpoint"]),
         halt_checkpoint=store.absolute(event["halt_checkpoint"]),
+        thresholds=tuple(event.get("thresholds", ())),  # older journals do not have them
     )
 
 

@@ -1,26 +1,26 @@
-"""A structure from the side, atoms coloured by gamma on a fixed logarithmic scale."""
+"""A structure from the side, atoms coloured by gamma: the static twin of the viewer."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from matplotlib.collections import EllipseCollection
-from matplotlib.colors import LogNorm
+from matplotlib.collections import EllipseCollection, LineCollection
 
 from acemaker.display.axes import plain_log_ticks
 from acemaker.display.picture import Picture
-from acemaker.display.summary import number
+from acemaker.display.viewer.scale import COLOUR_MAP, NAMES, Scale, scale_with
+from acemaker.display.viewer.scene import DIRECTION, EDGES, Scene, Scenes
 
-GAMMA_RANGE = (0.3, 30.0)
-"""The same in every figure, so that colours can be compared between halts and generations."""
-
-_VIEW = np.array([[0.94, 0.12, -0.33], [0.0, 0.94, 0.34], [0.35, -0.32, 0.88]])
-_EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
+RING = "black"
 
 
-def structure_figure(atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | None = None) -> Picture:
-    """Draw atoms as discs, the far ones first.
+def structure_figure(
+    atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | None = None, thresholds: Sequence[float] = ()
+) -> Picture:
+    """Draw atoms as discs, the far ones first; of a large structure the neighbourhood of its worst atom.
 
     Parameters
     ----------
@@ -29,52 +29,91 @@ def structure_figure(atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | No
     gamma : ndarray, shape (n_atoms,)
         Extrapolation grades, dimensionless.
     epicentre : ndarray of int, or None
-        Atoms to be outlined.
+        Atoms to be ringed.
+    thresholds
+        Those of the halting rule, to be marked beside the colours; may be empty.
 
     Returns
     -------
     Picture
     """
-    picture = Picture(figsize=(5.4, 4.4), layout="constrained")
-    axis = picture.subplots()
-    positions = atoms.get_positions(wrap=bool(atoms.pbc.all())) @ _VIEW.T
-    # what glows is drawn last, or the atoms in front would hide it
-    glowing = gamma >= 0.5 * gamma.max()
-    widths = 1.5 * covalent_radii[atoms.numbers]
-    outlined = np.zeros(len(atoms), dtype=bool)
-    if epicentre is not None:
-        outlined[epicentre] = True
-        glowing |= outlined
-    order = np.lexsort((positions[:, 2], glowing))
+    graded = atoms.copy()
+    graded.info = {"step": atoms.info["step"]} if "step" in atoms.info else {}
+    graded.arrays["gamma"] = np.asarray(gamma)
+    marked = np.zeros(0, dtype=int) if epicentre is None else epicentre
+    return scene_figure(Scenes([graded], 0, marked)[0], scale_with(thresholds))
+
+
+def scene_figure(scene: Scene, scale: Scale) -> Picture:
+    """Draw a scene.
+
+    Parameters
+    ----------
+    scene
+        What to draw.
+    scale
+        Of gamma.
+
+    Returns
+    -------
+    Picture
+    """
+    picture = Picture(figsize=(5.8, 4.7), layout="compressed")
+    axes = picture.subplots()
+    # what a run that blew up has thrown out must not make everything else a dot
+    seen = np.isfinite(scene.positions).all(axis=1)
+    positions = scene.positions[seen] @ DIRECTION.T
+    radii = 0.62 * covalent_radii[scene.numbers[seen]]
+    order = np.argsort(positions[:, 2], kind="stable")
     discs = EllipseCollection(
-        widths[order],
-        widths[order],
+        2 * radii[order],
+        2 * radii[order],
         0,
         units="xy",
         offsets=positions[order, :2],
-        offset_transform=axis.transData,
-        array=np.clip(gamma[order], *GAMMA_RANGE),
-        norm=LogNorm(*GAMMA_RANGE),
-        cmap="turbo",
-        edgecolors=np.where(outlined[order], "black", "0.6"),
-        linewidths=np.where(outlined[order], 1.8, 0.4),
+        offset_transform=axes.transData,
+        array=scale.clipped(scene.gamma[seen][order]),
+        norm=scale.norm,
+        cmap=COLOUR_MAP,
+        edgecolors="0.25",
+        linewidths=0.4,
+        zorder=2,
     )
-    axis.add_collection(discs)
-    if atoms.cell.rank == 3:
-        corners = np.array([[a & 1, a >> 1 & 1, a >> 2 & 1] for a in range(8)]) @ atoms.cell.array @ _VIEW.T
-        for start, end in _EDGES:
-            axis.plot(corners[[start, end], 0], corners[[start, end], 1], color="0.5", lw=0.8, zorder=0)
-    margin = widths.max()
-    axis.set_xlim(positions[:, 0].min() - margin, positions[:, 0].max() + margin)
-    axis.set_ylim(positions[:, 1].min() - margin, positions[:, 1].max() + margin)
-    axis.autoscale_view()
-    axis.set_aspect("equal")
-    axis.set_xlabel("Å")
-    axis.set_ylabel("Å")
-    bar = picture.colorbar(discs, ax=axis, label="gamma", extend="both")
+    axes.add_collection(discs)
+    ringed = np.isin(np.flatnonzero(seen), scene.marked)
+    # above all atoms, since it tells where to look behind them
+    rings = EllipseCollection(
+        2.6 * radii[ringed],
+        2.6 * radii[ringed],
+        0,
+        units="xy",
+        offsets=positions[ringed, :2],
+        offset_transform=axes.transData,
+        facecolors="none",
+        edgecolors=RING,
+        linewidths=1.8,
+        zorder=3,
+    )
+    axes.add_collection(rings)
+    drawn = [positions[:, :2]]
+    if scene.corners is not None:
+        corners = scene.corners @ DIRECTION.T
+        edges = [corners[[start, end], :2] for start, end in EDGES]
+        axes.add_collection(LineCollection(edges, colors="0.5", linewidths=0.9, zorder=1))
+        drawn.append(corners[:, :2])
+    margin = 1.5 * radii.max(initial=0.5)
+    low, high = np.concatenate(drawn).min(axis=0) - margin, np.concatenate(drawn).max(axis=0) + margin
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_aspect("equal")
+    axes.set_xlabel("Å")
+    axes.set_ylabel("Å")
+    bar = picture.colorbar(discs, ax=axes, label="gamma, dimensionless", extend="both")
     plain_log_ticks(bar.ax.yaxis)
-    note = f", {outlined.sum()} in the epicentre" if epicentre is not None else ""
-    worst = int(gamma.argmax())
-    title = f"{atoms.get_chemical_formula()}: largest gamma {number(gamma[worst])}, atom {worst}{note}"
-    axis.set_title(title, fontsize=10)
+    for name, mark in zip(NAMES, scale.marks, strict=False):
+        bar.ax.axhline(mark, color="black", lw=2.5)
+        bar.ax.axhline(mark, color="white", lw=1)
+        bar.ax.text(-0.35, mark, f"{name} {mark:g}", transform=bar.ax.get_yaxis_transform(), ha="right", va="center")
+    ringed_note = f"\n{ringed.sum()} ringed: the epicentre" if ringed.any() else ""
+    axes.set_title(scene.caption.replace("; ", "\n") + ringed_note, fontsize=10)
     return picture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from acemaker.display.viewer.watched import VARIABLE
 from acemaker.headless.stop import Stop
 
 
@@ -31,6 +33,8 @@ def kernel_manager_class(stop: Stop) -> type:
                 self.set_trait("transport_encryption", "auto")
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # theirs is a variable
+            # nobody watches: static twins take the place of widgets, which would be empty in the executed notebook
+            options["env"] = {**(options.get("env") or os.environ), VARIABLE: "static"}
             # its own log says that it was interrupted whenever it is shut down; errors come by the notebook
             arguments = [*options.pop("extra_arguments", []), "--IPKernelApp.log_level=CRITICAL"]
             await super().start_kernel(**options, extra_arguments=arguments)

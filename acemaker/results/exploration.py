@@ -16,6 +16,9 @@ from acemaker.states import State
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
+    from acemaker.display.viewer.picked import Picked
+    from acemaker.display.viewer.protocol import ViewerFactory
+    from acemaker.display.viewer.view import HaltView
 
 Tier = Literal["smooth", "break"]
 
@@ -74,6 +77,9 @@ class Halt(Record):
         Its restart file; None for the start of the campaign.
     halt_checkpoint : Path or None
         Restart file of the halt itself, where the engine could write one.
+    thresholds : tuple of float
+        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break`` of the rule that halted,
+        dimensionless; empty where a journal does not tell.
     """
 
     number: int
@@ -84,6 +90,13 @@ class Halt(Record):
     safe_step: int
     safe_checkpoint: Path | None
     halt_checkpoint: Path | None
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def epicentre(self) -> np.ndarray:
+        """Atoms above the lowest threshold, as far as that is known; shape (n_epicentre,), in ascending order."""
+        above: np.ndarray = np.flatnonzero(~(self.gamma <= min(self.thresholds, default=np.inf)))
+        return above
 
     @property
     def structure(self) -> Atoms:
@@ -118,7 +131,30 @@ class Halt(Record):
         """Draw the halted structure, coloured by gamma."""
         from acemaker.display.structure import structure_figure
 
-        return structure_figure(self.structure, self.gamma)
+        return structure_figure(self.structure, self.gamma, self.epicentre, self.thresholds)
+
+    def view(self, viewer: ViewerFactory | None = None) -> HaltView | Picture:
+        """Look into the halt: atoms that can be turned and clicked, and a slider over the checks before it.
+
+        Parameters
+        ----------
+        viewer
+            Makes what draws, see `acemaker.display.viewer.protocol.Viewer`; nglview's if None.
+
+        Returns
+        -------
+        HaltView or Picture
+            A picture where nobody watches, or ``ACEMAKER_DISPLAY`` is ``static``.
+        """
+        from acemaker.display.viewer.choice import view
+
+        return view(self.frames, len(self.frames) - 1, self.epicentre, self.thresholds, viewer)
+
+    def atom(self, index: int) -> Picked:
+        """Tell gamma, element, neighbours and bond lengths of one atom, as a click on it does."""
+        from acemaker.display.viewer.picked import pick
+
+        return pick(self.structure, index, self.epicentre)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -17,6 +17,9 @@ from acemaker.states import State
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
+    from acemaker.display.viewer.picked import Picked
+    from acemaker.display.viewer.protocol import ViewerFactory
+    from acemaker.display.viewer.view import HaltView
     from acemaker.potentials.explanation import Carrier
     from acemaker.structures.bonds import Bond
 
@@ -105,10 +108,34 @@ class Diagnosis(Record):
         return parts
 
     def figure(self) -> Picture:
-        """Draw the anchor coloured by gamma, the epicentre outlined."""
+        """Draw the anchor coloured by gamma, the epicentre ringed."""
         from acemaker.display.structure import structure_figure
 
-        return structure_figure(self.structure, self.structure.arrays["gamma"], self.epicentre)
+        return structure_figure(self.structure, self.structure.arrays["gamma"], self.epicentre, self.halt.thresholds)
+
+    def view(self, viewer: ViewerFactory | None = None) -> HaltView | Picture:
+        """Look into the halt, beginning with the anchor: see `Halt.view`.
+
+        Parameters
+        ----------
+        viewer
+            Makes what draws; nglview's if None.
+
+        Returns
+        -------
+        HaltView or Picture
+        """
+        from acemaker.display.viewer.choice import view
+
+        steps = [atoms.info["step"] for atoms in self.halt.frames]
+        anchor = steps.index(self.structure.info["step"])
+        return view(self.halt.frames, anchor, self.epicentre, self.halt.thresholds, viewer)
+
+    def atom(self, index: int) -> Picked:
+        """Tell gamma, element, neighbours and bond lengths of one atom of the anchor."""
+        from acemaker.display.viewer.picked import pick
+
+        return pick(self.structure, index, self.epicentre)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

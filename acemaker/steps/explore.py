@@ -34,7 +34,7 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
         If the engine cannot go on.
     """
     outcome = engine.explore(request)
-    halt = None
+    halt, rule = None, request.rule
     if outcome.verdict is not None:
         halt = Halt(
             number=halt_number,
@@ -45,6 +45,7 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
             safe_step=outcome.safe_step,
             safe_checkpoint=outcome.safe_checkpoint,
             halt_checkpoint=outcome.halt_checkpoint,
+            thresholds=(rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break),
         )
     return Segment(
         number=request.number,

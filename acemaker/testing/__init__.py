@@ -1,7 +1,17 @@
-"""Toys that are real in shape and fast, and the contracts that engines, oracles and strategies must fulfil."""
+"""Toys that are real in shape and fast, and the contracts that engines, oracles, strategies and viewers must fulfil."""
 
 from acemaker.testing.contracts import EngineContract, OracleContract, StrategyContract
 from acemaker.testing.toy_engine import ToyEngine, halting_at
 from acemaker.testing.toy_oracle import ToyOracle, toy_config
+from acemaker.testing.viewer_contract import ViewerContract
 
-__all__ = ["EngineContract", "OracleContract", "StrategyContract", "ToyEngine", "ToyOracle", "halting_at", "toy_config"]
+__all__ = [
+    "EngineContract",
+    "OracleContract",
+    "StrategyContract",
+    "ToyEngine",
+    "ToyOracle",
+    "ViewerContract",
+    "halting_at",
+    "toy_config",
+]

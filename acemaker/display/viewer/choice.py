@@ -1,0 +1,64 @@
+"""The live viewer, or its static twin."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.display.structure import scene_figure
+from acemaker.display.viewer.protocol import ViewerFactory
+from acemaker.display.viewer.scale import scale_with
+from acemaker.display.viewer.scene import Scenes
+from acemaker.display.viewer.view import HaltView
+from acemaker.display.viewer.watched import forced, live
+from acemaker.errors import MissingLibraryError
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+
+def view(
+    frames: Sequence[Atoms],
+    anchor: int,
+    epicentre: np.ndarray,
+    thresholds: Sequence[float],
+    make_viewer: ViewerFactory | None = None,
+) -> HaltView | Picture:
+    """Show structures coloured by gamma, one at a time.
+
+    Parameters
+    ----------
+    frames
+        One a check, ``arrays["gamma"]`` per atom.
+    anchor
+        The one to begin with; it decides what is drawn of large structures.
+    epicentre : ndarray of int
+        Atoms to be marked.
+    thresholds
+        To be marked on the scale; may be empty.
+    make_viewer
+        Makes what draws; nglview's if None.
+
+    Returns
+    -------
+    HaltView or Picture
+        A widget where somebody watches, see `live`; else a picture of the anchor.
+
+    Raises
+    ------
+    MissingLibraryError
+        If widgets were asked for by name, and something is missing. Otherwise that is a warning.
+    """
+    scenes, scale = Scenes(frames, anchor, epicentre), scale_with(thresholds)
+    if live():
+        try:
+            return HaltView(scenes, scale, anchor, make_viewer, lambda check: scene_figure(scenes[check], scale))
+        except MissingLibraryError as error:
+            if forced():
+                raise
+            warnings.warn(f"a picture takes the viewer's place: {error}", stacklevel=3)
+    return scene_figure(scenes[anchor], scale)
