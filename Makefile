@@ -52,13 +52,14 @@ $(QEPY)/.done:
 	@touch $@
 	@echo "use it with: .venv/bin/acemaker run notebooks/02_real_dft.ipynb runs/qepy.ipynb -f notebooks/parameters/qepy.yaml"
 
-bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding
+bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
 	$(BIN)/python benchmarks/guard.py
 	$(BIN)/python benchmarks/label_efficiency.py
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/cockpit.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy runs

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ase import Atoms
 
@@ -30,6 +30,9 @@ from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
 from acemaker.results.record import Record
 from acemaker.states import State
+
+if TYPE_CHECKING:
+    from acemaker.display.cockpit import Cockpit, CockpitTwin
 
 R = TypeVar("R", Segment, Diagnosis, Candidates, Selection, Labels, Training, Resumption)
 
@@ -337,6 +340,18 @@ class Campaign(CampaignView):
             Must be quick, since the engine waits for it; None to stop listening.
         """
         self._listeners = [] if on_check is None else [on_check]
+
+    def cockpit(self) -> Cockpit | CockpitTwin:
+        """Show buttons for step, run and stop, and what the campaign does meanwhile.
+
+        Returns
+        -------
+        Cockpit or CockpitTwin
+            A widget in a notebook that somebody watches; text and a picture elsewhere.
+        """
+        from acemaker.display.cockpit import cockpit
+
+        return cockpit(self)
 
     @contextlib.contextmanager
     def _heard_by(self, listener: Callable[[Check], None] | None) -> Iterator[None]:

@@ -127,9 +127,13 @@ class Diagnosis(Record):
         """
         from acemaker.display.viewer.choice import view
 
+        return view(*self.frames_to_view(), viewer)
+
+    def frames_to_view(self) -> tuple[tuple[Atoms, ...], int, np.ndarray, tuple[float, ...]]:
+        """Return what a viewer needs: frames, which of them is the anchor, the epicentre and the thresholds."""
         steps = [atoms.info["step"] for atoms in self.halt.frames]
         anchor = steps.index(self.structure.info["step"])
-        return view(self.halt.frames, anchor, self.epicentre, self.halt.thresholds, viewer)
+        return self.halt.frames, anchor, self.epicentre, tuple(self.halt.thresholds)
 
     def atom(self, index: int) -> Picked:
         """Tell gamma, element, neighbours and bond lengths of one atom of the anchor."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +41,8 @@ def test_step_by_step_through_a_loop(tmp_path: Path) -> None:
     cockpit.update()
     assert cockpit.step.disabled and cockpit.run.disabled and cockpit.stop.disabled
     said = texts(cockpit.box)
+    assert cockpit.halt.view is not None
+    assert cockpit.halt.view.slider.max >= 3
     for words in ("Diagnosis of halt 1", "candidate 0", "labels so far", "done: all requested steps"):
         assert words in said
     cockpit.close()
@@ -51,15 +52,15 @@ def test_step_by_step_through_a_loop(tmp_path: Path) -> None:
 def test_run_and_stop(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", 100)
     cockpit = Cockpit(campaign)
-    reached = threading.Event()
+    reached, seen = threading.Event(), threading.Event()
     take = cockpit._trace.take
 
-    def slowly(check: object) -> None:
+    def waiting(check: object) -> None:
         take(check)  # type: ignore[arg-type]
         reached.set()
-        time.sleep(0.05)
+        assert seen.wait(30)
 
-    campaign.listen(slowly)
+    campaign.listen(waiting)
     cockpit.run.click()
     assert reached.wait(30)
     assert cockpit.driver.busy
@@ -68,7 +69,8 @@ def test_run_and_stop(tmp_path: Path) -> None:
     cockpit.update()
     assert cockpit.run.disabled and not cockpit.stop.disabled
     cockpit.stop.click()
-    assert cockpit.driver.wait(10)
+    seen.set()
+    assert cockpit.driver.wait(30)
     assert "stopped; what comes next is EXPLORE" in cockpit.message
     assert campaign.state is State.EXPLORE
     cockpit.run.click()
@@ -163,6 +165,23 @@ def test_a_reopened_campaign_shows_what_was_checked(tmp_path: Path) -> None:
     assert cockpit.driver.wait(60)
     assert np.array_equal(cockpit._trace.curve().step, campaign.timeline().step)
     cockpit.close()
+    campaign.close()
+
+
+def test_where_nobody_watches_there_are_no_widgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACEMAKER_DISPLAY", "static")
+    campaign = make(tmp_path / "c", 100).run()
+    shown = campaign.cockpit()
+    assert not hasattr(shown, "_repr_mimebundle_")
+    assert repr(shown) == repr(campaign)
+    assert shown._repr_html_().startswith(campaign._repr_html_())
+    assert 'src="data:image/png;base64,' in shown._repr_html_()
+    assert shown._repr_html_() == campaign.cockpit()._repr_html_()
+    monkeypatch.setenv("ACEMAKER_DISPLAY", "live")
+    widget = campaign.cockpit()
+    assert isinstance(widget, Cockpit)
+    assert "application/vnd.jupyter.widget-view+json" in widget._repr_mimebundle_()
+    widget.close()
     campaign.close()
 
 

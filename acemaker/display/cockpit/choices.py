@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from acemaker.display.cockpit.library import load_ipywidgets
+from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
 from acemaker.display.summary import number
 from acemaker.results import Selection
-
-COLUMNS = ("made by", "largest gamma", "gain in ln|det|", "selected")
 
 
 class Choices:
@@ -38,7 +36,7 @@ class Choices:
         self.button.on_click(lambda _: self._decide(self.ticked()))
         self._hint = self._widgets.HTML("No candidates yet.")
         self._rows = self._widgets.VBox()
-        self._picture = self._widgets.Image(format="png", layout=self._widgets.Layout(max_width="100%"))
+        self._picture = picture_widget()
         self.box = self._widgets.VBox([self._hint, self._rows, self.button])
 
     def ticked(self) -> list[int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from html import escape
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from acemaker.display import html
 from acemaker.display.cockpit.choices import Choices
 from acemaker.display.cockpit.driver import ENDED, Driver
-from acemaker.display.cockpit.library import load_ipywidgets
+from acemaker.display.cockpit.halt_panel import HaltPanel
+from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
 from acemaker.display.cockpit.trace import Trace
 from acemaker.display.live_timeline import LiveTimeline
 from acemaker.results import Diagnosis, Labels, Selection
@@ -45,6 +45,8 @@ class Cockpit:
         Whether Run waits for a decision.
     choices : Choices
         The candidates.
+    halt : HaltPanel
+        The last halt.
     box : ipywidgets.VBox
         The whole, for a page of your own.
 
@@ -68,14 +70,16 @@ class Cockpit:
         self.stop = button(description="Stop", icon="stop", tooltip="Stop at the next check", button_style="warning")
         self.gate = widgets.Checkbox(description="ask me before labelling", indent=False)
         self._strip, self._message = widgets.HTML(), widgets.HTML()
-        self._picture = _image(widgets)
+        self._picture = picture_widget()
         self.choices = Choices(self._decide)
-        self._panels = {
-            "halt": widgets.VBox([widgets.HTML("No halt yet."), _image(widgets)]),
+        self.halt = HaltPanel()
+        self._labels, self._costs = widgets.HTML("No labels yet."), picture_widget()
+        panels = {
+            "halt": self.halt.box,
             "candidates": self.choices.box,
-            "labels": widgets.VBox([widgets.HTML("No labels yet."), _image(widgets)]),
+            "labels": widgets.VBox([self._labels, self._costs]),
         }
-        tabs = widgets.Tab(list(self._panels.values()), titles=list(self._panels))
+        tabs = widgets.Tab(list(panels.values()), titles=list(panels))
         self.box = widgets.VBox(
             [
                 self._strip,
@@ -107,6 +111,7 @@ class Cockpit:
         self.driver.close()
         if self._painter is not None:
             self._painter.join()
+        self.halt.close()
         self.box.close()
 
     def update(self) -> None:
@@ -149,12 +154,14 @@ class Cockpit:
         """Change the panels whose result is new."""
         diagnosis, selection, labels = (self.driver.results.get(kind) for kind in (Diagnosis, Selection, Labels))
         if isinstance(diagnosis, Diagnosis) and self._is_new(diagnosis):
-            self._show("halt", diagnosis._repr_html_(), diagnosis.figure()._repr_png_())
+            self.halt.show(diagnosis)
+        if not self.driver.busy:
+            self.halt.settle()
         if isinstance(selection, Selection) and self._is_new(selection):
             self.choices.show(selection)
         if labels is not None and self._is_new(labels):
             costs = self.campaign.label_costs()
-            self._show("labels", costs._repr_html_(), costs.figure()._repr_png_())
+            self._labels.value, self._costs.value = costs._repr_html_(), costs.figure()._repr_png_()
 
     def _is_new(self, result: Record) -> bool:
         kind = type(result)
@@ -162,12 +169,3 @@ class Cockpit:
             return False
         self._shown[kind] = result
         return True
-
-    def _show(self, panel: str, words: str, picture: bytes) -> None:
-        """Fill a panel; its widgets are made once, or a long run would pile them up."""
-        words_of, picture_of = self._panels[panel].children
-        words_of.value, picture_of.value = words, picture
-
-
-def _image(widgets: ModuleType) -> Any:
-    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from acemaker.errors import MissingLibraryError
 
@@ -26,3 +27,9 @@ def load_ipywidgets() -> ModuleType:
         raise MissingLibraryError(
             f"the cockpit needs ipywidgets ({error}): pip install 'acemaker[notebooks]'"
         ) from error
+
+
+def picture_widget() -> Any:
+    """Make a place for a PNG, no wider than the page."""
+    widgets = load_ipywidgets()
+    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))

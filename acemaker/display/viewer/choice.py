@@ -53,12 +53,29 @@ def view(
     MissingLibraryError
         If widgets were asked for by name, and something is missing. Otherwise that is a warning.
     """
-    scenes, scale = Scenes(frames, anchor, epicentre), scale_with(thresholds)
     if live():
         try:
-            return HaltView(scenes, scale, anchor, make_viewer, lambda check: scene_figure(scenes[check], scale))
+            return live_view(frames, anchor, epicentre, thresholds, make_viewer)
         except MissingLibraryError as error:
             if forced():
                 raise
             warnings.warn(f"a picture takes the viewer's place: {error}", stacklevel=3)
-    return scene_figure(scenes[anchor], scale)
+    return scene_figure(Scenes(frames, anchor, epicentre)[anchor], scale_with(thresholds))
+
+
+def live_view(
+    frames: Sequence[Atoms],
+    anchor: int,
+    epicentre: np.ndarray,
+    thresholds: Sequence[float],
+    make_viewer: ViewerFactory | None = None,
+) -> HaltView:
+    """Make the live viewer, whoever watches; parameters are those of `view`.
+
+    Raises
+    ------
+    MissingLibraryError
+        If something is missing.
+    """
+    scenes, scale = Scenes(frames, anchor, epicentre), scale_with(thresholds)
+    return HaltView(scenes, scale, anchor, make_viewer, lambda check: scene_figure(scenes[check], scale))

@@ -1,0 +1,62 @@
+"""The last halt: a picture while the campaign goes on, the viewer once it waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
+from acemaker.display.viewer.choice import live_view
+from acemaker.errors import MissingLibraryError
+
+if TYPE_CHECKING:
+    from acemaker.display.viewer.view import HaltView
+    from acemaker.results import Diagnosis
+
+
+class HaltPanel:
+    """Shows a diagnosis.
+
+    Attributes
+    ----------
+    view : HaltView or None
+        The viewer that is on the page.
+    box : ipywidgets.VBox
+        The whole.
+    """
+
+    def __init__(self) -> None:
+        widgets = load_ipywidgets()
+        self.view: HaltView | None = None
+        self._diagnosis: Diagnosis | None = None
+        self._words = widgets.HTML("No halt yet.")
+        self._picture = picture_widget()
+        self.box: Any = widgets.VBox([self._words])
+
+    def show(self, diagnosis: Diagnosis) -> None:
+        """Put a diagnosis on the page."""
+        self._diagnosis = diagnosis
+        self._words.value = diagnosis._repr_html_()
+        self._picture.value = diagnosis.figure()._repr_png_()
+        self.box.children = (self._words, self._picture)
+        self._drop()
+
+    def settle(self) -> None:
+        """Let the viewer take the picture's place, where it can be had; a run would make one for every halt."""
+        if self._diagnosis is None or self.view is not None:
+            return
+        diagnosis, self._diagnosis = self._diagnosis, None
+        try:
+            self.view = live_view(*diagnosis.frames_to_view())
+        except MissingLibraryError:
+            return  # the picture stays
+        self.box.children = (self._words, self.view.box)
+
+    def close(self) -> None:
+        """Take it off the page."""
+        self._drop()
+        self.box.close()
+
+    def _drop(self) -> None:
+        view, self.view = self.view, None
+        if view is not None:
+            view.close()
