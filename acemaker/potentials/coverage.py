@@ -1,0 +1,162 @@
+"""What labelled structures cover: an active set in a basis's projections, and what it says of other structures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.errors import StructureError
+from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.explanation import Carrier, Explanation, carriers_of
+from acemaker.potentials.ranking import Grading, Ranking, rank_by_volume
+from acemaker.potentials.threads import single_threaded
+from acemaker.structures.bonds import TrainedDistances
+from acemaker.structures.mask import counted_blocks, counted_symbols
+
+
+class Coverage:
+    """The part of a trainer that grades, ranks and explains, for any ACE with B-projections.
+
+    Parameters
+    ----------
+    basis
+        What describes the structures.
+
+    Attributes
+    ----------
+    active_set : ActiveSet or None
+        None while nothing has been taken in.
+    """
+
+    def __init__(self, basis: Basis) -> None:
+        self.basis = basis
+        self.active_set: ActiveSet | None = None
+        self._builder = DesignBuilder(basis)
+        self._distances = TrainedDistances(basis.cutoff)
+
+    def cover(self, basis: Basis, structures: Sequence[Atoms]) -> None:
+        """Choose the active set anew, out of all labelled structures and in another basis.
+
+        Parameters
+        ----------
+        basis
+            Whose projections are other ones: its radial functions were fitted, say.
+        structures
+            All that were labelled; atoms that do not count by their masks stay out.
+
+        Raises
+        ------
+        TooFewEnvironmentsError, StructureError
+            If the structures do not span the basis.
+        """
+        builder = DesignBuilder(basis)
+        projections = [counted_blocks(atoms, basis.elements, builder.projections(atoms)) for atoms in structures]
+        self.active_set = build_active_set(basis.elements, basis.n_functions, projections)
+        self.basis, self._builder = basis, builder
+
+    @single_threaded
+    def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
+        """Order candidates by the growth of the active set's volume.
+
+        Parameters
+        ----------
+        structures
+            Candidates, the anchor first.
+        n_select
+            How many are to be labelled.
+        excluded
+            Candidates that have been labelled, or have failed, already.
+
+        Returns
+        -------
+        Ranking
+        """
+        projections = [self._projections(atoms) for atoms in structures]
+        return rank_by_volume(self.active_set, projections, n_select, excluded)
+
+    @single_threaded
+    def grade(self, structures: Sequence[Atoms]) -> Grading:
+        """Say how far structures are from the training set.
+
+        Parameters
+        ----------
+        structures
+            Any that the basis can describe.
+
+        Returns
+        -------
+        Grading
+        """
+        projections = [self._projections(atoms) for atoms in structures]
+        gamma = np.full(len(structures), np.nan)
+        if self.active_set is not None:
+            inverses = self.active_set.inverses
+            gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
+        features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
+        sizes = np.array([sum(map(len, blocks)) for blocks in projections])
+        return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None])
+
+    def gamma_max(self, anchor: Atoms | None) -> float:
+        """Return the largest gamma of a structure's atoms that count; NaN without one, or without an active set."""
+        if anchor is None or self.active_set is None:
+            return float("nan")
+        return _largest(gamma_of(self._projections(anchor), self.active_set.inverses))
+
+    def minimum_structures(self, atoms: Atoms) -> int:
+        """Return how many structures like this one have as many atoms of each element as functions.
+
+        Parameters
+        ----------
+        atoms
+            The structure.
+
+        Raises
+        ------
+        StructureError
+            If it lacks an element of the basis.
+        """
+        symbols = counted_symbols(atoms)
+        counts = [symbols.count(element) for element in self.basis.elements]
+        if min(counts) == 0:
+            missing = self.basis.elements[counts.index(0)]
+            raise StructureError(f"the structure has no {missing}, which the basis describes")
+        return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
+
+    def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
+        """Say what the training set lacks.
+
+        Parameters
+        ----------
+        structure
+            Any that the basis can describe.
+        atoms
+            Those in question, the worst first.
+
+        Returns
+        -------
+        Explanation
+        """
+        carriers: tuple[Carrier, ...] = ()
+        if self.active_set is not None and len(atoms):
+            symbol = structure.symbols[int(atoms[0])]
+            species = self.basis.elements.index(symbol)
+            place = int((structure.symbols[: int(atoms[0])] == symbol).sum())
+            row = self._builder.projections(structure)[species][place]
+            carriers = carriers_of(self.basis.basis_set, species, self.active_set.matrices[species], row)
+        return Explanation(
+            trained_distance=self._distances.smallest,
+            outside=self._distances.outside(structure, atoms),
+            carriers=carriers,
+        )
+
+    def _projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
+        """Compute the B-projections of the atoms that count."""
+        return counted_blocks(atoms, self.basis.elements, self._builder.projections(atoms))
+
+
+def _largest(grades: Sequence[np.ndarray]) -> float:
+    return max(float(grade.max(initial=0.0)) for grade in grades)
