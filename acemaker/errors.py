@@ -15,6 +15,7 @@
     ├── EngineError            (RuntimeError)     molecular dynamics could not go on
     │   └── MDHaltError          LAMMPS died or hung in its own process
     ├── OracleError            (RuntimeError)     a structure could not be labelled
+    ├── FitError               (RuntimeError)     the program that fits a potential died
     ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
     ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
     ├── LabelBudgetError       (RuntimeError)     ``max_labels`` is used up
@@ -82,10 +83,7 @@ class EngineError(AcemakerError, RuntimeError):
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         self.log = log
-        if log is not None and log.exists():
-            lines = log.read_text(errors="replace").splitlines()[-12:]
-            message = "\n".join([message, f"the last lines of {log}:", *("  " + line for line in lines)])
-        super().__init__(message)
+        super().__init__(_with_tail(message, log))
 
 
 class MDHaltError(EngineError):
@@ -147,6 +145,22 @@ class OracleError(AcemakerError, RuntimeError):
         super().__init__(message if cause is Cause.FAILED else f"{cause}: {message}")
 
 
+class FitError(AcemakerError, RuntimeError):
+    """A child process that fitted a potential died, or said nothing.
+
+    Parameters
+    ----------
+    message
+        What happened and what to do.
+    log
+        What it said; the last lines become part of the message.
+    """
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        self.log = log
+        super().__init__(_with_tail(message, log))
+
+
 class FitRejectedError(AcemakerError, RuntimeError):
     """Training gave no potential that is good enough to go on with."""
 
@@ -161,3 +175,11 @@ class LabelBudgetError(AcemakerError, RuntimeError):
 
 class NotebookError(AcemakerError, RuntimeError):
     """A notebook that was run headless failed."""
+
+
+def _with_tail(message: str, log: Path | None) -> str:
+    """Let the last lines of a log become part of a message."""
+    if log is None or not log.exists():
+        return message
+    lines = log.read_text(errors="replace").splitlines()[-12:]
+    return "\n".join([message, f"the last lines of {log}:", *("  " + line for line in lines)])

@@ -28,6 +28,7 @@ from acemaker.interrupt import Stopped
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
+from acemaker.results.optimiser import Iteration
 from acemaker.results.record import Record
 from acemaker.states import State
 
@@ -68,7 +69,9 @@ class Campaign(CampaignView):
         runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
         self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
         self._work.on_check = self._on_check
+        self._work.on_iteration = self._on_iteration
         self._listeners: list[Callable[[Check], None]] = []
+        self._fit_listeners: list[Callable[[Iteration], None]] = []
         self._stop = threading.Event()
         self._stepping = False
         self._working = threading.Lock()
@@ -141,7 +144,8 @@ class Campaign(CampaignView):
             Your own, if it was created with your own.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
-            ``hang_after``, ``lammps``, ``oracle_timeout``, ``scratch``, ``espresso_command``, ``label_store``.
+            ``hang_after``, ``lammps``, ``pacemaker_environment``, ``oracle_timeout``, ``scratch``,
+            ``espresso_command``, ``label_store``.
 
         Returns
         -------
@@ -278,7 +282,7 @@ class Campaign(CampaignView):
         max_steps
             Stop after so many states; all by default.
         progress
-            Print a line for each state, and for each tenth of the trajectory.
+            Print a line for each state, and for each tenth of the trajectory and of a non-linear fit.
 
         Returns
         -------
@@ -286,7 +290,7 @@ class Campaign(CampaignView):
             This one.
         """
         reporter = Reporter(self.config.engine.steps) if progress else None
-        with self._heard_by(reporter.check if reporter is not None else None):
+        with self._heard_by(reporter):
             for result in islice(self.steps(), max_steps):
                 if reporter is not None:
                     reporter.result(result)
@@ -295,7 +299,7 @@ class Campaign(CampaignView):
     def stop(self) -> None:
         """Ask `run` or `steps` to stop, from another thread; in their own, Ctrl-C does so.
 
-        The engine stops at the next check, other states when they are done; the same campaign goes on later.
+        The engine stops at the next check, a non-linear fit at its next iteration, other states when they are done; the same campaign goes on later.
         """
         if self._stepping or self._working.locked():
             self._stop.set()
@@ -331,15 +335,22 @@ class Campaign(CampaignView):
         self._work.remember(State.SELECT, selection)
         return selection
 
-    def listen(self, on_check: Callable[[Check], None] | None) -> None:
-        """Have a function called with each check of gamma, while the engine runs.
+    def listen(
+        self,
+        on_check: Callable[[Check], None] | None,
+        on_iteration: Callable[[Iteration], None] | None = None,
+    ) -> None:
+        """Have functions called while the engine runs, and while a potential is fitted step by step.
 
         Parameters
         ----------
         on_check
-            Must be quick, since the engine waits for it; None to stop listening.
+            With each check of gamma. Must be quick, since the engine waits for it; None to stop listening.
+        on_iteration
+            With each iteration of an optimiser, by trainers that have one.
         """
         self._listeners = [] if on_check is None else [on_check]
+        self._fit_listeners = [] if on_iteration is None else [on_iteration]
 
     def cockpit(self) -> Cockpit | CockpitTwin:
         """Show buttons for step, run and stop, and what the campaign does meanwhile.
@@ -354,18 +365,27 @@ class Campaign(CampaignView):
         return cockpit(self)
 
     @contextlib.contextmanager
-    def _heard_by(self, listener: Callable[[Check], None] | None) -> Iterator[None]:
-        before = self._listeners
-        if listener is not None:
-            self._listeners = [*before, listener]
+    def _heard_by(self, reporter: Reporter | None) -> Iterator[None]:
+        before = self._listeners, self._fit_listeners
+        if reporter is not None:
+            self._listeners = [*self._listeners, reporter.check]
+            self._fit_listeners = [*self._fit_listeners, reporter.iteration]
         try:
             yield
         finally:
-            self._listeners = before
+            self._listeners, self._fit_listeners = before
 
     def _on_check(self, check: Check) -> None:
         for listener in self._listeners:
             listener(check)
+        self._stop_if_asked()
+
+    def _on_iteration(self, iteration: Iteration) -> None:
+        for listener in self._fit_listeners:
+            listener(iteration)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if self._stop.is_set():
             raise Stopped
 

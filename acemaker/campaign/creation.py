@@ -23,8 +23,8 @@ from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
-from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Trainer
+from acemaker.potentials.trainers import make_trainer
 from acemaker.structures.candidates import check_strategies
 from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
@@ -118,7 +118,7 @@ def create_files(
     """
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     start_cell = affordable(start, config.oracle.max_atoms, config.embedding)
-    trainer = trainer_factory() if trainer_factory else LinearTrainer(config.potential, elements)
+    trainer = trainer_factory() if trainer_factory else make_trainer(config.potential, config.pacemaker, elements)
     n_first = max(config.system.n_first, trainer.minimum_structures(start_cell))
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
         raise ConfigError(

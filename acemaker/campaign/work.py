@@ -22,9 +22,10 @@ from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import read_generation
-from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Trainer
+from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Training
+from acemaker.results.optimiser import Iteration
 from acemaker.results.record import Record
 from acemaker.states import State
 from acemaker.structures.files import read_structures
@@ -70,6 +71,7 @@ class Work:
         self._trainer: Trainer | None = None
         self._results: dict[State, Record] = {}
         self.on_check: Callable[[Check], None] | None = None
+        self.on_iteration: Callable[[Iteration], None] | None = None
 
     def remember(self, state: State, result: Record) -> None:
         """Keep the result of a completed step in memory."""
@@ -250,11 +252,20 @@ class Work:
         """Return the trainer with all that has been trained on."""
         if self._trainer is None:
             factory = self._trainer_factory
-            config, kept = self._chronicle.config.potential, self._store.potentials
-            trainer = factory() if factory else LinearTrainer(config, self._elements, kept)
-            trainer.restore(recall.read_groups(self._chronicle.progress, self._store))
+            config, kept = self._chronicle.config, self._store.potentials
+            if factory:
+                trainer = factory()
+            else:
+                trainer = make_trainer(config.potential, config.pacemaker, self._elements, kept, self._hear)
+            in_use = self._chronicle.progress.generation
+            generation = read_generation(kept, in_use) if in_use >= 0 else None
+            trainer.restore(recall.read_groups(self._chronicle.progress, self._store), generation)
             self._trainer = trainer
         return self._trainer
+
+    def _hear(self, iteration: Iteration) -> None:
+        if self.on_iteration is not None:
+            self.on_iteration(iteration)
 
     def _state(self) -> Atoms | None:
         """Return the frame to go on from, where there is no restart file or it is not to be read."""

@@ -5,6 +5,7 @@ from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
+from acemaker.config.pacemaker import PacemakerConfig
 from acemaker.config.potential import PotentialConfig
 from acemaker.config.system import SystemConfig
 
@@ -14,6 +15,7 @@ __all__ = [
     "EngineConfig",
     "OTFConfig",
     "OracleConfig",
+    "PacemakerConfig",
     "PotentialConfig",
     "SystemConfig",
 ]

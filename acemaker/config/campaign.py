@@ -15,6 +15,7 @@ from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
+from acemaker.config.pacemaker import PacemakerConfig
 from acemaker.config.potential import PotentialConfig
 from acemaker.config.system import SystemConfig
 from acemaker.errors import ConfigError
@@ -22,6 +23,7 @@ from acemaker.errors import ConfigError
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
     "engine": ("hang_after", "lammps"),
+    "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
 }
@@ -37,6 +39,7 @@ class CampaignConfig(Section):
     otf: OTFConfig = Field(default_factory=OTFConfig)
     engine: EngineConfig = Field(default_factory=EngineConfig)
     potential: PotentialConfig = Field(default_factory=PotentialConfig)
+    pacemaker: PacemakerConfig = Field(default_factory=PacemakerConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
 

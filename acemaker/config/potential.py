@@ -1,4 +1,4 @@
-"""The ACE basis and its linear fit."""
+"""The ACE basis, its linear fit, and who trains it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 
 from acemaker.config.base import Section
 
+TRAINERS = ("linear", "pacemaker")
+"""Trainers that need no path."""
+
 PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
 """What LAMMPS neither expands nor quotes nor takes for a second command."""
 
@@ -16,6 +19,11 @@ PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
 class PotentialConfig(Section):
     """Basis functions, weights of the fit and the guard on a new generation."""
 
+    trainer: str = Field(
+        "linear",
+        description="'linear', 'pacemaker' (non-linear, in an environment of its own), or 'module:factory', a callable "
+        "that takes this section, the elements and a folder of kept files, and returns a trainer",
+    )
     n_functions: PositiveInt = Field(100, description="basis functions per element")
     cutoff: PositiveFloat = Field(5.5, description="Å")
     radial_basis: Literal["SBessel", "ChebExpCos", "ChebPow"] = Field(
@@ -56,6 +64,13 @@ class PotentialConfig(Section):
         description="share by which the cross-validated force error on the structures known before may rise "
         "with a new fit, in the median fold",
     )
+
+    @field_validator("trainer")
+    @classmethod
+    def _known_or_dotted(cls, value: str) -> str:
+        if value not in TRAINERS and ":" not in value:
+            raise ValueError(f"must be {', '.join(map(repr, TRAINERS))} or a dotted path 'module:factory'")
+        return value
 
     @field_validator("baseline_coeff", mode="before")
     @classmethod

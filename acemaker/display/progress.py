@@ -10,10 +10,11 @@ from acemaker.results.record import Record
 
 if TYPE_CHECKING:
     from acemaker.engines.protocol import Check
+    from acemaker.results.optimiser import Iteration
 
 
 class Reporter:
-    """Prints a line for each tenth of the trajectory and for each state's result.
+    """Prints a line for each tenth of the trajectory and of a fit, and for each state's result.
 
     Parameters
     ----------
@@ -35,6 +36,11 @@ class Reporter:
                 what, unit = observable(name)
                 shown.append(f"{what} {number(value)} {unit}".rstrip())
             self._print(f"step {check.step:>7} of {self._n_steps}  {'  '.join(shown)}")
+
+    def iteration(self, iteration: Iteration) -> None:
+        """Take note of an optimiser's step: the first, and each tenth of them."""
+        if iteration.number % max(iteration.most // 10, 1) == 0:
+            self._print(str(iteration))
 
     def result(self, record: Record) -> None:
         """Take note of a state's result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from acemaker.config import PotentialConfig
 from acemaker.errors import ConfigError
 from acemaker.potentials.pyace_library import load_pyace
 
+LINEAR: Mapping[str, Any] = {"npot": "FinnisSinclair", "fs_parameters": [1, 1], "ndensity": 1}
+"""The energy is the density."""
+
 
 class Basis:
-    """A linear ACE basis with one density and one set of functions per element.
+    """An ACE basis with one set of functions per element.
 
     Parameters
     ----------
@@ -42,8 +45,8 @@ class Basis:
         self.cutoff = float(basis_set.cutoffmax)
 
     @classmethod
-    def create(cls, config: PotentialConfig, elements: Sequence[str]) -> Basis:
-        """Make the basis that the configuration describes.
+    def create(cls, config: PotentialConfig, elements: Sequence[str], embedding: Mapping[str, Any] = LINEAR) -> Basis:
+        """Make the basis that the configuration describes, all of its coefficients zero.
 
         Parameters
         ----------
@@ -51,6 +54,8 @@ class Basis:
             Number, orders and radial part of the functions.
         elements
             Chemical symbols.
+        embedding
+            How an atom's densities become its energy, in pacemaker's words.
 
         Raises
         ------
@@ -61,7 +66,7 @@ class Basis:
         specification = {
             "deltaSplineBins": 0.001,
             "elements": sorted(elements),
-            "embeddings": {"ALL": {"npot": "FinnisSinclair", "fs_parameters": [1, 1], "ndensity": 1}},
+            "embeddings": {"ALL": dict(embedding)},
             "bonds": {
                 "ALL": {
                     "radbase": config.radial_basis,
@@ -92,5 +97,5 @@ class Basis:
 
     @property
     def size(self) -> int:
-        """Number of linear coefficients over all elements."""
+        """Number of functions over all elements: of the linear coefficients, where there is one density."""
         return self.offsets[-1]

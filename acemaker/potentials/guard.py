@@ -96,5 +96,36 @@ def judge(
     return ""
 
 
+def judge_known(config: PotentialConfig, known: Comparison, linear: Comparison) -> str:
+    """Say why a non-linear fit is rejected for what it makes of structures that its predecessor was trained on.
+
+    A flexible potential can learn two labels by heart, so that a third, honest one makes their error many times as
+    large, and still small: what counts is therefore also what a linear fit makes of them unseen.
+
+    Parameters
+    ----------
+    config
+        ``cv_tolerance``.
+    known
+        Training errors on these structures: of the predecessor, and of the new fit.
+    linear
+        Cross-validated errors of the linear fit beside it.
+
+    Returns
+    -------
+    str
+        Empty if it is accepted.
+    """
+    floor = np.nan_to_num(linear.after)
+    if known.ratio > 1 + config.cv_tolerance and known.after > (1 + config.cv_tolerance) * floor:
+        return (
+            f"the fit has got worse on the structures known before: their force error rose from {known.before:.3g} to "
+            f"{known.after:.3g} meV/Å (by {known.ratio:.3g} in the median structure, cv_tolerance allows "
+            f"{1 + config.cv_tolerance:g}), and a linear fit predicts them to {floor:.3g} meV/Å unseen; allow more "
+            "iterations, or look at the new labels"
+        )
+    return ""
+
+
 def _root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))

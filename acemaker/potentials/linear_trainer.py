@@ -51,14 +51,17 @@ class LinearTrainer(Coverage):
         self._fit = LinearFit(config, self.basis)
 
     @single_threaded
-    def restore(self, groups: Sequence[Sequence[Atoms]]) -> None:
+    def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
         """Take in labelled structures without fitting.
 
         Parameters
         ----------
         groups
             The structures of each earlier call of `train`, in order.
+        predecessor
+            The generation in use; a linear fit's functions do not depend on it.
         """
+        del predecessor
         for number, group in enumerate(groups):
             self._take_in(group)
             if number < len(groups) - RECENT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,10 @@ from ase import Atoms
 from acemaker.potentials.explanation import Explanation
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.ranking import Grading, Ranking
+from acemaker.results.optimiser import Iteration
 from acemaker.results.training import Training
+
+Listener = Callable[[Iteration], None]
 
 
 class Trainer(Protocol):
@@ -30,8 +33,11 @@ class Trainer(Protocol):
     ) -> Training:
         """Take in labelled structures and write a generation."""
 
-    def restore(self, groups: Sequence[Sequence[Atoms]]) -> None:
-        """Take in what earlier calls of `train` took in, group by group, without writing anything."""
+    def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
+        """Take in what earlier calls of `train` took in, group by group, without writing anything.
+
+        `predecessor` is the generation in use, for descriptors that were fitted with it; None before generation 0.
+        """
 
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
         """Order candidates by what they would teach; the first of them is the anchor."""

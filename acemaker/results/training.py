@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from acemaker.potentials.generation import Generation
     from acemaker.potentials.guard import Comparison
     from acemaker.potentials.linear import FitErrors
+    from acemaker.results.optimiser import OptimiserVerdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,15 +102,22 @@ class Training(Record):
     train_errors : FitErrors
         Errors on these.
     cv_errors : FitErrors or None
-        Errors in cross-validation; None with a single structure.
+        Errors in cross-validation; None with a single structure, and for non-linear fits.
     comparison : Comparison
-        With the generation before, on the structures that both know; NaN for generation 0.
+        With the generation before, on the structures that both know; NaN for generation 0. Of a non-linear fit it is
+        that of the linear fit beside it.
     anchor_gamma : float
         Largest gamma of the anchor under the new active set.
     energies : ndarray, shape (n_new, 2)
         Label and prediction of the new structures, eV/atom; without those whose energy does not count.
     forces : ndarray, shape (3 n_atoms_new, 2)
         Label and prediction, eV/Å; of the atoms that count.
+    optimiser : OptimiserVerdict or None
+        How a non-linear fit ended; None for linear ones, and where none was tried.
+    known : Comparison or None
+        Training errors of a non-linear fit and of the generation before, on the structures that both know.
+    unseen_errors : FitErrors or None
+        Errors of the generation before on the new labels, which it had not seen; None for linear fits.
     """
 
     generation: Generation
@@ -122,6 +130,9 @@ class Training(Record):
     anchor_gamma: float
     energies: np.ndarray
     forces: np.ndarray
+    optimiser: OptimiserVerdict | None = None
+    known: Comparison | None = None
+    unseen_errors: FitErrors | None = None
 
     @property
     def next(self) -> State:
@@ -133,6 +144,8 @@ class Training(Record):
     def headline(self) -> str:
         """Say it in one line."""
         cv = "no cross-validation yet" if self.cv_errors is None else f"{number(self.cv_errors.forces)} meV/Å held out"
+        if self.known is not None:
+            cv = f"{number(self.train_errors.forces)} meV/Å in training"
         verdict = "" if self.accepted else "rejected, "
         return f"Generation {self.generation.number}: {verdict}{counted(self.n_structures, 'label')}, {cv}"
 
@@ -141,6 +154,8 @@ class Training(Record):
         rows = [("training", self.train_errors)]
         if self.cv_errors is not None:
             rows.append(("cross-validation", self.cv_errors))
+        if self.unseen_errors is not None:
+            rows.append(("new labels, before the fit", self.unseen_errors))
         table = Table(
             ("errors", "energy / (meV/atom)", "forces / (meV/Å)", "virial / (meV/atom)"),
             tuple((name, number(e.energy), number(e.forces), number(e.virial)) for name, e in rows),
@@ -150,16 +165,14 @@ class Training(Record):
             ("labels", str(self.n_structures)),
             ("files", self.generation.name + ".yaml, .yace, .asi, .in" if self.accepted else "none written"),
         ]
+        if self.optimiser is not None:
+            items.append(("optimiser", str(self.optimiser)))
         if self.generation.number:
             items.append(("anchor's largest gamma", number(self.anchor_gamma)))
-            known = self.comparison
-            items.append(
-                (
-                    "known structures, held out",
-                    f"{number(known.before)} meV/Å before, {number(known.after)} now "
-                    f"({number(known.ratio)} times in the median fold)",
-                )
-            )
+            beside = "" if self.known is None else " from a linear fit"
+            items.append((f"known structures, held out{beside}", _compared(self.comparison, "fold")))
+            if self.known is not None:
+                items.append(("known structures, in training", _compared(self.known, "structure")))
         return Summary(f"Generation {self.generation.number}", tuple(items), table)
 
     def figure(self) -> Picture:
@@ -167,6 +180,13 @@ class Training(Record):
         from acemaker.display.parity import parity_figure
 
         return parity_figure(self)
+
+
+def _compared(comparison: Comparison, part: str) -> str:
+    return (
+        f"{number(comparison.before)} meV/Å before, {number(comparison.after)} now "
+        f"({number(comparison.ratio)} times in the median {part})"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

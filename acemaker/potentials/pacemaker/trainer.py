@@ -1,0 +1,269 @@
+"""The trainer of non-linear ACE potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.config import PacemakerConfig, PotentialConfig
+from acemaker.errors import StructureError
+from acemaker.potentials.baseline_files import find_baseline
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.coverage import Coverage
+from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.generation import Generation, write_generation
+from acemaker.potentials.guard import Comparison, compare, judge, judge_known
+from acemaker.potentials.linear_fit import RECENT, LinearFit
+from acemaker.potentials.pacemaker.child import run_fit
+from acemaker.potentials.pacemaker.installation import find_python
+from acemaker.potentials.pacemaker.job import OUTPUT_POTENTIAL, make_job
+from acemaker.potentials.prediction import Residuals, force_errors, mean_errors, parity_of, residuals_of
+from acemaker.potentials.pyace_library import load_pyace
+from acemaker.potentials.targets import check_reference_energies
+from acemaker.potentials.threads import single_threaded
+from acemaker.potentials.trainer import Listener
+from acemaker.results.optimiser import OptimiserVerdict
+from acemaker.results.training import Training
+
+FOLDER = "fit"
+"""Of the last fit, beside the generations."""
+
+
+class PacemakerTrainer(Coverage):
+    """An ACE whose radial functions, and a second density, are fitted by pacemaker.
+
+    A linear fit in the same functions stands beside it: whether new labels spoil that one, in cross-validation, says
+    whether they are to be trusted, before minutes are spent on them.
+
+    Parameters
+    ----------
+    config
+        Basis, weights and guard.
+    fit
+        Embedding and optimiser.
+    elements
+        Chemical symbols of the system.
+    kept
+        Where files of the baseline are kept from an earlier time; None to take those that the configuration names.
+    listener
+        Called with each iteration of the optimiser.
+
+    Raises
+    ------
+    ConfigError
+        As `LinearTrainer`.
+    MissingLibraryError
+        If there is no environment with pacemaker.
+    """
+
+    def __init__(
+        self,
+        config: PotentialConfig,
+        fit: PacemakerConfig,
+        elements: Sequence[str],
+        kept: Path | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        check_reference_energies(config, elements)
+        self.config = config
+        self.fit = fit
+        self.python = find_python(fit.pacemaker_environment)
+        self.baseline = find_baseline(config, tuple(elements), kept)
+        self.listener = listener
+        super().__init__(Basis.create(config, elements, embedding_of(fit)))
+        self._empty = self.basis
+        linear = Basis.create(config, elements)
+        self._linear, self._designs = LinearFit(config, linear), DesignBuilder(linear)
+        self._labels: list[Atoms] = []
+        self._targets: list[Atoms] = []
+
+    @single_threaded
+    def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
+        """Take in labelled structures without fitting.
+
+        Parameters
+        ----------
+        groups
+            The structures of each earlier call of `train`, in order.
+        predecessor
+            The generation in use, whose radial functions describe structures; None before generation 0.
+        """
+        for number, group in enumerate(groups):
+            self._take_in(group)
+            if number < len(groups) - RECENT:
+                self._linear.forget_recent()
+        if self._labels:
+            self.cover(self._basis_of(predecessor), self._labels)
+
+    @single_threaded
+    def train(
+        self,
+        structures: Sequence[Atoms],
+        *,
+        number: int,
+        directory: Path,
+        predecessor: Generation | None,
+        anchor: Atoms | None,
+        gamma_limit: float,
+    ) -> Training:
+        """Take in labelled structures, fit, judge the fit and write the generation.
+
+        Parameters
+        ----------
+        structures
+            New labels, as `LinearTrainer.train` takes them.
+        number
+            The new generation's number.
+        directory
+            Where its files are written; the fit runs in its folder ``fit``.
+        predecessor
+            The generation in use, from which the fit starts; None for generation 0.
+        anchor
+            The halted structure, whose gamma must come below `gamma_limit`; that of its atoms that count.
+        gamma_limit
+            ``threshold_add_train``.
+
+        Returns
+        -------
+        Training
+
+        Raises
+        ------
+        TooFewEnvironmentsError, StructureError
+            If the structures do not span the basis.
+        FitError
+            If pacemaker dies.
+        """
+        if self.baseline is not None:
+            self.baseline = self.baseline.kept_in(directory)  # what is subtracted is what will run, and stays it
+        self._take_in(structures)
+        old = self._basis_of(predecessor)
+        self.cover(old, self._labels)  # where the fit is rejected, this stays
+        held_out = self._linear.cross_validate()
+        comparison = self._linear.compare(predecessor, held_out)
+        generation = Generation(
+            number=number,
+            directory=directory,
+            elements=old.elements,
+            cutoff=old.cutoff,
+            reference_energies=self._linear.reference,
+            cv_forces=None,
+            cv_folds=self._linear.fold_forces(held_out),
+            n_structures=len(self._labels),
+            baseline=self.baseline,
+        )
+        before = self._residuals(old) if predecessor is not None else []
+        residuals, known, verdict = before, compare((), ()), None
+        anchor_gamma = self.gamma_max(anchor)
+        # the linear fit has spoken before minutes are spent
+        reason = judge(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
+        if not reason:
+            verdict = self._run(predecessor, old, directory / FOLDER)
+            reason = "" if np.isfinite(verdict.loss).all() else f"the fit failed: {verdict.words}"
+        if not reason:
+            basis = _load(directory / FOLDER / OUTPUT_POTENTIAL)
+            coefficients = np.array(basis.basis_set.all_coeffs)
+            reason = judge(self.config, coefficients, compare((), ()), float("nan"), gamma_limit)
+            if not reason:
+                residuals = self._residuals(basis)
+                known = _known(predecessor, before, residuals)
+                reason = judge_known(self.config, known, comparison) or self._try_cover(basis, predecessor)
+            if not reason:
+                anchor_gamma = self.gamma_max(anchor)
+                reason = judge(self.config, coefficients, compare((), ()), anchor_gamma, gamma_limit)
+            if reason:
+                self.cover(old, self._labels)
+            else:
+                assert self.active_set is not None
+                write_generation(generation, basis, np.array(basis.basis_set.basis_coeffs), self.active_set)
+                self._linear.forget_recent()  # its successor is compared on these
+        new = residuals[-len(structures) :]
+        energies, forces = parity_of(structures[: len(new)], new) if new else (np.zeros((0, 2)), np.zeros((0, 2)))
+        return Training(
+            generation=generation,
+            accepted=not reason,
+            reason=reason,
+            n_structures=len(self._labels),
+            train_errors=mean_errors(residuals),
+            cv_errors=None,
+            comparison=comparison,
+            anchor_gamma=anchor_gamma,
+            energies=energies,
+            forces=forces,
+            optimiser=verdict,
+            known=known,
+            unseen_errors=mean_errors(before[-len(structures) :]) if before else None,
+        )
+
+    def _run(self, predecessor: Generation | None, old: Basis, folder: Path) -> OptimiserVerdict:
+        """Fit, from the generation in use or from nothing."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        start = _text(old, folder.parent) if predecessor is None else predecessor.yaml.read_text()
+        job = make_job(
+            self._labels,
+            self._targets,
+            self._linear.reference,
+            start,
+            self.config,
+            self.fit,
+            first=predecessor is None,
+        )
+        return run_fit(job, folder, self.python, self.listener)
+
+    def _take_in(self, structures: Sequence[Atoms]) -> None:
+        targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
+        self._linear.take_in(structures, targets, [self._designs.rows(atoms) for atoms in structures])
+        self._labels += structures
+        self._targets += targets
+        for atoms in structures:
+            self._distances.take_in(atoms)
+
+    def _basis_of(self, generation: Generation | None) -> Basis:
+        return self._empty if generation is None else _load(generation.yaml)
+
+    def _residuals(self, basis: Basis) -> list[Residuals]:
+        return residuals_of(basis, self._labels, self._targets, self._linear.reference)
+
+    def _try_cover(self, basis: Basis, predecessor: Generation | None) -> str:
+        """Choose the active set in the fitted functions; say so where these cannot tell environments apart."""
+        try:
+            self.cover(basis, self._labels)
+        except StructureError as error:
+            if predecessor is None:
+                raise
+            return f"the fitted radial functions leave no active set: {error}"
+        return ""
+
+
+def embedding_of(fit: PacemakerConfig) -> Mapping[str, Any]:
+    """Say in pacemaker's words how densities become energies."""
+    parameters = [1, 1, 1, 0.5][: 2 * fit.densities]
+    return {"npot": fit.pacemaker_embedding, "fs_parameters": parameters, "ndensity": fit.densities}
+
+
+def _known(predecessor: Generation | None, before: list[Residuals], after: list[Residuals]) -> Comparison:
+    """Compare two potentials on the structures that both were trained on, structure by structure."""
+    n = 0 if predecessor is None else predecessor.n_structures
+    return compare(force_errors(before[:n]), force_errors(after[:n]))
+
+
+def _load(path: Path) -> Basis:
+    """Read a potential; pacemaker's notes on time and user stay out of it."""
+    pyace = load_pyace()
+    configuration = pyace.BBasisConfiguration(str(path))
+    for name in list(configuration.metadata):
+        del configuration.metadata[name]
+    return Basis(pyace.ACEBBasisSet(configuration))
+
+
+def _text(basis: Basis, folder: Path) -> str:
+    """Return a potential as the text of its ``.yaml``."""
+    path = folder / "writing_start.yaml"
+    basis.basis_set.to_BBasisConfiguration().save(str(path))
+    text = path.read_text()
+    path.unlink()
+    return text

@@ -1,0 +1,118 @@
+"""What a potential makes of labels: residuals, for potentials that no design matrix describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.environment import environment
+from acemaker.potentials.linear import FitErrors
+from acemaker.potentials.pyace_library import load_pyace
+from acemaker.results.record import read_only
+from acemaker.structures.mask import energy_counts, mask_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residuals:
+    """Prediction minus label of what counts in a structure.
+
+    Attributes
+    ----------
+    energy : float or None
+        eV/atom; None where it does not count.
+    forces : ndarray, shape (3 n_counted,)
+        eV/Å.
+    virial : ndarray, shape (6,), or None
+        Stress times volume over atoms, eV/atom; None where there is no stress, or not all atoms count.
+    """
+
+    energy: float | None
+    forces: np.ndarray
+    virial: np.ndarray | None
+
+
+def residuals_of(
+    basis: Basis, structures: Sequence[Atoms], targets: Sequence[Atoms], reference: dict[str, float]
+) -> list[Residuals]:
+    """Evaluate a potential on labels.
+
+    Parameters
+    ----------
+    basis
+        With the potential's coefficients.
+    structures
+        Labels, with their masks.
+    targets
+        What the potential is to say of them: without the baseline's part.
+    reference
+        eV per atom, by element.
+
+    Returns
+    -------
+    list of Residuals
+    """
+    pyace = load_pyace()
+    evaluator = pyace.ACEBEvaluator(basis.basis_set)  # kept alive: the calculator does not do so
+    calculator = pyace.ACECalculator(evaluator)
+    found = []
+    for atoms, target in zip(structures, targets, strict=True):
+        calculator.compute(environment(atoms, basis.elements, basis.cutoff), compute_projections=False)
+        mask, n_atoms = mask_of(atoms), len(atoms)
+        forces = np.array(calculator.forces, dtype=float).reshape(-1, 3) - target.get_forces()
+        free = sum(reference[symbol] for symbol in atoms.get_chemical_symbols())
+        energy = (calculator.energy + free - target.get_potential_energy()) / n_atoms
+        virial = None
+        if mask is None and target.calc is not None and "stress" in target.calc.results:
+            virial = np.array(calculator.virial)[[0, 1, 2, 5, 4, 3]] - target.get_stress() * target.get_volume()
+            virial /= n_atoms
+        found.append(
+            Residuals(
+                energy=float(energy) if energy_counts(atoms) else None,
+                forces=(forces if mask is None else forces[mask]).ravel(),
+                virial=virial,
+            )
+        )
+    return found
+
+
+def force_errors(residuals: Sequence[Residuals]) -> tuple[float, ...]:
+    """Return each structure's root mean square over force components, meV/Å."""
+    return tuple(1e3 * float(np.sqrt(np.mean(found.forces**2))) for found in residuals)
+
+
+def mean_errors(residuals: Sequence[Residuals]) -> FitErrors:
+    """Return root mean squares over structures, each counting once."""
+    parts = {
+        "energy": [found.energy**2 for found in residuals if found.energy is not None],
+        "forces": [float(np.mean(found.forces**2)) for found in residuals],
+        "virial": [float(np.mean(found.virial**2)) for found in residuals if found.virial is not None],
+    }
+    return FitErrors(
+        **{name: 1e3 * float(np.sqrt(np.mean(squares))) for name, squares in parts.items() if squares}
+        | {name: float("nan") for name, squares in parts.items() if not squares}
+    )
+
+
+def parity_of(structures: Sequence[Atoms], residuals: Sequence[Residuals]) -> tuple[np.ndarray, np.ndarray]:
+    """Pair labels with predictions, as `targets.parity` does for linear fits.
+
+    Returns
+    -------
+    energies : ndarray, shape (n_energies, 2)
+        eV/atom.
+    forces : ndarray, shape (n_components, 2)
+        eV/Å.
+    """
+    energies, forces = [], []
+    for atoms, found in zip(structures, residuals, strict=True):
+        if found.energy is not None:
+            label = atoms.get_potential_energy() / len(atoms)
+            energies.append((label, label + found.energy))
+        mask = mask_of(atoms)
+        labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
+        forces.append(np.column_stack([labels, labels + found.forces]))
+    return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack(forces))
