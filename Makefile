@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/demo
 QEPY ?= .qepy
+PACEMAKER ?= .pacemaker
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench qepy lint clean
+.PHONY: help demo test bench qepy pacemaker lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +53,19 @@ $(QEPY)/.done:
 	@touch $@
 	@echo "use it with: .venv/bin/acemaker run notebooks/02_real_dft.ipynb runs/qepy.ipynb -f notebooks/parameters/qepy.yaml"
 
+pacemaker: $(PACEMAKER)/.done  ## the environment of non-linear fits, into .pacemaker: 2 GB
+
+# what pip's extras cannot say: tensorpotential's own requirements bring a dozen CUDA wheels; with numpy 2.4 it fails
+$(PACEMAKER)/.done:
+	rm -rf $(PACEMAKER)
+	$(PYTHON) -m venv $(PACEMAKER)
+	$(PACEMAKER)/bin/python -m pip install --quiet --disable-pip-version-check python-ace==0.4.0rc1 \
+		'numpy>=2,<2.4' 'pandas>=2,<4' tensorflow-cpu==2.21.0 pyyaml sympy
+	$(PACEMAKER)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		tensorpotential==0.6.2.1 tf_keras==2.21.0
+	@touch $@
+	@echo "use it with: trainer: pacemaker, in the parameters of a campaign"
+
 bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
@@ -62,4 +76,4 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/cockpit.py
 
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs

@@ -20,6 +20,7 @@ from acemaker.oracles.factory import pair_commands
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.potentials.pacemaker.installation import find_python
 
 MISHIN = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
 CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * CuNi.eam.alloy Cu Ni",))
@@ -93,6 +94,15 @@ def native_lammps() -> str:
                 native_command(command)
                 return command
     pytest.skip("no LAMMPS with ML-PACE; name one in ACEMAKER_LMP")
+
+
+@pytest.fixture(scope="session")
+def pacemaker_python() -> Path:
+    """The Python of the environment in which pacemaker runs."""
+    try:
+        return find_python("")
+    except MissingLibraryError as error:
+        pytest.skip(f"no pacemaker: make pacemaker ({error})")
 
 
 __all__ = ["CUNI", "MISHIN", "alloy", "copper", "pair_commands", "rattled", "small_basis", "train"]

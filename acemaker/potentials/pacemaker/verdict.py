@@ -23,7 +23,7 @@ WORDS = (
     (r"ABNORMAL", False, "found no lower loss along its search direction: the loss is rough there, or badly scaled"),
     (r"NaN|not a number", False, "met a loss that is not a number"),
     (r"terminated successfully|NORM.OF.PROJECTED.GRADIENT", True, "converged: the loss is level"),
-    (r"REDUCTION.OF.F|REL.*REDUCTION", True, "converged: the loss does not fall any more"),
+    (r"REDUCTION.OF.F|REL.*REDUCTION", True, "converged: its last step lowered the loss by almost nothing"),
     (r"EVALUATIONS EXCEEDS", False, "stopped since it may not evaluate the loss more often"),
 )
 """Pattern of a message, whether that is a minimum, and what it means."""
