@@ -299,7 +299,8 @@ class Campaign(CampaignView):
     def stop(self) -> None:
         """Ask `run` or `steps` to stop, from another thread; in their own, Ctrl-C does so.
 
-        The engine stops at the next check, a non-linear fit at its next iteration, other states when they are done; the same campaign goes on later.
+        The engine stops at the next check, a non-linear fit at its next iteration, other states when they are done; the
+        same campaign goes on later.
         """
         if self._stepping or self._working.locked():
             self._stop.set()
