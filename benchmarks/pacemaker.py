@@ -1,0 +1,103 @@
+"""Linear and non-linear fits of the same labels: python benchmarks/pacemaker.py [LABELS] [ITERATIONS].
+
+Copper, 108 atoms, on the main job's ramp: labels from one trajectory of the oracle, evenly spaced; errors along another
+one that starts from other velocities. Fits of generation 0; the last row goes on from the one with one
+density, with half of the iterations and two labels that were kept back.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from common import copper, print_machine
+
+from acemaker.config import PacemakerConfig, PotentialConfig
+from acemaker.potentials.evaluator import evaluator_of
+from acemaker.potentials.generation import Generation
+from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
+from acemaker.potentials.trainer import Trainer
+from acemaker.results import Training
+from acemaker.structures.first import initial_structure
+from acemaker.verdict.truth import truth_trajectory
+
+FUNCTIONS = 40
+
+
+def trajectory(seed: int, n: int) -> tuple[Atoms, ...]:
+    """Let the oracle itself run the ramp."""
+    config = copper(seed=seed)
+    start = initial_structure(config.system, np.random.default_rng([seed, 0]))
+    return truth_trajectory(config, start, n_frames=n)
+
+
+def test_error(generation: Generation, frames: Sequence[Atoms]) -> tuple[float, float]:
+    """Compute force RMSE, meV/Å, and energy RMSE, meV/atom."""
+    evaluator, forces, energies = evaluator_of(generation), [], []
+    for atoms in frames:
+        said = evaluator.structure(atoms)
+        free = sum(generation.reference_energies[symbol] for symbol in atoms.symbols)
+        forces.append(said.forces - atoms.get_forces())
+        energies.append((said.energy + free - atoms.get_potential_energy()) / len(atoms))
+    return 1e3 * float(np.sqrt(np.mean(np.square(forces)))), 1e3 * float(np.sqrt(np.mean(np.square(energies))))
+
+
+def fitted(trainer: Trainer, labels: Sequence[Atoms], folder: Path, old: Generation | None = None) -> Training:
+    """Train one generation."""
+    number = 0 if old is None else old.number + 1
+    return trainer.train(labels, number=number, directory=folder, predecessor=old, anchor=None, gamma_limit=2.0)
+
+
+def row(name: str, training: Training, frames: Sequence[Atoms], wall: float) -> None:
+    """Print one fit."""
+    forces, energy = test_error(training.generation, frames)
+    ended = f"  {training.optimiser}" if training.optimiser else ""
+    print(
+        f"{name:<40} {training.n_structures:>6} {training.train_errors.forces:>9.1f} {forces:>9.1f} {energy:>9.2f} "
+        f"{wall:>7.0f}{ended}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print a row a fit, and fail if a warm start is not accepted."""
+    n_labels, iterations = [*(int(word) for word in sys.argv[1:]), *(8, 200)[len(sys.argv) - 1 :]]
+    print_machine()
+    known, frames = trajectory(11, n_labels + 2), trajectory(12, 40)
+    kept_back = {n_labels // 3, 2 * n_labels // 3}
+    labels = [atoms for number, atoms in enumerate(known) if number not in kept_back]
+    later = [atoms for number, atoms in enumerate(known) if number in kept_back]
+    print(f"{'':<40} {'':>6} {'forces / (meV/Å)':>19} {'meV/atom':>9} {'':>7}")
+    print(f"{'fit':<40} {'labels':>6} {'training':>9} {'test':>9} {'test':>9} {'wall/s':>7}")
+    warm = None
+    with tempfile.TemporaryDirectory() as name:
+        for functions in (FUNCTIONS, PotentialConfig().n_functions):
+            trainer = LinearTrainer(PotentialConfig(n_functions=functions), ["Cu"])
+            started = time.perf_counter()
+            training = fitted(trainer, labels, Path(name) / f"linear{functions}")
+            row(f"linear, {functions} functions", training, frames, time.perf_counter() - started)
+        for densities in (1, 2):
+            fit = PacemakerConfig(densities=densities, first_iterations=iterations, fit_iterations=iterations // 2)
+            made = PacemakerTrainer(PotentialConfig(n_functions=FUNCTIONS), fit, ["Cu"])
+            folder, started = Path(name) / f"pacemaker{densities}", time.perf_counter()
+            training = fitted(made, labels, folder)
+            title = f"pacemaker, {FUNCTIONS} functions, {densities} densit{'y' if densities == 1 else 'ies'}"
+            row(title, training, frames, time.perf_counter() - started)
+            if warm is None:
+                warm = (made, training.generation, folder)
+        assert warm is not None
+        made, old, folder = warm
+        started = time.perf_counter()
+        training = fitted(made, later, folder, old)
+        row("that with 1 density, two more labels", training, frames, time.perf_counter() - started)
+    sys.exit(not training.accepted)
+
+
+if __name__ == "__main__":
+    main()
