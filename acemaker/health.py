@@ -89,7 +89,7 @@ def doctor() -> Health:
     findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
     findings += [_library(name, required=False) for name in NOTEBOOKS]
     findings += [_nglview(), *_lammps_programs(), _espresso(), *(_program(name) for name in PROGRAMS)]
-    findings += [_package(name) for name in PACKAGES]
+    findings += [*(_package(name) for name in PACKAGES), _pacemaker()]
     findings += _preflights()
     return Health(findings=tuple(findings))
 
@@ -196,6 +196,16 @@ def _espresso() -> Finding:
         pseudo = f"no pseudopotentials: {error}"
     found = f"{path}, version {version[1] if version else 'unknown'}; {pseudo}"
     return Finding(name="oracle pw.x", found=found, standing="ok" if version else "missing")
+
+
+def _pacemaker() -> Finding:
+    from acemaker.potentials.pacemaker.installation import find_python
+
+    try:
+        python = find_python("")
+    except AcemakerError as error:
+        return Finding(name="trainer pacemaker", found=str(error), standing="missing")
+    return Finding(name="trainer pacemaker", found=str(python), standing="ok")
 
 
 def _said(program: str) -> str:

@@ -22,15 +22,15 @@ PATIENCE = 600.0
 def config(python: Path, **pacemaker: object) -> CampaignConfig:
     return CampaignConfig(
         seed=3,
-        system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 3},
+        system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 2},
         otf={
             "n_candidates": 4,
             "n_select": 2,
-            "threshold_add_train": 1.5,
-            "threshold_call_dft": 3,
+            "threshold_add_train": 1.2,
+            "threshold_call_dft": 1.5,
             "threshold_break": 100,
         },
-        engine={"steps": 400, "temperature": (300, 1500), "restart_every": 50},
+        engine={"steps": 600, "temperature": (300, 2500), "restart_every": 50},
         potential={
             "trainer": "pacemaker",
             "n_functions": 10,
