@@ -39,8 +39,8 @@ def config(python: Path, **pacemaker: object) -> CampaignConfig:
             "lmax_by_orders": (0, 2, 1),
         },
         pacemaker={
-            "first_iterations": 60,
-            "fit_iterations": 30,
+            "first_iterations": 20,
+            "fit_iterations": 20,
             "pacemaker_environment": str(python),
             **pacemaker,
         },
@@ -82,7 +82,7 @@ def test_a_campaign_heals_and_one_that_was_killed_in_a_fit_ends_alike(
         assert trainings[1].anchor_gamma < 1.01
         first, second = trainings
         assert first.optimiser is not None
-        assert first.train_errors.forces < 200
+        assert first.optimiser.loss[1] < first.optimiser.loss[0]
         whole.run(max_steps=1)  # on with the new potential: the preflight holds
         assert whole.progress.step > 0
 
@@ -90,7 +90,7 @@ def test_a_campaign_heals_and_one_that_was_killed_in_a_fit_ends_alike(
         assert again.state is State.TRAIN
         again.run(max_steps=3, progress=True)
         assert again.progress.generation == 1
-        assert "fit    30 of 30  loss" in capsys.readouterr().out
+        assert "fit    20 of 20  loss" in capsys.readouterr().out
         labels = [entry.key for entry in again.progress.labels]
     with Campaign.open(tmp_path / "whole") as whole:
         assert (
@@ -121,7 +121,7 @@ def wait_for_iterations_of_generation_1(directory: Path, process: multiprocessin
     while time.monotonic() < deadline:
         assert process.exitcode is None, f"the campaign ended by itself: {process.exitcode}"
         first = (directory / "potentials" / "potential_v1.json").exists()
-        if first and metrics.exists() and len(metrics.read_text().splitlines()) in range(4, 28):
+        if first and metrics.exists() and len(metrics.read_text().splitlines()) in range(4, 18):
             return
         time.sleep(0.005)
     raise AssertionError("generation 1 was never fitted")

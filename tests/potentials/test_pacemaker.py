@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import psutil
@@ -32,7 +33,7 @@ from acemaker.potentials.prediction import mean_errors, parity_of, residuals_of
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Training
 from acemaker.results.optimiser import Iteration
-from tests.conftest import MISHIN, copper, rattled, small_basis
+from tests.conftest import CUNI, MISHIN, alloy, copper, rattled, small_basis
 
 ORACLE = CalculatorOracle.from_config(MISHIN, ("Cu",))
 TINY = PotentialConfig(n_functions=10, cutoff=4.0, nradmax_by_orders=(5, 3, 2), lmax_by_orders=(0, 2, 1))
@@ -136,8 +137,11 @@ def test_pacemaker_is_given_the_linear_fits_loss() -> None:
     assert forces_alone.settings["fit"]["loss"]["kappa"] == 1
     assert sum(forces_alone.table["w_energy"]) > 0, "pacemaker divides by it"
     assert (made.settings["fit"]["maxiter"], job([whole], first=False).settings["fit"]["maxiter"]) == (300, 100)
-    assert job([whole], ladder_step=5).settings["fit"]["ladder_step"] == 5
-    assert "ladder_step" not in job([whole], first=False, ladder_step=5).settings["fit"]
+    ladder = {"ladder_step": 5, "first_start": "zero"}
+    assert job([whole], **ladder).settings["fit"]["ladder_step"] == 5
+    with pytest.raises(ConfigError, match="a ladder starts from nothing"):
+        PacemakerConfig(ladder_step=5)
+    assert "ladder_step" not in job([whole], first=False, **ladder).settings["fit"]
 
 
 def test_a_fits_key_is_that_of_all_it_is_given() -> None:
@@ -237,13 +241,40 @@ def test_the_environment_may_change_when_a_campaign_is_reopened() -> None:
     assert one.differences(two) == ["pacemaker.densities: 2 -> 1"]
 
 
+@pytest.mark.parametrize("densities", [1, 2])
+def test_generation_0_starts_at_the_linear_fit(
+    tmp_path: Path, pacemaker_python: Path, densities: Literal[1, 2]
+) -> None:
+    """In an alloy, too, where coefficients are numbered by element, function and density."""
+    config, elements = small_basis(), ["Cu", "Ni"]
+    structures = [CalculatorOracle.from_config(CUNI, ("Cu", "Ni")).label(atoms) for atoms in rattled(alloy(), 5)]
+    linear = LinearTrainer(config, elements).train(
+        structures, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0
+    )
+    for start in ("linear", "zero"):
+        fit = PacemakerConfig(densities=densities, first_start=start, pacemaker_environment=str(pacemaker_python))
+        trainer = PacemakerTrainer(config, fit, elements)
+        trainer._take_in(structures)
+        (tmp_path / "start.yaml").write_text(trainer._first_start(tmp_path))
+        basis = _load(tmp_path / "start.yaml")
+        assert basis.basis_set.map_embedding_specifications[1].ndensity == densities
+        reference = linear.generation.reference_energies
+        found = mean_errors(residuals_of(basis, structures, structures, reference))
+        if start == "linear":
+            assert found.forces == pytest.approx(linear.train_errors.forces, rel=1e-6)
+            assert found.energy == pytest.approx(linear.train_errors.energy, rel=1e-6)
+        else:
+            forces = [np.mean(atoms.get_forces() ** 2) for atoms in structures]
+            assert found.forces == pytest.approx(1e3 * np.sqrt(np.mean(forces)))
+
+
 # from here on pacemaker itself runs
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory, pacemaker_python: Path) -> tuple[PacemakerTrainer, Training]:
     """Generation 0 on three whole labels and a masked one."""
-    fit = PacemakerConfig(first_iterations=40, fit_iterations=2, pacemaker_environment=str(pacemaker_python))
+    fit = PacemakerConfig(first_iterations=15, fit_iterations=2, pacemaker_environment=str(pacemaker_python))
     trainer = PacemakerTrainer(TINY, fit, ["Cu"])
     structures = [*labels(3), masked(labels(1, seed=3)[0])]
     directory = tmp_path_factory.mktemp("fitted")

@@ -41,5 +41,5 @@ class TestPacemaker(OfCopper):
         self.python = pacemaker_python
 
     def make_trainer(self) -> Trainer:
-        fit = PacemakerConfig(first_iterations=60, fit_iterations=60, pacemaker_environment=str(self.python))
+        fit = PacemakerConfig(first_iterations=20, fit_iterations=20, pacemaker_environment=str(self.python))
         return PacemakerTrainer(TINY, fit, ["Cu"])

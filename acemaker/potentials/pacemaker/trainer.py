@@ -162,7 +162,7 @@ class PacemakerTrainer(Coverage):
         # the linear fit has spoken before minutes are spent
         reason = judge(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
         if not reason:
-            verdict = self._run(predecessor, old, directory / FOLDER)
+            verdict = self._run(predecessor, directory / FOLDER)
             reason = "" if np.isfinite(verdict.loss).all() else f"the fit failed: {verdict.words}"
         if not reason:
             basis = _load(directory / FOLDER / OUTPUT_POTENTIAL)
@@ -199,10 +199,10 @@ class PacemakerTrainer(Coverage):
             unseen_errors=mean_errors(before[-len(structures) :]) if before else None,
         )
 
-    def _run(self, predecessor: Generation | None, old: Basis, folder: Path) -> OptimiserVerdict:
-        """Fit, from the generation in use or from nothing."""
+    def _run(self, predecessor: Generation | None, folder: Path) -> OptimiserVerdict:
+        """Fit, starting from the generation in use."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        start = _text(old, folder.parent) if predecessor is None else predecessor.yaml.read_text()
+        start = self._first_start(folder.parent) if predecessor is None else predecessor.yaml.read_text()
         job = make_job(
             self._labels,
             self._targets,
@@ -213,6 +213,19 @@ class PacemakerTrainer(Coverage):
             first=predecessor is None,
         )
         return run_fit(job, folder, self.python, self.listener)
+
+    def _first_start(self, folder: Path) -> str:
+        """Say where generation 0 starts: as a rule the linear fit is its first density, and the second is zero."""
+        basis_set = Basis.create(self.config, self.basis.elements, embedding_of(self.fit)).basis_set
+        if self.fit.first_start == "linear":
+            coefficients = np.zeros(len(basis_set.basis_coeffs))
+            coefficients[:: self.fit.densities] = self._linear.solve()  # each function has one for each density
+            basis_set.basis_coeffs = list(coefficients)
+        path = folder / "writing_start.yaml"  # pyace writes to files alone
+        basis_set.to_BBasisConfiguration().save(str(path))
+        text = path.read_text()
+        path.unlink()
+        return text
 
     def _take_in(self, structures: Sequence[Atoms]) -> None:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
@@ -240,9 +253,12 @@ class PacemakerTrainer(Coverage):
 
 
 def embedding_of(fit: PacemakerConfig) -> Mapping[str, Any]:
-    """Say in pacemaker's words how densities become energies."""
+    """Say in pacemaker's words how densities become energies.
+
+    Its plain ``FinnisSinclair`` is no choice: its root is rough at zero, where the second density starts.
+    """
     parameters = [1, 1, 1, 0.5][: 2 * fit.densities]
-    return {"npot": fit.pacemaker_embedding, "fs_parameters": parameters, "ndensity": fit.densities}
+    return {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": parameters, "ndensity": fit.densities}
 
 
 def _known(predecessor: Generation | None, before: list[Residuals], after: list[Residuals]) -> Comparison:
@@ -258,12 +274,3 @@ def _load(path: Path) -> Basis:
     for name in list(configuration.metadata):
         del configuration.metadata[name]
     return Basis(pyace.ACEBBasisSet(configuration))
-
-
-def _text(basis: Basis, folder: Path) -> str:
-    """Return a potential as the text of its ``.yaml``."""
-    path = folder / "writing_start.yaml"
-    basis.basis_set.to_BBasisConfiguration().save(str(path))
-    text = path.read_text()
-    path.unlink()
-    return text
