@@ -115,4 +115,4 @@ def parity_of(structures: Sequence[Atoms], residuals: Sequence[Residuals]) -> tu
         mask = mask_of(atoms)
         labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
         forces.append(np.column_stack([labels, labels + found.forces]))
-    return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack(forces))
+    return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack([np.zeros((0, 2)), *forces]))

@@ -27,7 +27,8 @@ from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import Job, make_job
 from acemaker.potentials.pacemaker.metrics import MetricsReader
-from acemaker.potentials.pacemaker.trainer import PacemakerTrainer, _load
+from acemaker.potentials.pacemaker.start import first_start, load_basis
+from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
 from acemaker.potentials.pacemaker.verdict import put, read_verdict
 from acemaker.potentials.prediction import mean_errors, parity_of, residuals_of
 from acemaker.potentials.trainers import make_trainer
@@ -166,7 +167,7 @@ def test_residuals_are_those_of_the_linear_fit(tmp_path: Path) -> None:
     trainer = LinearTrainer(config, ["Cu"])
     training = trainer.train(structures, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0)
     generation = training.generation
-    residuals = residuals_of(_load(generation.yaml), structures, structures, generation.reference_energies)
+    residuals = residuals_of(load_basis(generation.yaml), structures, structures, generation.reference_energies)
     found, expected = mean_errors(residuals), training.train_errors
     assert found.energy == pytest.approx(expected.energy, rel=1e-6)
     assert found.forces == pytest.approx(expected.forces, rel=1e-6)
@@ -242,30 +243,24 @@ def test_the_environment_may_change_when_a_campaign_is_reopened() -> None:
 
 
 @pytest.mark.parametrize("densities", [1, 2])
-def test_generation_0_starts_at_the_linear_fit(
-    tmp_path: Path, pacemaker_python: Path, densities: Literal[1, 2]
-) -> None:
+def test_generation_0_starts_at_the_linear_fit(tmp_path: Path, densities: Literal[1, 2]) -> None:
     """In an alloy, too, where coefficients are numbered by element, function and density."""
-    config, elements = small_basis(), ["Cu", "Ni"]
-    structures = [CalculatorOracle.from_config(CUNI, ("Cu", "Ni")).label(atoms) for atoms in rattled(alloy(), 5)]
+    config, elements = small_basis(), ("Cu", "Ni")
+    structures = [CalculatorOracle.from_config(CUNI, elements).label(atoms) for atoms in rattled(alloy(), 5)]
     linear = LinearTrainer(config, elements).train(
         structures, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0
     )
-    for start in ("linear", "zero"):
-        fit = PacemakerConfig(densities=densities, first_start=start, pacemaker_environment=str(pacemaker_python))
-        trainer = PacemakerTrainer(config, fit, elements)
-        trainer._take_in(structures)
-        (tmp_path / "start.yaml").write_text(trainer._first_start(tmp_path))
-        basis = _load(tmp_path / "start.yaml")
+    fit, reference = PacemakerConfig(densities=densities), linear.generation.reference_energies
+    errors = []
+    for coefficients in (linear.generation.coefficients(), None):
+        (tmp_path / "start.yaml").write_text(first_start(config, fit, elements, coefficients, tmp_path))
+        basis = load_basis(tmp_path / "start.yaml")
         assert basis.basis_set.map_embedding_specifications[1].ndensity == densities
-        reference = linear.generation.reference_energies
-        found = mean_errors(residuals_of(basis, structures, structures, reference))
-        if start == "linear":
-            assert found.forces == pytest.approx(linear.train_errors.forces, rel=1e-6)
-            assert found.energy == pytest.approx(linear.train_errors.energy, rel=1e-6)
-        else:
-            forces = [np.mean(atoms.get_forces() ** 2) for atoms in structures]
-            assert found.forces == pytest.approx(1e3 * np.sqrt(np.mean(forces)))
+        errors.append(mean_errors(residuals_of(basis, structures, structures, reference)))
+    assert errors[0].forces == pytest.approx(linear.train_errors.forces, rel=1e-6)
+    assert errors[0].energy == pytest.approx(linear.train_errors.energy, rel=1e-6)
+    forces = [np.mean(atoms.get_forces() ** 2) for atoms in structures]
+    assert errors[1].forces == pytest.approx(1e3 * np.sqrt(np.mean(forces)))
 
 
 # from here on pacemaker itself runs
@@ -325,7 +320,7 @@ def test_a_warm_start_begins_at_the_old_potentials_loss(
 ) -> None:
     """Which is the linear fit's loss, masks included: weights, start and reference energies are what they should be."""
     trainer, first = fitted
-    start = _load(first.generation.yaml)
+    start = load_basis(first.generation.yaml)
     structures = [*labels(3), masked(labels(1, seed=3)[0]), *labels(1, 0.2, seed=8)]
     again = PacemakerTrainer(TINY, trainer.fit, ["Cu"])
     again.restore([structures[:4]], first.generation)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -21,8 +21,8 @@ from acemaker.potentials.linear_fit import RECENT, LinearFit
 from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import OUTPUT_POTENTIAL, make_job
+from acemaker.potentials.pacemaker.start import embedding_of, first_start, load_basis
 from acemaker.potentials.prediction import Residuals, force_errors, mean_errors, parity_of, residuals_of
-from acemaker.potentials.pyace_library import load_pyace
 from acemaker.potentials.targets import check_reference_energies
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.trainer import Listener
@@ -31,6 +31,18 @@ from acemaker.results.training import Training
 
 FOLDER = "fit"
 """Of the last fit, beside the generations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """What came of a fit, and why it is rejected; the reason is empty if it is not."""
+
+    residuals: list[Residuals]
+    basis: Basis
+    anchor_gamma: float
+    reason: str = ""
+    verdict: OptimiserVerdict | None = None
+    known: Comparison = field(default_factory=lambda: compare((), ()))
 
 
 class PacemakerTrainer(Coverage):
@@ -157,52 +169,72 @@ class PacemakerTrainer(Coverage):
             baseline=self.baseline,
         )
         before = self._residuals(old) if predecessor is not None else []
-        residuals, known, verdict = before, compare((), ()), None
-        anchor_gamma = self.gamma_max(anchor)
-        # the linear fit has spoken before minutes are spent
-        reason = judge(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
-        if not reason:
-            verdict = self._run(predecessor, directory / FOLDER)
-            reason = "" if np.isfinite(verdict.loss).all() else f"the fit failed: {verdict.words}"
-        if not reason:
-            basis = _load(directory / FOLDER / OUTPUT_POTENTIAL)
-            coefficients = np.array(basis.basis_set.all_coeffs)
-            reason = judge(self.config, coefficients, compare((), ()), float("nan"), gamma_limit)
-            if not reason:
-                residuals = self._residuals(basis)
-                known = _known(predecessor, before, residuals)
-                reason = judge_known(self.config, known, comparison) or self._try_cover(basis, predecessor)
-            if not reason:
-                anchor_gamma = self.gamma_max(anchor)
-                reason = judge(self.config, coefficients, compare((), ()), anchor_gamma, gamma_limit)
-            if reason:
-                self.cover(old, self._labels)
-            else:
-                assert self.active_set is not None
-                write_generation(generation, basis, np.array(basis.basis_set.basis_coeffs), self.active_set)
-                self._linear.forget_recent()  # its successor is compared on these
-        new = residuals[-len(structures) :]
-        energies, forces = parity_of(structures[: len(new)], new) if new else (np.zeros((0, 2)), np.zeros((0, 2)))
+        tried = self._try(predecessor, before, comparison, anchor, gamma_limit, directory / FOLDER)
+        if tried.reason:
+            self.cover(old, self._labels)
+        else:
+            assert self.active_set is not None
+            write_generation(generation, tried.basis, np.array(tried.basis.basis_set.basis_coeffs), self.active_set)
+            self._linear.forget_recent()  # its successor is compared on these
+        new = tried.residuals[-len(structures) :]
+        energies, forces = parity_of(structures if new else (), new)
         return Training(
             generation=generation,
-            accepted=not reason,
-            reason=reason,
+            accepted=not tried.reason,
+            reason=tried.reason,
             n_structures=len(self._labels),
-            train_errors=mean_errors(residuals),
+            train_errors=mean_errors(tried.residuals),
             cv_errors=None,
             comparison=comparison,
-            anchor_gamma=anchor_gamma,
+            anchor_gamma=tried.anchor_gamma,
             energies=energies,
             forces=forces,
-            optimiser=verdict,
-            known=known,
+            optimiser=tried.verdict,
+            known=tried.known,
             unseen_errors=mean_errors(before[-len(structures) :]) if before else None,
         )
+
+    def _try(
+        self,
+        predecessor: Generation | None,
+        before: list[Residuals],
+        comparison: Comparison,
+        anchor: Atoms | None,
+        gamma_limit: float,
+        folder: Path,
+    ) -> _Tried:
+        """Fit, and judge the fit; where it stands the test, structures are described by its functions from now on."""
+        tried = _Tried(residuals=before, basis=self.basis, anchor_gamma=self.gamma_max(anchor))
+        # the linear fit is heard before minutes are spent
+        reason = judge(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
+        if reason:
+            return replace(tried, reason=reason)
+        verdict = self._run(predecessor, folder)
+        tried = replace(tried, verdict=verdict)
+        if not np.isfinite(verdict.loss).all():
+            return replace(tried, reason=f"the fit failed: {verdict.words}")
+        basis = load_basis(folder / OUTPUT_POTENTIAL)
+        coefficients = np.array(basis.basis_set.all_coeffs)
+        if not np.isfinite(coefficients).all():
+            return replace(tried, reason=judge(self.config, coefficients, compare((), ()), float("nan"), gamma_limit))
+        residuals = self._residuals(basis)
+        known = _known(predecessor, before, residuals)
+        tried = replace(tried, basis=basis, residuals=residuals, known=known)
+        reason = judge_known(self.config, known, comparison) or self._try_cover(basis, predecessor)
+        if reason:
+            return replace(tried, reason=reason)
+        gamma = self.gamma_max(anchor)
+        reason = judge(self.config, coefficients, compare((), ()), gamma, gamma_limit)
+        return replace(tried, anchor_gamma=gamma, reason=reason)
 
     def _run(self, predecessor: Generation | None, folder: Path) -> OptimiserVerdict:
         """Fit, starting from the generation in use."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        start = self._first_start(folder.parent) if predecessor is None else predecessor.yaml.read_text()
+        if predecessor is None:
+            linear = self._linear.solve() if self.fit.first_start == "linear" else None
+            start = first_start(self.config, self.fit, self.basis.elements, linear, folder.parent)
+        else:
+            start = predecessor.yaml.read_text()
         job = make_job(
             self._labels,
             self._targets,
@@ -214,19 +246,6 @@ class PacemakerTrainer(Coverage):
         )
         return run_fit(job, folder, self.python, self.listener)
 
-    def _first_start(self, folder: Path) -> str:
-        """Say where generation 0 starts: as a rule the linear fit is its first density, and the second is zero."""
-        basis_set = Basis.create(self.config, self.basis.elements, embedding_of(self.fit)).basis_set
-        if self.fit.first_start == "linear":
-            coefficients = np.zeros(len(basis_set.basis_coeffs))
-            coefficients[:: self.fit.densities] = self._linear.solve()  # each function has one for each density
-            basis_set.basis_coeffs = list(coefficients)
-        path = folder / "writing_start.yaml"  # pyace writes to files alone
-        basis_set.to_BBasisConfiguration().save(str(path))
-        text = path.read_text()
-        path.unlink()
-        return text
-
     def _take_in(self, structures: Sequence[Atoms]) -> None:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         self._linear.take_in(structures, targets, [self._designs.rows(atoms) for atoms in structures])
@@ -236,7 +255,7 @@ class PacemakerTrainer(Coverage):
             self._distances.take_in(atoms)
 
     def _basis_of(self, generation: Generation | None) -> Basis:
-        return self._empty if generation is None else _load(generation.yaml)
+        return self._empty if generation is None else load_basis(generation.yaml)
 
     def _residuals(self, basis: Basis) -> list[Residuals]:
         return residuals_of(basis, self._labels, self._targets, self._linear.reference)
@@ -252,25 +271,7 @@ class PacemakerTrainer(Coverage):
         return ""
 
 
-def embedding_of(fit: PacemakerConfig) -> Mapping[str, Any]:
-    """Say in pacemaker's words how densities become energies.
-
-    Its plain ``FinnisSinclair`` is no choice: its root is rough at zero, where the second density starts.
-    """
-    parameters = [1, 1, 1, 0.5][: 2 * fit.densities]
-    return {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": parameters, "ndensity": fit.densities}
-
-
 def _known(predecessor: Generation | None, before: list[Residuals], after: list[Residuals]) -> Comparison:
     """Compare two potentials on the structures that both were trained on, structure by structure."""
     n = 0 if predecessor is None else predecessor.n_structures
     return compare(force_errors(before[:n]), force_errors(after[:n]))
-
-
-def _load(path: Path) -> Basis:
-    """Read a potential; pacemaker's notes on time and user stay out of it."""
-    pyace = load_pyace()
-    configuration = pyace.BBasisConfiguration(str(path))
-    for name in list(configuration.metadata):
-        del configuration.metadata[name]
-    return Basis(pyace.ACEBBasisSet(configuration))
