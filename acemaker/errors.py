@@ -116,12 +116,13 @@ class Cause(StrEnum):
     BAD_STRUCTURE = "impossible structure"
     NONSENSE = "nonsense result"
     SCRATCH_LOST = "scratch lost"
+    DISK_FULL = "disk full"
     FAILED = "failed"
 
     @property
     def everywhere(self) -> bool:
         """Whether every other structure would fail likewise: the oracle has to be mended first."""
-        return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL)
+        return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL, Cause.DISK_FULL)
 
     @property
     def lasting(self) -> bool:

@@ -90,6 +90,7 @@ def doctor() -> Health:
     findings += [_library(name, required=False) for name in NOTEBOOKS]
     findings += [_nglview(), *_lammps_programs(), _espresso(), *(_program(name) for name in PROGRAMS)]
     findings += [*(_package(name) for name in PACKAGES), _pacemaker()]
+    findings += [_slurm(), _extra("labels on Dask", "distributed", "dask")]
     findings += _preflights()
     return Health(findings=tuple(findings))
 
@@ -174,6 +175,21 @@ def _package(name: str) -> Finding:
     return Finding(
         name=f"oracle {name}", found=version or f"pip install {name}", standing="ok" if version else "missing"
     )
+
+
+def _slurm() -> Finding:
+    """Look for what labels are sent to SLURM with."""
+    found = _extra("labels on SLURM", "executorlib", "slurm")
+    path = shutil.which("sbatch")
+    if found.standing == "ok" and path is None:
+        return Finding(name=found.name, found=f"{found.found}, but sbatch is not on PATH", standing="missing")
+    return found if path is None else Finding(name=found.name, found=f"{found.found}; {path}", standing=found.standing)
+
+
+def _extra(name: str, package: str, extra: str) -> Finding:
+    version = _version(package)
+    remedy = f"pip install 'acemaker[{extra}]'"
+    return Finding(name=name, found=version or remedy, standing="ok" if version else "missing")
 
 
 def _espresso() -> Finding:

@@ -25,9 +25,10 @@ from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.interrupt import Stopped
+from acemaker.labelling.making import GivenExecutor
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.trainer import Trainer
-from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
+from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.results.optimiser import Iteration
 from acemaker.results.record import Record
 from acemaker.states import State
@@ -35,7 +36,9 @@ from acemaker.states import State
 if TYPE_CHECKING:
     from acemaker.display.cockpit import Cockpit, CockpitTwin
 
-R = TypeVar("R", Segment, Diagnosis, Candidates, Selection, Labels, Training, Resumption)
+R = TypeVar(
+    "R", Segment, Diagnosis, Candidates, Selection, Labels | Submission, Labels, Submission, Training, Resumption
+)
 
 
 class Campaign(CampaignView):
@@ -51,8 +54,9 @@ class Campaign(CampaignView):
         The campaign's files.
     journal
         Its open journal.
-    engine, oracle, trainer_factory
-        What runs and labels, and what makes that which trains; those of the configuration if None.
+    engine, oracle, trainer_factory, executor
+        What runs and labels, what makes that which trains, and where labels are made; those of the configuration if
+        None.
     """
 
     def __init__(
@@ -63,13 +67,15 @@ class Campaign(CampaignView):
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
+        executor: GivenExecutor | None = None,
     ) -> None:
         self._chronicle = Chronicle(journal)
         super().__init__(store, self._chronicle)
         runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
-        self._work = Work(self._chronicle, store, runner, oracle, trainer_factory)
+        self._work = Work(self._chronicle, store, runner, oracle, trainer_factory, executor)
         self._work.on_check = self._on_check
         self._work.on_iteration = self._on_iteration
+        self._work.labels.on_wait = self._stop_if_asked
         self._listeners: list[Callable[[Check], None]] = []
         self._fit_listeners: list[Callable[[Iteration], None]] = []
         self._stop = threading.Event()
@@ -86,6 +92,7 @@ class Campaign(CampaignView):
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
+        executor: GivenExecutor | None = None,
     ) -> Campaign:
         """Make a campaign, or go on with it if it is there already.
 
@@ -99,6 +106,8 @@ class Campaign(CampaignView):
             The structure with which the trajectory starts, instead of ``config.system``'s.
         engine, oracle, trainer_factory
             Your own, instead of those of the configuration.
+        executor
+            Your own `concurrent.futures.Executor`, or a callable without arguments that makes one.
 
         Returns
         -------
@@ -120,9 +129,9 @@ class Campaign(CampaignView):
                 check_same(store, journal, config, structure)
                 journal.append("reopened", config=config.model_dump(mode="json"))
             else:
-                start = check_start(store, config, structure, engine, oracle)
+                start = check_start(store, config, structure, engine, oracle, executor)
                 journal = create_files(store, config, start, trainer_factory)
-            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @classmethod
     def open(
@@ -132,7 +141,8 @@ class Campaign(CampaignView):
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
-        **bounds: int | float | str,
+        executor: GivenExecutor | None = None,
+        **bounds: Any,
     ) -> Campaign:
         """Open a campaign; one that had failed goes on at the step that failed.
 
@@ -140,12 +150,12 @@ class Campaign(CampaignView):
         ----------
         directory
             Where it lives.
-        engine, oracle, trainer_factory
+        engine, oracle, trainer_factory, executor
             Your own, if it was created with your own.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
             ``hang_after``, ``lammps``, ``pacemaker_environment``, ``oracle_timeout``, ``scratch``,
-            ``espresso_command``, ``label_store``.
+            ``espresso_command``, ``label_store``, ``n_workers``, ``executor``, ``executor_arguments``.
 
         Returns
         -------
@@ -167,7 +177,7 @@ class Campaign(CampaignView):
         with closing_on_error(journal):
             config = with_bounds(Chronicle(journal).config, bounds)
             journal.append("reopened", config=config.model_dump(mode="json"))
-            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory)
+            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     def __enter__(self) -> Self:
         """Close the campaign at the end of a ``with`` block."""
@@ -178,7 +188,8 @@ class Campaign(CampaignView):
         self.close()
 
     def close(self) -> None:
-        """End the engine and let other processes open the campaign."""
+        """End the engine and labels that are being made here, and let other processes open the campaign."""
+        self._work.labels.close()
         self._work.engine.close()
         self._chronicle.close()
 
@@ -218,8 +229,28 @@ class Campaign(CampaignView):
         return self._perform(State.SELECT, self._work.select)
 
     def label(self) -> Labels:
-        """Ask the oracle."""
+        """Ask the oracle, and wait for all labels: `submit`, then `collect` until none is missing."""
         return self._perform(State.LABEL, self._work.label)
+
+    def submit(self) -> Submission:
+        """Hand the selected structures out to be labelled, and return at once.
+
+        Returns
+        -------
+        Submission
+            What was handed out, and where to. Calling it again hands out nothing twice.
+        """
+        return self._perform(State.LABEL, self._work.submit)
+
+    def collect(self) -> Labels | Submission:
+        """Take in the labels that are there.
+
+        Returns
+        -------
+        Labels or Submission
+            `Labels`, as from `label`, if that is all; else what is missing.
+        """
+        return self._perform(State.LABEL, self._work.collect)
 
     def train(self) -> Training:
         """Make the next generation."""
@@ -290,6 +321,8 @@ class Campaign(CampaignView):
             This one.
         """
         reporter = Reporter(self.config.engine.steps) if progress else None
+        if reporter is not None:
+            self._work.labels.on_label = reporter.label
         with self._heard_by(reporter):
             for result in islice(self.steps(), max_steps):
                 if reporter is not None:
@@ -299,8 +332,8 @@ class Campaign(CampaignView):
     def stop(self) -> None:
         """Ask `run` or `steps` to stop, from another thread; in their own, Ctrl-C does so.
 
-        The engine stops at the next check, a non-linear fit at its next iteration, other states when they are done; the
-        same campaign goes on later.
+        The engine stops at the next check, a non-linear fit at its next iteration, and labels are waited for no more;
+        other states stop when they are done. The same campaign goes on later.
         """
         if self._stepping or self._working.locked():
             self._stop.set()
@@ -414,8 +447,11 @@ class Campaign(CampaignView):
         except BaseException as error:
             self._work.forget_trainer()
             if isinstance(error, Exception):  # Ctrl-C is no failure
-                self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
+                with contextlib.suppress(OSError):  # on a full disk, this error is the one to tell
+                    self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
             raise
+        if isinstance(result, Submission):  # the step is not complete
+            return result
         wall = round(time.perf_counter() - started, 4)
         self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)
         self._work.remember(state, result)

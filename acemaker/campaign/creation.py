@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -19,8 +20,8 @@ from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError
+from acemaker.labelling.making import GivenExecutor, make_place
 from acemaker.oracles.oracle import Oracle
-from acemaker.oracles.process import make_oracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.trainer import Trainer
@@ -32,7 +33,12 @@ from acemaker.structures.first import first_structures, initial_structure
 
 
 def check_start(
-    store: Store, config: CampaignConfig, structure: Atoms | None, engine: Engine | None, oracle: Oracle | None
+    store: Store,
+    config: CampaignConfig,
+    structure: Atoms | None,
+    engine: Engine | None,
+    oracle: Oracle | None,
+    executor: GivenExecutor | None = None,
 ) -> Atoms:
     """Make sure that a campaign can start in a directory.
 
@@ -42,7 +48,7 @@ def check_start(
         The campaign's files.
     config
         Everything that defines it.
-    structure, engine, oracle
+    structure, engine, oracle, executor
         The user's own, or None.
 
     Returns
@@ -82,8 +88,7 @@ def check_start(
             baseline.evaluate(start)
         except EngineError as error:
             raise ConfigError(f"PotentialConfig.baseline_style, baseline_coeff: {error}") from error
-    if oracle is None:
-        make_oracle(config.oracle, elements)
+    make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
     return start
 
 
@@ -164,7 +169,7 @@ def refuse_another(directory: Path, differences: Sequence[str]) -> None:
         )
 
 
-def with_bounds(config: CampaignConfig, bounds: Mapping[str, int | float | str]) -> CampaignConfig:
+def with_bounds(config: CampaignConfig, bounds: Mapping[str, Any]) -> CampaignConfig:
     """Change what may be changed of an existing campaign.
 
     Raises

@@ -49,6 +49,10 @@ class Ledger:
         self._structures = selection.candidates.structures
         self._keys = [self._key(atoms) for atoms in self._structures]
 
+    def key(self, candidate: int) -> str:
+        """Name the label of a candidate."""
+        return self._keys[candidate]
+
     def recall(self, candidate: int) -> Atoms | None:
         """Return a label that exists: noted, of an equal structure, written just before a crash, or shared."""
         file = self._store.label(self._halt, candidate)

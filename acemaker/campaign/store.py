@@ -53,6 +53,11 @@ class Store:
         """Folder of what failed calculations have written."""
         return self.directory / "oracle_failures"
 
+    @property
+    def queue(self) -> Path:
+        """Folder of labels on their way."""
+        return self.directory / "queue"
+
     def relative(self, path: Path | None) -> str | None:
         """Name a file as the journal does, so that a campaign may be moved."""
         return None if path is None else path.relative_to(self.directory).as_posix()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,17 @@ from ase import Atoms
 from acemaker import steps
 from acemaker.campaign import recall
 from acemaker.campaign.chronicle import Chronicle
-from acemaker.campaign.label_store import LabelStore
-from acemaker.campaign.ledger import Ledger
+from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError, StateError
-from acemaker.oracles.fingerprint import fingerprint
+from acemaker.labelling.making import GivenExecutor
 from acemaker.oracles.oracle import Oracle
-from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import read_generation
 from acemaker.potentials.trainer import Trainer
 from acemaker.potentials.trainers import make_trainer
-from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Training
+from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.results.optimiser import Iteration
 from acemaker.results.record import Record
 from acemaker.states import State
@@ -48,8 +45,9 @@ class Work:
         Its files.
     engine
         What explores.
-    oracle, trainer
-        What labels and trains; those of the configuration if None, made when they are needed.
+    oracle, trainer_factory, executor
+        What labels, what makes that which trains, and where labels are made; those of the configuration if None, made
+        when they are needed.
     """
 
     def __init__(
@@ -59,14 +57,14 @@ class Work:
         engine: Engine,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
+        executor: GivenExecutor | None = None,
     ) -> None:
         self._chronicle = chronicle
         self._store = store
         self.engine = engine
         self.initial = read_structures(store.initial)[0]
         self._elements = tuple(sorted(set(self.initial.get_chemical_symbols())))
-        self._oracle = oracle
-        self._has_own_oracle = oracle is not None
+        self.labels = LabelWork(chronicle, store, self._elements, oracle, executor)
         self._trainer_factory = trainer_factory
         self._trainer: Trainer | None = None
         self._results: dict[State, Record] = {}
@@ -184,28 +182,20 @@ class Work:
         return chosen, {"selected": list(chosen.selected), "reserve": list(chosen.reserve)}
 
     def label(self) -> tuple[Labels, Kept]:
-        """LABEL."""
-        selection = self._selection()
-        folder = self._chronicle.config.oracle.label_store
-        # the settings of an oracle of the user's own are not known, so neither is what its labels are worth elsewhere
-        shared = None
-        if folder and not self._has_own_oracle:
-            found = fingerprint(self._chronicle.config.oracle, self._elements)
-            shared = LabelStore(Path(folder).expanduser(), found)
-        ledger = Ledger(self._chronicle, self._store, selection, shared)
-        if self._oracle is None:
-            self._oracle = make_oracle(self._chronicle.config.oracle, self._elements, self._store.failures)
-        labels = steps.label(
-            selection,
-            self._oracle,
-            self._chronicle.config.otf.max_retries,
-            max_force=self._chronicle.config.oracle.max_force,
-            needed=1 if selection.candidates.halt_number else len(selection.selected),
-            recall=ledger.recall,
-            record=ledger.record,
-            record_failure=ledger.record_failure,
-            failed=ledger.failures(),
-        )
+        """LABEL: wait for all labels."""
+        return self._labelled(self.labels.label(self._selection()))
+
+    def submit(self) -> tuple[Submission, Kept]:
+        """LABEL: hand the structures out."""
+        return self.labels.submit(self._selection()), {}
+
+    def collect(self) -> tuple[Labels | Submission, Kept]:
+        """LABEL: take in what is there."""
+        found = self.labels.collect(self._selection())
+        return self._labelled(found) if isinstance(found, Labels) else (found, {})
+
+    @staticmethod
+    def _labelled(labels: Labels) -> tuple[Labels, Kept]:
         return labels, {"candidates": list(labels.candidates)}
 
     def train(self) -> tuple[Training, Kept]:

@@ -3,6 +3,7 @@
 from acemaker.config.campaign import CampaignConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
+from acemaker.config.labelling import LabellingConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig
@@ -13,6 +14,7 @@ __all__ = [
     "CampaignConfig",
     "EmbeddingConfig",
     "EngineConfig",
+    "LabellingConfig",
     "OTFConfig",
     "OracleConfig",
     "PacemakerConfig",

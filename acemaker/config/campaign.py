@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from acemaker.config.base import Section, nearest
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
+from acemaker.config.labelling import LabellingConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig
@@ -25,10 +26,11 @@ BOUNDS = {
     "engine": ("hang_after", "lammps"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
+    "labelling": ("n_workers", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
 }
 """Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
-run or read here."""
+run or read here, and where labels are made."""
 
 
 class CampaignConfig(Section):
@@ -42,6 +44,7 @@ class CampaignConfig(Section):
     pacemaker: PacemakerConfig = Field(default_factory=PacemakerConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
+    labelling: LabellingConfig = Field(default_factory=LabellingConfig)
 
     @model_validator(mode="after")
     def _intervals_match(self) -> CampaignConfig:

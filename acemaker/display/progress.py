@@ -1,4 +1,4 @@
-"""Progress of a campaign as lines of text, the same in every run of one configuration."""
+"""Progress of a campaign as lines of text, the same in every run of one configuration but for labels' seconds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from acemaker.results.record import Record
 if TYPE_CHECKING:
     from acemaker.engines.protocol import Check
     from acemaker.results.optimiser import Iteration
+    from acemaker.steps.label import Taken
 
 
 class Reporter:
@@ -41,6 +42,12 @@ class Reporter:
         """Take note of an optimiser's step: the first, and each tenth of them."""
         if iteration.number % max(iteration.most // 10, 1) == 0:
             self._print(str(iteration))
+
+    def label(self, taken: Taken) -> None:
+        """Take note of a label; a single one is told by its state's result."""
+        if taken.total > 1:
+            seconds = f", {taken.seconds:.0f} s" if taken.seconds >= 1 else ""
+            self._print(f"label {taken.number} of {taken.total}: candidate {taken.candidate}{seconds}")
 
     def result(self, record: Record) -> None:
         """Take note of a state's result."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,19 @@ from acemaker.oracles.espresso import located
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.ladder import Attempt, attempts
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
-from acemaker.oracles.scratch import keep_texts, scratch_folder, sweep
-from acemaker.oracles.words import last_words, texts
+from acemaker.oracles.scratch import cause_of, keep_texts, scratch_folder, sweep
+from acemaker.oracles.words import last_words, tells_of_full_disk, texts
 from acemaker.oracles.worker import read_answer, write_job
 
 INLINE = ("emt", "lammps")
 """Oracles that are faster than starting a process, and do not hang."""
+
+
+def is_inline(config: OracleConfig) -> bool:
+    """Tell whether labels are made in the process that asks for them."""
+    # what lives in the main program cannot be imported elsewhere
+    inline = config.oracle in INLINE or config.oracle.startswith("__main__:")
+    return config.label_process == "this" or (config.label_process == "auto" and inline)
 
 
 def make_oracle(config: OracleConfig, elements: tuple[str, ...], keep: Path | None = None) -> Oracle:
@@ -47,9 +55,7 @@ def make_oracle(config: OracleConfig, elements: tuple[str, ...], keep: Path | No
     ConfigError, MissingLibraryError, OracleError
         If it cannot work: files, packages or programs are missing.
     """
-    # what lives in the main program cannot be imported elsewhere
-    inline = config.oracle in INLINE or config.oracle.startswith("__main__:")
-    if config.label_process == "this" or (config.label_process == "auto" and inline):
+    if is_inline(config):
         return CalculatorOracle.from_config(config, elements)
     return ProcessOracle(config, elements, keep)
 
@@ -68,6 +74,8 @@ class ProcessOracle:
         Of the system.
     keep
         Folder for what failed calculations have written; None for none.
+    stopped
+        Tells a thread that waits for a label that nobody wants it any more.
 
     Raises
     ------
@@ -75,11 +83,18 @@ class ProcessOracle:
         If files, packages or programs are missing.
     """
 
-    def __init__(self, config: OracleConfig, elements: tuple[str, ...], keep: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: OracleConfig,
+        elements: tuple[str, ...],
+        keep: Path | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         calculator_factory(config, elements)
         self._config = located(config) if config.oracle == "espresso" else config
         self._elements = elements
         self._keep = keep
+        self._stopped = stopped
         sweep(config.scratch)
 
     def label(self, atoms: Atoms) -> Atoms:
@@ -133,7 +148,8 @@ class ProcessOracle:
                 check_label(labelled, self._config.max_force, self._config.max_net_force)
             except OracleError as error:
                 climbs = error.cause is Cause.NOT_CONVERGED and not last
-                kept = keep_texts(folder, self._keep) if self._keep is not None and not climbs else None
+                worth = self._keep is not None and not climbs and not self._stopped()
+                kept = keep_texts(folder, self._keep) if worth and self._keep is not None else None
                 if kept is None:
                     raise
                 message = str(error).removeprefix(f"{error.cause}: ")
@@ -151,11 +167,13 @@ class ProcessOracle:
                 {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
             )
         except OSError as error:
-            raise OracleError(f"the job cannot be written: {error}", Cause.SCRATCH_LOST) from error
+            raise OracleError(f"the job cannot be written: {error}", cause_of(error)) from error
         try:
-            status = _wait(child, limit)
+            status = _wait(child, limit, self._stopped)
         finally:
             child.end()
+        if self._stopped():
+            raise OracleError("the label was given up", Cause.KILLED)
         if not folder.is_dir():
             raise OracleError(f"{folder} was deleted while the label was computed in it", Cause.SCRATCH_LOST)
         if status is None:
@@ -168,15 +186,15 @@ class ProcessOracle:
         if results is not None:
             return results
         said = last_words([pair for pair in texts(folder) if pair[0].name == OUTPUT])
-        cause = Cause.KILLED if status > 128 else Cause.FAILED
+        cause = Cause.KILLED if status > 128 else Cause.DISK_FULL if tells_of_full_disk(said) else Cause.FAILED
         raise OracleError(f"the process that labels ended by {describe_status(status)}: {said}", cause)
 
 
-def _wait(child: ChildProcess, limit: float) -> int | None:
-    """Wait for a child; None if the time is up."""
+def _wait(child: ChildProcess, limit: float, stopped: Callable[[], bool]) -> int | None:
+    """Wait for a child; None if the time is up, or nobody wants it any more."""
     deadline = time.monotonic() + limit
     while (status := child.poll()) is None:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or stopped():
             return None
         time.sleep(0.05)
     return status

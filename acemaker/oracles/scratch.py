@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -19,6 +20,12 @@ from acemaker.oracles.words import texts
 
 SMALL = 200_000
 """Bytes; larger files of a failed calculation are not kept."""
+
+
+def cause_of(error: OSError) -> Cause:
+    """Tell a full disk, where no other label would fare better, from a folder that is gone."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return Cause.DISK_FULL if error.errno in full else Cause.SCRATCH_LOST
 
 
 @contextmanager
@@ -45,7 +52,7 @@ def scratch_folder(root: str) -> Iterator[Path]:
         where.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f"acemaker-label-{_host()}-{os.getpid()}-", dir=where)).resolve()
     except OSError as error:
-        raise OracleError(f"no folder can be made in {where}: {error}; give scratch", Cause.SCRATCH_LOST) from error
+        raise OracleError(f"no folder can be made in {where}: {error}; give scratch", cause_of(error)) from error
     try:
         yield folder
     finally:
@@ -77,6 +84,19 @@ def sweep(root: str) -> int:
     return swept
 
 
+def end_own(root: str) -> None:
+    """End whatever runs in the folders of this process, whoever waits for it.
+
+    Parameters
+    ----------
+    root
+        As for `scratch_folder`.
+    """
+    where = Path(root or tempfile.gettempdir()).expanduser().absolute()
+    for folder in where.glob(f"acemaker-label-{_host()}-{os.getpid()}-*"):
+        kill_leftovers(folder)
+
+
 def keep_texts(folder: Path, keep: Path) -> Path | None:
     """Copy the small text files of a failed calculation to a folder of their own.
 
@@ -94,16 +114,24 @@ def keep_texts(folder: Path, keep: Path) -> Path | None:
     """
     small = [(path, text) for path, text in texts(folder) if len(text) <= SMALL]
     try:
-        keep.mkdir(parents=True, exist_ok=True)
-        taken = [int(path.name.split("_")[1]) for path in keep.glob("failure_[0-9]*")]
-        kept = keep / f"failure_{max(taken, default=0) + 1:04d}"
-        kept.mkdir()
+        kept = _numbered(keep)
         for path, text in small:
             name = "_".join(path.relative_to(folder).parts).removeprefix("run_")
             (kept / name).write_text(text)
     except (OSError, ValueError):
         return None
     return kept if small else None
+
+
+def _numbered(keep: Path) -> Path:
+    """Make the next folder; other threads and processes make theirs."""
+    keep.mkdir(parents=True, exist_ok=True)
+    while True:
+        taken = [int(path.name.split("_")[1]) for path in keep.glob("failure_[0-9]*")]
+        kept = keep / f"failure_{max(taken, default=0) + 1:04d}"
+        with contextlib.suppress(FileExistsError):
+            kept.mkdir()
+            return kept
 
 
 def _host() -> str:

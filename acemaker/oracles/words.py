@@ -14,6 +14,9 @@ from acemaker.errors import Cause, OracleError
 LARGEST = 20_000_000
 """Bytes; a longer file is not looked through for words."""
 
+FULL = r"No space left on device|Disk quota exceeded|File too large"
+"""Of the system, whichever program passes it on."""
+
 WORDS = (
     (
         Cause.NOT_CONVERGED,
@@ -27,6 +30,7 @@ WORDS = (
         r"[Nn]ot enough memory|[Cc]annot allocate|[Oo]ut of memory|insufficient virtual memory|MemoryError|bad_alloc"
         r"|[Aa]llocat\w+ .{0,40}(failed|exceed)",
     ),
+    (Cause.DISK_FULL, FULL),
     (Cause.BAD_STRUCTURE, r"atoms overlap|AtomsTooClose"),
     (
         Cause.PROGRAM_MISSING,
@@ -104,6 +108,11 @@ def _not_accurate(text: str) -> str:
         return f"SCF accuracy {got[-1]} Ry, {asked[1]} Ry asked for" if float(got[-1]) > 1.1 * float(asked[1]) else ""
     except ValueError:
         return f"SCF accuracy {got[-1]}"
+
+
+def tells_of_full_disk(said: str) -> bool:
+    """Tell whether a program has died for want of room on a disk."""
+    return re.search(FULL, said) is not None
 
 
 def explain(error: Exception, folder: Path | None = None) -> OracleError:

@@ -2,6 +2,7 @@
 
 from acemaker.results.exploration import Halt, Segment, Timeline
 from acemaker.results.selection import Candidates, Diagnosis, Selection
+from acemaker.results.submission import Submission
 from acemaker.results.training import LabelFailure, Labels, Resumption, Training
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Resumption",
     "Segment",
     "Selection",
+    "Submission",
     "Timeline",
     "Training",
 ]

@@ -56,10 +56,14 @@ def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ..
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    write(part, list(structures), format="extxyz")
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        write(part, list(structures), format="extxyz")
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError:  # a full disk, say
+        part.unlink(missing_ok=True)
+        raise
     return read_structures(path)
 
 

@@ -8,6 +8,7 @@ from acemaker.config import (
     CampaignConfig,
     EmbeddingConfig,
     EngineConfig,
+    LabellingConfig,
     OracleConfig,
     OTFConfig,
     PacemakerConfig,
@@ -105,14 +106,30 @@ def test_a_notebooks_variables_are_picked_and_typing_errors_found() -> None:
 
 
 def test_field_names_are_unique_across_sections() -> None:
-    sections = [OTFConfig, EmbeddingConfig, EngineConfig, PotentialConfig, PacemakerConfig, SystemConfig]
+    sections = [
+        OTFConfig,
+        EmbeddingConfig,
+        EngineConfig,
+        LabellingConfig,
+        PotentialConfig,
+        PacemakerConfig,
+        SystemConfig,
+    ]
     sections.append(OracleConfig)
     names = [name for section in sections for name in section.model_fields]
     assert len(names) == len(set(names)) == len(parameter_homes()) - 1
 
 
 def test_every_field_is_described() -> None:
-    for section in (OTFConfig, EngineConfig, PotentialConfig, PacemakerConfig, SystemConfig, OracleConfig):
+    for section in (
+        OTFConfig,
+        EngineConfig,
+        LabellingConfig,
+        PotentialConfig,
+        PacemakerConfig,
+        SystemConfig,
+        OracleConfig,
+    ):
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name}"
 
@@ -135,7 +152,15 @@ UNITS = (
 
 
 def test_every_real_number_has_a_unit() -> None:
-    for section in (OTFConfig, EngineConfig, PotentialConfig, PacemakerConfig, SystemConfig, OracleConfig):
+    for section in (
+        OTFConfig,
+        EngineConfig,
+        LabellingConfig,
+        PotentialConfig,
+        PacemakerConfig,
+        SystemConfig,
+        OracleConfig,
+    ):
         for name, field in section.model_fields.items():
             if "float" in str(field.annotation) or field.annotation is float:
                 assert any(unit in str(field.description) for unit in UNITS), f"{section.__name__}.{name}"

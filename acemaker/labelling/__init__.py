@@ -1,0 +1,1 @@
+"""Where labels are made: handed out to an executor, and taken in one by one."""
