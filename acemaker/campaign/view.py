@@ -216,4 +216,4 @@ class CampaignView(Record):
             return "none yet"
         if generation.baseline is None:
             return f"{generation.number}, potentials/{generation.name}.yace"
-        return f"{generation.number} over {generation.baseline.style}, potentials/{generation.name}.in"
+        return f"{generation.number} over {generation.baseline.name}, potentials/{generation.name}.in"

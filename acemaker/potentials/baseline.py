@@ -1,68 +1,52 @@
-"""A baseline: a classical potential of LAMMPS's under the ACE, which then learns the difference (delta learning)."""
+"""A baseline: a cheap potential under the ACE, which then learns the difference (delta learning)."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
-
-from acemaker.engines.script import BAR_A3_PER_EV
-from acemaker.errors import EngineError
+from ase.stress import full_3x3_to_voigt_6_stress
 
 
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """Pair styles of LAMMPS's that run beside the ACE.
+class Baseline(ABC):
+    """What runs under an ACE.
 
     Attributes
     ----------
-    style : str
-        ``pair_style``'s arguments: ``"zbl 3.0 4.0"``.
-    coeff : tuple of str
-        Arguments of each ``pair_coeff``; potential files by the names that they have in `files`.
     files : mapping of str to Path
-        Where these files lie, by names that LAMMPS can be given anywhere.
-    elements : tuple of str
-        In the order of LAMMPS's types.
+        What it needs, by names that LAMMPS can be given anywhere.
     """
 
-    style: str
-    coeff: tuple[str, ...]
     files: Mapping[str, Path]
-    elements: tuple[str, ...]
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called in a summary."""
+
+    @property
+    @abstractmethod
+    def in_lammps(self) -> bool:
+        """Whether LAMMPS adds it by itself; else whoever evaluates the ACE does."""
+
+    @abstractmethod
     def described(self) -> dict[str, Any]:
         """Describe it for a generation's ``.json``, beside which its files lie."""
-        return {"style": self.style, "coeff": list(self.coeff), "files": sorted(self.files)}
 
-    @classmethod
-    def read(cls, described: Mapping[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:
-        """Undo `described`."""
-        files = {name: directory / name for name in described["files"]}
-        return cls(style=described["style"], coeff=tuple(described["coeff"]), files=files, elements=elements)
-
-    def kept_in(self, directory: Path) -> Baseline:
+    @abstractmethod
+    def kept_in(self, directory: Path) -> Self:
         """Copy its files into a directory, unless they are there."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, source in self.files.items():
-            if not (directory / name).exists():
-                part = directory / f"writing_{name}"
-                shutil.copyfile(source, part)
-                part.replace(directory / name)
-        return replace(self, files={name: directory / name for name in self.files})
 
+    @abstractmethod
     def commands(
         self, above: str, above_coeff: str = "", *, quote: Callable[[Path], str] | None = None
     ) -> tuple[str, ...]:
-        """Write the commands that lay a potential over it.
+        """Write LAMMPS's commands for a potential and what LAMMPS adds to it.
 
         Parameters
         ----------
@@ -77,12 +61,8 @@ class Baseline:
         -------
         tuple of str
         """
-        name = above.split()[0]
-        lines = [f"pair_style hybrid/overlay {above} {self.style}", f"pair_coeff * * {name} {above_coeff}".rstrip()]
-        for first, second, *rest in self._words(quote):
-            lines.append(" ".join(["pair_coeff", first, second, self.style.split()[0], *rest]))
-        return tuple(lines)
 
+    @abstractmethod
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         """Evaluate a structure by itself.
 
@@ -103,29 +83,8 @@ class Baseline:
         Raises
         ------
         EngineError
-            If LAMMPS refuses: a wrong argument, or a file that does not suit the elements.
+            If it cannot.
         """
-        from acemaker.engines.box import standard_form
-        from acemaker.engines.plain_path import PlainPaths
-        from acemaker.oracles.factory import lammps_calculator
-
-        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        if not work.pbc.all():  # LAMMPS wants a box even so; its axes are the structure's
-            cell, positions, _ = standard_form(work)
-            work = Atoms(atoms.symbols, positions, cell=cell, pbc=False)
-        with contextlib.closing(PlainPaths()) as paths:
-            lines = list(self.commands("zero 1.0", quote=paths.quote))  # as it runs: overlaid, pairs are never mixed
-            try:
-                work.calc = lammps_calculator(lines, self.elements, {})
-                energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)
-                virial = np.zeros((3, 3))
-                if work.pbc.all():
-                    # ASE takes newer constants than LAMMPS, which would show in the eighth digit
-                    volume = work.get_volume() / (units.bar * BAR_A3_PER_EV)
-                    virial = voigt_6_to_full_3x3_stress(work.get_stress()) * volume
-            except Exception as error:  # LAMMPS's errors have no class of their own
-                raise EngineError(f"LAMMPS refused the baseline '{self.style}': {error}") from error
-        return energy, forces, virial
 
     def subtract(self, atoms: Atoms) -> Atoms:
         """Return a label without the baseline's part: what the ACE is to learn.
@@ -142,9 +101,3 @@ class Baseline:
             results["stress"] = atoms.get_stress() - full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
         rest.calc = SinglePointCalculator(rest, **results)
         return rest
-
-    def _words(self, quote: Callable[[Path], str] | None) -> list[list[str]]:
-        lines = [line.split() for line in self.coeff]
-        if quote is None:
-            return lines
-        return [[quote(self.files[word]) if word in self.files else word for word in line] for line in lines]

@@ -9,7 +9,7 @@ from pathlib import Path
 from acemaker.config import PotentialConfig
 from acemaker.engines.pair_words import check_order, find_file
 from acemaker.errors import ConfigError
-from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.pair_baseline import PairBaseline
 
 FIELD = "PotentialConfig.baseline_coeff"
 
@@ -17,7 +17,7 @@ WORD = re.compile(r"[\w.+*/-]+", re.ASCII)
 """What a word of a command may be made of: nothing that LAMMPS expands, quotes or continues."""
 
 
-def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> Baseline | None:
+def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> PairBaseline | None:
     """Find the files of a configuration's baseline.
 
     Parameters
@@ -32,7 +32,7 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
 
     Returns
     -------
-    Baseline or None
+    PairBaseline or None
         None where there is to be none.
 
     Raises
@@ -50,7 +50,7 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
         check_order(words, elements, FIELD)
         coeff.append(" ".join(_keep(word, files, kept) for word in words))
     _check_pairs(coeff, elements)
-    return Baseline(style=config.baseline_style, coeff=tuple(coeff), files=files, elements=elements)
+    return PairBaseline(style=config.baseline_style, coeff=tuple(coeff), files=files, elements=elements)
 
 
 def _check_pairs(coeff: list[str], elements: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
 
 INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
@@ -186,5 +187,5 @@ def read_generation(directory: Path, number: int) -> Generation:
     described["elements"] = tuple(described["elements"])
     described["cv_folds"] = tuple(described["cv_folds"])
     baseline = described.get("baseline")
-    described["baseline"] = Baseline.read(baseline, directory, described["elements"]) if baseline else None
+    described["baseline"] = PairBaseline.read(baseline, directory, described["elements"]) if baseline else None
     return Generation(directory=directory, **described)
