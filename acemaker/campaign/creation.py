@@ -81,15 +81,31 @@ def check_start(
         check_ensemble(config.engine, start)
         if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
             load_lammps()
-    baseline = find_baseline(config.potential, elements)
-    if baseline is not None:
-        load_lammps()
-        try:
-            baseline.evaluate(start)
-        except EngineError as error:
-            raise ConfigError(f"PotentialConfig.baseline_style, baseline_coeff: {error}") from error
+    check_baseline(config, start, elements, engine)
     make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
     return start
+
+
+def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ...], engine: Engine | None) -> None:
+    """Make sure that the baseline can be evaluated, and that the engine can run it.
+
+    Raises
+    ------
+    ConfigError, MissingLibraryError
+        If not.
+    """
+    baseline = find_baseline(config.potential, elements)
+    if baseline is None:
+        return
+    fields = "baseline_style, baseline_coeff" if baseline.in_lammps else "baseline_calculator"
+    try:
+        isolated = engine is None and config.engine.engine == "isolated"
+        if isolated and native_command(config.engine.lammps):
+            baseline.commands("pace/extrapolation")  # which it refuses where LAMMPS cannot run it
+        load_lammps()
+        baseline.evaluate(start)
+    except EngineError as error:
+        raise ConfigError(f"PotentialConfig.{fields}: {error}") from error
 
 
 def create_files(

@@ -216,4 +216,5 @@ class CampaignView(Record):
             return "none yet"
         if generation.baseline is None:
             return f"{generation.number}, potentials/{generation.name}.yace"
-        return f"{generation.number} over {generation.baseline.name}, potentials/{generation.name}.in"
+        file = f"{generation.name}.in" if generation.baseline.in_lammps else f"{generation.name}.yaml"
+        return f"{generation.number} over {generation.baseline.name}, potentials/{file}"

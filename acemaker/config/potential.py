@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from acemaker.config.base import Section
+from acemaker.config.universal import UniversalFields
 
 TRAINERS = ("linear", "pacemaker")
 """Trainers that need no path."""
@@ -16,8 +16,8 @@ PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
 """What LAMMPS neither expands nor quotes nor takes for a second command."""
 
 
-class PotentialConfig(Section):
-    """Basis functions, weights of the fit and the guard on a new generation."""
+class PotentialConfig(UniversalFields):
+    """Basis functions, weights of the fit, what helps it and the guard on a new generation."""
 
     trainer: str = Field(
         "linear",
@@ -90,6 +90,20 @@ class PotentialConfig(Section):
         style = self.baseline_style.partition(" ")[0]
         if style.startswith(("hybrid", "pace", "zero", "none")):
             raise ValueError(f"baseline_style must be a potential that can run beside the ACE, not {style!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_baseline(self) -> PotentialConfig:
+        if self.baseline_calculator and self.baseline_style:
+            raise ValueError(
+                f"one baseline at a time: got baseline_style={self.baseline_style!r} and "
+                f"baseline_calculator={self.baseline_calculator!r}"
+            )
+        if self.baseline_calculator and self.reference_energies:
+            raise ValueError(
+                "reference_energies cannot be given with a baseline_calculator, whose energies have a zero of their "
+                "own; leave them out, and they are fitted to the first labels"
+            )
         return self
 
     @model_validator(mode="after")

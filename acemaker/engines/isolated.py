@@ -107,6 +107,8 @@ class IsolatedEngine:
     ) -> list[str]:
         """Lay out the files of a run, and return the command that runs it."""
         lammps = native_command(self.config.lammps)
+        if lammps and request.generation.baseline is not None:
+            request.generation.pair_commands()  # it may be one that such a LAMMPS cannot run
         if checkpoint is not None:
             if not checkpoint.exists() or not is_whole(checkpoint):
                 raise EngineError(

@@ -122,13 +122,13 @@ def callback_commands(
     cutoff
         Å.
     baseline
-        What LAMMPS adds to the callback's.
+        What LAMMPS adds to the callback's; the callback itself adds a calculator.
     quote_path
         Writes the paths of its files.
     """
     zero = f"zero {cutoff:.17g} full"
     pair = [f"pair_style {zero}", "pair_coeff * *"]
-    if baseline is not None:
+    if baseline is not None and baseline.in_lammps:
         pair = list(baseline.commands(zero, quote=quote_path))
     return [
         *pair,

@@ -9,6 +9,8 @@ from pathlib import Path
 from acemaker.config import PotentialConfig
 from acemaker.engines.pair_words import check_order, find_file
 from acemaker.errors import ConfigError
+from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline
 
 FIELD = "PotentialConfig.baseline_coeff"
@@ -17,13 +19,13 @@ WORD = re.compile(r"[\w.+*/-]+", re.ASCII)
 """What a word of a command may be made of: nothing that LAMMPS expands, quotes or continues."""
 
 
-def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> PairBaseline | None:
+def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> Baseline | None:
     """Find the files of a configuration's baseline.
 
     Parameters
     ----------
     config
-        ``baseline_style`` and ``baseline_coeff``.
+        ``baseline_style`` and ``baseline_coeff``, or ``baseline_calculator``.
     elements
         In the order of LAMMPS's types.
     kept
@@ -32,7 +34,7 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
 
     Returns
     -------
-    PairBaseline or None
+    Baseline or None
         None where there is to be none.
 
     Raises
@@ -41,6 +43,8 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
         If a coefficient is no plain command, names elements in another order than that of the types, or a
         file that is neither here nor in LAMMPS's collection.
     """
+    if config.baseline_calculator:
+        return CalculatorBaseline(path=config.baseline_calculator, arguments=config.baseline_arguments)
     if not config.baseline_style:
         return None
     files: dict[str, Path] = {}

@@ -37,6 +37,29 @@ class Evaluation:
     virial: np.ndarray
     gamma: np.ndarray | None
 
+    def plus(
+        self, energy: float, forces: np.ndarray, virial: np.ndarray, order: np.ndarray | slice = slice(None)
+    ) -> Evaluation:
+        """Add a baseline.
+
+        Parameters
+        ----------
+        energy : float
+            eV.
+        forces : ndarray, shape (n_atoms, 3)
+            eV/Å.
+        virial : ndarray, shape (3, 3)
+            eV.
+        order
+            The baseline's atoms in the order of these forces.
+        """
+        return Evaluation(
+            energy=self.energy + energy,
+            forces=self.forces + forces[order],
+            virial=self.virial + virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]],
+            gamma=self.gamma,
+        )
+
 
 Key = tuple[Path, tuple[int, ...]]
 
@@ -92,7 +115,7 @@ class Evaluator:
     cutoff
         Å.
     baseline
-        What runs beside the ACE; `structure` alone adds it, LAMMPS does so by itself.
+        What runs beside the ACE; `structure` alone adds it, whoever runs LAMMPS does so by other means.
     """
 
     def __init__(
@@ -141,13 +164,7 @@ class Evaluator:
         ace = self.graded(environment(atoms, self.elements, self.cutoff))
         if self.baseline is None:
             return ace
-        energy, forces, virial = self.baseline.evaluate(atoms)
-        return Evaluation(
-            energy=ace.energy + energy,
-            forces=ace.forces + forces,
-            virial=ace.virial + virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]],
-            gamma=ace.gamma,
-        )
+        return ace.plus(*self.baseline.evaluate(atoms))
 
     @staticmethod
     def _read(calculator: Any, gamma: np.ndarray | None) -> Evaluation:

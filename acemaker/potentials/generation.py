@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
 
@@ -77,7 +79,10 @@ class Generation:
 
     @property
     def lammps_input(self) -> Path:
-        """The commands that define it in LAMMPS, to be included from the directory of the files."""
+        """The commands that define it in LAMMPS, to be included from the directory of the files.
+
+        There is no such file over a baseline that LAMMPS cannot run.
+        """
         return self.directory / f"{self.name}.in"
 
     def calculator(self) -> Any:
@@ -151,16 +156,18 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
     described = asdict(replace(generation, baseline=None))
     del described["directory"]
     described["baseline"] = generation.baseline.described() if generation.baseline is not None else None
-    commands = "\n".join([f"# {INCLUDE}", *generation.pair_commands()]) + "\n"
     text = json.dumps(described, indent=1) + "\n"
     json_file = generation.directory / f"{generation.name}.json"
-    for path, save in (
+    files: list[tuple[Path, Callable[[str], Any]]] = [
         (generation.yaml, configuration.save),
         (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
         (generation.asi, lambda part: active_set.save(Path(part))),
-        (generation.lammps_input, lambda part: Path(part).write_text(commands)),
-        (json_file, lambda part: Path(part).write_text(text)),
-    ):
+    ]
+    if generation.baseline is None or generation.baseline.in_lammps:
+        commands = "\n".join([f"# {INCLUDE}", *generation.pair_commands()]) + "\n"
+        files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
+    files.append((json_file, lambda part: Path(part).write_text(text)))
+    for path, save in files:
         part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
         save(str(part))
         with part.open("rb") as stream:
@@ -187,5 +194,11 @@ def read_generation(directory: Path, number: int) -> Generation:
     described["elements"] = tuple(described["elements"])
     described["cv_folds"] = tuple(described["cv_folds"])
     baseline = described.get("baseline")
-    described["baseline"] = PairBaseline.read(baseline, directory, described["elements"]) if baseline else None
+    described["baseline"] = _read_baseline(baseline, directory, described["elements"]) if baseline else None
     return Generation(directory=directory, **described)
+
+
+def _read_baseline(described: dict[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:
+    if "calculator" in described:
+        return CalculatorBaseline.read(described)
+    return PairBaseline.read(described, directory, elements)

@@ -1,0 +1,120 @@
+"""Universal potentials whose weights come with their packages, or lie in a file of yours: nothing is downloaded.
+
+Their dotted paths are for whatever asks for a cheap calculator: ``acemaker.oracles.universal:chgnet`` and
+``acemaker.oracles.universal:sevennet``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from ase.calculators.calculator import BaseCalculator
+
+from acemaker.errors import ConfigError, MissingLibraryError
+
+CHGNET = ("0.3.0", "0.2.0", "r2scan")
+"""Models in chgnet's wheel: the first two of PBE with Materials Project's U, the last of r2SCAN."""
+
+SEVENNET = {"7net-0": "SEVENNET_0_11Jul2024", "7net-l3i5": "SEVENNET_l3i5", "7net-mf-0": "SEVENNET_MF_0"}
+"""Models in sevenn's wheel, with the names of their files there. The last wants ``modal``, 'PBE' or 'R2SCAN'."""
+
+
+def chgnet(model: str = CHGNET[0], threads: int = 1) -> BaseCalculator:
+    """Make a calculator of CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)).
+
+    Parameters
+    ----------
+    model
+        One of `CHGNET`, or a checkpoint file.
+    threads
+        Of torch, for this whole process; more than one gains little, and other last digits each time.
+
+    Returns
+    -------
+    chgnet.model.dynamics.CHGNetCalculator
+        Of crystals: it takes no clusters.
+
+    Raises
+    ------
+    MissingLibraryError
+        If the package is missing.
+    ConfigError
+        If there is no such model here.
+    """
+    with _quiet("chgnet", threads):
+        from chgnet.model import CHGNet
+        from chgnet.model.dynamics import CHGNetCalculator
+
+        if model in CHGNET:
+            network = CHGNet.load(model_name=model, use_device="cpu", verbose=False)
+        else:
+            network = CHGNet.from_file(str(_file(model, "chgnet", CHGNET)))
+        calculator: BaseCalculator = CHGNetCalculator(model=network, use_device="cpu", on_isolated_atoms="ignore")
+    return calculator
+
+
+def sevennet(model: str = "7net-0", modal: str | None = None, threads: int = 1) -> BaseCalculator:
+    """Make a calculator of SevenNet (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
+
+    Parameters
+    ----------
+    model
+        One of `SEVENNET`, or a checkpoint file.
+    modal
+        Which of a model's fidelities, where it has several.
+    threads
+        Of torch, for this whole process; more than one gains little, and other last digits each time.
+
+    Returns
+    -------
+    sevenn.calculator.SevenNetCalculator
+
+    Raises
+    ------
+    MissingLibraryError
+        If the package is missing.
+    ConfigError
+        If there is no such model here.
+    """
+    with _quiet("sevenn", threads):
+        from sevenn import _const
+        from sevenn.calculator import SevenNetCalculator
+
+        # by its path: of a name alone, it would download what it does not find
+        file = getattr(_const, SEVENNET[model]) if model in SEVENNET else _file(model, "sevennet", tuple(SEVENNET))
+        try:
+            calculator: BaseCalculator = SevenNetCalculator(str(file), modal=modal, device="cpu")
+        except ValueError as error:
+            raise ConfigError(f"sevennet: model {model!r} with modal {modal!r}: {error}") from error
+    return calculator
+
+
+def _file(model: str, name: str, known: tuple[str, ...]) -> Path:
+    path = Path(model).expanduser()
+    if not path.is_file():
+        raise ConfigError(
+            f"{name}: expected a model that comes with its package ({', '.join(known)}) or a checkpoint file, got "
+            f"{model!r}; nothing is downloaded"
+        )
+    return path
+
+
+@contextlib.contextmanager
+def _quiet(package: str, threads: int) -> Iterator[None]:
+    """Import and load without a word, and have torch compute on as many threads as asked for."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            import torch
+
+            torch.set_num_threads(threads)
+            yield
+        except ImportError as error:
+            raise MissingLibraryError(
+                f"{package} cannot be imported ({error}); pip install 'acemaker[universal]', after a torch for CPUs "
+                "where you have no GPU"
+            ) from error
