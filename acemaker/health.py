@@ -31,7 +31,7 @@ Standing = Literal["ok", "missing", "wrong"]
 LIBRARIES = ("ase", "numpy", "scipy", "matplotlib", "pydantic", "vesin")
 NOTEBOOKS = ("jupyterlab", "ipykernel", "ipywidgets", "papermill")
 PROGRAMS = ("abinit", "cp2k.psmp")
-PACKAGES = ("gpaw", "tblite", "chgnet")
+PACKAGES = ("gpaw", "tblite", "chgnet", "sevenn")
 
 
 @dataclass(frozen=True, kw_only=True)

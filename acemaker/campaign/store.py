@@ -32,6 +32,11 @@ class Store:
         """The structure with which the trajectory starts."""
         return self.directory / "initial.extxyz"
 
+    @property
+    def pretraining(self) -> Path:
+        """Structures labelled by a cheap calculator, on which the fit leans."""
+        return self.directory / "pretraining.extxyz"
+
     def segment(self, number: int) -> Path:
         """Folder of a segment."""
         return self.directory / "segments" / f"segment_{number:04d}"

@@ -12,6 +12,7 @@ from acemaker import steps
 from acemaker.campaign import recall
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.label_work import LabelWork
+from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
@@ -19,7 +20,7 @@ from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, 
 from acemaker.labelling.making import GivenExecutor
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import read_generation
-from acemaker.potentials.trainer import Trainer
+from acemaker.potentials.trainer import Pretrained, Trainer
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.results.optimiser import Iteration
@@ -247,6 +248,8 @@ class Work:
                 trainer = factory()
             else:
                 trainer = make_trainer(config.potential, config.pacemaker, self._elements, kept, self._hear)
+            if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
+                trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.initial))
             in_use = self._chronicle.progress.generation
             generation = read_generation(kept, in_use) if in_use >= 0 else None
             trainer.restore(recall.read_groups(self._chronicle.progress, self._store), generation)

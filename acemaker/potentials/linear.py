@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
@@ -64,6 +65,21 @@ class Rows:
     matrices: dict[str, np.ndarray]
 
 
+class Leaning(Protocol):
+    """What a fit may lean on, see `acemaker.potentials.prior`."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows whose squares are added to the loss, shape (n_rows, n_coefficients + 1)."""
+
+    @property
+    def coefficients(self) -> np.ndarray:
+        """What they alone give, shape (n_coefficients,), eV."""
+
+    def worth(self, square: float) -> float:
+        """Weigh them, by the mean square force error of `coefficients` on the structures that are fitted."""
+
+
 class LeastSquares:
     """Ridge regression over folds of structures.
 
@@ -89,6 +105,7 @@ class LeastSquares:
         width = n_coefficients + 1
         self._factors = [{kind: np.zeros((0, width)) for kind in KINDS} for _ in range(n_folds)]
         self._counts = [dict.fromkeys(KINDS, 0) for _ in range(n_folds)]
+        self._prior: Leaning | None = None
         self.n_structures = 0
 
     def add(self, rows: Rows) -> None:
@@ -98,6 +115,20 @@ class LeastSquares:
             self._factors[fold][kind] = _compress(np.vstack([self._factors[fold][kind], matrix]))
             self._counts[fold][kind] += 1
         self.n_structures += 1
+
+    def alike(self) -> LeastSquares:
+        """Return an empty one with the same weights and ridge."""
+        width = self._factors[0][KINDS[0]].shape[1]
+        return LeastSquares(width - 1, self.weights, self.regularisation, len(self._factors))
+
+    def lean_on(self, prior: Leaning) -> None:
+        """Have every fit, whatever fold it leaves out, come close to something; it counts in no error."""
+        self._prior = prior
+
+    def weighted_rows(self, folds: Sequence[int] | None = None) -> np.ndarray:
+        """Stack all rows, or those of some folds, each with the weight of its kind."""
+        chosen = range(len(self._factors)) if folds is None else folds
+        return np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in chosen for kind in KINDS])
 
     def solve(self, without: int | None = None) -> np.ndarray:
         """Fit the coefficients.
@@ -112,7 +143,11 @@ class LeastSquares:
         ndarray, shape (n_coefficients,)
         """
         folds = [fold for fold in range(len(self._factors)) if fold != without]
-        stacked = np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in folds for kind in KINDS])
+        stacked = self.weighted_rows(folds)
+        if self._prior is not None:
+            known = [(self._prior.coefficients, fold) for fold in folds]
+            worth = self._prior.worth((1e-3 * self._mean(known).forces) ** 2)
+            stacked = np.vstack([stacked, np.sqrt(worth) * self._prior.rows])
         n_structures = sum(self._counts[fold]["forces"] for fold in folds)
         columns = stacked[:, :-1]
         scale = np.sqrt((columns**2).sum(axis=0) / max(n_structures, 1))

@@ -13,6 +13,7 @@ from acemaker.potentials.design import Design
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.guard import Comparison, compare
 from acemaker.potentials.linear import CrossValidation, FitErrors, LeastSquares, Rows
+from acemaker.potentials.prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.structures.mask import energy_counts, mask_of
 
@@ -52,6 +53,27 @@ class LinearFit:
     def n_structures(self) -> int:
         """Labelled structures taken in."""
         return self._squares.n_structures
+
+    def pretrain(self, targets: Sequence[Atoms], designs: Sequence[Design]) -> Prior:
+        """Lean on labels of a cheap calculator, which count in no error.
+
+        Parameters
+        ----------
+        targets
+            What of them is to be learned: without the baseline's part.
+        designs
+            Their design matrices.
+
+        Returns
+        -------
+        Prior
+            What is leant on.
+        """
+        stress, no_reference = self.config.stress_weight > 0, dict.fromkeys(self.elements, 0.0)
+        rows = [structure_rows(*pair, no_reference, stress) for pair in zip(targets, designs, strict=True)]
+        prior = prior_of(targets, rows, self.elements, self._squares)
+        self._squares.lean_on(prior)
+        return prior
 
     def pin_reference(self, structures: Sequence[Atoms], targets: Sequence[Atoms]) -> None:
         """Take the elements' energies from the first labels, unless they are known."""

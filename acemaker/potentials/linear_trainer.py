@@ -17,6 +17,7 @@ from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.guard import judge
 from acemaker.potentials.linear import Rows
 from acemaker.potentials.linear_fit import RECENT, LinearFit
+from acemaker.potentials.prior import Prior
 from acemaker.potentials.targets import check_reference_energies, parity
 from acemaker.potentials.threads import single_threaded
 from acemaker.results.training import Training
@@ -49,6 +50,25 @@ class LinearTrainer(Coverage):
         self.baseline = find_baseline(config, tuple(elements), kept)
         super().__init__(Basis.create(config, elements))
         self._fit = LinearFit(config, self.basis)
+
+    @single_threaded
+    def pretrain(self, structures: Sequence[Atoms]) -> Prior:
+        """Have every fit lean on the labels of a cheap calculator.
+
+        They are no labels of the oracle's: neither the active set nor the guard, nor any error, knows of them.
+
+        Parameters
+        ----------
+        structures
+            Atoms with energy, forces and, where there is one, stress; the whole, of which a baseline is subtracted.
+
+        Returns
+        -------
+        Prior
+            What is leant on.
+        """
+        targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
+        return self._fit.pretrain(targets, [self._builder.rows(target) for target in targets])
 
     @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:

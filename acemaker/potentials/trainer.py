@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
@@ -50,3 +50,11 @@ class Trainer(Protocol):
 
     def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
         """Say what the training set lacks around some atoms of a structure, the worst of them first."""
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """A trainer that can start from the labels of a cheap calculator."""
+
+    def pretrain(self, structures: Sequence[Atoms]) -> object:
+        """Take them in, before `Trainer.restore` and `Trainer.train`; they do not count as labels."""
