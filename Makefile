@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 RUN := runs/demo
 QEPY ?= .qepy
 PACEMAKER ?= .pacemaker
+TORCH ?= torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench qepy pacemaker lint clean
+.PHONY: help demo test bench qepy pacemaker universal lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -65,6 +66,14 @@ $(PACEMAKER)/.done:
 		tensorpotential==0.6.2.1 tf_keras==2.21.0
 	@touch $@
 	@echo "use it with: trainer: pacemaker, in the parameters of a campaign"
+
+universal: $(VENV)/.universal  ## CHGNet and SevenNet into .venv (1.5 GB; TORCH=torch==2.13.0 for a certain torch)
+
+# torch before what needs it: else pip takes the newest, with all of CUDA
+$(VENV)/.universal: $(VENV)/.notebooks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[universal]'
+	@touch $@
 
 bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit
 	$(BIN)/python benchmarks/import_time.py
