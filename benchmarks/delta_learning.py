@@ -55,8 +55,8 @@ CLASSICAL = {
     "sw": ("sw", "* * Si.sw Si"),
     "tersoff": ("tersoff", "* * Si.tersoff Si"),
 }
-STEPS = (10, 10, 40)
-"""Of the runs that are timed; the first warms up."""
+STEPS = {True: (10, 10, 40), False: (10, 100, 400)}
+"""Of the runs that are timed, over a universal baseline or not; the first warms up."""
 
 PLENTY = 60
 """Structures for pretraining."""
@@ -244,9 +244,9 @@ def speed() -> None:
             training = trainer.train(
                 labels[:12], number=0, directory=Path(folder), predecessor=None, anchor=None, gamma_limit=2.0
             )
-            # what is not of the steps is in both
-            runs = [_run(training.generation, steps, Path(folder) / str(turn)) for turn, steps in enumerate(STEPS)]
-        print(f"{name or 'ACE alone':>12} {1e3 * (runs[2] - runs[1]) / (STEPS[2] - STEPS[1]):>8.1f}", flush=True)
+            lengths = STEPS[name in UNIVERSAL]  # what is not of the steps is in both
+            runs = [_run(training.generation, steps, Path(folder) / str(turn)) for turn, steps in enumerate(lengths)]
+        print(f"{name or 'ACE alone':>12} {1e3 * (runs[2] - runs[1]) / (lengths[2] - lengths[1]):>8.1f}", flush=True)
 
 
 def _run(generation: Generation, steps: int, directory: Path) -> float:

@@ -79,6 +79,12 @@ def copper_over_zbl(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 
 
 @pytest.fixture(scope="session")
+def copper_over_emt(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    config = PotentialConfig(**small_basis().model_dump() | {"baseline_calculator": "ase.calculators.emt:EMT"})
+    return train(tmp_path_factory.mktemp("emt"), copper(), MISHIN, config)
+
+
+@pytest.fixture(scope="session")
 def alloy_generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
     return train(tmp_path_factory.mktemp("alloy"), alloy(), CUNI, small_basis(), n=6)
 

@@ -76,6 +76,7 @@ def write_job(
         "generation": request.generation.number,
         "structure": _described(atoms),
         "state": None if state is None else _described(state),
+        "path": [str(Path(entry).absolute()) for entry in sys.path],
     }
     path = directory / JOB
     path.write_text(json.dumps(job))
@@ -98,6 +99,7 @@ def _atoms(described: dict[str, Any]) -> Atoms:
 def main(job_file: Path) -> int:
     """Run a job in the current directory."""
     job = json.loads(job_file.read_text())
+    sys.path[:] = job["path"]  # a baseline's calculator may come from a module of the user's
     config = EngineConfig.model_validate(job["config"])
     directory = Path.cwd()
     request = Request(

@@ -45,7 +45,7 @@ def config(**changes: Any) -> CampaignConfig:
         seed=3,
         system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1},
         otf={"n_candidates": 4, "n_select": 1, "threshold_add_train": 1.5, "threshold_call_dft": 2.5},
-        engine={"steps": 150, "temperature": (600, 1200), "restart_every": 50},
+        engine={"steps": 150, "temperature": (600, 1200), "restart_every": 50, "soft_start_steps": 20},
         potential=potential | changes,
         oracle=MISHIN.model_dump(),
     )

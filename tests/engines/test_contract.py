@@ -34,6 +34,14 @@ class OverBaseline:
         self._trained = copper_over_zbl
 
 
+class OverCalculator:
+    """Its potential corrects an ASE calculator, which acemaker adds to it."""
+
+    @pytest.fixture(autouse=True)
+    def _generation(self, copper_over_emt: Generation) -> None:
+        self._trained = copper_over_emt
+
+
 class TestToyEngine(WithCopper):
     def make_engine(self) -> Engine:
         return ToyEngine(self.n_steps, restart_every=10)
@@ -57,6 +65,12 @@ class TestInProcessEngine(InProcess):
 
 @pytest.mark.parametrize("ensemble", ["npt"])
 class TestInProcessEngineOverBaseline(OverBaseline, InProcess):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ensemble", ["npt"])
+class TestInProcessEngineOverCalculator(OverCalculator, InProcess):
     pass
 
 

@@ -142,7 +142,7 @@ def campaign_config(**potential: object) -> CampaignConfig:
             "temperature": (600, 1200),
             "restart_every": 20,
             "trajectory_every": 20,
-            "ensemble": "nvt",
+            "soft_start_steps": 10,
         },
         potential={**small_basis().model_dump(), **potential},
         oracle=SW.model_dump(),
@@ -160,6 +160,7 @@ def test_a_campaign_over_it_is_the_same_in_a_child(tmp_path: Path, name: str) ->
     with Campaign.create(tmp_path / "child", config.model_copy(update={"engine": engine})) as child:
         child.run()
     assert here.progress.step == 60
+    assert here.progress.halts, "the test needs a halt"
     assert np.array_equal(here.timeline().gamma_max, child.timeline().gamma_max)
     for mine, other in zip(here.trajectory(), child.trajectory(), strict=True):
         assert np.array_equal(mine.positions, other.positions)

@@ -116,7 +116,7 @@ def small_campaign(**changes: Any) -> CampaignConfig:
         "seed": 3,
         "system": {"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1},
         "otf": {"n_candidates": 4, "n_select": 1, "threshold_add_train": 1.5, "threshold_call_dft": 2.5},
-        "engine": {"steps": 150, "temperature": (600, 1200), "restart_every": 50},
+        "engine": {"steps": 150, "temperature": (600, 1200), "restart_every": 50, "soft_start_steps": 20},
         "potential": over(n_functions=20, cutoff=4.5).model_dump(),
         "oracle": MISHIN.model_dump(),
     }
@@ -145,6 +145,24 @@ def test_a_campaign_over_a_calculator(tmp_path: Path) -> None:
                 break
             campaign.step()
     assert np.array_equal(campaign.timeline().gamma_max, here.timeline().gamma_max)
+
+
+def test_the_child_finds_a_module_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_cheap.py").write_text("from ase.calculators.emt import EMT as make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    engine = {"engine": "isolated", "lammps": "python", "steps": 10, "restart_every": 10, "trajectory_every": 10}
+    config = small_campaign(engine=engine, potential={"baseline_calculator": "my_cheap:make"})
+    with Campaign.create(tmp_path / "run", config) as campaign:
+        campaign.prepare()
+        assert campaign.explore().end_step > 0
+
+
+def test_what_is_in_the_main_program_no_child_can_import(tmp_path: Path) -> None:
+    engine = {"engine": "isolated", "lammps": "python"}
+    config = small_campaign(engine=engine, potential={"baseline_calculator": "__main__:make"})
+    with pytest.raises(ConfigError, match="cannot be imported by a child process"):
+        Campaign.create(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
