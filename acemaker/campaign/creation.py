@@ -106,8 +106,8 @@ def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ..
         isolated = engine is None and config.engine.engine == "isolated"
         if isolated and config.potential.baseline_calculator.startswith("__main__:"):
             raise ConfigError(
-                f"PotentialConfig.baseline_calculator: {config.potential.baseline_calculator!r} cannot be imported by a "
-                "child process; put the factory into a module, or choose engine='inprocess'"
+                f"PotentialConfig.baseline_calculator: {config.potential.baseline_calculator!r} cannot be imported by "
+                "a child process; put the factory into a module, or choose engine='inprocess'"
             )
         if isolated and native_command(config.engine.lammps):
             baseline.commands("pace/extrapolation")  # which it refuses where LAMMPS cannot run it
