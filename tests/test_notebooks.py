@@ -93,6 +93,8 @@ def test_papermill_runs_it_and_nbval_finds_the_same(tmp_path: Path, name: str, p
     outputs = [output for cell in json.loads(executed.read_text())["cells"] for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert any("text/html" in output.get("data", {}) for output in outputs)
+    # plain papermill says nothing of who watches: the kernel finds it out
+    assert not any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ class TestNglview(ViewerContract):
         viewer.show(scenes[2])
         assert front.take() == []
         front.done()
-        first = ["addRepresentation"] * 3 + ["setParameters", "executeCode", "orient"]
+        first = ["addRepresentation"] * 3 + ["setParameters", "setSize", "executeCode", "orient"]
         assert front.take() == [*first, "replaceStructure"]
         for scene in (scenes[3], scenes[4], scenes[0]):
             viewer.show(scene)
@@ -143,7 +143,7 @@ class TestNglview(ViewerContract):
         front.open()
         load = viewer.widget._ngl_msg_archive[0]
         assert f"{scenes[1].positions[5, 0]:8.3f}" in load["args"][0]["data"]
-        assert len([message for message in viewer.widget._ngl_msg_archive if message.get("fire_embed")]) == 2
+        assert len([message for message in viewer.widget._ngl_msg_archive if message.get("fire_embed")]) == 3
         viewer.show(scenes[2])
         assert front.take() == ["replaceStructure"]
 

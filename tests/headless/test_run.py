@@ -106,6 +106,21 @@ def test_from_python(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert capsys.readouterr().out == "5\n"
 
 
+def test_nobody_watches_a_headless_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("ACEMAKER_DISPLAY", "live")
+    body = (
+        "import os\nimport numpy as np\nfrom ase.build import bulk\nfrom acemaker.display.viewer.choice import view\n"
+        "atoms = bulk('Cu', cubic=True); atoms.arrays['gamma'] = np.ones(4)\nprint(os.environ['ACEMAKER_DISPLAY'])\n"
+        "view([atoms], 0, np.array([1]), ())"
+    )
+    run_notebook(write(tmp_path / "view.ipynb", "n: int = 1", body), tmp_path / "out.ipynb")
+    printed, shown = outputs(tmp_path / "out.ipynb")
+    assert printed["text"] == "static\n"
+    assert set(shown["data"]) == {"image/png", "text/plain"}
+    assert "widgets" not in json.loads((tmp_path / "out.ipynb").read_text())["metadata"]
+
+
 @pytest.mark.slow
 def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     words = [CAMPAIGN, "out.ipynb", *(word for value in SMALL for word in ("-p", value)), "-p", "directory=here"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from acemaker.display.viewer.nglview_library import load_nglview
-from acemaker.display.viewer.pdb import pdb_text
+from acemaker.display.viewer.pdb import ATOMS, CELL, pdb_text
 from acemaker.display.viewer.scale import Scale
 from acemaker.display.viewer.scene import DIRECTION, Scene
 
@@ -111,10 +111,9 @@ class NglviewViewer:
     def _first_messages(self) -> list[dict[str, Any]]:
         """Load a structure, and say how it is drawn and from where."""
         assert self._scene is not None
-        n = len(self._scene.indices)
         blob = {"type": "blob", "data": self._text, "binary": False}
         atoms = {
-            "sele": f"@{','.join(map(str, range(n)))}",
+            "sele": f"[{ATOMS}]",
             "radiusType": "covalent",
             "radiusScale": 0.62,
             "colorScheme": "bfactor",
@@ -137,14 +136,14 @@ class NglviewViewer:
             }
             messages.append(self._representation("spacefill", ring | look))
         if self._scene.corners is not None:
-            corners = f"@{','.join(map(str, range(n, n + 8)))}"
             look = {"color": "#808080", "radiusSize": 0.06, "radiusType": "size", "disablePicking": True}
-            messages.append(self._representation("licorice", {"sele": corners} | look))
+            messages.append(self._representation("licorice", {"sele": f"[{CELL}]"} | look))
         return [
             *messages,
             # fog would change colours with depth
             self._message("setParameters", "Stage", [STAGE]),
-            # also where a page is opened again
+            # these also where a page is opened again; its own first size is of a page that is not laid out yet
+            self._message("setSize", args=["100%", f"{HEIGHT}px"]) | {"fire_embed": True},
             self._message("executeCode", args=[CODE]) | {"fire_embed": True},
             self._message("orient", "viewerControls", [camera(self._scene)]) | {"fire_embed": True},
         ]
@@ -193,7 +192,7 @@ def _widget_class() -> type:
         def __init__(self, on_load: Callable[[], None]) -> None:
             self._on_load = on_load
             super().__init__()
-            self._view_width, self._view_height = "100%", f"{HEIGHT}px"
+            self._view_height = f"{HEIGHT}px"
 
         def _initialize_threads(self) -> None:
             self.on_msg(self._handle_nglview_custom_msg)

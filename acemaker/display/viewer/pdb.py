@@ -8,6 +8,9 @@ from ase.data import chemical_symbols
 from acemaker.display.viewer.scale import Scale
 from acemaker.display.viewer.scene import EDGES, Scene
 
+ATOMS, CELL = "MOL", "CEL"
+"""Residues of the atoms, and of the corners of the cell."""
+
 
 def pdb_text(scene: Scene, scale: Scale) -> str:
     """Write a scene.
@@ -31,18 +34,18 @@ def pdb_text(scene: Scene, scale: Scale) -> str:
     positions = np.clip(np.nan_to_num(scene.positions), -999.0, 9999.0)
     symbols = [chemical_symbols[number] for number in scene.numbers]
     logarithms = scale.logarithms(scene.gamma)
-    lines = [_atom(row, symbols[row], "MOL", "A", positions[row], logarithms[row]) for row in range(len(symbols))]
+    lines = [_atom(row, symbols[row], ATOMS, positions[row], logarithms[row]) for row in range(len(symbols))]
     if scene.corners is not None:
         first = len(lines)
-        lines += [_atom(first + a, "X", "CEL", "Z", corner, 0.0) for a, corner in enumerate(scene.corners)]
+        lines += [_atom(first + a, "X", CELL, corner, 0.0) for a, corner in enumerate(scene.corners)]
         lines += [f"CONECT{first + start + 1:5d}{first + end + 1:5d}" for start, end in EDGES]
     return "\n".join([*lines, "END", ""])
 
 
-def _atom(row: int, symbol: str, residue: str, chain: str, position: np.ndarray, value: float) -> str:
+def _atom(row: int, symbol: str, residue: str, position: np.ndarray, value: float) -> str:
     x, y, z = position
-    place = 1 if chain == "A" else 2
+    place = "A   1" if residue == ATOMS else "B   2"
     return (
-        f"HETATM{row + 1:5d} {symbol:>4s} {residue:3s} {chain}{place:4d}    {x:8.3f}{y:8.3f}{z:8.3f}"
+        f"HETATM{row + 1:5d} {symbol:>4s} {residue:3s} {place}    {x:8.3f}{y:8.3f}{z:8.3f}"
         f"{1.0:6.2f}{value:6.2f}          {symbol.upper():>2s}"
     )

@@ -1,0 +1,120 @@
+"""One halt by hand, as a person has it: a notebook in JupyterLab, in a browser, with a mouse and keys."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase.io import read
+from PIL import Image
+
+from acemaker.display.viewer.scale import Scale
+from tests.browser.conftest import ROOT, Lab
+
+CANVAS = ".jp-OutputArea canvas"
+SLIDER = ".widget-slider:has(.widget-label:text-is('check')) .noUi-handle"
+
+
+def pixels(canvas: Any) -> np.ndarray:
+    image = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")
+    return np.array(image).astype(int)
+
+
+def hues(image: np.ndarray) -> set[int]:
+    """Find which colours of the scale are in a picture, by their place on it, 0 to 15; light and shade apart."""
+    scale = np.array([[int(colour[a : a + 2], 16) for a in (1, 3, 5)] for colour in Scale().colours()], dtype=float)
+    colourful = image.reshape(-1, 3)[np.ptp(image.reshape(-1, 3), axis=1) > 60].astype(float)
+    directions = colourful / np.linalg.norm(colourful, axis=1, keepdims=True)
+    nearest = (directions @ (scale / np.linalg.norm(scale, axis=1, keepdims=True)).T).argmax(axis=1)
+    counts = np.bincount(nearest, minlength=16)
+    return {int(place) for place in np.flatnonzero(counts > 50)}
+
+
+def until(true: Callable[[], bool], seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def brightest(image: np.ndarray) -> tuple[int, int]:
+    """Find the middle of what is nearest to the upper end of the scale."""
+    red_over_blue = image[:, :, 0] - image[:, :, 2]
+    rows, columns = np.nonzero(red_over_blue > 0.8 * red_over_blue.max())
+    middle = np.argmin((rows - np.median(rows)) ** 2 + (columns - np.median(columns)) ** 2)
+    return int(columns[middle]), int(rows[middle])
+
+
+def run_all(page: Any, url: str) -> None:
+    """Open a notebook, and run all of it by the menu."""
+    page.goto(url)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+    page.get_by_text("| Idle").wait_for(timeout=120_000)  # before that, cells are not run
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def scroll_to(page: Any, what: str, seconds: float = 400) -> None:
+    """Turn the wheel until something is there: what is far from the window is not on the page."""
+    notebook = page.locator(".jp-WindowedPanel-outer").first
+    notebook.hover()
+    end = time.monotonic() + seconds
+    while not page.locator(what).count():
+        assert time.monotonic() < end, f"no {what}"
+        before = notebook.evaluate("element => element.scrollTop")
+        page.mouse.wheel(0, 500)
+        page.wait_for_timeout(500)
+        if notebook.evaluate("element => element.scrollTop") == before:
+            page.mouse.wheel(0, -100_000)
+            page.wait_for_timeout(2000)
+
+
+@pytest.mark.slow
+def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -> None:
+    name = "01_one_halt_by_hand.ipynb"
+    shutil.copy(ROOT / "notebooks" / name, lab.folder / name)
+    run_all(page, lab.page_of(name))
+
+    # it is drawn, in more than one colour
+    scroll_to(page, CANVAS)
+    canvas = page.locator(CANVAS).first
+    canvas.scroll_into_view_if_needed()
+    until(lambda: len(hues(pixels(canvas))) >= 3)
+    assert canvas.bounding_box()["width"] > 400
+    frames = read(lab.folder / "runs/one_halt/halts/halt_0001.extxyz", ":")
+    before = pixels(canvas)
+
+    # a click tells the atom's gamma
+    column, row = brightest(before)
+    canvas.click(position={"x": column, "y": row})
+    text = page.locator(".jp-OutputArea:has(canvas)").first
+    until(lambda: "within bonding distance" in text.inner_text())
+    said = text.inner_text()
+    atom = int(re.search(r"Cu atom (\d+)\n", said[said.index("gamma, dimensionless") :])[1])
+    gamma = frames[-1].arrays["gamma"]
+    assert re.search(r"gamma\s+(\S+)", said[said.index(f"Cu atom {atom}\n") :])[1] == f"{gamma[atom]:.3g}"
+    assert gamma[atom] > np.median(gamma)
+    assert "Å" in said
+    page.screenshot(path=screenshots / "viewer.png")
+
+    # the slider goes back over the checks
+    page.locator(SLIDER).focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    earlier = frames[-6]
+    until(lambda: f"step {earlier.info['step']}:" in text.inner_text())
+    said = text.inner_text()
+    assert f"largest gamma {earlier.arrays['gamma'].max():.3g}" in said
+    assert re.search(r"gamma\s+(\S+)", said[said.index(f"Cu atom {atom}\n") :])[1] == (
+        f"{earlier.arrays['gamma'][atom]:.3g}"
+    )
+    until(lambda: (np.abs(pixels(canvas) - before).max(axis=2) > 60).mean() > 0.02)
+    page.screenshot(path=screenshots / "viewer_earlier.png")
+    assert page.errors == []
