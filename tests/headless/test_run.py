@@ -116,7 +116,7 @@ def test_nobody_watches_a_headless_run(tmp_path: Path, monkeypatch: pytest.Monke
     )
     run_notebook(write(tmp_path / "view.ipynb", "n: int = 1", body), tmp_path / "out.ipynb")
     printed, shown = outputs(tmp_path / "out.ipynb")
-    assert printed["text"] == "static\n"
+    assert "".join(printed["text"]) == "static\n"
     assert set(shown["data"]) == {"image/png", "text/plain"}
     assert "widgets" not in json.loads((tmp_path / "out.ipynb").read_text())["metadata"]
 
