@@ -270,7 +270,7 @@ def test_where_nobody_watches_the_twin_takes_its_place(halt: Halt, monkeypatch: 
 def test_what_is_missing_is_an_error_only_if_it_was_asked_for(halt: Halt, monkeypatch: pytest.MonkeyPatch) -> None:
     nglview_library.load_nglview.cache_clear()
     monkeypatch.setattr(nglview_library, "version", lambda name: "4.0.1")
-    monkeypatch.setattr("acemaker.display.viewer.nglview_viewer._widget_class", nglview_library.load_nglview)
+    monkeypatch.setattr("acemaker.display.viewer.nglview_viewer.widget_class", nglview_library.load_nglview)
     monkeypatch.setenv("ACEMAKER_DISPLAY", "live")
     with pytest.raises(MissingLibraryError, match=r"4\.0\.1, its front end 3\.1\.4: pip install"):
         halt.view()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from acemaker.display.viewer.nglview_library import load_nglview
+from acemaker.display.viewer.camera import camera
+from acemaker.display.viewer.nglview_widget import widget_class
 from acemaker.display.viewer.pdb import ATOMS, CELL, pdb_text
 from acemaker.display.viewer.scale import Scale
-from acemaker.display.viewer.scene import DIRECTION, Scene
+from acemaker.display.viewer.scene import Scene
 
 HEIGHT = 400
 """Pixels."""
@@ -22,9 +21,6 @@ STAGE = {"cameraType": "orthographic", "fogNear": 100, "fogFar": 100, "tooltip":
 
 CODE = "this.$pickingInfo.hide(); this.stage.mouseControls.remove('clickPick-left')"
 """Hides its own words on a picked atom, which are of residues, and keeps a click from moving everything."""
-
-FIELD, SHAPE, MARGIN = 40.0, 1.3, 1.2
-"""NGL's field of view in degrees, the least width of the canvas by its height, and the room around atoms in Å."""
 
 
 class NglviewViewer:
@@ -52,7 +48,7 @@ class NglviewViewer:
         self._drawn = ""  # what the front end has, or is about to have
         self._busy = self._opened = False
         self._further: list[dict[str, Any]] = []  # to be sent once the structure is there
-        self._widget = _widget_class()(self._send)
+        self._widget = widget_class()(self._send, HEIGHT)
         self._widget.observe(self._on_click, names="picked")
         self._widget.on_msg(self._on_message)
 
@@ -156,51 +152,3 @@ class NglviewViewer:
     ) -> dict[str, Any]:
         message: dict[str, Any] = self._widget._get_remote_call_msg(method, target, args, kwargs)
         return message
-
-
-def camera(scene: Scene) -> list[float]:
-    """Look at the middle of a scene from its `DIRECTION`.
-
-    Parameters
-    ----------
-    scene
-        What is to be seen as a whole.
-
-    Returns
-    -------
-    list of 16 float
-        NGL's matrix, column by column: the turn times the distance in Å, and the shift of the middle to the origin.
-    """
-    points = np.nan_to_num(scene.positions if scene.corners is None else np.vstack([scene.positions, scene.corners]))
-    # the camera stands at -z, so that x points to the left before anything is turned
-    turn = np.diag([-1.0, 1.0, -1.0]) @ DIRECTION
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    width, height = 2 * np.abs((points - middle) @ turn.T).max(axis=0)[:2] + 2 * MARGIN
-    seen = max(float(height), float(width) / SHAPE)
-    matrix = np.eye(4)
-    matrix[:3, :3] = turn * seen / (2 * np.tan(np.radians(FIELD / 2)))
-    matrix[:3, 3] = -middle
-    return [float(value) for value in matrix.T.ravel()]
-
-
-@cache
-def _widget_class() -> type:
-    """Make a kind of nglview's widget without its threads, one of which would outlive every viewer."""
-    nglview = load_nglview()
-
-    class Widget(nglview.NGLWidget):  # type: ignore[name-defined,misc]
-        def __init__(self, on_load: Callable[[], None]) -> None:
-            self._on_load = on_load
-            super().__init__()
-            self._view_height = f"{HEIGHT}px"
-
-        def _initialize_threads(self) -> None:
-            self.on_msg(self._handle_nglview_custom_msg)
-            self._remote_call_thread = SimpleNamespace(q=SimpleNamespace(append=lambda callback: callback(self)))
-
-        def _fire_callbacks(self, callbacks: list[Callable[[Any], None]]) -> None:
-            for callback in callbacks:
-                callback(self)
-            self._on_load()
-
-    return Widget
