@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ase import Atoms
 
+from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
@@ -73,14 +73,10 @@ class Campaign(CampaignView):
         super().__init__(store, self._chronicle)
         runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
         self._work = Work(self._chronicle, store, runner, oracle, trainer_factory, executor)
-        self._work.on_check = self._on_check
-        self._work.on_iteration = self._on_iteration
-        self._work.labels.on_wait = self._stop_if_asked
-        self._listeners: list[Callable[[Check], None]] = []
-        self._fit_listeners: list[Callable[[Iteration], None]] = []
-        self._stop = threading.Event()
-        self._stepping = False
-        self._working = threading.Lock()
+        self._attention = Attention()
+        self._work.on_check = self._attention.check
+        self._work.on_iteration = self._attention.iteration
+        self._work.labels.on_wait = self._attention.stop_if_wanted
 
     @classmethod
     def create(
@@ -295,15 +291,9 @@ class Campaign(CampaignView):
         Record
             What each state returns.
         """
-        self._stepping = True
-        try:
-            while self.state is not State.DONE and not self._stop.is_set():
+        with self._attention.stepping(), contextlib.suppress(Stopped):
+            while self.state is not State.DONE and not self._attention.stop_wanted:
                 yield self.step()
-        except Stopped:
-            return
-        finally:
-            self._stepping = False
-            self._stop.clear()
 
     def run(self, max_steps: int | None = None, *, progress: bool = False) -> Campaign:
         """Go on until the campaign is done.
@@ -323,7 +313,7 @@ class Campaign(CampaignView):
         reporter = Reporter(self.config.engine.steps) if progress else None
         if reporter is not None:
             self._work.labels.on_label = reporter.label
-        with self._heard_by(reporter):
+        with self._attention.heard_by(reporter):
             for result in islice(self.steps(), max_steps):
                 if reporter is not None:
                     reporter.result(result)
@@ -335,8 +325,7 @@ class Campaign(CampaignView):
         The engine stops at the next check, a non-linear fit at its next iteration, and labels are waited for no more;
         other states stop when they are done. The same campaign goes on later.
         """
-        if self._stepping or self._working.locked():
-            self._stop.set()
+        self._attention.want_stop()
 
     def choose(self, candidates: Sequence[int]) -> Selection:
         """Decide what is labelled, instead of what was selected, before any of it is paid for.
@@ -362,11 +351,12 @@ class Campaign(CampaignView):
         LabelBudgetError
             If these are more than are left of ``max_labels``.
         """
-        if self.state is not State.LABEL or not self.progress.selections:
-            raise StateError(f"there is no selection to change: {self._what_next()}")
-        selection, kept = self._work.choose(candidates)
-        self._chronicle.append("chosen", **kept)
-        self._work.remember(State.SELECT, selection)
+        with self._attention.at_work("choose"):
+            if self.state is not State.LABEL or not self.progress.selections:
+                raise StateError(f"there is no selection to change: {self._what_next()}")
+            selection, kept = self._work.choose(candidates)
+            self._chronicle.append("chosen", **kept)
+            self._work.remember(State.SELECT, selection)
         return selection
 
     def listen(
@@ -383,8 +373,7 @@ class Campaign(CampaignView):
         on_iteration
             With each iteration of an optimiser, by trainers that have one.
         """
-        self._listeners = [] if on_check is None else [on_check]
-        self._fit_listeners = [] if on_iteration is None else [on_iteration]
+        self._attention.listen(on_check, on_iteration)
 
     def cockpit(self) -> Cockpit | CockpitTwin:
         """Show buttons for step, run and stop, and what the campaign does meanwhile.
@@ -398,47 +387,16 @@ class Campaign(CampaignView):
 
         return cockpit(self)
 
-    @contextlib.contextmanager
-    def _heard_by(self, reporter: Reporter | None) -> Iterator[None]:
-        before = self._listeners, self._fit_listeners
-        if reporter is not None:
-            self._listeners = [*self._listeners, reporter.check]
-            self._fit_listeners = [*self._fit_listeners, reporter.iteration]
-        try:
-            yield
-        finally:
-            self._listeners, self._fit_listeners = before
-
-    def _on_check(self, check: Check) -> None:
-        for listener in self._listeners:
-            listener(check)
-        self._stop_if_asked()
-
-    def _on_iteration(self, iteration: Iteration) -> None:
-        for listener in self._fit_listeners:
-            listener(iteration)
-        self._stop_if_asked()
-
-    def _stop_if_asked(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
-        if not self._working.acquire(blocking=False):
-            raise StateError(f"cannot {state.lower()} now: another thread is at work; campaign.stop() stops it")
-        try:
+        with self._attention.at_work(state.lower()):
             if self.state is State.HALT and state is State.DIAGNOSE:
                 self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
             if self.state is not state:
                 raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
             return self._do(state, work)
-        finally:
-            self._working.release()
-            if not self._stepping:
-                self._stop.clear()
 
     def _do(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         started = time.perf_counter()

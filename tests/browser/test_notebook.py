@@ -15,7 +15,9 @@ import pytest
 from ase.io import read
 from PIL import Image
 
+from acemaker import attach
 from acemaker.display.viewer.scale import Scale
+from acemaker.states import State
 from tests.browser.conftest import ROOT, Lab
 
 CANVAS = ".jp-OutputArea canvas"
@@ -119,4 +121,51 @@ def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -
     )
     until(lambda: (np.abs(pixels(canvas) - before).max(axis=2) > 60).mean() > 0.02)
     page.screenshot(path=screenshots / "viewer_earlier.png")
+    assert page.errors == []
+
+
+@pytest.mark.slow
+def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
+    name = "01_one_halt_by_hand.ipynb"
+    shutil.copy(ROOT / "notebooks" / name, lab.folder / name)
+    run_all(page, lab.page_of(name))
+    scroll_to(page, "button:has-text('Step')")
+    cockpit = page.locator(".jp-OutputArea:has(button:has-text('Step'))").first
+    step, run, stop = (cockpit.locator(f"button:has-text('{word}')") for word in ("Step", "Run", "Stop"))
+    status = cockpit.get_by_role("status")
+    step.scroll_into_view_if_needed()
+    campaign = attach(lab.folder / "runs/one_halt")
+    assert campaign.state is State.HALT  # the second
+
+    # a whole loop, a click a state
+    said = []
+    for expected in (State.GENERATE, State.SELECT, State.LABEL, State.TRAIN, State.RESUME, State.EXPLORE):
+        until(step.is_enabled)
+        step.click()
+        until(lambda expected=expected: campaign.refresh().state is expected)
+        until(step.is_enabled)
+        said.append(status.inner_text())
+    assert len(set(said)) == len(said)
+    assert "Diagnosis" in said[0]
+    assert "Selected 3 of" in said[2]
+    assert campaign.progress.generation == 2
+    cockpit.get_by_text("Diagnosis of halt 2").wait_for()
+    until(lambda: len(hues(pixels(cockpit.locator("canvas").first))) >= 3)
+    cockpit.screenshot(path=screenshots / "cockpit.png")  # which is in the docs
+    cockpit.get_by_role("tab", name="candidates").click()
+    cockpit.get_by_text("the anchor always is").first.wait_for()
+
+    # and a run that is stopped while it goes on
+    picture = cockpit.locator("img").first
+    before, checked = picture.get_attribute("src"), campaign.refresh().step
+    run.click()
+    until(lambda: campaign.refresh().step > checked and campaign.state is State.EXPLORE)
+    until(lambda: picture.get_attribute("src") != before)
+    stop.click()
+    until(run.is_enabled)
+    assert "stopped; what comes next is" in status.inner_text()
+    stopped = campaign.refresh().step
+    assert stopped < campaign.config.engine.steps
+    time.sleep(2)
+    assert campaign.refresh().step == stopped
     assert page.errors == []

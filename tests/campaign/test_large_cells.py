@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import fcc100
-from conftest import copper
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.errors import EmbeddingError
@@ -18,6 +17,7 @@ from acemaker.structures.embedding import affordable
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import mask_of
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from tests.conftest import copper
 
 MAX_ATOMS = 60
 

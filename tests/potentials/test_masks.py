@@ -8,18 +8,22 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import MISHIN, copper, rattled, small_basis
 
 from acemaker.config import PotentialConfig
 from acemaker.errors import StructureError
+from acemaker.labelling.job import Job
+from acemaker.labelling.outbox import Outbox
+from acemaker.labelling.place import Here
+from acemaker.labelling.queue import Queue
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.results import Candidates, Selection, Training
-from acemaker.steps.label import label
+from acemaker.steps.label import Labelling
 from acemaker.structures.bonds import TrainedDistances
 from acemaker.structures.files import as_written, write_structures
 from acemaker.structures.mask import energy_counts, mask_of, with_mask_of
+from tests.conftest import MISHIN, copper, rattled, small_basis
 
 ORACLE = CalculatorOracle.from_config(MISHIN, ("Cu",))
 FIRST = 8
@@ -163,7 +167,20 @@ def test_masks_go_with_structures_through_files_and_oracles(tmp_path: Path) -> N
     selection = Selection(
         candidates=candidates, selected=(0, 1), reserve=(), gains=np.ones(2), environments=(None, None), allowed=2
     )
-    labelled = label(selection, ORACLE, 0).structures
+    labelling = Labelling(
+        selection,
+        Queue(Here(ORACLE)),
+        lambda number: Job(key=str(number), candidate=number, atoms=written[number], outbox="", label=""),
+        Outbox(tmp_path),
+        max_retries=0,
+        max_force=100.0,
+        needed=2,
+        recall=lambda _: None,
+        record=lambda _, atoms: atoms,
+        record_failure=lambda failure: pytest.fail(failure.cause),
+        failed={},
+    )
+    labelled = labelling.label().structures
     assert np.array_equal(mask_of(labelled[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
     assert np.isfinite(labelled[0].get_potential_energy())
     assert mask_of(labelled[1]) is None

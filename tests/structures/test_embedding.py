@@ -7,7 +7,6 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
 from ase.spacegroup import crystal
-from conftest import copper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from acemaker.structures.embedding.cell import choose_cells, reach
 from acemaker.structures.embedding.cut import Cut, cut
 from acemaker.structures.embedding.surroundings import surroundings
 from acemaker.structures.geometry import closeness
+from tests.conftest import copper
 
 TOLERANT = OTFConfig(threshold_add_train=50, threshold_call_dft=100, threshold_break=1000)
 """The small potential of these tests has seen crystals alone."""
