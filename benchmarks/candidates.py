@@ -1,0 +1,77 @@
+"""What candidates cost by each strategy: python benchmarks/candidates.py.
+
+At the first halt of the main job, 108 atoms and 100 functions: seconds a candidate, and the same in units of one
+evaluation of energy and forces with gamma by the current potential.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from common import copper, print_machine
+
+from acemaker import Campaign, OTFConfig, State, steps
+
+STRATEGIES = ("random_displacement", "strain", "md_burst", "normal_modes")
+REPEATS = 3
+
+
+def main() -> None:
+    """Print a row a strategy."""
+    print_machine()
+    with tempfile.TemporaryDirectory() as folder, Campaign.create(Path(folder) / "c", copper()) as campaign:
+        while campaign.state is not State.HALT:
+            campaign.step()
+        diagnosis = campaign.diagnose()
+        generation, trainer = campaign.generation, campaign._work.trainer()
+        assert generation is not None
+        calculator = generation.calculator()
+        atoms = diagnosis.structure.copy()
+
+        def evaluate() -> None:
+            atoms.rattle(0.001, rng=np.random.default_rng(0))
+            atoms.calc = calculator
+            atoms.get_forces()
+
+        evaluate()
+        unit = _median(evaluate)
+        print(f"one evaluation of {len(atoms)} atoms: {1e3 * unit:.0f} ms")
+        print("strategy             candidates  s a halt  ms a candidate  evaluations a candidate")
+        for strategy in STRATEGIES:
+            rule = OTFConfig(n_candidates=10, n_select=1, strategies={strategy: 1.0})
+            made = []
+
+            def generate(rule: OTFConfig = rule, made: list[int] = made) -> None:
+                candidates = steps.generate(
+                    diagnosis,
+                    rule,
+                    np.random.default_rng(1),
+                    trainer.grade,
+                    temperature=1300.0,
+                    calculator=generation.calculator,
+                )
+                made.append(len(candidates.structures) - 1)
+
+            seconds = _median(generate)
+            each = seconds / max(made[-1], 1)
+            print(
+                f"{strategy:20} {made[-1]:>10}  {seconds:>8.2f}  {1e3 * each:>14.0f}  {each / unit:>23.1f}", flush=True
+            )
+
+
+def _median(work: Callable[[], None]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
