@@ -129,6 +129,8 @@ class Cockpit:
     def _begin(self, begin: Callable[[], None]) -> None:
         if self.driver.busy:
             return
+        self.step.disabled = self.run.disabled = True  # at once: what follows shows within `EVERY`
+        self.stop.disabled = False
         begin()
         self._painter = threading.Thread(target=self._paint, name="acemaker painter", daemon=True)
         self._painter.start()

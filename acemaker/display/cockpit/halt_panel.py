@@ -37,7 +37,7 @@ class HaltPanel:
         self._diagnosis = diagnosis
         self._words.value = diagnosis._repr_html_()
         self._picture.value = diagnosis.figure()._repr_png_()
-        self.box.children = (self._words, self._picture)
+        self.box.children = (self._picture, self._words)
         self._drop()
 
     def settle(self) -> None:
@@ -49,7 +49,7 @@ class HaltPanel:
             self.view = live_view(*diagnosis.frames_to_view())
         except MissingLibraryError:
             return  # the picture stays
-        self.box.children = (self._words, self.view.box)
+        self.box.children = (self.view.box, self._words)
 
     def close(self) -> None:
         """Take it off the page."""
