@@ -75,7 +75,7 @@ $(VENV)/.universal: $(VENV)/.notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[universal]'
 	@touch $@
 
-bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit
+bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit, what labels cost
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
 	$(BIN)/python benchmarks/guard.py
@@ -83,6 +83,8 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/engine_speed.py
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/cockpit.py
+	$(BIN)/python benchmarks/candidates.py
+	$(BIN)/python benchmarks/label_cost.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs
