@@ -90,7 +90,7 @@ def _in_threads(
     """Wait in threads for processes; what is labelled in this process itself goes one by one."""
     if own is not None:
         return Here(own)
-    if n_workers == 1 or is_inline(oracle):  # neither LAMMPS nor anybody's calculator can be trusted in two threads
+    if is_inline(oracle):  # neither LAMMPS nor anybody's calculator can be trusted in two threads
         return Here(make_oracle(oracle, elements, keep))
     stop = threading.Event()
     labeller = ProcessOracle(oracle, elements, keep, stop.is_set)

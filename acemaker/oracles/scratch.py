@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ def sweep(root: str) -> int:
         with contextlib.suppress(OSError):
             if owner.isdigit() and not psutil.pid_exists(int(owner)) and folder.stat().st_uid == os.getuid():
                 kill_leftovers(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
                 swept += 1
     return swept
 
@@ -132,6 +133,15 @@ def _numbered(keep: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             kept.mkdir()
             return kept
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, also one into which a process that was just killed still writes."""
+    for _ in range(30):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _host() -> str:

@@ -100,12 +100,13 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_another_thread_may_stop_the_wait(tmp_path: Path) -> None:
-    campaign, selection = at_halt(tmp_path, THREE)
+@pytest.mark.parametrize(("n_workers", "kept", "hanging"), [(1, 1, 1), (3, 2, 2)])
+def test_another_thread_may_stop_the_wait(tmp_path: Path, n_workers: int, kept: int, hanging: int) -> None:
+    campaign, selection = at_halt(tmp_path, {"n_workers": n_workers})
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in selection.selected[1:3]})
 
     def stop() -> None:
-        until(lambda: len(journalled(tmp_path)) == 2 and len(hung(tmp_path)) == 2)
+        until(lambda: len(journalled(tmp_path)) == kept and len(hung(tmp_path)) == hanging)
         campaign.stop()
 
     with campaign, ThreadPoolExecutor(1) as other:
