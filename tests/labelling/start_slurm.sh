@@ -5,7 +5,13 @@ set -uo pipefail
 mkdir -p "$2" && cd "$2" || exit 1
 # shellcheck disable=SC1090
 . "$1" "$2" >&2
-trap slurm_local_stop EXIT
+# jobs outlive the daemons, as they are meant to
+stop() {
+  scancel -u "$(id -un)" >&2
+  for _ in $(seq 40); do squeue -h | grep -q . || break; sleep 0.25; done
+  slurm_local_stop
+}
+trap stop EXIT
 sinfo -h >&2 || exit 1
 printf '%s\n' "PATH=$PATH" "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "SLURM_CONF=$SLURM_CONF" ready
 cat >/dev/null
