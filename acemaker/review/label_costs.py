@@ -86,7 +86,6 @@ class LabelCosts(Record):
         items = [
             ("labels", f"{len(self.paid)}, {int((~self.paid).sum())} of them from the store"),
             ("cost", f"{number(self.costs.sum())} {cell} (atoms cubed)"),
-            ("time in LABEL", f"{self.seconds:.1f} s"),
             ("steps labelled", f"{len(self.paid) / max(self.n_steps, 1):.3%} of {self.n_steps}"),
         ]
         if len(self.stretches):

@@ -78,6 +78,7 @@ def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
         page.heading("Labels")
         costs = campaign.label_costs()
         page.record(costs._repr_html_())
+        page.paragraph(f"LABEL took {costs.seconds:.1f} s altogether.")
         if len(costs.stretches):
             page.picture(costs.figure(), "Cost of the labels along the run, and of labelling without gamma")
     generations = campaign.generations()

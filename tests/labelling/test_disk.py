@@ -31,6 +31,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
 def test_a_label_that_cannot_be_written_is_kept_elsewhere(tmp_path: Path, n_workers: int) -> None:
     """A label's file takes some 4,000 bytes, its figures alone 2,000."""
     campaign, selection = at_halt(tmp_path, {"n_workers": n_workers})
+    tell(tmp_path, **{f"c{selection.selected[1]}": "sleep 8"})  # it is being made when the first one is there
     warned = pytest.warns(UserWarning, match="labels that are being made are waited for")
     warned_or_not = warned if n_workers > 1 else contextlib.nullcontext()
     with campaign, no_file_beyond(3000), warned_or_not, pytest.raises(CampaignError) as caught:
