@@ -36,8 +36,8 @@ from acemaker.verdict.truth import truth_trajectory
 COLUMNS = ("setting", "seed", "halts", "labels", "cost", "force_rmse_meV_per_A", "largest_label", "wall_s", "ended")
 STRATEGIES = ("random_displacement", "normal_modes", "md_burst", "strain")
 SMALL = {"core_margin": 0.0, "embed_force_error": 2000.0, "embed_least": 0.9}
-"""For cells smaller than any whose core would pass the audit: what they hold is what the oracle says of them, though
-not what the parent's atoms feel."""
+"""For cells so small that the audit refuses most of them: their labels are what the oracle says of them, though not
+what the parent's atoms feel."""
 
 
 @dataclass(frozen=True)
