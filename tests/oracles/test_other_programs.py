@@ -1,9 +1,10 @@
-"""ABINIT, CP2K and tblite as users have them: what they return without a word is caught all the same."""
+"""ABINIT, CP2K, GPAW and tblite as users have them: what they return without a word is caught all the same."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ abinit_is_here = pytest.mark.skipif(
 cp2k_is_here = pytest.mark.skipif(
     shutil.which("cp2k_shell.psmp") is None, reason="no cp2k_shell.psmp: apt-get install cp2k cp2k-data"
 )
+gpaw_is_here = pytest.mark.skipif(find_spec("gpaw") is None, reason="no GPAW: apt-get install libxc-dev; make gpaw")
 
 
 def abinit(steps: int = 40, **symmetry: int) -> Any:
@@ -61,6 +63,20 @@ def cp2k(steps: int = 60, cutoff: float = 400.0) -> Any:
         max_scf=steps,
         stress_tensor=True,
         print_level="LOW",
+    )
+
+
+def gpaw(maxiter: int = 100, txt: str | None = "gpaw.txt") -> Any:
+    from gpaw import GPAW, PW, FermiDirac
+
+    return GPAW(
+        mode=PW(200),
+        xc="LDA",
+        kpts={"size": (2, 2, 2), "gamma": True},
+        occupations=FermiDirac(0.2),
+        convergence={"density": 1e-6},
+        maxiter=maxiter,
+        txt=txt,
     )
 
 
@@ -122,6 +138,34 @@ def test_what_cp2k_returns_without_having_converged_is_no_label() -> None:
 def test_a_grid_of_cp2k_that_is_too_coarse_shows_in_the_sum_of_the_forces() -> None:
     with pytest.raises(OracleError, match=r"^nonsense result: forces add up to 4 eV/Å per atom"):
         oracle("cp2k", cutoff=100.0).label(hydrogen())
+
+
+@gpaw_is_here
+@pytest.mark.slow
+def test_gpaws_label_has_the_energy_that_its_forces_belong_to(tmp_path: Path) -> None:
+    """What its calculator calls energy is extrapolated to no smearing, and slopes otherwise: by 0.2 eV/Å here."""
+    step, forces, energies, extrapolated, calculator = 0.01, [], [], [], gpaw(txt=None)
+    for sign in (1, -1):
+        moved = silicon()
+        moved.positions[0, 0] += sign * step
+        labelled = oracle("gpaw", tmp_path).label(moved)
+        forces.append(labelled.get_forces()[0, 0])
+        energies.append(labelled.get_potential_energy())
+        moved.calc = calculator
+        extrapolated.append(moved.get_potential_energy())
+    force = np.mean(forces)
+    assert 0.5 < abs(force) < 10
+    assert abs(force + (energies[0] - energies[1]) / (2 * step)) < 0.005
+    assert abs(force + (extrapolated[0] - extrapolated[1]) / (2 * step)) > 0.1
+
+
+@gpaw_is_here
+@pytest.mark.slow
+def test_gpaw_that_does_not_converge_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OracleError, match=r"^not converged: ") as caught:
+        oracle("gpaw", tmp_path / "kept", maxiter=3).label(silicon())
+    assert caught.value.cause is Cause.NOT_CONVERGED
+    assert "\n" not in str(caught.value)
 
 
 def phosphorus() -> Atoms:
