@@ -8,7 +8,7 @@ PACEMAKER ?= .pacemaker
 TORCH ?= torch
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench qepy gpaw pacemaker universal lint clean
+.PHONY: help demo test docs bench qepy gpaw pacemaker universal lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,8 +37,8 @@ test: $(VENV)/.test lint  ## set up, check style and types, and run the tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test  ## ruff and mypy --strict
-	$(BIN)/ruff check acemaker tests notebooks benchmarks
-	$(BIN)/ruff format --check acemaker tests notebooks benchmarks
+	$(BIN)/ruff check acemaker tests notebooks benchmarks docs
+	$(BIN)/ruff format --check acemaker tests notebooks benchmarks docs/conf.py docs/extensions docs/examples
 	$(BIN)/mypy
 
 qepy: $(QEPY)/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
@@ -83,6 +83,10 @@ $(VENV)/.universal: $(VENV)/.notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[universal]'
 	@touch $@
 
+docs: $(VENV)/.test  ## the pages with all notebooks run, into docs/_build/html; a warning fails
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit, what labels cost
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/heal_time.py
@@ -95,4 +99,4 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/label_cost.py
 
 clean:  ## remove the environment, caches and runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs
+	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs

@@ -58,7 +58,7 @@ class TestStrain(StrategyContract):
 
 class TestTheOneOfTheDocumentation(StrategyContract):
     def make_strategy(self) -> Strategy:
-        page = (Path(__file__).parents[2] / "docs" / "how_it_works.md").read_text()
+        page = (Path(__file__).parents[2] / "docs" / "how_it_works" / "candidates.md").read_text()
         code = page.split("# my_strategy.py")[1].split("```")[0]
         names: dict[str, Strategy] = {}
         exec(code, {}, names)

@@ -1,0 +1,47 @@
+"""How Sphinx builds these pages; `make docs` calls it, and any warning fails."""
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+project = "acemaker"
+author = "the acemaker developers"
+version = release = importlib.metadata.version("acemaker")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+    "mathml",  # formulas that need nothing from elsewhere
+    "notebooks",  # copies the notebooks here, to be executed
+    "parameters",  # tables of the configuration
+    "complete",  # an undocumented public name is a warning
+]
+exclude_patterns = ["_build", "extensions", "examples"]
+
+html_theme = "furo"
+html_title = "acemaker"
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+
+html_math_renderer = "mathml"
+
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+
+# notebooks run as `acemaker run` runs them: nobody watches, so pictures take the place of widgets
+os.environ["ACEMAKER_DISPLAY"] = "static"
+nb_execution_mode = os.environ.get("ACEMAKER_DOCS_NOTEBOOKS", "cache")  # "off" leaves their outputs out
+nb_execution_in_temp = True
+nb_execution_timeout = 900
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say them, with shapes and units
+numpydoc_show_class_members = False  # autodoc lists them
