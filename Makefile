@@ -6,6 +6,7 @@ RUN := runs/demo
 QEPY ?= .qepy
 PACEMAKER ?= .pacemaker
 TORCH ?= torch
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test docs bench qepy gpaw pacemaker universal lint clean
@@ -33,8 +34,8 @@ demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/d
 	@echo "the executed notebook is $(RUN)/otf_campaign.ipynb, the story of the run $(RUN)/report.html, the numbers"
 	@echo "are in $(RUN)/summary.json; the last file in $(RUN)/potentials is the potential to use"
 
-test: $(VENV)/.test lint  ## set up, check style and types, and run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.test  ## ruff and mypy --strict
 	$(BIN)/ruff check acemaker tests notebooks benchmarks docs

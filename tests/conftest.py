@@ -6,6 +6,8 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,21 @@ from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pacemaker.installation import find_python
+from tests import processes
 
 MISHIN = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
 CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * CuNi.eam.alloy Cu Ni",))
+
+
+# a shell starts what runs in the background with Ctrl-C ignored; children, whose Ctrl-C is tested, would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _end_processes() -> Iterator[None]:
+    yield
+    processes.end_all()
 
 
 def small_basis(n_functions: int = 15, cutoff: float = 4.0) -> PotentialConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from acemaker.campaign.attached import AttachedCampaign
 from acemaker.errors import CampaignError
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from tests.processes import PATIENCE, start
 
 ELSEWHERE = """
 import sys
@@ -85,29 +85,25 @@ def test_nothing_there(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_following_while_another_process_runs(tmp_path: Path) -> None:
     directory = tmp_path / "c"
-    child = subprocess.Popen([sys.executable, "-c", ELSEWHERE, str(directory)], cwd=Path(__file__).parents[2])
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                attached = acemaker.attach(directory)
-                break
-            except CampaignError:
-                assert time.monotonic() < deadline, "the campaign did not begin"
-                time.sleep(0.05)
-        seen: list[tuple[State, int, int]] = []
+    child = start([sys.executable, "-c", ELSEWHERE, str(directory)], cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            attached = acemaker.attach(directory)
+            break
+        except CampaignError:
+            assert time.monotonic() < deadline, "the campaign did not begin"
+            time.sleep(0.05)
+    seen: list[tuple[State, int, int]] = []
 
-        def show(campaign: AttachedCampaign) -> None:
-            timeline = campaign.timeline()
-            last = int(timeline.step[-1]) if len(timeline.step) else 0
-            seen.append((campaign.state, campaign.progress.halt, last))
-            campaign.figure()
+    def show(campaign: AttachedCampaign) -> None:
+        timeline = campaign.timeline()
+        last = int(timeline.step[-1]) if len(timeline.step) else 0
+        seen.append((campaign.state, campaign.progress.halt, last))
+        campaign.figure()
 
-        attached.follow(every=0.05, show=show)
-        assert child.wait(60) == 0
-    finally:
-        child.kill()
-        child.wait()
+    attached.follow(every=0.05, show=show)
+    assert child.wait(PATIENCE) == 0
     assert attached.refresh().state is State.DONE
     assert seen[-1][0] is State.DONE
     assert len({state for state, _, _ in seen}) >= 3

@@ -5,7 +5,6 @@ import random
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -34,6 +33,7 @@ from acemaker.states import State
 from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper
 from tests.engines.test_inprocess import request
+from tests.processes import PATIENCE, start, until
 
 SHORT: dict[str, Any] = {
     "engine": "isolated",
@@ -306,12 +306,10 @@ def test_all_end_within_five_seconds_of_a_kill_of_the_owner(
     """With grandchildren that have left their session and ignore every signal that can be ignored."""
     stubborn = "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM HUP INT; sleep 300; sleep 300' &) ; sleep 300"
     lammps = kind if kind == "python" else fake_lammps(tmp_path, stubborn)
-    owner = subprocess.Popen(
+    owner = start(
         [sys.executable, "-c", OWNER, str(tmp_path), str(copper_generation.directory), lammps], cwd=Path.cwd()
     )
-    deadline = time.monotonic() + 60
-    while len(ours()) < (2 if kind == "python" else 4) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: len(ours()) >= (2 if kind == "python" else 4))
     time.sleep(0.5)
     assert len(ours()) >= 2
     owner.kill()
@@ -328,9 +326,9 @@ def test_what_outlives_even_its_warden_is_ended_when_the_segment_is_opened(
     run = tmp_path / "segment" / "run"
     run.mkdir(parents=True)
     (run / "checks.0.dump").write_text("left")
-    orphan = subprocess.Popen(["sleep", "300"], env={**os.environ, MARK: str(run)})
+    orphan = start(["sleep", "300"], env={**os.environ, MARK: str(run)})
     explore(request(tmp_path / "segment", copper_generation, copper()), lammps="python", steps=20)
-    assert orphan.wait(timeout=5) == -signal.SIGKILL
+    assert orphan.wait(PATIENCE) == -signal.SIGKILL
     assert kill_leftovers(run) == 0
 
 

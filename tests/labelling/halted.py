@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from acemaker.states import State
 from acemaker.structures.files import read_structures
 from acemaker.testing import ToyEngine, halting_at, toy_config
 from tests.labelling.told import ORDERS, mark
+from tests.processes import start
 
 
 def tell(folder: Path, **orders: str) -> None:
@@ -80,14 +80,7 @@ def driver(folder: Path, what: str = "run()") -> subprocess.Popen[str]:
         f"    print(campaign.{what})\n"
     )
     (folder / "driver.py").write_text(code)
-    return subprocess.Popen([sys.executable, str(folder / "driver.py")], stderr=subprocess.PIPE, text=True)
-
-
-def until(condition: Any, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
+    return start([sys.executable, str(folder / "driver.py")], stderr=subprocess.PIPE)
 
 
 def journalled(folder: Path) -> list[int]:

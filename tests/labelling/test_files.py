@@ -26,7 +26,7 @@ from acemaker.results import Labels, Submission
 from acemaker.states import State
 from acemaker.testing import ToyEngine, halting_at, toy_config
 from tests.conftest import copper, rattled
-from tests.labelling.halted import until
+from tests.processes import until
 
 
 def by_hand(folder: Path) -> Campaign:

@@ -23,9 +23,9 @@ from tests.labelling.halted import (
     reopen,
     running,
     tell,
-    until,
 )
 from tests.labelling.halted import config as told_config
+from tests.processes import PATIENCE, until
 
 TWO = {"executor": "processes", "n_workers": 2}
 
@@ -75,9 +75,9 @@ def test_workers_end_with_the_driver(tmp_path: Path, here: None, number: signal.
     child = driver(tmp_path)
     until(lambda: len(journalled(tmp_path)) == 1 and len(hung(tmp_path)) == 2)
     child.send_signal(number)
-    child.communicate(timeout=30)
-    until(lambda: not any(running(pid) for pid in hung(tmp_path)), 10)
-    until(lambda: not any(worker_of(pid, child.pid) for pid in multiprocessing_workers()), 10)
+    child.communicate(timeout=PATIENCE)
+    until(lambda: not any(running(pid) for pid in hung(tmp_path)))
+    until(lambda: not any(worker_of(pid, child.pid) for pid in multiprocessing_workers()))
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
     assert calls(tmp_path).count(str(selection.selected[0])) == 1

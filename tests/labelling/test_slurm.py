@@ -30,8 +30,8 @@ from tests.labelling.halted import (
     reopen,
     running,
     tell,
-    until,
 )
+from tests.processes import PATIENCE, until
 
 SLURM = {"executor": "slurm", "executor_arguments": {"partition": "debug", "time": 10}}
 
@@ -142,7 +142,7 @@ def test_submit_here_and_collect_in_another_life(tmp_path: Path, sbatch: None) -
     campaign, selection = at_halt(tmp_path, SLURM)
     campaign.close()
     child = driver(tmp_path, "submit()")
-    child.communicate(timeout=60)
+    child.communicate(timeout=PATIENCE)
     assert child.returncode == 0, "submit() keeps Python from ending"
     until(lambda: len(calls(tmp_path)) == 4)
     with reopen(tmp_path) as again:
@@ -162,7 +162,7 @@ def test_a_job_that_was_submitted_twice_labels_once(tmp_path: Path, sbatch: None
     shutil.rmtree(tmp_path / "c/queue/slurm")
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
-    until(lambda: not queued(), 60)
+    until(lambda: not queued())
     assert sorted(calls(tmp_path, "began")) == sorted(str(candidate) for candidate in selection.selected)
 
 
@@ -194,7 +194,7 @@ def test_ctrl_c_leaves_the_jobs(tmp_path: Path, sbatch: None) -> None:
     child = driver(tmp_path, "label()")
     until(lambda: calls(tmp_path, "began"))
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=PATIENCE)
     assert said.strip().endswith("KeyboardInterrupt")
     assert queued()
     with reopen(tmp_path) as again:

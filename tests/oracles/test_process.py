@@ -26,6 +26,7 @@ from acemaker.oracles.scratch import sweep
 from acemaker.states import State
 from acemaker.testing import OracleContract, ToyEngine, halting_at, toy_config
 from tests.conftest import copper, rattled
+from tests.processes import PATIENCE, start, until
 
 HERE = "tests.oracles.test_process"
 
@@ -88,7 +89,7 @@ def nothing_is_left(tmp_path: Path) -> bool:
     return not any(running) and not list(scratch.iterdir())
 
 
-def gone(pid: int, within: float = 5.0) -> bool:
+def gone(pid: int, within: float = PATIENCE) -> bool:
     deadline = time.monotonic() + within
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
@@ -132,11 +133,14 @@ def test_what_a_program_takes_back_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_hung_label_is_ended_in_its_time_with_its_grandchildren(tmp_path: Path) -> None:
-    begun = time.monotonic()
-    with pytest.raises(OracleError, match=r"^timed out: no label within oracle_timeout = 4 s") as caught:
-        odd(tmp_path, "hang", oracle_timeout=4).label(rattled(copper(), 1)[0])
-    assert time.monotonic() - begun < 8
-    assert caught.value.cause is Cause.TIMED_OUT
+    for limit in (4, 16, 64):  # on a busy machine it takes its time until it hangs
+        begun = time.monotonic()
+        with pytest.raises(OracleError, match=rf"^timed out: no label within oracle_timeout = {limit} s") as caught:
+            odd(tmp_path, "hang", oracle_timeout=limit).label(rattled(copper(), 1)[0])
+        assert time.monotonic() - begun < limit + 60  # it sleeps for 300 s
+        assert caught.value.cause is Cause.TIMED_OUT
+        if (tmp_path / "pid").is_file():
+            break
     assert gone(int((tmp_path / "pid").read_text()), 0.0)
     assert nothing_is_left(tmp_path)
 
@@ -155,8 +159,8 @@ def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], int]:
         "from tests.conftest import copper, rattled\n"
         f"odd(Path({str(tmp_path)!r}), 'hang').label(rattled(copper(), 1)[0])\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
+    child = start([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + PATIENCE
     while not ((tmp_path / "pid").is_file() and (tmp_path / "pid").read_text().strip()):
         assert time.monotonic() < deadline
         assert child.poll() is None
@@ -167,7 +171,7 @@ def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], int]:
 def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
     child, grandchild = owner(tmp_path)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=20)
+    _, said = child.communicate(timeout=PATIENCE)
     assert said.strip().endswith("KeyboardInterrupt")
     assert gone(grandchild)
     assert nothing_is_left(tmp_path)
@@ -180,9 +184,7 @@ def test_when_the_owner_is_killed_it_ends_and_the_next_one_sweeps_up(tmp_path: P
     assert gone(grandchild)
     assert len(list((tmp_path / "scratch").iterdir())) == 1
     odd(tmp_path, "")
-    assert nothing_is_left(tmp_path)
-    assert child.stderr is not None
-    child.stderr.close()
+    until(lambda: nothing_is_left(tmp_path))  # a process that was killed takes a moment to end
 
 
 def test_folders_of_the_living_and_of_others_stay(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def moody(tmp_path: Path, **otf: Any) -> Any:
     config["oracle"] = {
         "oracle": f"{HERE}:Moody",
         "oracle_arguments": {"folder": str(tmp_path)},
-        "oracle_timeout": 8,
+        "oracle_timeout": 20,  # also of those that do not hang, on a busy machine
         "scratch": str(tmp_path / "scratch"),
     }
     return type(toy_config())(**config)
@@ -275,8 +277,8 @@ def test_a_campaign_that_is_killed_in_a_label_pays_for_none_twice(tmp_path: Path
         f"folder = Path({str(tmp_path)!r})\nconfig = moody(folder, n_select=1, max_retries=1)\n"
         "Campaign.create(folder / 'c', config, engine=ToyEngine(200, halting_at(100))).run()\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    child = start([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE
     while not ((tmp_path / "calls").is_file() and (tmp_path / "calls").stat().st_size == 3):
         assert time.monotonic() < deadline
         assert child.poll() is None

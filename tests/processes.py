@@ -1,0 +1,39 @@
+"""Child processes of tests: waited for with patience, and ended with the test that started them, also if that fails."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE = 180.0
+"""s, for what must come to pass however slow and busy the machine is; bounds that were promised are asserted apart."""
+
+_started: list[subprocess.Popen[str]] = []
+
+
+def start(command: list[Any], **options: Any) -> subprocess.Popen[str]:
+    """Start a process whose output is text."""
+    process = subprocess.Popen(command, text=True, **options)
+    _started.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Kill what is left, and close its pipes: an open one would be the next test's warning."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
