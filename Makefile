@@ -16,10 +16,13 @@ help:  ## explain the targets
 	@echo
 	@echo "PYTHON=python3.12 make demo  uses another Python (3.11 to 3.13)"
 
-$(VENV)/.notebooks: pyproject.toml
+# made once: another Python on top of it would leave a mixture of both
+$(BIN)/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"acemaker needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.12")'
-	@echo "installing into $(VENV), which takes a minute or two"
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.notebooks: pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV), which takes a minute or two"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
 	@touch $@
 
