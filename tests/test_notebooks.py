@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -16,6 +18,7 @@ from ase import Atoms
 from ase.io import read
 
 from acemaker.config.campaign import parameter_homes
+from acemaker.states import State
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -73,19 +76,43 @@ def nbval(notebook: Path) -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def page(executed: Path) -> str:
+    """Turn a notebook that was run into HTML, without wall times and the random id of the cell with its parameters."""
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(executed, as_version=4)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    assert not any(kind.startswith("application/vnd.jupyter.widget") for data in shown for kind in data)
+    assert html.count("data:image/png;base64") >= sum("image/png" in data for data in shown) > 0
+    html = re.sub(r'id="cell-id=[0-9a-f]{8}"', "", html)
+    html = re.sub(rf"\b({'|'.join(State)})(</t[dh]><td[^>]*>)\d+\.\d+", r"\1\2", html)  # s, in the summary
+    return re.sub(r"\b\d+(\.\d+)? (s|min|h)\b", "a while", html)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("otf_campaign.ipynb", {"steps": 600, "n_functions": 40, "threshold_call_dft": 3.0, "cutoff": 4.5}),
+        (
+            "otf_campaign.ipynb",
+            {"engine": "inprocess", "steps": 600, "n_functions": 40, "threshold_call_dft": 3.0, "cutoff": 4.5},
+        ),
         ("01_one_halt_by_hand.ipynb", {"n_functions": 40}),
     ],
 )
-def test_papermill_runs_it_and_nbval_finds_the_same(tmp_path: Path, name: str, parameters: dict[str, float]) -> None:
+def test_papermill_acemaker_run_and_nbval_find_the_same(tmp_path: Path, name: str, parameters: dict[str, Any]) -> None:
     executed = tmp_path / "first" / name
     executed.parent.mkdir()
     # a relative directory: the run again begins in a folder of its own, where there is no campaign yet
     papermill(ROOT / "notebooks" / name, executed, directory="campaign", **parameters)
+    headless = tmp_path / "headless" / name
+    headless.parent.mkdir()
+    command = [sys.executable, "-m", "acemaker", "run", ROOT / "notebooks" / name, name, "-p", "directory=campaign"]
+    command += [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
+    done = subprocess.run(command, cwd=headless.parent, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert page(headless) == page(executed)
     again = tmp_path / "second" / name
     again.parent.mkdir()
     again.write_text(executed.read_text())

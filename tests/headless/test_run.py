@@ -20,7 +20,7 @@ from acemaker.states import State
 from tests import processes
 from tests.headless.test_check import CAMPAIGN, ROOT, write
 
-COMMAND = [sys.executable, "-c", "import sys; from acemaker.cli import main; sys.exit(main())", "run"]
+COMMAND = [sys.executable, "-m", "acemaker", "run"]
 # as by its full path: no environment is active
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "PATH": "/usr/bin:/bin"}
 SMALL = ["supercell=[2,2,2]", "cutoff=4.5", "n_functions=20", "threshold_call_dft=3", "steps=400", "lammps=python"]
