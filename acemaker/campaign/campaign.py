@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ase import Atoms
 
 from acemaker.campaign.attention import Attention
-from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.chronicle import Chronicle, config_of
 from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.standing import what_next
@@ -171,7 +171,7 @@ class Campaign(CampaignView):
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
         with closing_on_error(journal):
-            config = with_bounds(Chronicle(journal).config, bounds)
+            config = with_bounds(config_of(journal.events), bounds)
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 

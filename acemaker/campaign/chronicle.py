@@ -11,6 +11,11 @@ from acemaker.config import CampaignConfig
 from acemaker.interrupt import interruptions
 
 
+def config_of(events: Sequence[dict[str, Any]]) -> CampaignConfig:
+    """Return the configuration in force: that of the last event that holds one."""
+    return CampaignConfig(**next(event["config"] for event in reversed(events) if "config" in event))
+
+
 class History:
     """What events add up to.
 
@@ -29,9 +34,9 @@ class History:
 
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         self.progress = Progress()
-        self.config = CampaignConfig(**events[0]["config"])
+        self.config = config_of(events)
         for event in events:
-            self.take(event)
+            self.progress = self.progress.apply(event)
 
     def take(self, event: dict[str, Any]) -> None:
         """Add the next event."""

@@ -18,6 +18,9 @@ VERSION = 1
 LOCK_TRIES, LOCK_PAUSE = 5, 0.05
 """How often the lock is asked for, and seconds in between."""
 
+AT_ONCE = 1 << 20
+"""Bytes of a journal that are parsed together."""
+
 _held: dict[Path, int] = {}
 
 
@@ -137,29 +140,29 @@ def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
     CampaignError
         If a line other than the last cannot be read, or was written by a later version.
     """
+    events: list[dict[str, Any]] = []
+    end = start
     with path.open("rb") as stream:
         stream.seek(start)
-        content = stream.read()
-    events: list[dict[str, Any]] = []
-    end = 0
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
-        event = _parse(line)
-        if event is None:
-            if end + len(line) < len(content):
-                after = f" after byte {start}" if start else ""
-                raise CampaignError(
-                    f"line {number}{after} of {path} cannot be read; the lines before it are whole: restore the "
-                    "file from a copy, or move the later lines away to go on from there"
-                )
-            break  # torn by a crash, or being written: it was not yet acted upon
+        while lines := stream.readlines(AT_ONCE):
+            whole = _parse(lines)
+            events += whole
+            end += sum(map(len, lines[: len(whole)]))
+            if len(whole) < len(lines):
+                if len(whole) + 1 < len(lines) or stream.read(1):
+                    after = f" after byte {start}" if start else ""
+                    raise CampaignError(
+                        f"line {len(events) + 1}{after} of {path} cannot be read; the lines before it are whole: "
+                        "restore the file from a copy, or move the later lines away to go on from there"
+                    )
+                break  # torn by a crash, or being written: it was not yet acted upon
+    for event in events:
         if event["v"] > VERSION:
             raise CampaignError(
                 f"{path} was written by a later version of acemaker (journal version {event['v']}, this "
                 f"one reads up to {VERSION}); upgrade acemaker"
             )
-        events.append(event)
-        end += len(line)
-    return events, start + end
+    return events, end
 
 
 def is_driven(path: Path) -> bool:
@@ -195,11 +198,27 @@ def closing_on_error(journal: Journal | None) -> Iterator[None]:
         raise
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event and "v" in event else None
+def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
+    """Read events up to the first line that is none."""
+    events = []
+    if lines[-1].endswith(b"\n"):
+        try:  # at once: several times as fast, and the names of fields share their memory
+            events = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError:
+            events = []
+    if len(events) == len(lines) and all(map(_is_event, events)):
+        return events
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            break
+        if not _is_event(event):
+            break
+        events.append(event)
+    return events
+
+
+def _is_event(event: Any) -> bool:
+    return isinstance(event, dict) and "event" in event and isinstance(event.get("v"), int)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from acemaker.campaign.grown import Grown
 from acemaker.errors import CampaignError
 from acemaker.states import State, is_allowed
 
@@ -59,19 +60,21 @@ class Progress:
         The halt before which the frame lies from which the next segment starts; 0 where it starts otherwise.
     checkpoint : str or None
         Its restart file.
-    segments, halts, selections : tuple of mappings
-        The events of explored segments, halts, and selections of the current halt.
+    segments, halts : Grown of mappings
+        The events of explored segments and halts.
+    selections : tuple of mappings
+        The selections of the current halt.
     dropped : mapping of str to int
         Candidates of the current halt that were made and dropped, by reason.
     embedded : str
         What the embedded anchor of the current halt is; empty where the halted structure itself is labelled.
-    labels : tuple of LabelEntry
+    labels : Grown of LabelEntry
         All labels, oldest first.
     failures : mapping of int to mapping
         By candidate, of the current halt.
     labelled : tuple of int
         Candidates labelled in the last LABEL.
-    groups : tuple of tuples of LabelEntry
+    groups : Grown of tuples of LabelEntry
         The labels of each training.
     discarded_steps : int
         Steps that were run again after halts.
@@ -89,15 +92,15 @@ class Progress:
     step: int = 0
     checkpoint: str | None = None
     frame_halt: int = 0
-    segments: tuple[Mapping[str, Any], ...] = ()
-    halts: tuple[Mapping[str, Any], ...] = ()
+    segments: Grown[Mapping[str, Any]] = field(default_factory=Grown)
+    halts: Grown[Mapping[str, Any]] = field(default_factory=Grown)
     selections: tuple[Mapping[str, Any], ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     embedded: str = ""
-    labels: tuple[LabelEntry, ...] = ()
+    labels: Grown[LabelEntry] = field(default_factory=Grown)
     failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     labelled: tuple[int, ...] = ()
-    groups: tuple[tuple[LabelEntry, ...], ...] = ()
+    groups: Grown[tuple[LabelEntry, ...]] = field(default_factory=Grown)
     discarded_steps: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
 
@@ -122,29 +125,35 @@ class Progress:
         handler = getattr(self, f"_on_{event['event']}", None)
         return self if handler is None else handler(event)
 
+    def _with(self, **changes: Any) -> Progress:
+        """Do what `dataclasses.replace` does, which takes ten times as long: for each event of a long journal."""
+        after = object.__new__(Progress)
+        after.__dict__.update(self.__dict__, **changes)
+        return after
+
     def _on_created(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, n_first=event["n_first"])
+        return self._with(n_first=event["n_first"])
 
     def _on_label(self, event: Mapping[str, Any]) -> Progress:
         names = ("halt", "candidate", "file", "key")
         entry = LabelEntry(**{name: event[name] for name in names}, shared=event.get("shared", False))
-        return replace(self, labels=(*self.labels, entry))
+        return self._with(labels=self.labels.with_end(entry))
 
     def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, failures={**self.failures, event["candidate"]: event})
+        return self._with(failures={**self.failures, event["candidate"]: event})
 
     def _on_chosen(self, event: Mapping[str, Any]) -> Progress:
         chosen = {**self.selections[-1], "selected": event["selected"], "reserve": event["reserve"], "by_hand": True}
-        return replace(self, selections=(*self.selections[:-1], chosen))
+        return self._with(selections=(*self.selections[:-1], chosen))
 
     def _on_failed(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
+        return self._with(state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
 
     def _on_reopened(self, _event: Mapping[str, Any]) -> Progress:
         if self.failed_state is None:
             return self
         # what the oracle refused before may be tried again once the cause is mended
-        return replace(self, state=self.failed_state, failed_state=None, error="", failures={})
+        return self._with(state=self.failed_state, failed_state=None, error="", failures={})
 
     def _on_step(self, event: Mapping[str, Any]) -> Progress:
         state, following = State(event["state"]), State(event["next"])
@@ -153,17 +162,16 @@ class Progress:
                 f"event {event['n']} of the journal goes from {state} to {following}, in state {self.state}"
             )
         wall = {**self.wall, state.value: self.wall.get(state.value, 0.0) + event.get("wall_s", 0.0)}
-        after = replace(self, state=following, wall=wall)
+        after = self._with(state=following, wall=wall)
         handler = getattr(after, f"_after_{state.value.lower()}", None)
         return after if handler is None else handler(event)
 
     def _after_explore(self, event: Mapping[str, Any]) -> Progress:
-        after = replace(self, segments=(*self.segments, event), step=event["end_step"])
+        after = self._with(segments=self.segments.with_end(event), step=event["end_step"])
         if event["halt"] is None:
             return after
-        return replace(
-            after,
-            halts=(*self.halts, event["halt"]),
+        return after._with(
+            halts=self.halts.with_end(event["halt"]),
             halt=self.halt + 1,
             selections=(),
             dropped={},
@@ -173,19 +181,27 @@ class Progress:
 
     def _after_generate(self, event: Mapping[str, Any]) -> Progress:
         # older journals do not say
-        return replace(self, dropped=event.get("dropped", {}), embedded=event.get("embedded", ""))
+        return self._with(dropped=event.get("dropped", {}), embedded=event.get("embedded", ""))
 
     def _after_select(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, selections=(*self.selections, event))
+        return self._with(selections=(*self.selections, event))
 
     def _after_label(self, event: Mapping[str, Any]) -> Progress:
-        return replace(self, labelled=tuple(event["candidates"]))
+        return self._with(labelled=tuple(event["candidates"]))
 
     def _after_train(self, event: Mapping[str, Any]) -> Progress:
-        by_file = {entry.file: entry for entry in self.labels}
-        group = tuple(by_file[file] for file in event["labels"])
-        after = replace(self, groups=(*self.groups, group), reason=event["reason"])
-        return replace(after, generation=event["generation"]) if event["accepted"] else after
+        after = self._with(groups=self.groups.with_end(self._entries(event["labels"])), reason=event["reason"])
+        return after._with(generation=event["generation"]) if event["accepted"] else after
+
+    def _entries(self, files: Sequence[str]) -> tuple[LabelEntry, ...]:
+        """Find labels by their files, from the newest on: those of a training are among the last, of however many."""
+        wanted, found = set(files), dict[str, LabelEntry]()
+        for entry in reversed(self.labels):
+            if entry.file in wanted:
+                found.setdefault(entry.file, entry)
+                if len(found) == len(wanted):
+                    break
+        return tuple(found[file] for file in files)
 
     def _frame_halt(self, event: Mapping[str, Any]) -> int:
         """Find where the frame lies from which a RESUME goes on: its own, or that from which the segment had begun."""
@@ -194,8 +210,7 @@ class Progress:
         return self.frame_halt if event["checkpoint"] is None and event["step"] else 0
 
     def _after_resume(self, event: Mapping[str, Any]) -> Progress:
-        return replace(
-            self,
+        return self._with(
             step=event["step"],
             checkpoint=event["checkpoint"],
             frame_halt=self._frame_halt(event),

@@ -1,0 +1,92 @@
+"""A campaign of very many labels: python benchmarks/journal.py [LABELS].
+
+The events of one halt of a real campaign, with five labels, are written again and again, as 20,000 halts would have
+written them. Prints how long it takes to open the campaign, and how much memory, beside one of a tenth of the size, to
+show how both grow; and what one more event costs. Fails above 5 s and 500 MB for 100,000 labels.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common import print_machine
+
+from acemaker import Campaign
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+LABELS_A_HALT = 5
+SECONDS, MEGABYTES = 5.0, 500.0
+
+OPEN = """
+import resource, sys, time
+from acemaker import Campaign
+from acemaker.campaign import journal
+from acemaker.testing import ToyEngine, ToyOracle
+before = time.perf_counter()
+campaign = Campaign.open(sys.argv[1], engine=ToyEngine(), oracle=ToyOracle())
+opened = time.perf_counter() - before
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+assert len(campaign.progress.labels) == int(sys.argv[2])
+before = time.perf_counter()
+repr(campaign)
+shown = time.perf_counter() - before
+times = []
+for number in range(50):
+    before = time.perf_counter()
+    campaign._chronicle.append("note")
+    times.append(time.perf_counter() - before)
+print(opened, memory, shown, sorted(times)[25])
+"""
+
+
+def main() -> None:
+    """Print the table, and fail beyond the bounds."""
+    n_labels = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    print_machine()
+    print("labels  halts  journal / MB  open / s  memory / MB  show / s  one event / ms")
+    for n in (n_labels // 10, n_labels):
+        with tempfile.TemporaryDirectory() as folder:
+            directory = Path(folder) / "campaign"
+            n_halts = n // LABELS_A_HALT
+            write(directory, n_halts)
+            size = (directory / "journal.jsonl").stat().st_size / 1e6
+            command = [sys.executable, "-c", OPEN, directory, str(2 + n_halts * LABELS_A_HALT)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+        opened, memory, shown, event = map(float, done.stdout.split())
+        row = f"{n:6}  {n_halts:5}  {size:12.1f}  {opened:8.2f}  {memory:11.0f}  {shown:8.2f}  {1e3 * event:14.2f}"
+        print(row, flush=True)
+    if opened > SECONDS * n_labels / 1e5 or memory > MEGABYTES:
+        sys.exit(f"above {SECONDS} s or {MEGABYTES} MB for 100,000 labels")
+
+
+def write(directory: Path, n_halts: int) -> None:
+    """Make a campaign with as many halts."""
+    config = toy_config(n_select=LABELS_A_HALT, n_candidates=15, max_otf_iterations=n_halts + 1)
+    with Campaign.create(directory, config, engine=ToyEngine(200, halting_at(100)), oracle=ToyOracle()) as campaign:
+        while campaign.progress.halt < 1 or campaign.state.value != "EXPLORE":
+            campaign.step() if campaign.generation else campaign.prepare()
+    journal = directory / "journal.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    begin = next(place for place, event in enumerate(events) if event.get("state") == "EXPLORE")
+    with journal.open("w") as stream:
+        number = 0
+        for event in (*events[:begin], *repeated(events[begin:], n_halts)):
+            stream.write(json.dumps({**event, "n": number}) + "\n")
+            number += 1
+
+
+def repeated(cycle: list[dict[str, Any]], n_halts: int) -> Iterator[dict[str, Any]]:
+    """Yield the events of as many halts."""
+    text = json.dumps(cycle)
+    for halt in range(1, n_halts + 1):
+        yield from json.loads(text.replace("halt_0001", f"halt_{halt:04}").replace("_0001/", f"_{halt:04}/"))
+
+
+if __name__ == "__main__":
+    main()
