@@ -100,6 +100,7 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/cockpit.py
 	$(BIN)/python benchmarks/candidates.py
+	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/label_cost.py
 
 clean:  ## remove the environment, caches and runs

@@ -11,6 +11,7 @@
     ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
     │   ├── CampaignExistsError  another campaign lives there
     │   ├── CampaignLockedError  another process has it open
+    │   ├── UntrustedError       the directory names code that was not used here before
     │   └── StateError           a step was called out of turn
     ├── EngineError            (RuntimeError)     molecular dynamics could not go on
     │   └── MDHaltError          LAMMPS died or hung in its own process
@@ -64,6 +65,10 @@ class CampaignExistsError(CampaignError):
 
 class CampaignLockedError(CampaignError):
     """Another process has the campaign open."""
+
+
+class UntrustedError(CampaignError):
+    """A campaign's directory names programs or code that nobody has used on this machine."""
 
 
 class StateError(CampaignError):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,8 @@ def write(directory: Path, n_halts: int) -> None:
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     begin = next(place for place, event in enumerate(events) if event.get("state") == "EXPLORE")
     with journal.open("w") as stream:
-        number = 0
-        for event in (*events[:begin], *repeated(events[begin:], n_halts)):
+        for number, event in enumerate(chain(events[:begin], repeated(events[begin:], n_halts))):
             stream.write(json.dumps({**event, "n": number}) + "\n")
-            number += 1
 
 
 def repeated(cycle: list[dict[str, Any]], n_halts: int) -> Iterator[dict[str, Any]]:

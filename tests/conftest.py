@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shlex
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +34,11 @@ CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu
 # a shell starts what runs in the background with Ctrl-C ignored; children, whose Ctrl-C is tested, would inherit that
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# what tests use is not the user's word
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="acemaker-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from acemaker.campaign.creation import check_same, check_start, create_files, wi
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
+from acemaker.campaign.trust import check_trusted, named_code, remember
 from acemaker.campaign.view import CampaignView
 from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig
@@ -127,6 +128,7 @@ class Campaign(CampaignView):
             else:
                 start = check_start(store, config, structure, engine, oracle, executor)
                 journal = create_files(store, config, start, trainer_factory)
+            remember(named_code(config))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @classmethod
@@ -138,6 +140,7 @@ class Campaign(CampaignView):
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
+        trust: bool = False,
         **bounds: Any,
     ) -> Campaign:
         """Open a campaign; one that had failed goes on at the step that failed.
@@ -148,6 +151,9 @@ class Campaign(CampaignView):
             Where it lives.
         engine, oracle, trainer_factory, executor
             Your own, if it was created with your own.
+        trust
+            Your word that what the directory names may be run here: callables by their dotted paths, command lines.
+            Not needed for what was used on this machine before.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
             ``hang_after``, ``lammps``, ``pacemaker_environment``, ``oracle_timeout``, ``scratch``,
@@ -163,6 +169,8 @@ class Campaign(CampaignView):
             If there is none, or its journal cannot be read.
         CampaignLockedError
             If another process has it open.
+        UntrustedError
+            If the directory names programs or code that were not used on this machine before.
         ConfigError
             For a bound that does not exist.
         """
@@ -172,6 +180,18 @@ class Campaign(CampaignView):
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
         with closing_on_error(journal):
             config = with_bounds(config_of(journal.events), bounds)
+            named = named_code(config)
+            remember(named if trust else {name: value for name, value in named.items() if name in bounds})
+            replaced = {
+                "lammps": engine,
+                "oracle": oracle,
+                "espresso_command": oracle,
+                "pair_style": oracle,
+                "trainer": trainer_factory,
+                "executor": executor,
+            }
+            needed = {name: value for name, value in named.items() if replaced.get(name) is None}
+            check_trusted(needed, store.directory)
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 

@@ -14,10 +14,11 @@ from acemaker.campaign.journal import read_events
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.standing import state_strip
 from acemaker.campaign.store import Store
+from acemaker.campaign.trust import generation_of
 from acemaker.config import CampaignConfig
 from acemaker.display.summary import Summary
 from acemaker.engines.segment_log import SegmentLog
-from acemaker.potentials.generation import Generation, read_generation
+from acemaker.potentials.generation import Generation
 from acemaker.results import Segment, Timeline
 from acemaker.results.record import Record
 from acemaker.review.difference import KnownGeneration
@@ -81,7 +82,7 @@ class CampaignView(Record):
     def generation(self) -> Generation | None:
         """The potential in use; None before generation 0."""
         number = self.progress.generation
-        return None if number < 0 else read_generation(self._store.potentials, number)
+        return None if number < 0 else generation_of(self._store, number, self.config)
 
     def segments(self) -> list[Segment]:
         """Read all explored segments from disk, each of them once."""
@@ -130,7 +131,7 @@ class CampaignView(Record):
         return tuple(
             KnownGeneration(generation=generation, labels=labels, known=generation.n_structures)
             for number in range(self.progress.generation + 1)
-            for generation in [read_generation(self._store.potentials, number)]
+            for generation in [generation_of(self._store, number, self.config)]
         )
 
     def label_costs(self) -> LabelCosts:

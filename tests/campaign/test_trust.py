@@ -1,0 +1,167 @@
+"""A campaign that came from elsewhere runs nothing that its files name, until somebody gives their word."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import acemaker
+from acemaker import Campaign, CampaignConfig
+from acemaker.campaign.trust import named_code
+from acemaker.config.campaign import parameter_homes
+from acemaker.errors import CampaignError, UntrustedError
+from acemaker.states import State
+from acemaker.testing import ToyEngine, halting_at, toy_config
+from tests.labelling.halted import config as told_config
+from tests.labelling.halted import tell
+
+NAMED: dict[str, Any] = {
+    "oracle": "elsewhere:calculator",
+    "espresso_command": "elsewhere.sh",
+    "mode_calculator": "elsewhere:calculator",
+    "strategies": {"elsewhere:strategy": 1.0},
+    "baseline_calculator": "elsewhere:calculator",
+    "pretrain_calculator": "elsewhere:calculator",
+    "trainer": "elsewhere:trainer",
+    "pacemaker_environment": "elsewhere",
+    "lammps": "elsewhere.sh",
+    "executor": "elsewhere:executor",
+}
+"""A value for each parameter that names something to be run."""
+
+
+def stand_still(site: Any, config: Any, rng: Any) -> Any:
+    while True:
+        yield site.structure.copy()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leave a module that tells when it was imported."""
+    told = tmp_path / "told"
+    (tmp_path / "elsewhere.py").write_text(
+        f"from pathlib import Path\nfrom ase.calculators.emt import EMT as calculator\nPath({str(told)!r}).touch()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return told
+
+
+def with_parameters(**parameters: Any) -> CampaignConfig:
+    made = toy_config().model_dump()
+    for name, value in parameters.items():
+        made[parameter_homes()[name] or "seed"][name] = value
+    return CampaignConfig(**made)
+
+
+def by_mail(tmp_path: Path, config: CampaignConfig) -> Path:
+    """Make a campaign whose journal names what nobody has run here."""
+    directory = tmp_path / "c"
+    with Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(100))) as campaign:
+        campaign.prepare()
+    lines = (directory / "journal.jsonl").read_text().splitlines()
+    first = {**json.loads(lines[0]), "config": config.model_dump(mode="json")}
+    (directory / "journal.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    return directory
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_opening_says_what_would_be_run_and_runs_nothing(tmp_path: Path, elsewhere: Path, name: str) -> None:
+    directory = by_mail(tmp_path, with_parameters(**{name: NAMED[name]}))
+    before = (directory / "journal.jsonl").read_bytes()
+    words = rf"names what would be run here.*{name} = .*elsewhere.*open it with trust=True"
+    with pytest.raises(UntrustedError, match=words):
+        Campaign.open(directory)
+    assert (directory / "journal.jsonl").read_bytes() == before
+    attached = acemaker.attach(directory)
+    assert "EXPLORE ●" in repr(attached)
+    if name != "baseline_calculator":  # which the potential's file does not name here
+        assert attached.generation is not None
+    attached.report()
+    assert not elsewhere.exists()
+
+
+def test_whoever_gives_their_word_is_asked_once(tmp_path: Path, elsewhere: Path) -> None:
+    config = with_parameters(oracle="elsewhere:calculator", label_process="this")
+    directory = by_mail(tmp_path, config)
+    with pytest.raises(UntrustedError):
+        Campaign.open(directory)
+    with Campaign.open(directory, engine=ToyEngine(200, halting_at(100)), trust=True) as campaign:
+        assert campaign.run().state is State.DONE
+    assert elsewhere.exists()
+    Campaign.open(directory).close()
+    other = by_mail(tmp_path / "other", with_parameters(oracle="elsewhere:calculator", oracle_arguments={"a": 1}))
+    with pytest.raises(UntrustedError, match=r"oracle = \['elsewhere:calculator', \{'a': 1\}\]"):
+        Campaign.open(other)
+
+
+def test_what_was_made_or_given_here_needs_no_word(tmp_path: Path, elsewhere: Path) -> None:
+    directory = tmp_path / "c"
+    Campaign.create(directory, with_parameters(strategies={"tests.campaign.test_trust:stand_still": 1.0})).close()
+    Campaign.open(directory).close()
+    mailed = by_mail(tmp_path / "mailed", with_parameters(lammps="elsewhere.sh", trainer="elsewhere:trainer"))
+    with pytest.raises(UntrustedError, match="trainer"):
+        Campaign.open(mailed, lammps="python")
+    Campaign.open(mailed, lammps="python", trainer_factory=lambda: None).close()  # type: ignore[arg-type,return-value]
+    assert not elsewhere.exists()
+
+
+def test_a_potentials_file_names_no_other_code_than_the_configuration(tmp_path: Path, elsewhere: Path) -> None:
+    directory = by_mail(tmp_path, toy_config())
+    file = directory / "potentials" / "potential_v1.json"
+    described = json.loads(file.read_text())
+    for baseline in (
+        {"calculator": "elsewhere:calculator", "arguments": {}},
+        {"style": "zbl 1 2\nshell touch x", "coeff": ["* * 29 29"], "files": []},
+    ):
+        file.write_text(json.dumps({**described, "baseline": baseline}))
+        for campaign in (acemaker.attach(directory), Campaign.open(directory)):
+            with pytest.raises(CampaignError, match=r"another baseline|names what would be run"):
+                campaign.generation  # noqa: B018
+            if isinstance(campaign, Campaign):
+                campaign.close()
+    assert not elsewhere.exists()
+
+
+class Told:
+    """Says so when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.file),)
+
+
+def test_a_label_that_was_left_is_not_unpickled(tmp_path: Path) -> None:
+    config, told = told_config(tmp_path), tmp_path / "unpickled"
+    tell(tmp_path)
+    with Campaign.create(tmp_path / "one", config, engine=ToyEngine(200, halting_at(100))) as campaign:
+        keys = {entry.key for entry in campaign.run().progress.labels}
+    trap = np.empty(1, dtype=object)
+    trap[0] = Told(told)
+    with Campaign.create(tmp_path / "two", config, engine=ToyEngine(200, halting_at(100))) as campaign:
+        queue = campaign.directory / "queue"
+        queue.mkdir(exist_ok=True)
+        for key in keys:
+            np.savez(queue / f"{key}.npz", rest=trap)
+            with pytest.raises(ValueError, match="allow_pickle"):
+                np.load(queue / f"{key}.npz")["rest"]
+        assert {entry.key for entry in campaign.run().progress.labels} == keys
+    assert not told.exists()
+
+
+def test_every_parameter_that_names_code_is_known() -> None:
+    """By the words of their descriptions: a new one that is forgotten shows here."""
+    for name, home in parameter_homes().items():
+        section = CampaignConfig if home is None else CampaignConfig.model_fields[home].annotation
+        description = section.model_fields[name].description  # type: ignore[union-attr]
+        if any(word in description for word in ("'module:", "command line", "a Python that")):
+            assert name in NAMED, name
+    for name, value in NAMED.items():
+        assert list(named_code(with_parameters(**{name: value}))) == [name]
+    assert not named_code(CampaignConfig.from_parameters({"oracle": "emt"}))
