@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
 from acemaker.display.summary import number
+from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
 from acemaker.results import Selection
 
 
@@ -76,3 +76,8 @@ class Choices:
         self.button.disabled = not on
         for box in self.boxes.values():
             box.disabled = not on  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Take it off the page."""
+        for widget in (self.box, self._picture, self.button):
+            discard(widget)

@@ -13,13 +13,12 @@ from acemaker.display.viewer.picked import Picked, pick
 from acemaker.display.viewer.protocol import ViewerFactory
 from acemaker.display.viewer.scale import Scale
 from acemaker.display.viewer.scene import Scenes
-from acemaker.errors import MissingLibraryError
+from acemaker.display.widgets import discard, load_ipywidgets
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
 
 HINT = "Click an atom for its gamma,<br>neighbours and bond lengths."
-LIBRARY = "the viewer needs ipywidgets ({error}): pip install 'acemaker[notebooks]'"
 
 
 class HaltView:
@@ -63,10 +62,7 @@ class HaltView:
         make_viewer: ViewerFactory | None,
         twin: Callable[[int], Picture],
     ) -> None:
-        try:
-            import ipywidgets
-        except ImportError as error:
-            raise MissingLibraryError(LIBRARY.format(error=error)) from error
+        ipywidgets = load_ipywidgets()
         if make_viewer is None:
             from acemaker.display.viewer.nglview_viewer import NglviewViewer
 
@@ -106,7 +102,7 @@ class HaltView:
     def close(self) -> None:
         """Take it off the page."""
         self.viewer.close()
-        self.box.close()
+        discard(self.box)
 
     def _on_slide(self, _: object) -> None:
         self._show()
