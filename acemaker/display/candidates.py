@@ -68,6 +68,9 @@ def candidates_figure(selection: Selection, shown: int | None = None) -> Picture
     for index in range(n_made):
         plane.annotate(str(index), made.map[index], xytext=(6, 5), textcoords="offset points", fontsize=8, zorder=5)
     plane.margins(0.12)
+    spread = np.ptp(made.map, axis=0)
+    if spread[1] < 1e-6 * spread[0]:  # two candidates lie on a line: what is left is rounding
+        plane.set_ylim(-spread[0] / 4, spread[0] / 4)
     plane.set_xlabel("leading B-projection component")
     plane.set_ylabel("second component")
     plane.set_title("; ".join(words), fontsize=9)

@@ -16,6 +16,7 @@ from acemaker.display.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
 
     from acemaker.review.what_if import WhatIf
 
@@ -58,7 +59,7 @@ class LiveWhatIf:
         self._figure = Figure(figsize=(9.4, 3.5), dpi=80, layout="constrained")
         canvas: Any = FigureCanvasAgg(self._figure)
         self._axis = self._figure.subplots()
-        _draw_recorded(self._axis, review)
+        self._legend = _draw_recorded(self._axis, review)
         self._axis.set_ylim(top=ROOM * max(highest, self._axis.get_ylim()[1]))
         canvas.draw()
         self._canvas, self._background = canvas, canvas.copy_from_bbox(self._figure.bbox)
@@ -80,13 +81,15 @@ class LiveWhatIf:
         for artist in _draw_rule(self._axis, review):
             self._axis.draw_artist(artist)
             artist.remove()
+        self._axis.draw_artist(self._legend)  # above what may halt behind it
         stream = io.BytesIO()
         image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
         image.save(stream, "png", compress_level=1)
         return stream.getvalue()
 
 
-def _draw_recorded(axis: Axes, review: WhatIf) -> None:
+def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
+    """Draw what no rule changes, and return the legend."""
     for segment in review.segments:
         steps, gamma = segment.timeline.step, segment.timeline.gamma_max
         axis.plot(*thinned(steps, gamma), color=f"C{segment.generation % 10}", lw=1)
@@ -100,7 +103,7 @@ def _draw_recorded(axis: Axes, review: WhatIf) -> None:
     plain_log_ticks(axis.yaxis)
     axis.set_xlabel("MD step")
     axis.set_ylabel("largest gamma")
-    axis.legend(loc="upper left", fontsize=8, ncols=5)
+    return axis.legend(loc="upper left", fontsize=8, ncols=5)
 
 
 def _draw_rule(axis: Axes, review: WhatIf) -> list[Any]:

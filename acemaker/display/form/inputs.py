@@ -42,9 +42,12 @@ class Input:
         self._field, self._changed = field, changed
         self._make(widgets, value)
         kind = f' title="{escape(field.kind)}"' if field.kind else ""
-        name = widgets.HTML(f"<code{kind}>{escape(field.name)}</code>", layout=widgets.Layout(width="13em"))
+        name = widgets.HTML(
+            f"<code{kind}>{escape(field.name)}</code>", layout=widgets.Layout(width="13em", min_width="13em")
+        )
         self._words = widgets.HTML(layout=widgets.Layout(margin="0 0 0 8px"))
-        self.box: Any = widgets.HBox([name, self.widget, self._words])
+        row = widgets.Layout(align_items="center")
+        self.box: Any = widgets.HBox([name, self.widget, self._words], layout=row)
         self.complain("")
         self.widget.observe(self._on_change, names="value")
 
