@@ -56,7 +56,9 @@ class CandidateRows:
             button = widgets.Button(
                 description=f"candidate {index}",
                 tooltip=f"Show candidate {index}",
-                layout=widgets.Layout(width="8.5em", margin="1px 0.5em 1px 0"),
+                layout=widgets.Layout(
+                    width="8.5em", min_width="8.5em", margin="1px 0.5em 1px 0"
+                ),  # whatever is beside it
             )
             button.on_click(lambda _, index=index: choose(index))
             self.buttons[index] = button
