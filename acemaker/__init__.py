@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PotentialConfig,
         SystemConfig,
     )
+    from acemaker.display.form import form
     from acemaker.errors import AcemakerError
     from acemaker.health import doctor
     from acemaker.states import State
@@ -40,6 +41,7 @@ __all__ = [
     "Verdict",
     "attach",
     "doctor",
+    "form",
     "judge",
     "truth_trajectory",
     "write_summary",
@@ -52,6 +54,7 @@ _HOMES = {
     "State": "states",
     "Verdict": "verdict",
     "doctor": "health",
+    "form": "display.form",
     "judge": "verdict",
     "truth_trajectory": "verdict",
     "write_summary": "verdict",

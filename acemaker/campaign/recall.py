@@ -10,6 +10,7 @@ from ase import Atoms
 
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.store import Store
+from acemaker.config import OTFConfig
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
 from acemaker.results.record import frozen, read_only
@@ -77,10 +78,10 @@ def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segm
     return segments
 
 
-def read_candidates(progress: Progress, store: Store, grade: Grader) -> Candidates:
+def read_candidates(progress: Progress, store: Store, grade: Grader, rule: OTFConfig) -> Candidates:
     """Read the candidates of the current halt and grade them anew."""
     structures = read_structures(store.candidates(progress.halt))
-    return describe(progress.halt, structures, grade(structures), progress.dropped, progress.embedded)
+    return describe(progress.halt, structures, grade(structures), progress.dropped, rule, progress.embedded)
 
 
 def selection_event(selection: Selection) -> dict[str, Any]:

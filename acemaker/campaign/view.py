@@ -30,6 +30,8 @@ from acemaker.structures.files import read_structures
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
+    from acemaker.display.what_if_slider import WhatIfSlider
+    from acemaker.review.thresholds import Thresholds
     from acemaker.verdict.verdict import Verdict
 
 
@@ -163,6 +165,18 @@ class CampaignView(Record):
             n_first=len(rounds[0].labels),
             labels_a_halt=float(np.mean(made)) if made else float(self.config.otf.n_select),
         )
+
+    def what_if_slider(self) -> WhatIfSlider | Thresholds:
+        """Show `what_if` with sliders for ``threshold_call_dft`` and ``smooth_steps``.
+
+        Returns
+        -------
+        WhatIfSlider or Thresholds
+            A widget in a notebook that somebody watches; elsewhere a table of thresholds, and a picture.
+        """
+        from acemaker.display.what_if_slider import what_if_slider
+
+        return what_if_slider(self.what_if())
 
     def report(self, verdict: Verdict | None = None, file: str | Path | None = None) -> Path:
         """Write the campaign's story with its pictures into one HTML file without outside references.

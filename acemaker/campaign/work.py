@@ -305,7 +305,8 @@ class Work:
         known = self._results.get(State.GENERATE)
         if isinstance(known, Candidates):
             return known
-        return recall.read_candidates(self._chronicle.progress, self._store, self.trainer().grade)
+        rule = self._chronicle.config.otf
+        return recall.read_candidates(self._chronicle.progress, self._store, self.trainer().grade, rule)
 
     def _selection(self) -> Selection:
         known = self._results.get(State.SELECT)

@@ -16,8 +16,6 @@ from acemaker.results import Segment
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from acemaker.review.what_if import WhatIf
-
 
 def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> Picture:
     """Draw the timeline of gamma, and the observables below it.
@@ -91,40 +89,3 @@ def _bands(axes: Iterable[Axes], segments: Sequence[Segment], ends: Sequence[flo
         if segment.generation % 2:
             for axis in axes:
                 axis.axvspan(segment.start_step, min(end, segment.end_step), color="0.5", alpha=0.08, lw=0)
-
-
-def what_if_figure(review: WhatIf) -> Picture:
-    """Draw recorded gamma with the thresholds of another rule, and where that would have halted.
-
-    Parameters
-    ----------
-    review
-        The recorded run under the other rule.
-
-    Returns
-    -------
-    Picture
-    """
-    picture = Picture(figsize=(8, 3.2), layout="constrained")
-    axis = picture.subplots()
-    for segment, verdict in zip(review.segments, review.verdicts, strict=True):
-        steps, gamma = segment.timeline.step, segment.timeline.gamma_max
-        axis.plot(steps, gamma, color=f"C{segment.generation % 10}", lw=1)
-        if segment.halt is not None:
-            axis.plot(steps[-1:], gamma[-1:], "kv", ms=5, zorder=3)
-        if verdict is not None:
-            axis.axvline(verdict.step, color="crimson", lw=1, alpha=0.7)
-    axis.axhline(review.rule.threshold_call_dft, color="0.35", ls="--", lw=0.9)
-    axis.axhline(review.rule.threshold_break, color="0.35", lw=0.9)
-    end = review.segments[-1].end_step if review.segments else 0
-    axis.axvspan(review.same_until, end, color="0.5", alpha=0.12, lw=0)
-    axis.plot([], [], "kv", ms=5, label="halted")
-    axis.plot([], [], color="crimson", lw=1, label="would halt")
-    axis.plot([], [], color="0.5", alpha=0.3, lw=6, label="from here on the run would have been another one")
-    axis.set_yscale("log")
-    plain_log_ticks(axis.yaxis)
-    axis.set_ylim(top=3 * max(review.rule.threshold_break, axis.get_ylim()[1]))
-    axis.set_xlabel("MD step")
-    axis.set_ylabel("largest gamma")
-    axis.legend(loc="upper left", fontsize=8, ncols=3)
-    return picture

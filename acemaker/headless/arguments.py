@@ -43,7 +43,7 @@ def gather(notebook: Described, files: Sequence[str | Path], words: Sequence[str
         name, sign, text = word.partition("=")
         if not sign or not name.strip().isidentifier():
             raise ConfigError(f"a parameter must be given as name=value, got {word!r}")
-        given[name.strip()] = _value(text, _kind(notebook, name.strip()))
+        given[name.strip()] = read_value(text, _kind(notebook, name.strip()))
     return given
 
 
@@ -59,8 +59,20 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _value(text: str, kind: str) -> Any:
-    """Read a word's value; YAML alone would take the symbol No for false, and 1e-3 for text."""
+def read_value(text: str, kind: str) -> Any:
+    """Read a value as YAML, which alone would take the symbol No for false, and 1e-3 for text.
+
+    Parameters
+    ----------
+    text
+        As a person has written it.
+    kind
+        Type of the parameter, as the notebook has it.
+
+    Returns
+    -------
+    Any
+    """
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

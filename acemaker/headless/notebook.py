@@ -31,6 +31,8 @@ class Described:
     complete : bool
         Whether the configuration that it will make is known beforehand: no campaign parameter is an
         expression, or is assigned in another cell.
+    source : str
+        The cell with the parameters.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Described:
     defaults: Mapping[str, Any]
     takes_all: bool
     complete: bool
+    source: str = ""
 
     @property
     def is_campaign(self) -> bool:
@@ -87,6 +90,7 @@ def describe(notebook: str | Path) -> Described:
         defaults,
         takes_all,
         complete=takes_all and not unknown,
+        source=tagged[0],
     )
 
 
@@ -114,25 +118,40 @@ def _code_cells(path: Path) -> list[tuple[str, list[str]]]:
 
 
 def _assignments(source: str) -> dict[str, tuple[str, bool, Any]]:
-    """Find type, whether the value is a literal, and the value, by name."""
     found: dict[str, tuple[str, bool, Any]] = {}
-    for statement in ast.parse(_without_magics(source)).body:
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets: list[ast.expr] = [statement.target]
-            kind = ast.unparse(statement.annotation).strip("'\"")
-        elif isinstance(statement, ast.Assign):
-            targets, kind = statement.targets, ""
-        else:
-            continue
-        assert statement.value is not None
-        try:
-            known, value = True, ast.literal_eval(statement.value)
-        except (ValueError, TypeError):
-            known, value = False, None
-        if known and not kind and value is not None:
-            kind = type(value).__name__
-        found |= {target.id: (kind, known, value) for target in targets if isinstance(target, ast.Name)}
+    for statement in ast.parse(without_magics(source)).body:
+        found |= assignments(statement)
     return found
+
+
+def assignments(statement: ast.stmt) -> dict[str, tuple[str, bool, Any]]:
+    """Find what a statement assigns.
+
+    Parameters
+    ----------
+    statement
+        Any.
+
+    Returns
+    -------
+    dict
+        Type, whether the value is a literal, and the value, by name.
+    """
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets: list[ast.expr] = [statement.target]
+        kind = ast.unparse(statement.annotation).strip("'\"")
+    elif isinstance(statement, ast.Assign):
+        targets, kind = statement.targets, ""
+    else:
+        return {}
+    assert statement.value is not None
+    try:
+        known, value = True, ast.literal_eval(statement.value)
+    except (ValueError, TypeError):
+        known, value = False, None
+    if known and not kind and value is not None:
+        kind = type(value).__name__
+    return {target.id: (kind, known, value) for target in targets if isinstance(target, ast.Name)}
 
 
 def _names(source: str) -> list[str]:
@@ -142,5 +161,6 @@ def _names(source: str) -> list[str]:
         return []  # the kernel will say so
 
 
-def _without_magics(source: str) -> str:
+def without_magics(source: str) -> str:
+    """Blank out the lines that are no Python; the others keep their numbers."""
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())

@@ -62,7 +62,7 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
     papermill = load_papermill()
     described = describe(notebook)
     target = Path(out)
-    _check_target(target, described.path)
+    check_target(target, described.path)
     checked = check_parameters(described, parameters or {})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,14 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
             stream.close()
 
 
-def _check_target(target: Path, source: Path) -> None:
+def check_target(target: Path, source: Path) -> None:
+    """Refuse a name that cannot be that of the executed notebook.
+
+    Raises
+    ------
+    ConfigError
+        If it is no notebook's, or the notebook's own.
+    """
     if target.suffix != ".ipynb" or target.is_dir():
         raise ConfigError(f"the executed notebook must be a file that ends in .ipynb, got {target}")
     if target.resolve() == source.resolve():

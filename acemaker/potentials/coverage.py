@@ -91,14 +91,19 @@ class Coverage:
         -------
         Grading
         """
-        projections = [self._projections(atoms) for atoms in structures]
+        elements = self.basis.elements
+        whole = [self._builder.projections(atoms) for atoms in structures]
+        projections = [counted_blocks(atoms, elements, blocks) for atoms, blocks in zip(structures, whole, strict=True)]
         gamma = np.full(len(structures), np.nan)
+        by_atom: tuple[np.ndarray, ...] = ()
         if self.active_set is not None:
             inverses = self.active_set.inverses
+            grades = [gamma_of(blocks, inverses) for blocks in whole]
+            by_atom = tuple(_by_atom(atoms, elements, one) for atoms, one in zip(structures, grades, strict=True))
             gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
         features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
         sizes = np.array([sum(map(len, blocks)) for blocks in projections])
-        return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None])
+        return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None], gamma=by_atom)
 
     def gamma_max(self, anchor: Atoms | None) -> float:
         """Return the largest gamma of a structure's atoms that count; NaN without one, or without an active set."""
@@ -156,6 +161,14 @@ class Coverage:
     def _projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
         """Compute the B-projections of the atoms that count."""
         return counted_blocks(atoms, self.basis.elements, self._builder.projections(atoms))
+
+
+def _by_atom(atoms: Atoms, elements: Sequence[str], grades: Sequence[np.ndarray]) -> np.ndarray:
+    """Bring grades by element into the order of the atoms."""
+    gamma = np.zeros(len(atoms))
+    for element, grade in zip(elements, grades, strict=True):
+        gamma[atoms.symbols == element] = grade
+    return gamma
 
 
 def _largest(grades: Sequence[np.ndarray]) -> float:

@@ -16,6 +16,7 @@ from acemaker.results.record import Record
 from acemaker.states import State
 
 if TYPE_CHECKING:
+    from acemaker.display.candidates_view import CandidatesTwin, CandidatesView
     from acemaker.display.picture import Picture
     from acemaker.display.viewer.picked import Picked
     from acemaker.display.viewer.protocol import ViewerFactory
@@ -160,6 +161,10 @@ class Candidates(Record):
         Å, smallest pair distance of each.
     map : ndarray, shape (n_candidates, 2)
         Mean B-projections of each in the plane of their two leading principal components, dimensionless.
+    gamma : tuple of ndarray, shape (n_atoms,)
+        Gamma of each one's atoms; empty where there is no generation, or the trainer does not say.
+    thresholds : tuple of float
+        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break``; empty where they are not known.
     dropped : mapping of str to int
         How many more were made and dropped, by reason.
     embedded : str
@@ -172,6 +177,8 @@ class Candidates(Record):
     gamma_max: np.ndarray
     distance_min: np.ndarray
     map: np.ndarray
+    gamma: tuple[np.ndarray, ...] = ()
+    thresholds: tuple[float, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     embedded: str = ""
 
@@ -282,11 +289,53 @@ class Selection(Record):
         symbols = self.candidates.structures[index].symbols
         return ", ".join(f"{count} {element}" for element, count in Counter(symbols[list(atoms)]).items()) or "none"
 
-    def figure(self) -> Picture:
-        """Draw the candidates in the plane of their leading projections, the selected ones marked."""
+    def figure(self, shown: int | None = None) -> Picture:
+        """Draw the candidates in the plane of their leading projections, the selected ones marked.
+
+        Parameters
+        ----------
+        shown
+            A candidate to be pointed out.
+        """
         from acemaker.display.candidates import candidates_figure
 
-        return candidates_figure(self)
+        return candidates_figure(self, shown)
+
+    def structure_figure(self, candidate: int) -> Picture:
+        """Draw one candidate, coloured by gamma, from the same side as all others.
+
+        Parameters
+        ----------
+        candidate
+            Its number.
+
+        Raises
+        ------
+        StructureError
+            If there is no such candidate, or its gamma is not known.
+        """
+        from acemaker.display.structure import scene_figure
+        from acemaker.display.viewer.candidate_scenes import CandidateScenes
+
+        scenes = CandidateScenes(self.candidates)
+        return scene_figure(scenes[candidate], scenes.scale)
+
+    def view(self, viewer: ViewerFactory | None = None) -> CandidatesView | CandidatesTwin:
+        """Look into the candidates: the chosen one's structure, its row, and its point in the plane.
+
+        Parameters
+        ----------
+        viewer
+            Makes what draws atoms; nglview's if None.
+
+        Returns
+        -------
+        CandidatesView or CandidatesTwin
+            A widget in a notebook that somebody watches; a table and pictures elsewhere.
+        """
+        from acemaker.display.candidates_view import candidates_view
+
+        return candidates_view(self, viewer)
 
 
 def _some(things: Sequence[object]) -> str:

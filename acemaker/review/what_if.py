@@ -66,6 +66,25 @@ class WhatIf(Record):
                 return min(recorded or segment.end_step, verdict.step if verdict is not None else segment.end_step)
         return self.segments[-1].end_step if self.segments else 0
 
+    def under(self, **changes: float | int) -> WhatIf:
+        """Apply yet another rule to what was recorded.
+
+        Parameters
+        ----------
+        **changes
+            To this record's rule, as for `CampaignView.what_if`.
+
+        Returns
+        -------
+        WhatIf
+
+        Raises
+        ------
+        ConfigError
+            For another name, or a rule that is none.
+        """
+        return what_if(self.segments, other_rule(self.rule, changes), self.n_first, self.labels_a_halt)
+
     def summary(self) -> Summary:
         """Return what the record says of itself."""
         recorded = sum(segment.halt is not None for segment in self.segments)
@@ -90,7 +109,7 @@ class WhatIf(Record):
 
     def figure(self) -> Picture:
         """Draw the recorded gamma with the rule's thresholds, and where it would have halted."""
-        from acemaker.display.timeline import what_if_figure
+        from acemaker.display.what_if import what_if_figure
 
         return what_if_figure(self)
 

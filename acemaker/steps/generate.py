@@ -82,7 +82,7 @@ def generate(
     made = make_candidates(site, rule, rng, grade)
     # what is read back is what was graded, to the bit
     structures = made.structures if file is None else write_structures(file, made.structures)
-    return describe(diagnosis.halt.number, structures, made.grading, made.dropped, embedded)
+    return describe(diagnosis.halt.number, structures, made.grading, made.dropped, rule, embedded)
 
 
 def _in_cell(cell: EmbeddedCell, epicentre: np.ndarray) -> np.ndarray:
@@ -97,6 +97,7 @@ def describe(
     structures: Sequence[Atoms],
     grading: Grading,
     dropped: Mapping[str, int],
+    rule: OTFConfig,
     embedded: str = "",
 ) -> Candidates:
     """Lay graded structures out in a plane.
@@ -111,6 +112,8 @@ def describe(
         Gamma and features of each.
     dropped
         How many more were made and dropped, by reason.
+    rule
+        Its thresholds are kept with them.
     embedded
         Of an embedded anchor: what it is.
 
@@ -131,6 +134,8 @@ def describe(
         gamma_max=read_only(grading.gamma_max, float),
         distance_min=read_only([atoms.info["distance_A"] for atoms in structures], float),
         map=read_only(plane, float),
+        gamma=tuple(read_only(gamma, float) for gamma in grading.gamma),
+        thresholds=(rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break),
         dropped=dropped,
         embedded=embedded,
     )

@@ -86,7 +86,7 @@ def make_candidates(site: Site, config: OTFConfig, rng: np.random.Generator, gra
             kept = made.take_in(name, batch)
             missing -= kept
             failures = 0 if kept else failures + len(batch)
-    grading = Grading(gamma_max=np.array(made.gamma_max), features=np.array(made.features))
+    grading = Grading(gamma_max=np.array(made.gamma_max), features=np.array(made.features), gamma=tuple(made.gamma))
     return CandidateSet(structures=made.structures, grading=grading, dropped=dict(made.dropped))
 
 
@@ -125,12 +125,13 @@ class _Collection:
         self.structures: list[Atoms] = []
         self.gamma_max: list[float] = []
         self.features: list[np.ndarray] = []
+        self.gamma: list[np.ndarray] = []  # of each, or of none
         self.dropped: Counter[str] = Counter()
         structure = as_written(anchor)
         structure.info |= {"origin": "anchor", "distance_A": closeness(structure).distance}
         grading = grade([structure])
         self._gamma_high = max(config.threshold_break, grading.gamma_max[0])  # the threshold, where that is NaN
-        self._keep(structure, grading.gamma_max[0], grading.features[0])
+        self._keep(structure, grading, 0)
 
     def take_in(self, name: str, batch: Sequence[Atoms]) -> int:
         """Keep what is sound, and return how many these are."""
@@ -151,20 +152,22 @@ class _Collection:
                 structure.info |= {"origin": name, "distance_A": close.distance}
                 sound.append(structure)
         grading = self._grade(sound) if sound else Grading(gamma_max=np.zeros(0), features=np.zeros((0, 0)))
-        for structure, gamma, features in zip(sound, grading.gamma_max, grading.features, strict=True):
+        for place, (structure, gamma) in enumerate(zip(sound, grading.gamma_max, strict=True)):
             # neither holds for NaN: without an active set there is nothing to go by
             if gamma < self._gamma_low:
                 self.dropped[f"gamma below {self._gamma_low:g}"] += 1
             elif gamma > self._gamma_high:
                 self.dropped[f"gamma above {self._gamma_high:.3g}"] += 1
             else:
-                self._keep(structure, gamma, features)
+                self._keep(structure, grading, place)
         return len(self.structures) - before
 
-    def _keep(self, structure: Atoms, gamma: float, features: np.ndarray) -> None:
+    def _keep(self, structure: Atoms, grading: Grading, place: int) -> None:
         self.structures.append(structure)
-        self.gamma_max.append(gamma)
-        self.features.append(features)
+        self.gamma_max.append(grading.gamma_max[place])
+        self.features.append(grading.features[place])
+        if grading.gamma:
+            self.gamma.append(grading.gamma[place])
 
 
 def _are_same(one: Atoms, other: Atoms) -> bool:

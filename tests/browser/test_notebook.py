@@ -161,6 +161,13 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     cockpit.get_by_role("tab", name="candidates").click()
     cockpit.get_by_text("the anchor always is").first.wait_for()
 
+    # a candidate that is chosen is shown
+    cockpit.get_by_role("button", name="candidate 0", exact=True).click()
+    cockpit.get_by_text("candidate 0, anchor;").wait_for()
+    atoms = cockpit.locator("canvas:visible").first
+    until(lambda: len(hues(pixels(atoms))) >= 3)
+    cockpit.screenshot(path=screenshots / "candidates.png")
+
     # and a run that is stopped while it goes on
     picture = cockpit.locator("img").first
     before, checked = picture.get_attribute("src"), campaign.refresh().step

@@ -82,6 +82,8 @@ class FrontEnd:
 
     def done(self) -> None:
         self.say(type="async_message", data="ok")
+        if any("settled" in str(message["args"]) for message in self.got if message["methodName"] == "executeCode"):
+            self.say(type="settled")
 
 
 def click(widget: Any, row: int) -> None:
@@ -121,7 +123,8 @@ class TestNglview(ViewerContract):
         viewer.show(scenes[2])
         assert front.take() == []
         front.done()
-        first = ["addRepresentation"] * 3 + ["setParameters", "setSize", "executeCode", "orient"]
+        # what is replaced before it is seen from the right side keeps the wrong one
+        first = ["addRepresentation"] * 3 + ["setParameters", "setSize", "executeCode", "orient", "executeCode"]
         assert front.take() == [*first, "replaceStructure"]
         for scene in (scenes[3], scenes[4], scenes[0]):
             viewer.show(scene)

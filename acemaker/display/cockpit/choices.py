@@ -1,17 +1,18 @@
-"""The candidates to be taken or dropped before they are labelled."""
+"""The candidates to be looked into, and taken or dropped before they are labelled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import Any
 
-from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
-from acemaker.display.summary import number
+from acemaker.display.candidates_view import CandidatesView
+from acemaker.display.widgets import discard, load_ipywidgets
 from acemaker.results import Selection
 
 
 class Choices:
-    """A line with a checkbox for each candidate, and a button that decides.
+    """The candidates with a checkbox each, and a button that decides.
 
     Parameters
     ----------
@@ -20,8 +21,8 @@ class Choices:
 
     Attributes
     ----------
-    boxes : dict of int to ipywidgets.Checkbox
-        By candidate; those that were labelled before are not among them.
+    view : CandidatesView or None
+        The last selection, looked into.
     button : ipywidgets.Button
         Decides.
     box : ipywidgets.VBox
@@ -29,50 +30,43 @@ class Choices:
     """
 
     def __init__(self, decide: Callable[[Sequence[int]], None]) -> None:
-        self._widgets = load_ipywidgets()
+        widgets = load_ipywidgets()
         self._decide = decide
-        self.boxes: dict[int, object] = {}
-        self.button = self._widgets.Button(description="Label these", icon="check", disabled=True)
+        self.view: CandidatesView | None = None
+        self.button = widgets.Button(description="Label these", icon="check", disabled=True)
         self.button.on_click(lambda _: self._decide(self.ticked()))
-        self._hint = self._widgets.HTML("No candidates yet.")
-        self._rows = self._widgets.VBox()
-        self._picture = picture_widget()
-        self.box = self._widgets.VBox([self._hint, self._rows, self.button])
+        self._hint = widgets.HTML("No candidates yet.")
+        self.box = widgets.VBox([self._hint])
+
+    @property
+    def boxes(self) -> dict[int, Any]:
+        """Checkboxes by candidate; those that were labelled before are not among them."""
+        return {} if self.view is None else self.view.rows.boxes
 
     def ticked(self) -> list[int]:
         """Return the candidates that are ticked, those that were selected first, in their order."""
-        return [index for index, box in self.boxes.items() if box.value]  # type: ignore[attr-defined]
+        return [index for index, box in self.boxes.items() if box.value]
 
     def show(self, selection: Selection) -> None:
-        """Put a selection on the page."""
-        widgets, made = self._widgets, selection.candidates
-        rows, self.boxes = [], {}
-        for index in (*selection.selected, *selection.reserve):
-            box = widgets.Checkbox(
-                value=index in selection.selected,
-                description=f"candidate {index}",
-                indent=False,
-                layout=widgets.Layout(width="9em"),
-            )
-            values = (
-                made.origins[index],
-                f"gamma {number(made.gamma_max[index])}",
-                f"gain {number(selection.gains[index])}",
-                selection.reason(index),
-            )
-            cells = "".join(
-                f'<span style="display:inline-block;width:{width}">{escape(text)}</span>'
-                for width, text in zip(("13em", "8em", "7em", "auto"), values, strict=True)
-            )
-            rows.append(widgets.HBox([box, widgets.HTML(cells)]))
-            self.boxes[index] = box
-        self._rows.children = tuple(rows)
-        self._picture.value = selection.figure()._repr_png_()
+        """Put a selection on the page; a candidate that was looked into stays shown where it is the same halt's."""
+        before = self.view
+        same = before is not None and before.selection.candidates is selection.candidates
+        # without the viewer until somebody chooses a candidate: a run would make one for every halt
+        self.view = CandidatesView(selection, ticks=True, start=before.shown if before is not None and same else None)
         self._hint.value = f"<b>{escape(selection.headline())}</b>"
-        self.box.children = (self._hint, self._rows, self.button, self._picture)
+        self.box.children = (self._hint, self.button, self.view.box)
+        if before is not None:
+            before.close()
 
     def enable(self, on: bool) -> None:
         """Let a person decide, or not."""
         self.button.disabled = not on
         for box in self.boxes.values():
-            box.disabled = not on  # type: ignore[attr-defined]
+            box.disabled = not on
+
+    def close(self) -> None:
+        """Take it off the page."""
+        if self.view is not None:
+            self.view.close()
+        for widget in (self.box, self.button):
+            discard(widget)

@@ -11,9 +11,10 @@ from acemaker.display import html
 from acemaker.display.cockpit.choices import Choices
 from acemaker.display.cockpit.driver import ENDED, Driver
 from acemaker.display.cockpit.halt_panel import HaltPanel
-from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
 from acemaker.display.cockpit.trace import Trace
+from acemaker.display.cockpit.what_if_panel import WhatIfPanel
 from acemaker.display.live_timeline import LiveTimeline
+from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
 from acemaker.results import Diagnosis, Labels, Selection
 from acemaker.results.record import Record
 
@@ -47,6 +48,10 @@ class Cockpit:
         The candidates.
     halt : HaltPanel
         The last halt.
+    what_if : WhatIfPanel
+        Where the run would have halted under another rule; made when its tab is opened.
+    tabs : ipywidgets.Tab
+        The panels.
     box : ipywidgets.VBox
         The whole, for a page of your own.
 
@@ -73,20 +78,22 @@ class Cockpit:
         self._picture = picture_widget()
         self.choices = Choices(self._decide)
         self.halt = HaltPanel()
+        self.what_if = WhatIfPanel(campaign)
         self._labels, self._costs = widgets.HTML("No labels yet."), picture_widget()
         panels = {
             "halt": self.halt.box,
             "candidates": self.choices.box,
             "labels": widgets.VBox([self._labels, self._costs]),
+            "what if": self.what_if.box,
         }
-        tabs = widgets.Tab(list(panels.values()), titles=list(panels))
+        self.tabs = widgets.Tab(list(panels.values()), titles=list(panels))
         self.box = widgets.VBox(
             [
                 self._strip,
                 widgets.HBox([self.step, self.run, self.stop, self.gate]),
                 self._message,
                 self._picture,
-                tabs,
+                self.tabs,
             ],
             layout=widgets.Layout(max_width="980px"),
         )
@@ -94,6 +101,7 @@ class Cockpit:
         self.run.on_click(lambda _: self._begin(self.driver.run))
         self.stop.on_click(lambda _: self.driver.stop())
         self.gate.observe(self._on_gate, names="value")
+        self.tabs.observe(self._on_tab, names="selected_index")
         self._shown: dict[type[Record], Record] = {}
         self.update()
 
@@ -112,7 +120,8 @@ class Cockpit:
         if self._painter is not None:
             self._painter.join()
         self.halt.close()
-        self.box.close()
+        self.choices.close()
+        discard(self.box)
 
     def update(self) -> None:
         """Show how far the campaign has come; it happens by itself while something is done."""
@@ -148,6 +157,11 @@ class Cockpit:
     def _on_gate(self, change: dict[str, Any]) -> None:
         self.driver.gate = change["new"]
 
+    def _on_tab(self, change: dict[str, Any]) -> None:
+        with self._lock:
+            self.what_if.looked_at = self.tabs.titles[change["new"] or 0] == "what if"
+            self.what_if.settle()
+
     def _decide(self, candidates: Sequence[int]) -> None:
         self.driver.choose(candidates)
         self.update()
@@ -159,6 +173,7 @@ class Cockpit:
             self.halt.show(diagnosis)
         if not self.driver.busy:
             self.halt.settle()
+            self.what_if.settle()
         if isinstance(selection, Selection) and self._is_new(selection):
             self.choices.show(selection)
         if labels is not None and self._is_new(labels):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from acemaker.display.cockpit.library import load_ipywidgets, picture_widget
 from acemaker.display.viewer.choice import live_view
+from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
 from acemaker.errors import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class HaltPanel:
     def close(self) -> None:
         """Take it off the page."""
         self._drop()
-        self.box.close()
+        for widget in (self.box, self._picture, self._words):
+            discard(widget)
 
     def _drop(self) -> None:
         view, self.view = self.view, None

@@ -22,6 +22,10 @@ STAGE = {"cameraType": "orthographic", "fogNear": 100, "fogFar": 100, "tooltip":
 CODE = "this.$pickingInfo.hide(); this.stage.mouseControls.remove('clickPick-left')"
 """Hides its own words on a picked atom, which are of residues, and keeps a click from moving everything."""
 
+SETTLED = "settled"
+ANSWER = f"this.send({{type: '{SETTLED}'}})"
+"""Tells that all before it has been done: a structure that is replaced earlier keeps how it was seen before that."""
+
 
 class NglviewViewer:
     """Atoms as spheres, by WebGL in the browser.
@@ -87,15 +91,25 @@ class NglviewViewer:
     def _on_message(self, _: Any, message: dict[str, Any], __: Any) -> None:
         """Go on when the front end has drawn a structure, or was opened again."""
         if message.get("type") == "async_message" and message.get("data") == "ok":
-            for further in self._further:
-                self._widget.send(further)
-            self._further, self._busy = [], False
+            further, self._further = self._further, []
+            for one in further:
+                self._widget.send(one)
             self._widget.send(self._message("request_repr_dict"))  # what a page that is opened again begins with
-            self._send()
+            if further:
+                self._widget.send(self._message("executeCode", args=[ANSWER]))
+            else:
+                self._go_on()
+        elif message.get("type") == SETTLED:
+            self._go_on()
         elif message.get("type") == "request_loaded":
             if self._opened:  # again, and it draws itself from the first messages
                 self._busy, self._drawn = False, self._text
             self._opened = True
+
+    def _go_on(self) -> None:
+        """Send what is waiting."""
+        self._busy = False
+        self._send()
 
     def _on_click(self, change: dict[str, Any]) -> None:
         """Pass on a click on an atom; each comes twice, once empty, and lines of the cell have no atoms."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from acemaker.display.viewer.nglview_library import load_nglview
+from acemaker.display.widgets import discard, load_ipywidgets
 
 
 @cache
@@ -31,6 +32,17 @@ def widget_class() -> type:
             self._on_load = on_load
             super().__init__()
             self._view_height = f"{height}px"
+
+        def _create_player(self) -> None:
+            # which has no frames to play here; nglview's own ties it to the widget by four more that nothing closes
+            widgets = load_ipywidgets()
+            self._iplayer = widgets.HBox([widgets.Play(max=0), widgets.IntSlider(max=0)])
+
+        def close(self) -> None:
+            for part in (self._iplayer, self._ibtn_fullscreen, self._widget_image, self.layout):
+                if part is not None:
+                    discard(part)
+            super().close()
 
         def _initialize_threads(self) -> None:
             self.on_msg(self._handle_nglview_custom_msg)

@@ -1,0 +1,49 @@
+"""The one place where ipywidgets is imported, and where widgets are thrown away."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from acemaker.errors import MissingLibraryError
+
+
+def load_ipywidgets() -> ModuleType:
+    """Import ipywidgets late.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    MissingLibraryError
+        If it is not installed.
+    """
+    try:
+        return import_module("ipywidgets")
+    except ImportError as error:
+        raise MissingLibraryError(f"widgets need ipywidgets ({error}): pip install 'acemaker[notebooks]'") from error
+
+
+def picture_widget() -> Any:
+    """Make a place for a PNG, no wider than the page."""
+    widgets = load_ipywidgets()
+    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
+
+
+def discard(widget: Any) -> None:
+    """Close a widget with all that is in it: ipywidgets keeps every part of it until it is closed by itself.
+
+    Parameters
+    ----------
+    widget
+        Of ipywidgets; it may have been closed before.
+    """
+    for child in getattr(widget, "children", ()):
+        discard(child)
+    for part in ("layout", "style"):
+        if hasattr(getattr(widget, part, None), "close"):
+            getattr(widget, part).close()
+    widget.close()
