@@ -1,0 +1,1 @@
+"""The self-checks, one file a notebook."""

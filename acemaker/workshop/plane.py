@@ -1,0 +1,83 @@
+"""Gamma with two basis functions, where everything can be drawn: the active set is a parallelogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from acemaker.display.summary import Summary, Table
+from acemaker.potentials.active_set import ActiveSet, gamma_of, swap_rows
+from acemaker.results.record import Record, read_only
+
+if TYPE_CHECKING:
+    from acemaker.display.picture import Picture
+
+STRANGERS = {"P": (0.75, 1.05), "Q": (2.35, 0.95), "R": (3.3, 0.75)}
+"""Environments that nobody has labelled: one among the trained ones, one outside, one further out."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Plane(Record):
+    """Trained environments with two basis functions, and some that are not trained.
+
+    Attributes
+    ----------
+    trained : ndarray, shape (n_trained, 2)
+        Values of the two functions, dimensionless.
+    strangers : mapping of str to tuple of float
+        Environments that are not trained, by name.
+    active : ndarray, shape (2, 2)
+        The active set: those two trained environments, a row each, that span the largest parallelogram.
+    """
+
+    trained: np.ndarray
+    strangers: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(STRANGERS))
+
+    @classmethod
+    def example(cls, seed: int = 1) -> Plane:
+        """Draw 14 environments that are alike, as the atoms of a crystal are."""
+        rng = np.random.default_rng(seed)
+        return cls(trained=read_only(rng.normal(size=(14, 2)) @ [[0.42, -0.12], [0.0, 0.22]] + [1.1, 1.0]))
+
+    @property
+    def active(self) -> np.ndarray:
+        """Choose the active set by MaxVol."""
+        matrix = np.asarray(self.trained)
+        chosen: np.ndarray = matrix[swap_rows(matrix, np.arange(2))]
+        return chosen
+
+    def gamma(self, name: str) -> float:
+        """Return a stranger's gamma under the active set."""
+        row = np.array([self.strangers[name]])
+        return float(gamma_of([row], [np.linalg.inv(self.active)])[0][0])
+
+    def with_label(self, name: str) -> Plane:
+        """Return the plane after a stranger was labelled."""
+        return replace(self, trained=read_only(np.vstack([self.trained, self.strangers[name]])))
+
+    def active_set(self) -> ActiveSet:
+        """Return the active set as acemaker has it."""
+        return ActiveSet(elements=("X",), matrices=(self.active,), sources=(np.zeros(2, dtype=int),))
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        rows = tuple((name, *(f"{value:.2f}" for value in point)) for name, point in self.strangers.items())
+        table = Table(("environment", "B1", "B2"), rows)
+        area = abs(np.linalg.det(self.active))
+        items = (("trained environments", str(len(self.trained))), ("area of the active set", f"{area:.2f}"))
+        return Summary("A potential with two basis functions", items, table)
+
+    def figure(self, *, active: bool = False) -> Picture:
+        """Draw the environments, and the active set with lines of equal gamma if asked to.
+
+        Parameters
+        ----------
+        active
+            Whether to draw the active set.
+        """
+        from acemaker.workshop.figures import plane_figure
+
+        return plane_figure(self, active)
