@@ -102,6 +102,7 @@ bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the gu
 	$(BIN)/python benchmarks/candidates.py
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python benchmarks/label_cost.py
+	$(BIN)/python benchmarks/workshop.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs
