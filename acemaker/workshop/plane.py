@@ -15,7 +15,7 @@ from acemaker.results.record import Record, read_only
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
 
-STRANGERS = {"P": (0.75, 1.05), "Q": (2.35, 0.95), "R": (3.3, 0.75)}
+STRANGERS = {"P": (0.45, 0.8), "Q": (2.35, 0.95), "R": (3.3, 0.75)}
 """Environments that nobody has labelled: one among the trained ones, one outside, one further out."""
 
 
