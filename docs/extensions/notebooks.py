@@ -17,6 +17,8 @@ def bring(app: Any, config: Any) -> None:
     for old in target.rglob("*.ipynb"):
         old.unlink()
     for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+        if path.parent.name == "solutions":  # of the workshop: no pages for those who are to find them
+            continue
         copy = target / path.relative_to(ROOT / "notebooks")
         copy.parent.mkdir(exist_ok=True)
         shutil.copy(path, copy)
