@@ -22,7 +22,7 @@ from acemaker.headless.command import add_run, join_pairs
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.structures.first import initial_structure
 from acemaker.structures.geometry import closeness
-from acemaker.workshop.answer import NotRightError, NotYetError, as_number, checks, is_open, kind
+from acemaker.workshop.answer import NotRightError, NotYetError, as_number, checks, kind
 
 PRESSURE = 5.0
 """GPa, up to which a crystal counts as at rest: the lattice constant of another element makes tens."""
@@ -134,28 +134,6 @@ def command(answer: Any, wanted: Mapping[str, Any]) -> str:
     if "directory" not in given:
         raise NotRightError("without -p directory=... it would go on in runs/demo, where another campaign may live")
     return f"it would run into {given['directory']}, and the same command again would continue it"
-
-
-def usable(answer: Any, fallback: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a student's parameters where they make a campaign, else those of the notebook.
-
-    Parameters
-    ----------
-    answer
-        Of exercise 1.
-    fallback
-        Parameters that do.
-    """
-    if isinstance(answer, Mapping) and not is_open(answer):
-        with contextlib.suppress(AcemakerError):
-            CampaignConfig.from_parameters(dict(answer))
-            return dict(answer)
-    return dict(fallback)
-
-
-def is_file(answer: Any) -> bool:
-    """Tell whether a student's answer names a file that is there."""
-    return isinstance(answer, str | Path) and Path(answer).is_file()
 
 
 def _pair(word: str) -> tuple[str, Any]:
