@@ -38,7 +38,7 @@ demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/d
 	@echo "are in $(RUN)/summary.json; the last file in $(RUN)/potentials is the potential to use"
 
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test  ## ruff and mypy --strict
 	$(BIN)/ruff check acemaker tests notebooks benchmarks docs

@@ -36,6 +36,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONG = (
+    "tests/workshop/test_workshop_notebooks.py",
+    "tests/test_notebooks.py",
+    "tests/browser/",
+    "tests/campaign/test_pacemaker_campaign.py",
+    "tests/potentials/test_pacemaker.py",
+    "tests/labelling/test_slurm.py",
+    "tests/engines/test_isolated.py",
+)
+"""Files that take minutes: begun first, or a worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
+
+    items.sort(key=place)
+
+
 # what tests use is not the user's word
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="acemaker-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
