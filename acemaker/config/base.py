@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from acemaker.errors import ConfigError
+
+if TYPE_CHECKING:
+    from acemaker.display.summary import Summary
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -45,6 +48,52 @@ class Section(BaseModel):
             super().__init__(**data)
         except ValidationError as error:
             raise ConfigError(self._explain(error)) from None
+
+    def parameters(self) -> list[tuple[str, Any, Any, str]]:
+        """List what is set, those of sections within this one included.
+
+        Returns
+        -------
+        list of tuples
+            Name, value, default, and meaning with unit.
+        """
+        found = []
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                found += value.parameters()
+            else:
+                default = field.get_default(call_default_factory=True)
+                found.append((name, value, default, field.description or ""))
+        return found
+
+    def summary(self) -> Summary:
+        """Return what the section says of itself: all parameters, those that are not the defaults first."""
+        from acemaker.display.summary import Summary, Table
+
+        known = self.parameters()
+        changed = [row for row in known if row[1] != row[2]]
+        nested = any(isinstance(getattr(self, name), Section) for name in type(self).model_fields)
+        shown = changed if nested else [*changed, *(row for row in known if row[1] == row[2])]
+        rows = [
+            (name, repr(value), "" if value == default else "none" if default in (None, "") else repr(default), meaning)
+            for name, value, default, meaning in shown
+        ]
+        items = (("parameters", f"{len(known)}, {len(changed)} of them not the default"),)
+        table = Table(("parameter", "value", "default", "meaning and unit"), tuple(rows), words=True)
+        return Summary(type(self).__name__, items, table if rows else None)
+
+    def __repr__(self) -> str:
+        from acemaker.display import text
+
+        return text.render(self.summary())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        from acemaker.display import html
+
+        return html.render(self.summary())
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:

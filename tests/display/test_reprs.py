@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acemaker import Campaign
+from acemaker import Campaign, CampaignConfig
+from acemaker.config.base import Section
 from acemaker.display import candidates_figure, html, parity_figure, structure_figure, text
 from acemaker.display.summary import Summary, Table, counted, number, observable
 from acemaker.display.text import MARKS
@@ -28,32 +29,38 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     return [*results, segment.halt, segment.timeline, campaign]
 
 
+@pytest.fixture(scope="module")
+def displayed(records: list[Record]) -> list[Record | Section]:
+    config = toy_config()
+    return [*records, config, config.otf, config.oracle]
+
+
 def words_of(content: str) -> list[str]:
     return re.findall(r"\S+", content)
 
 
-def test_text_and_html_say_the_same(records: list[Record]) -> None:
-    for record in records:
+def test_text_and_html_say_the_same(displayed: list[Record | Section]) -> None:
+    for record in displayed:
         plain = html_module.unescape(re.sub(r"<[^>]+>", " ", record._repr_html_()))
         assert sorted(words_of(plain)) == sorted(words_of(repr(record)))
 
 
-def test_two_displays_are_identical(records: list[Record]) -> None:
-    for record in records:
+def test_two_displays_are_identical(displayed: list[Record | Section]) -> None:
+    for record in displayed:
         assert repr(record) == repr(record)
         assert record._repr_html_() == record._repr_html_()
 
 
-def test_html_has_no_scripts_no_ids_and_closes_its_tags(records: list[Record]) -> None:
-    for record in records:
+def test_html_has_no_scripts_no_ids_and_closes_its_tags(displayed: list[Record | Section]) -> None:
+    for record in displayed:
         shown = record._repr_html_()
         assert not re.search(r"<script|\sid=|<style", shown)
         for tag in ("div", "table", "tr", "td", "th"):
             assert len(re.findall(rf"<{tag}[ >]", shown)) == shown.count(f"</{tag}>")
 
 
-def test_no_repr_has_a_time_or_an_address(records: list[Record]) -> None:
-    for record in records:
+def test_no_repr_has_a_time_or_an_address(displayed: list[Record | Section]) -> None:
+    for record in displayed:
         assert not re.search(r"0x[0-9a-f]{6,}|\d\d:\d\d|/tmp", repr(record))
 
 
@@ -160,3 +167,13 @@ def test_progress_is_the_same_in_every_run(tmp_path: Path, capsys: pytest.Captur
     assert "Halt 1 at step 100: gamma 7 (smooth tier)" in shown[0]
     assert "step     180 of 200  gamma 0.8  temperature " in shown[0]
     assert "Generation 1: 4 labels" in shown[0]
+
+
+def test_a_configuration_says_what_is_not_the_default() -> None:
+    config = CampaignConfig.from_parameters({"oracle": "emt", "steps": 123})
+    assert [line.split()[:3] for line in repr(config).splitlines()[3:]] == [
+        ["steps", "123", "5000"],
+        ["oracle", "'emt'", "'lammps'"],
+    ]
+    assert "MD steps of the whole trajectory" in repr(config)
+    assert "smooth_steps" in repr(config.otf)
