@@ -33,10 +33,8 @@ class History:
     """
 
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        self.progress = Progress()
+        self.progress = Progress().apply_all(events)
         self.config = config_of(events)
-        for event in events:
-            self.progress = self.progress.apply(event)
 
     def take(self, event: dict[str, Any]) -> None:
         """Add the next event."""

@@ -28,11 +28,15 @@ class Grown(Sequence[T], Generic[T]):
 
     def with_end(self, item: T) -> Grown[T]:
         """Return the sequence with one more item; this one stays as it is."""
+        return self.with_all((item,))
+
+    def with_all(self, items: Iterable[T]) -> Grown[T]:
+        """Return the sequence with more items; this one stays as it is."""
         grown: Grown[T] = Grown()
         # another sequence may have grown out of this one already: then there are two ends
         grown._items = self._items if len(self._items) == self._length else self._items[: self._length]
-        grown._items.append(item)
-        grown._length = self._length + 1
+        grown._items.extend(items)
+        grown._length = len(grown._items)
         return grown
 
     def __len__(self) -> int:

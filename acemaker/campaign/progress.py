@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from acemaker.campaign.grown import Grown
@@ -125,6 +126,23 @@ class Progress:
         handler = getattr(self, f"_on_{event['event']}", None)
         return self if handler is None else handler(event)
 
+    def apply_all(self, events: Iterable[Mapping[str, Any]]) -> Progress:
+        """Return the progress after all of these events, as `apply` would one by one.
+
+        Raises
+        ------
+        CampaignError
+            If one of them cannot follow.
+        """
+        after = self
+        for are_labels, some in groupby(events, key=lambda event: event["event"] == "label"):
+            if are_labels:
+                after = after._with(labels=after.labels.with_all(map(_entry, some)))
+            else:
+                for event in some:
+                    after = after.apply(event)
+        return after
+
     def _with(self, **changes: Any) -> Progress:
         """Do what `dataclasses.replace` does, which takes ten times as long: for each event of a long journal."""
         after = object.__new__(Progress)
@@ -135,9 +153,7 @@ class Progress:
         return self._with(n_first=event["n_first"])
 
     def _on_label(self, event: Mapping[str, Any]) -> Progress:
-        names = ("halt", "candidate", "file", "key")
-        entry = LabelEntry(**{name: event[name] for name in names}, shared=event.get("shared", False))
-        return self._with(labels=self.labels.with_end(entry))
+        return self._with(labels=self.labels.with_end(_entry(event)))
 
     def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:
         return self._with(failures={**self.failures, event["candidate"]: event})
@@ -216,3 +232,13 @@ class Progress:
             frame_halt=self._frame_halt(event),
             discarded_steps=self.discarded_steps + event["discarded_steps"],
         )
+
+
+def _entry(event: Mapping[str, Any]) -> LabelEntry:
+    return LabelEntry(
+        halt=event["halt"],
+        candidate=event["candidate"],
+        file=event["file"],
+        key=event["key"],
+        shared=event.get("shared", False),
+    )
