@@ -55,9 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-# what tests use is not the user's word
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="acemaker-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+# what tests use is not the user's word; processes of theirs, which may import this file, have the same place for it
+if not Path(os.environ.get("XDG_STATE_HOME", "")).name.startswith("acemaker-tests-"):
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="acemaker-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

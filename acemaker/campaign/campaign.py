@@ -185,10 +185,12 @@ class Campaign(CampaignView):
             replaced = {
                 "lammps": engine,
                 "oracle": oracle,
+                "oracle_arguments": oracle,
                 "espresso_command": oracle,
                 "pair_style": oracle,
                 "trainer": trainer_factory,
                 "executor": executor,
+                "executor_arguments": executor,
             }
             needed = {name: value for name, value in named.items() if replaced.get(name) is None}
             check_trusted(needed, store.directory)

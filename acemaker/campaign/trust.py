@@ -34,12 +34,12 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     Returns
     -------
     dict
-        Values by parameter, with those that are handed to them.
+        Values by parameter, those of what is handed to them among them.
     """
     oracle, loop, potential, place = config.oracle, config.otf, config.potential, config.labelling
     found: dict[str, Any] = {}
     if ":" in oracle.oracle:
-        found["oracle"] = [oracle.oracle, oracle.oracle_arguments]
+        found["oracle"], found["oracle_arguments"] = oracle.oracle, oracle.oracle_arguments
     if oracle.espresso_command != type(oracle).model_fields["espresso_command"].default:
         found["espresso_command"] = oracle.espresso_command
     for name, style, coeff in (
@@ -53,9 +53,11 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     if own := [name for name in loop.strategies if ":" in name]:
         found["strategies"] = own
     if potential.baseline_calculator:
-        found["baseline_calculator"] = [potential.baseline_calculator, potential.baseline_arguments]
+        found["baseline_calculator"] = potential.baseline_calculator
+        found["baseline_arguments"] = potential.baseline_arguments
     if potential.pretrain_calculator:
-        found["pretrain_calculator"] = [potential.pretrain_calculator, potential.pretrain_arguments]
+        found["pretrain_calculator"] = potential.pretrain_calculator
+        found["pretrain_arguments"] = potential.pretrain_arguments
     if ":" in potential.trainer:
         found["trainer"] = potential.trainer
     if config.pacemaker.pacemaker_environment:
@@ -63,8 +65,8 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     if config.engine.lammps not in ("auto", "python"):
         found["lammps"] = config.engine.lammps
     if place.executor not in ("threads", "processes", "files"):  # what SLURM and Dask return is unpickled
-        found["executor"] = [place.executor, place.executor_arguments]
-    return found
+        found["executor"], found["executor_arguments"] = place.executor, place.executor_arguments
+    return {name: value for name, value in found.items() if value}
 
 
 def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
@@ -114,7 +116,9 @@ def generation_of(store: Store, number: int, config: CampaignConfig) -> Generati
     if isinstance(baseline, CalculatorBaseline):
         named = [potential.baseline_calculator, potential.baseline_arguments]
         known = _plain([baseline.path, baseline.arguments]) == _plain(named)
-        check_trusted({"baseline_calculator": named}, store.directory)
+        check_trusted(
+            {name: value for name, value in named_code(config).items() if "baseline" in name}, store.directory
+        )
     elif isinstance(baseline, PairBaseline):
         # files have names of their own beside the potential
         words = [[len(line.split()) for line in coeff] for coeff in (baseline.coeff, potential.baseline_coeff)]
