@@ -77,7 +77,13 @@ def _config(values: dict[str, Any], notebook: Described) -> CampaignConfig | Non
         return None
     if not notebook.complete and values.get("oracle", "lammps") == "lammps":
         values["oracle"] = "emt"  # what the other one needs may come from another cell
-    return CampaignConfig.from_parameters(values)
+    try:
+        return CampaignConfig.from_parameters(values)
+    except ConfigError as error:
+        of_single_fields = any("." in line.partition(":")[0] for line in str(error).splitlines())
+        if notebook.complete or of_single_fields:
+            raise
+        return None  # they are at odds with defaults, in whose place another cell may put something else
 
 
 def _check_type(name: str, value: Any, kind: str) -> None:

@@ -217,3 +217,15 @@ def test_papermill_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingLibraryError, match=r"pip install 'papermill>=2.6'"):
         load_papermill()
     load_papermill.cache_clear()
+
+
+def test_what_may_fit_with_another_cell_is_left_to_the_notebook(tmp_path: Path) -> None:
+    body = "acemaker.CampaignConfig.from_parameters({'threshold_call_dft': call, 'threshold_break': 2 * call})"
+    parameters = "threshold_call_dft: float = 500.0"  # above the default of threshold_break
+    own = write(tmp_path / "own.ipynb", parameters, body)
+    assert check(own, threshold_call_dft=300.0) == {"threshold_call_dft": 300.0}
+    with pytest.raises(ConfigError, match=r"OTFConfig\.threshold_call_dft: input should be greater than 0"):
+        check(own, threshold_call_dft=-1.0)
+    whole = write(tmp_path / "whole.ipynb", f"{parameters}\noracle: str = 'emt'", "C.from_namespace(globals())")
+    with pytest.raises(ConfigError, match="thresholds must satisfy"):
+        check(whole)
