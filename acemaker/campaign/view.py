@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class CampaignView(Record):
         self._initial: Atoms | None = None
         self._ended: list[Segment] = []
         self._checked: list[Timeline] = []
+        self._reading = threading.Lock()  # a painter's thread and a cell may ask at once
 
     @property
     def config(self) -> CampaignConfig:
@@ -88,8 +90,10 @@ class CampaignView(Record):
 
     def segments(self) -> list[Segment]:
         """Read all explored segments from disk, each of them once."""
-        self._ended += recall.read_segments(self.progress, self._store, first=len(self._ended) + 1)
-        return list(self._ended)
+        progress = self.progress
+        with self._reading:
+            self._ended += recall.read_segments(progress, self._store, first=len(self._ended) + 1)
+            return self._ended[: len(progress.segments)]
 
     def timeline(self) -> Timeline:
         """Read the checks of the trajectory that stands, without the parts that were run again."""
@@ -204,8 +208,11 @@ class CampaignView(Record):
 
     def _checks(self) -> tuple[list[Timeline], list[int]]:
         """Read the checks of all segments, each of them once, and where these began; frames are left alone."""
-        self._checked += recall.read_timelines(self.progress, self._store, first=len(self._checked) + 1)
-        return list(self._checked), [int(event["start_step"]) for event in self.progress.segments]
+        progress = self.progress
+        with self._reading:
+            self._checked += recall.read_timelines(progress, self._store, first=len(self._checked) + 1)
+            timelines = self._checked[: len(progress.segments)]
+        return timelines, [int(event["start_step"]) for event in progress.segments]
 
     def halt_points(self) -> list[tuple[int, float]]:
         """List the halts by step, and the largest gamma of each."""

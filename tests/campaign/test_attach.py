@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,24 @@ def test_following_while_another_process_runs(tmp_path: Path) -> None:
     with Campaign.open(directory) as campaign:
         assert campaign.progress.halt == attached.progress.halt >= 3
         assert (campaign.timeline().gamma_max == attached.timeline().gamma_max).all()
+
+
+def test_threads_that_ask_at_once_get_the_same(tmp_path: Path) -> None:
+    """As the painter of a cockpit and a cell do: each segment is read once, and none is seen twice."""
+    steps = 400
+    config = toy_config(max_otf_iterations=8)
+    config = config.model_copy(update={"engine": config.engine.model_copy(update={"steps": steps})})
+    engine = ToyEngine(steps, halting_at(100, 200, 300))
+    with Campaign.create(tmp_path / "c", config, engine=engine, oracle=ToyOracle()) as campaign:
+        expected = campaign.run().timeline().step.tolist()
+    for _ in range(20):
+        attached = acemaker.attach(tmp_path / "c")
+        together = threading.Barrier(4)
+
+        def ask(attached: AttachedCampaign = attached, together: threading.Barrier = together) -> tuple[list[int], int]:
+            together.wait()
+            return attached.timeline().step.tolist(), len(attached.segments())
+
+        with ThreadPoolExecutor(4) as pool:
+            for asked in [pool.submit(ask) for _ in range(4)]:
+                assert asked.result() == (expected, 4)
