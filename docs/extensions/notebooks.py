@@ -20,7 +20,7 @@ def bring(app: Any, config: Any) -> None:
         if path.parent.name == "solutions":  # of the workshop: no pages for those who are to find them
             continue
         copy = target / path.relative_to(ROOT / "notebooks")
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     config.nb_execution_excludepatterns = [
         *(f"tutorial/{name}" for name, program in PROGRAMS.items() if shutil.which(program) is None)
