@@ -17,7 +17,7 @@ from acemaker.campaign.creation import check_same, check_start, create_files, wi
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
-from acemaker.campaign.trust import check_trusted, named_code, remember
+from acemaker.campaign.trust import admit, named_code, remember
 from acemaker.campaign.view import CampaignView
 from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig
@@ -180,20 +180,8 @@ class Campaign(CampaignView):
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
         with closing_on_error(journal):
             config = with_bounds(config_of(journal.events), bounds)
-            named = named_code(config)
-            remember(named if trust else {name: value for name, value in named.items() if name in bounds})
-            replaced = {
-                "lammps": engine,
-                "oracle": oracle,
-                "oracle_arguments": oracle,
-                "espresso_command": oracle,
-                "pair_style": oracle,
-                "trainer": trainer_factory,
-                "executor": executor,
-                "executor_arguments": executor,
-            }
-            needed = {name: value for name, value in named.items() if replaced.get(name) is None}
-            check_trusted(needed, store.directory)
+            objects = {"engine": engine, "oracle": oracle, "trainer_factory": trainer_factory, "executor": executor}
+            admit(config, store.directory, trust=trust, bounds=bounds, objects=objects)
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 

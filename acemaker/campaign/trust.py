@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,14 @@ from acemaker.errors import CampaignError, UntrustedError
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.pair_baseline import PairBaseline
+
+REPLACES = {
+    "engine": ("lammps",),
+    "oracle": ("oracle", "oracle_arguments", "espresso_command", "pair_style"),
+    "trainer_factory": ("trainer",),
+    "executor": ("executor", "executor_arguments"),
+}
+"""Parameters in whose place an object that is handed to `Campaign.open` is used."""
 
 
 def named_code(config: CampaignConfig) -> dict[str, Any]:
@@ -46,7 +54,7 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         ("pair_style", oracle.pair_style, oracle.pair_coeff),
         ("baseline_style", potential.baseline_style, potential.baseline_coeff),
     ):
-        if "python" in style:  # LAMMPS's pair style that calls Python
+        if any(word in style for word in ("python", "mliap")):  # LAMMPS's pair styles that call Python, or unpickle
             found[name] = [style, list(coeff)]
     if loop.mode_calculator:
         found["mode_calculator"] = loop.mode_calculator
@@ -69,13 +77,42 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+def admit(
+    config: CampaignConfig, directory: Path, *, trust: bool, bounds: Collection[str], objects: Mapping[str, object]
+) -> None:
+    """Let a campaign be opened, if what it names is known here, given in this very call, or trusted.
+
+    Parameters
+    ----------
+    config
+        The recorded one, with the bounds of this call.
+    directory
+        The campaign's.
+    trust
+        Whether the user gives their word for all of it, which is remembered.
+    bounds
+        Names of the parameters that are given in this call.
+    objects
+        By the names of `REPLACES`; None where the configuration's is used.
+
+    Raises
+    ------
+    UntrustedError
+        It lists what would be run.
+    """
+    named = named_code(config)
+    remember({name: value for name, value in named.items() if trust or name in bounds})
+    replaced = {name for one, given in objects.items() if given is not None for name in REPLACES[one]}
+    check_trusted({name: value for name, value in named.items() if name not in replaced}, directory)
+
+
 def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
     """Refuse code that a directory names, and nobody has used here.
 
     Parameters
     ----------
     named
-        From `named_code`, without what the user has given in this very call.
+        From `named_code`.
     directory
         The campaign's.
 
