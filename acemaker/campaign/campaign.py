@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ase import Atoms
 
+from acemaker.campaign.admission import admit, named_code, remember
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
 from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
-from acemaker.campaign.trust import admit, named_code, remember
 from acemaker.campaign.view import CampaignView
 from acemaker.campaign.work import Work
 from acemaker.config import CampaignConfig

@@ -10,12 +10,12 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign import recall
+from acemaker.campaign.admission import generation_of
 from acemaker.campaign.chronicle import History
 from acemaker.campaign.journal import read_events
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.standing import state_strip
 from acemaker.campaign.store import Store
-from acemaker.campaign.trust import generation_of
 from acemaker.config import CampaignConfig
 from acemaker.display.summary import Summary
 from acemaker.engines.segment_log import SegmentLog

@@ -10,11 +10,11 @@ from ase import Atoms
 
 from acemaker import steps
 from acemaker.campaign import recall
+from acemaker.campaign.admission import generation_of
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
-from acemaker.campaign.trust import generation_of
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError, StateError

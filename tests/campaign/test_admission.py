@@ -12,7 +12,7 @@ import pytest
 
 import acemaker
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.trust import named_code
+from acemaker.campaign.admission import named_code
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import CampaignError, UntrustedError
 from acemaker.states import State
@@ -101,7 +101,7 @@ def test_whoever_gives_their_word_is_asked_once(tmp_path: Path, elsewhere: Path)
 
 def test_what_was_made_or_given_here_needs_no_word(tmp_path: Path, elsewhere: Path) -> None:
     directory = tmp_path / "c"
-    Campaign.create(directory, with_parameters(strategies={"tests.campaign.test_trust:stand_still": 1.0})).close()
+    Campaign.create(directory, with_parameters(strategies={"tests.campaign.test_admission:stand_still": 1.0})).close()
     Campaign.open(directory).close()
     mailed = by_mail(tmp_path / "mailed", with_parameters(lammps="elsewhere.sh", trainer="elsewhere:trainer"))
     with pytest.raises(UntrustedError, match="trainer"):
