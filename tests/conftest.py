@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
 
     items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    ran = [report for report in reports if report.nodeid.startswith(LONG[:2])]
+    if ran:
+        wall = max(report.stop for report in ran) - min(report.start for report in ran)
+        work = sum(report.duration for report in ran)
+        terminalreporter.write_line(
+            f"notebooks: {wall / 60:.1f} min from the first to the last, {work / 60:.1f} min of tests in them"
+        )
 
 
 # what tests use is not the user's word; processes of theirs, which may import this file, have the same place for it

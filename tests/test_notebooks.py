@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,9 @@ from ase import Atoms
 from ase.io import read
 
 from acemaker.config.campaign import parameter_homes
-from tests.pages import page
+from tests.executed import ROOT, acemaker_run, complaint_of_nbval, holds_widgets, page, papermill
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -51,72 +46,45 @@ def test_the_campaigns_parameters_are_the_configurations(name: str, own: set[str
     assert names - set(parameter_homes()) == own
 
 
-def papermill(notebook: Path, out: Path, **parameters: object) -> None:
-    arguments = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "--no-progress-bar", *arguments],
-        cwd=out.parent,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def nbval(notebook: Path) -> None:
-    options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, notebook.name],
-        cwd=notebook.parent,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
+FAST: dict[str, dict[str, Any]] = {
+    "01_one_halt_by_hand.ipynb": {"n_functions": 40},
+    "02_real_dft.ipynb": {"oracle": "tblite", "engine": "inprocess"},
+    "otf_campaign.ipynb": {
+        "engine": "inprocess",
+        "steps": 600,
+        "n_functions": 40,
+        "threshold_call_dft": 3.0,
+        "cutoff": 4.5,
+    },
+}
+"""Parameters with which the notebooks are run three times."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        (
-            "otf_campaign.ipynb",
-            {"engine": "inprocess", "steps": 600, "n_functions": 40, "threshold_call_dft": 3.0, "cutoff": 4.5},
-        ),
-        ("01_one_halt_by_hand.ipynb", {"n_functions": 40}),
-    ],
-)
-def test_papermill_acemaker_run_and_nbval_find_the_same(tmp_path: Path, name: str, parameters: dict[str, Any]) -> None:
-    executed = tmp_path / "first" / name
-    executed.parent.mkdir()
-    # a relative directory: the run again begins in a folder of its own, where there is no campaign yet
-    papermill(ROOT / "notebooks" / name, executed, directory="campaign", **parameters)
-    headless = tmp_path / "headless" / name
+@pytest.mark.parametrize("name", FAST)
+def test_papermill_acemaker_run_and_nbval_find_the_same(tmp_path: Path, name: str) -> None:
+    if name.startswith("02"):
+        pytest.importorskip("tblite", reason="no tblite: pip install tblite")
+    first, headless = tmp_path / "first" / name, tmp_path / "headless" / name
+    first.parent.mkdir()
     headless.parent.mkdir()
-    command = [sys.executable, "-m", "acemaker", "run", ROOT / "notebooks" / name, name, "-p", "directory=campaign"]
-    command += [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
-    done = subprocess.run(command, cwd=headless.parent, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert page(headless) == page(executed)
-    again = tmp_path / "second" / name
-    again.parent.mkdir()
-    again.write_text(executed.read_text())
-    nbval(again)
-    outputs = [output for cell in json.loads(executed.read_text())["cells"] for output in cell.get("outputs", [])]
-    assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert any("text/html" in output.get("data", {}) for output in outputs)
+    # a relative directory: each run begins in a folder of its own, where there is no campaign yet
+    notebook = papermill(ROOT / "notebooks" / name, first, directory="campaign", **FAST[name])
+    acemaker_run(ROOT / "notebooks" / name, headless, directory="campaign", **FAST[name])
+    assert page(headless) == page(first)
     # plain papermill says nothing of who watches: the kernel finds it out
-    assert not any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)
+    assert not holds_widgets(notebook)
+    assert any("text/html" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    assert not complaint_of_nbval(first, tmp_path / "second")
+    if name.startswith("02"):
+        assert {str(atoms.symbols) for atoms in real_labels(first.parent / "campaign")} == {"P4"}
 
 
 @pytest.mark.slow
 def test_an_alloy_runs_the_same_notebook_by_parameters_alone(tmp_path: Path) -> None:
-    out = tmp_path / "alloy.ipynb"
-    command = [sys.executable, "-m", "papermill", ROOT / "notebooks/otf_campaign.ipynb", out, "-k", "python3"]
-    command += ["-f", ROOT / "notebooks/parameters/cu_ni.yaml", "-p", "directory", tmp_path / "alloy"]
-    command += ["-p", "steps", "500", "-p", "n_functions", "60", "-p", "cutoff", "4.5", "--no-progress-bar"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    parameters = {"directory": tmp_path / "alloy", "steps": 500, "n_functions": 60, "cutoff": 4.5}
+    of_the_alloy = ("-f", ROOT / "notebooks/parameters/cu_ni.yaml")
+    papermill(ROOT / "notebooks/otf_campaign.ipynb", tmp_path / "alloy.ipynb", *of_the_alloy, **parameters)
     summary = json.loads((tmp_path / "alloy" / "summary.json").read_text())
     assert summary["state"] == "DONE"
     assert summary["steps"] == 500
@@ -147,14 +115,6 @@ def test_real_dft(tmp_path: Path) -> None:
     assert all(len(atoms) == 8 and atoms.get_stress().shape == (6,) for atoms in labels)
     assert all(-107.2 < atoms.get_potential_energy() / 8 < -105 for atoms in labels)  # eV, pseudo-atoms
     assert json.loads((tmp_path / "c" / "summary.json").read_text())["force_rmse_meV_per_A"] < 300
-
-
-@pytest.mark.slow
-def test_real_quantum_mechanics_from_pip_alone(tmp_path: Path) -> None:
-    pytest.importorskip("tblite", reason="no tblite: pip install tblite")
-    notebook = ROOT / "notebooks" / "02_real_dft.ipynb"
-    papermill(notebook, tmp_path / "out.ipynb", directory=tmp_path / "c", oracle="tblite")
-    assert {str(atoms.symbols) for atoms in real_labels(tmp_path / "c")} == {"P4"}
 
 
 @pytest.mark.slow

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,12 +9,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.pages import page
+from tests.executed import ROOT, acemaker_run, complaint_of_nbval, holds_widgets, page, papermill
 
-ROOT = Path(__file__).parents[2]
 WORKSHOP = ROOT / "notebooks" / "workshop"
 EXERCISES = sorted(WORKSHOP.glob("*.ipynb"))
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"}
 
 SHORT: dict[str, dict[str, Any]] = {"3": {"steps": 300}, "4": {"steps": 60}, "5": {"steps": 450}}
 """Parameters by the notebook's number with which the unsolved ones are run; the solved ones keep their own."""
@@ -25,14 +20,6 @@ SHORT: dict[str, dict[str, Any]] = {"3": {"steps": 300}, "4": {"steps": 60}, "5"
 
 def solution(exercise: Path) -> Path:
     return WORKSHOP / "solutions" / exercise.name
-
-
-def executed(notebook: Path, out: Path, **parameters: object) -> Any:
-    arguments = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
-    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "--no-progress-bar", *arguments]
-    done = subprocess.run(command, cwd=out.parent, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return nbformat.read(out, as_version=4)
 
 
 def said_by_checks(notebook: Any) -> list[str]:
@@ -77,31 +64,23 @@ def test_each_asks_a_question_has_something_predicted_and_short_cells(exercise: 
 @pytest.mark.slow
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda path: path.stem)
 def test_unsolved_it_runs_to_its_end_and_says_what_is_open(tmp_path: Path, exercise: Path) -> None:
-    notebook = executed(exercise, tmp_path / exercise.name, **SHORT.get(exercise.name[0], {}))
+    out = tmp_path / "first" / exercise.name
+    out.parent.mkdir()
+    notebook = papermill(exercise, out, **SHORT.get(exercise.name[0], {}))
     said = said_by_checks(notebook)
     assert len(said) >= 3
     assert all("not yet ○" in words for words in said), said
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    # nobody watches: pictures take the place of widgets
-    assert not any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)
+    assert not holds_widgets(notebook)  # nobody watches: pictures take their place
+    assert not complaint_of_nbval(out, tmp_path / "second")
 
 
 def ran_twice(exercise: Path, folder: Path) -> tuple[list[str], str]:
     """Run a solution, and again under nbval, each in an empty folder; return what checks say, and nbval's complaint."""
-    first, second = folder / "first", folder / "second"
-    first.mkdir(parents=True)
-    second.mkdir()
-    command = [sys.executable, "-m", "acemaker", "run", solution(exercise), exercise.name]
-    done = subprocess.run(command, cwd=first, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    notebook = nbformat.read(first / exercise.name, as_version=4)
-    assert page(first / exercise.name)
-    nbformat.write(notebook, second / exercise.name)
-    options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "."], cwd=second, env=ENVIRONMENT, capture_output=True, text=True
-    )
-    return said_by_checks(notebook), done.stdout[-4000:] if done.returncode else ""
+    first = folder / "first" / exercise.name
+    first.parent.mkdir(parents=True)
+    notebook = acemaker_run(solution(exercise), first)
+    assert page(first)
+    return said_by_checks(notebook), complaint_of_nbval(first, folder / "second")
 
 
 @pytest.mark.slow

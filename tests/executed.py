@@ -1,0 +1,67 @@
+"""Notebooks executed in each way that users have, and what they then show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from acemaker.states import State
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def _python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *map(str, words)]
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+def papermill(notebook: Path, out: Path, *options: object, **parameters: object) -> Any:
+    """Execute by plain papermill, in the folder of the result; return it."""
+    words = [word for name, value in parameters.items() for word in ("-p", name, value)]
+    done = _python(out.parent, "papermill", notebook, out, "-k", "python3", "--no-progress-bar", *options, *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return nbformat.read(out, as_version=4)
+
+
+def acemaker_run(notebook: Path, out: Path, **parameters: object) -> Any:
+    """Execute by `acemaker run`, in the folder of the result; return it."""
+    words = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
+    done = _python(out.parent, "acemaker", "run", notebook, out.name, *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return nbformat.read(out, as_version=4)
+
+
+def complaint_of_nbval(executed: Path, folder: Path) -> str:
+    """Run an executed notebook again in a folder where nothing is; return how nbval finds other outputs, if it does."""
+    folder.mkdir(parents=True)
+    (folder / executed.name).write_text(executed.read_text())
+    options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
+    done = _python(folder, "pytest", *options, executed.name)
+    return done.stdout[-4000:] if done.returncode else ""
+
+
+def holds_widgets(notebook: Any) -> bool:
+    """Whether an output of an executed notebook needs a browser's scripts."""
+    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    return any(kind.startswith("application/vnd.jupyter.widget") for data in shown for kind in data)
+
+
+def page(executed: Path) -> str:
+    """Turn a notebook that was run into HTML, without wall times and the random id of the cell with its parameters."""
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(executed, as_version=4)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    assert not holds_widgets(notebook)
+    assert html.count("data:image/png;base64") >= sum("image/png" in data for data in shown) > 0
+    html = re.sub(r'id="cell-id=[0-9a-f]{8}"', "", html)
+    html = re.sub(rf"\b({'|'.join(State)})(</t[dh]><td[^>]*>)\d+\.\d+", r"\1\2", html)  # s, in the summary
+    return re.sub(r"\b\d+(\.\d+)? (s|min|h)\b", "a while", html)
