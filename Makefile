@@ -9,10 +9,10 @@ TORCH ?= torch
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs bench qepy gpaw pacemaker universal lint clean
+.PHONY: help demo test docs bench bench-full qepy gpaw pacemaker universal lint clean
 
 help:  ## explain the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo "PYTHON=python3.12 make demo  uses another Python (3.11 to 3.13)"
 
@@ -91,18 +91,12 @@ docs: $(VENV)/.test  ## the pages with all notebooks run, into docs/_build/html;
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-bench: $(VENV)/.test  ## measure: label efficiency, heal and import time, the guard, the engines, embedding, the cockpit, what labels cost
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/heal_time.py
-	$(BIN)/python benchmarks/guard.py
-	$(BIN)/python benchmarks/label_efficiency.py
-	$(BIN)/python benchmarks/engine_speed.py
-	$(BIN)/python benchmarks/embedding.py
-	$(BIN)/python benchmarks/cockpit.py
-	$(BIN)/python benchmarks/candidates.py
-	$(BIN)/python benchmarks/journal.py
-	$(BIN)/python benchmarks/label_cost.py
-	$(BIN)/python benchmarks/workshop.py
+bench: $(VENV)/.test  ## measure, in half an hour: a reduced form of everything, with every bound at the end
+	$(BIN)/python benchmarks/run.py
+
+bench-full: $(VENV)/.test  ## measure all of it, in hours, into benchmarks/results and docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py --full
+	$(BIN)/python benchmarks/page.py
 
 clean:  ## remove the environment, caches and runs
 	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from common import copper, print_machine
+from common import copper
+from outcome import Outcome
 
 from acemaker import Campaign, OTFConfig, State, steps
 
@@ -23,7 +24,7 @@ REPEATS = 3
 
 def main() -> None:
     """Print a row a strategy."""
-    print_machine()
+    outcome = Outcome("What candidates cost by each strategy", seeds=(1,))
     with tempfile.TemporaryDirectory() as folder, Campaign.create(Path(folder) / "c", copper()) as campaign:
         while campaign.state is not State.HALT:
             campaign.step()
@@ -40,8 +41,16 @@ def main() -> None:
 
         evaluate()
         unit = _median(evaluate)
-        print(f"one evaluation of {len(atoms)} atoms: {1e3 * unit:.0f} ms")
-        print("strategy             candidates  s a halt  ms a candidate  evaluations a candidate")
+        outcome.table(
+            {
+                "strategy": "",
+                "candidates": "d",
+                "s a halt": ".2f",
+                "ms a candidate": ".0f",
+                "evaluations a candidate": ".1f",
+            },
+            f"One evaluation of {len(atoms)} atoms with gamma: {1e3 * unit:.0f} ms",
+        )
         for strategy in STRATEGIES:
             rule = OTFConfig(n_candidates=10, n_select=1, strategies={strategy: 1.0})
             made = []
@@ -59,9 +68,8 @@ def main() -> None:
 
             seconds = _median(generate)
             each = seconds / max(made[-1], 1)
-            print(
-                f"{strategy:20} {made[-1]:>10}  {seconds:>8.2f}  {1e3 * each:>14.0f}  {each / unit:>23.1f}", flush=True
-            )
+            outcome.row(strategy, made[-1], seconds, 1e3 * each, each / unit)
+    outcome.finish()
 
 
 def _median(work: Callable[[], None]) -> float:

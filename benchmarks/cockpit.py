@@ -15,9 +15,9 @@ import threading
 import time
 from pathlib import Path
 
-from common import print_machine
 from ipywidgets.embed import dependency_state
 from ipywidgets.widgets.widget import _instances
+from outcome import Outcome
 
 from acemaker import Campaign
 from acemaker.display.cockpit import Cockpit
@@ -30,7 +30,7 @@ def main() -> None:
     """Print the figures, and fail beyond the bounds."""
     n_halts = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     steps = 50 * (n_halts + 1)
-    print_machine()
+    outcome = Outcome("The cockpit on a campaign of many halts")
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "campaign"
         engine = ToyEngine(steps=steps, gamma=halting_at(*range(50, steps, 50)))
@@ -57,17 +57,15 @@ def main() -> None:
         saved = len(json.dumps(dependency_state([cockpit.box]))) / 1e6
         cockpit.close()
         campaign.close()
-    print(
-        f"{n_halts} halts: opened in {opened:.2f} s (bound {OPEN:g}), updated in {1e3 * updated:.0f} ms "
-        f"(bound {1e3 * UPDATE:.0f})"
-    )
-    print(
-        f"1,000 updates: {more_threads} threads, {more_widgets} widgets, {growth:.1f} MB of memory more "
-        f"(bounds 0, 0, {GROWTH:g}); the page's state takes {saved:.2f} MB (bound {SAVED:g})"
-    )
-    sys.exit(
-        opened > OPEN or updated > UPDATE or more_threads > 0 or more_widgets > 0 or growth > GROWTH or saved > SAVED
-    )
+    outcome.table({"halts": "d", "opened / s": ".2f", "updated / ms": ".0f", "page's state / MB": ".2f"})
+    outcome.row(n_halts, opened, 1e3 * updated, saved)
+    outcome.at_most("opened", opened, OPEN, "s")
+    outcome.at_most("updated", updated, UPDATE, "s")
+    outcome.at_most("threads more after 1,000 updates", more_threads, 0)
+    outcome.at_most("widgets more after 1,000 updates", more_widgets, 0)
+    outcome.at_most("memory more after 1,000 updates", growth, GROWTH, "MB")
+    outcome.at_most("widgets' state in the saved notebook", saved, SAVED, "MB")
+    outcome.finish()
 
 
 def _memory() -> float:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from common import print_machine
+from outcome import Outcome
 
 from acemaker.config import EngineConfig, OTFConfig, PotentialConfig
 from acemaker.engines.inprocess import InProcessEngine
@@ -170,25 +170,25 @@ def methods(bench: Bench) -> dict[str, Callable[[Sequence[int]], float]]:
 
 
 @single_threaded
-def compare(bench: Bench) -> list[tuple[str, int, float, float, float]]:
-    """Print the table, and return method, labels, and median, least and largest error in meV/Å."""
+def compare(bench: Bench, outcome: Outcome) -> list[tuple[str, int, float, float, float]]:
+    """Fill the table, and return method, labels, and median, least and largest error in meV/Å."""
     pool = len(bench.labels) - N_TEST
     draws = [np.random.default_rng([7, draw]).permutation(pool) for draw in range(DRAWS)]
-    print(f"force RMSE / (meV/Å) on {N_TEST} unseen structures: median (least-largest) of {DRAWS} draws")
-    print(f"{'labels':>22}" + "".join(f"{number:>20}" for number in NUMBERS))
+    title = f"Force RMSE / (meV/Å) on {N_TEST} unseen structures: median (least-largest) of {DRAWS} draws"
+    outcome.table({"method": ""} | {f"{number} labels": "" for number in NUMBERS}, title)
     rows = []
     for name, error in methods(bench).items():
-        line = f"{name:>22}"
+        texts = []
         for number in NUMBERS:
             errors = [error(draw[:number]) for draw in draws]
             rows.append((name, number, float(np.median(errors)), min(errors), max(errors)))
-            line += f"{np.median(errors):>9.0f} ({min(errors):.0f}-{max(errors):.0f})".rjust(20)
-        print(line, flush=True)
+            texts.append(f"{np.median(errors):.0f} ({min(errors):.0f}-{max(errors):.0f})")
+        outcome.row(name, *texts)
     alone = ", ".join(f"{name} {bench.alone(name):.0f}" for name in [*CLASSICAL, *UNIVERSAL])
-    print(f"without any label: {alone}; ACE fitted to the universal labels alone: ", end="")
-    print(", ".join(f"{name} {bench.alone(f'prior {name}'):.0f}" for name in UNIVERSAL))
-    print("pretraining weighs, in labels: ", end="")
-    print(", ".join(f"{name} {np.median([bench.worth(name, draw[:8]) for draw in draws]):.3f}" for name in UNIVERSAL))
+    fitted = ", ".join(f"{name} {bench.alone(f'prior {name}'):.0f}" for name in UNIVERSAL)
+    worth = (f"{name} {np.median([bench.worth(name, draw[:8]) for draw in draws]):.3f}" for name in UNIVERSAL)
+    outcome.note(f"Without any label: {alone}; ACE fitted to the universal labels alone: {fitted}.")
+    outcome.note(f"Pretraining weighs, in labels: {', '.join(worth)}.")
     return rows
 
 
@@ -271,12 +271,13 @@ def _run(generation: Generation, steps: int, directory: Path) -> float:
 
 
 if __name__ == "__main__":
-    print_machine()
     if "--speed" in sys.argv:
         speed()
     elif "--draw" in sys.argv:
         draw()
     else:
-        table = compare(Bench())
+        outcome = Outcome("Baselines and pretraining against the fit alone", seeds=(7,))
+        table = compare(Bench(), outcome)
         if "--write" in sys.argv:
             write(table)
+        outcome.finish()

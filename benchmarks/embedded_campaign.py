@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import copper, print_machine
+from common import copper
+from outcome import Outcome
 
 from acemaker import Campaign, judge
 from acemaker.verdict import campaign_summary
@@ -26,9 +27,19 @@ def main() -> None:
     """Print a row a campaign, and fail beyond the bounds."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     steps = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    print_machine()
-    print(f"{4 * n**3} atoms, {steps} steps")
-    print("max_atoms  halts  labels  largest label  force RMSE / (meV/Å)  energy MAE / (meV/atom)  wall / s")
+    outcome = Outcome("A campaign that labels embedded cells beside one that labels whole ones", seeds=(1,))
+    outcome.table(
+        {
+            "max_atoms": "d",
+            "halts": "d",
+            "labels": "d",
+            "largest label": "d",
+            "force RMSE / (meV/Å)": ".2f",
+            "energy MAE / (meV/atom)": ".3f",
+            "wall / s": ".1f",
+        },
+        f"{4 * n**3} copper atoms, 300 to 1800 K in {steps} steps",
+    )
     errors, largest = [], []
     for max_atoms in (150, 10**6):
         config = copper(supercell=(n, n, n), steps=steps, temperature=(300.0, 1800.0), max_atoms=max_atoms)
@@ -38,13 +49,11 @@ def main() -> None:
             largest.append(max(len(atoms) for atoms in campaign.labels()))
             campaign.close()
         errors.append(values["force_rmse_meV_per_A"])
-        print(
-            f"{max_atoms:>9}  {values['halts']:>5}  {values['labels']:>6}  {largest[-1]:>13}  {errors[-1]:>20.2f}  "
-            f"{values['energy_mae_meV_per_atom']:>23.3f}  {values['wall_s']:>8.1f}",
-            flush=True,
-        )
-    print(f"embedded to whole: {errors[0] / errors[1]:.2f} (bound {BOUND})")
-    sys.exit(not (errors[0] <= BOUND * errors[1] and largest[0] <= LARGEST))
+        made = (values["halts"], values["labels"], largest[-1])
+        outcome.row(max_atoms, *made, errors[-1], values["energy_mae_meV_per_atom"], values["wall_s"])
+    outcome.at_most("force RMSE, embedded to whole", errors[0] / errors[1], BOUND)
+    outcome.at_most("largest label of the embedded", largest[0], LARGEST, "atoms")
+    outcome.finish()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import bulk, cut, stack
-from common import print_machine
+from outcome import Outcome
 
 from acemaker.config import EmbeddingConfig, OracleConfig, OTFConfig, PotentialConfig
 from acemaker.engines.lammps_library import load_lammps
@@ -34,6 +34,9 @@ LATTICE = {900: 3.615 * 1.012, 2500: 3.615 * 1.045}
 
 CENTRES = 3
 """Cells that are cut out of each parent."""
+
+LARGEST = 20.0
+"""meV/Å, median true force error of core atoms."""
 
 
 def annealed(atoms: Atoms, temperature: float, steps: int, hot: float = 0.0) -> Atoms:
@@ -125,14 +128,26 @@ def errors(cell: EmbeddedCell, oracle: CalculatorOracle, truth: np.ndarray) -> n
 
 
 def main(kinds: list[str]) -> None:
-    """Print a table."""
-    print_machine()
+    """Fill a table, and fail where the core's error is beyond the bound."""
+    outcome = Outcome("Embedded cells against their parents", seeds=(0,))
     config = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=(f"* * {MISHIN} Cu",), max_force=1e4)
     oracle = CalculatorOracle.from_config(config, ("Cu",))
-    print("true force errors against the parent, meV/Å: median / largest; max_atoms 150")
-    print(
-        f"{'parent':>15} {'cell':>5} {'core':>5} {'core atoms':>13} {'all atoms':>13} {'seam, eV/Å':>10}  seam relaxed"
+    outcome.table(
+        {
+            "parent": "",
+            "cell": "d",
+            "core": "d",
+            "core atoms": "",
+            "all atoms": "",
+            "seam / (eV/Å)": ".1f",
+            "seam relaxed": "",
+            "its gamma": ".3g",
+            "rejected": "d",
+            "wall / s": ".0f",
+        },
+        "True force errors against the parent, meV/Å, median / largest; max_atoms 150",
     )
+    medians: dict[tuple[str, bool], float] = {}
     with tempfile.TemporaryDirectory() as folder:
         calculator = potential(oracle, Path(folder))
         for kind in kinds:
@@ -154,23 +169,34 @@ def main(kinds: list[str]) -> None:
                             rule=rule,
                         )
                     except EmbeddingError as error:
-                        print(f"{kind:>15} refused: {error}")
+                        outcome.note(f"{kind}: refused, {error}")
                         continue
                     wall = time.perf_counter() - began
                     found = errors(cell, oracle, truth)
                     core, rest = found[cell.core], ~cell.core
                     pooled.append(core)
                     seam = np.linalg.norm(oracle.label(cell.structure).get_forces()[rest], axis=1).max()
-                    print(
-                        f"{f'{kind} {len(atoms)}':>15} {len(found):>5} {int(cell.core.sum()):>5} "
-                        f"{f'{np.median(core):.1f} / {core.max():.0f}':>13} "
-                        f"{f'{np.median(found):.0f} / {found.max():.0f}':>13} {seam:>10.1f}  "
-                        f"{'no' if not steps else f'{cell.seam_steps} steps'}, gamma {cell.audit.seam_gamma:.3g}, "
-                        f"{len(cell.rejected)} rejected, {wall:.0f} s",
-                        flush=True,
+                    outcome.row(
+                        f"{kind}, {len(atoms):,}",
+                        len(found),
+                        int(cell.core.sum()),
+                        f"{np.median(core):.1f} / {core.max():.0f}",
+                        f"{np.median(found):.0f} / {found.max():.0f}",
+                        seam,
+                        f"{cell.seam_steps} steps" if steps else "no",
+                        cell.audit.seam_gamma,
+                        len(cell.rejected),
+                        wall,
                     )
-                if pooled:
-                    print(f"{'':>15} median over all core atoms: {np.median(np.concatenate(pooled)):.1f} meV/Å")
+                medians[kind, bool(steps)] = float(np.median(np.concatenate(pooled))) if pooled else float("nan")
+    outcome.table(
+        {"parent": "", "seam relaxed": ".1f", "not relaxed": ".1f"}, "Median over all core atoms, meV/Å, masked"
+    )
+    for kind in kinds:
+        outcome.row(kind, medians[kind, True], medians[kind, False])
+    for kind in kinds:
+        outcome.at_most(f"core atoms of the {kind}, median", medians[kind, True], LARGEST, "meV/Å")
+    outcome.finish()
 
 
 if __name__ == "__main__":

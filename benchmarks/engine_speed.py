@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from common import print_machine
+from outcome import Outcome
 
 from acemaker.config import EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
 from acemaker.engines.factory import make_engine
@@ -46,7 +46,6 @@ ORACLE = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * 
 
 def main() -> None:
     """Print the times and their ratio, and fail beyond the bound."""
-    print_machine()
     wanted = sys.argv[1] if len(sys.argv) > 1 else "auto"
     try:
         command = native_command(wanted)
@@ -55,19 +54,18 @@ def main() -> None:
     if not command:
         print("skipped: no LAMMPS with ML-PACE; give its command line, or set ACEMAKER_LMP")
         return
-    failed = False
+    outcome = Outcome("The in-process engine beside native LAMMPS", seeds=(1,))
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), wanted)
-        print(f"atoms  in-process / (µs/atom/step)  native / (µs/atom/step)  ratio (bound {BOUND:.2f})")
-        for repeat in SIZES:
-            failed |= bench.compare(repeat, cores=1) > BOUND
+        bench = Bench(Path(folder), wanted, outcome)
+        ratios = bench.compare_all(1, "One core each, 100 functions, gamma every 10 steps")
+        for repeat, ratio in ratios.items():
+            outcome.at_most(f"in-process to native, {4 * repeat**3:,} atoms", ratio, BOUND)
         if len(CORES) > 1:
-            print(f"in-process on two cores, native on one (bound {BOUND_SHARED:.2f} at 4,000 atoms)")
-            for repeat in SIZES:
-                ratio = bench.compare(repeat, cores=2)
-                failed |= repeat == max(SIZES) and ratio > BOUND_SHARED
-            bench.halves(max(SIZES))
-    sys.exit(failed)
+            ratios = bench.compare_all(2, "In-process on two cores, native on one")
+            largest = max(SIZES)
+            outcome.at_most(f"two cores to native's one, {4 * largest**3:,} atoms", ratios[largest], BOUND_SHARED)
+            bench.halves(largest)
+    outcome.finish()
 
 
 class Bench:
@@ -79,15 +77,24 @@ class Bench:
         For the runs.
     lammps
         The native command line.
+    outcome
+        Where figures go.
     """
 
-    def __init__(self, folder: Path, lammps: str) -> None:
+    def __init__(self, folder: Path, lammps: str, outcome: Outcome) -> None:
         self.folder = folder
         self.lammps = lammps
+        self.outcome = outcome
         self.generation = train(folder)
 
+    def compare_all(self, cores: int, title: str) -> dict[int, float]:
+        """Fill a table, and return the ratios by size."""
+        times = ("in-process / (µs/atom/step)", "native / (µs/atom/step)")
+        self.outcome.table({"atoms": "d"} | dict.fromkeys(times, ".1f") | {"ratio": ".2f", "of the turns": ""}, title)
+        return {repeat: self.compare(repeat, cores) for repeat in SIZES}
+
     def compare(self, repeat: int, cores: int) -> float:
-        """Print one line, and return the median of the turns' ratios."""
+        """Fill one row, and return the median of the turns' ratios."""
         atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
         here, native = [], []
         for turn in range(TURNS):
@@ -97,7 +104,7 @@ class Bench:
         ratios = [one / other for one, other in zip(here, native, strict=True)]
         ratio = statistics.median(ratios)
         ours, theirs = (1e6 * statistics.median(found) for found in (here, native))
-        print(f"{len(atoms):>5}  {ours:>29.1f}  {theirs:>23.1f}  {ratio:>5.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
+        self.outcome.row(len(atoms), ours, theirs, ratio, f"{min(ratios):.2f} to {max(ratios):.2f}")
         return ratio
 
     def halves(self, repeat: int) -> None:
@@ -125,9 +132,9 @@ class Bench:
                 found.append(time.perf_counter() - started)
         workers.close()
         whole, alone, both = (statistics.median(found) for found in times.values())
-        print(
-            f"pyace on {len(atoms)} atoms: whole {whole:.3f} s; half of them alone {alone / whole:.2f} of that, both "
-            f"halves at once {both / whole:.2f}"
+        self.outcome.note(
+            f"pyace by itself on {len(atoms):,} atoms takes {whole:.3f} s for all; for half of them alone "
+            f"{alone / whole:.2f} of that, for both halves at once, a process each, {both / whole:.2f}."
         )
 
     def measure(self, name: str, cores: int, atoms: Atoms, steps: int, directory: Path) -> float:

@@ -6,14 +6,13 @@ figure is the median over the folds by which the cross-validated force error of 
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from common import print_machine
+from outcome import Outcome
 
 from acemaker.config import OracleConfig, PotentialConfig
 from acemaker.oracles.oracle import CalculatorOracle
@@ -43,7 +42,7 @@ def spoil(label: Atoms, kind: str) -> None:
 
 def main() -> None:
     """Print the ratios, and fail if an honest label is rejected or a grossly wrong one is not."""
-    print_machine()
+    outcome = Outcome("What the guard sees of wrong labels", seeds=(0,))
     oracle = CalculatorOracle.from_config(ORACLE, ("Cu",))
     rng = np.random.default_rng(0)
 
@@ -53,8 +52,11 @@ def main() -> None:
         return oracle.label(atoms)
 
     known, new = [labelled(0.12) for _ in range(20)], labelled(0.2)
-    failed = False
-    print(f"{'basis':>14} {'labels':>6} " + " ".join(f"{kind:>20}" for kind in KINDS))
+    honest_taken, gross_rejected = True, True
+    outcome.table(
+        {"basis": "", "labels": "d"} | dict.fromkeys(KINDS, ""),
+        "By how much the cross-validated force error of the known structures rises",
+    )
     for name, config in BASES.items():
         for n_known in (5, 20):
             ratios = []
@@ -68,10 +70,14 @@ def main() -> None:
                     first = trainer.train(known[:n_known], number=0, predecessor=None, **options).generation
                     training = trainer.train([label], number=1, predecessor=first, **options)
                 ratios.append(f"{training.comparison.ratio:.3g}{'' if training.accepted else ' rejected'}")
-                gross = kind in ("other atoms' forces", "the same, times 30")
-                failed |= training.accepted == gross if gross or kind == "honest" else False
-            print(f"{name:>14} {n_known:>6} " + " ".join(f"{ratio:>20}" for ratio in ratios))
-    sys.exit(failed)
+                if kind == "honest":
+                    honest_taken &= training.accepted
+                if kind in ("other atoms' forces", "the same, times 30"):
+                    gross_rejected &= not training.accepted
+            outcome.row(name, n_known, *ratios)
+    outcome.must("an honest label is never rejected", honest_taken)
+    outcome.must("a label with the forces of other atoms is always rejected", gross_rejected)
+    outcome.finish()
 
 
 if __name__ == "__main__":

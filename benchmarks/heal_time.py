@@ -9,14 +9,14 @@ beside the result, as the time of one evaluation with gamma.
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 import timeit
 from pathlib import Path
 
 from ase import Atoms
-from common import copper, print_machine
+from common import copper
+from outcome import Outcome
 
 from acemaker import Campaign, State
 from acemaker.oracles.oracle import CalculatorOracle
@@ -40,7 +40,8 @@ class Stopwatch(CalculatorOracle):
 
 def main() -> None:
     """Print each heal, the median and the growth, and fail beyond the bounds."""
-    print_machine()
+    outcome = Outcome("From halt to resumed, without the oracle", seeds=(1,))
+    outcome.table({"heal": "d", "time / s": ".3f"}, "108 copper atoms, 100 functions")
     config = copper(
         soft_start_steps=0, threshold_add_train=1.5, threshold_call_dft=2.5, steps=6000, temperature=(600.0, 2500.0)
     )
@@ -58,7 +59,7 @@ def main() -> None:
             campaign.explore()
             if halted:
                 heals.append(first_check[0] - halted - labelled)
-                print(f"heal {len(heals):>2}: {heals[-1]:.3f} s")
+                outcome.row(len(heals), heals[-1])
             halted, oracle.seconds = time.perf_counter(), 0.0
             while campaign.state not in (State.EXPLORE, State.DONE):
                 campaign.step()
@@ -68,15 +69,16 @@ def main() -> None:
         once = statistics.median(timeit.repeat(lambda: evaluator.structure(atoms), number=1, repeat=30))
         campaign.close()
     # single heals scatter with the machine: medians of three stand beside the bounded ratio
-    growth = heals[-1] / heals[0]
     smooth = statistics.median(heals[-3:]) / statistics.median(heals[:3])
     median = statistics.median(heals)
-    print(
-        f"{len(heals)} heals: median {median:.3f} s, largest {max(heals):.3f} s (bound {BOUND} s); "
-        f"{median / once:.0f} evaluations of {1e3 * once:.1f} ms; "
-        f"last to first {growth:.2f} (bound {GROWTH}), medians of three {smooth:.2f}"
+    outcome.note(
+        f"The median heal is {median / once:.0f} evaluations with gamma, of {1e3 * once:.1f} ms each at that moment; "
+        f"medians of three, last to first: {smooth:.2f}."
     )
-    sys.exit(len(heals) < HEALS or median > BOUND or growth > GROWTH)
+    outcome.at_least("heals", len(heals), HEALS)
+    outcome.at_most("median heal", median, BOUND, "s")
+    outcome.at_most("tenth heal to the first", heals[-1] / heals[0], GROWTH)
+    outcome.finish()
 
 
 if __name__ == "__main__":

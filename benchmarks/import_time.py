@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from outcome import Outcome
+
 RUNS, BOUND = 15, 0.3  # s
 
 
@@ -19,13 +21,16 @@ def seconds(code: str) -> float:
 
 def main() -> None:
     """Print the median, and fail above the bound."""
+    outcome = Outcome("Importing acemaker")
     empty, full = [], []
     for _ in range(RUNS):
         empty.append(seconds("pass"))
         full.append(seconds("import acemaker"))
-    cost = statistics.median(full) - statistics.median(empty)
-    print(f"import acemaker: {cost:.3f} s beyond Python's own {statistics.median(empty):.3f} s (bound {BOUND} s)")
-    sys.exit(cost > BOUND)
+    python, both = statistics.median(empty), statistics.median(full)
+    outcome.table({"Python alone / s": ".3f", "with acemaker / s": ".3f"})
+    outcome.row(python, both)
+    outcome.at_most("import acemaker beyond Python's own start", both - python, BOUND, "s")
+    outcome.finish()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from common import print_machine
+from outcome import Outcome
 
 from acemaker import Campaign
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -49,8 +49,18 @@ print(opened, memory, shown, sorted(times)[25])
 def main() -> None:
     """Print the table, and fail beyond the bounds."""
     n_labels = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    print_machine()
-    print("labels  halts  journal / MB  open / s  memory / MB  show / s  one event / ms")
+    outcome = Outcome("Opening a campaign of very many labels")
+    outcome.table(
+        {
+            "labels": "d",
+            "halts": "d",
+            "journal / MB": ".1f",
+            "open / s": ".2f",
+            "memory / MB": ".0f",
+            "show / s": ".2f",
+            "one event / ms": ".2f",
+        }
+    )
     for n in (n_labels // 10, n_labels):
         with tempfile.TemporaryDirectory() as folder:
             directory = Path(folder) / "campaign"
@@ -60,10 +70,10 @@ def main() -> None:
             command = [sys.executable, "-c", OPEN, directory, str(2 + n_halts * LABELS_A_HALT)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
         opened, memory, shown, event = map(float, done.stdout.split())
-        row = f"{n:6}  {n_halts:5}  {size:12.1f}  {opened:8.2f}  {memory:11.0f}  {shown:8.2f}  {1e3 * event:14.2f}"
-        print(row, flush=True)
-    if opened > SECONDS * n_labels / 1e5 or memory > MEGABYTES:
-        sys.exit(f"above {SECONDS} s or {MEGABYTES} MB for 100,000 labels")
+        outcome.row(n, n_halts, size, opened, memory, shown, 1e3 * event)
+    outcome.at_most(f"a journal of {n_labels:,} labels opens", opened, SECONDS * n_labels / 1e5, "s")
+    outcome.at_most("and takes", memory, MEGABYTES, "MB")
+    outcome.finish()
 
 
 def write(directory: Path, n_halts: int) -> None:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from common import copper, print_machine
+from common import copper
+from outcome import Outcome
 
 from acemaker import Campaign
 from acemaker.errors import AcemakerError
@@ -35,6 +36,7 @@ from acemaker.verdict.truth import truth_trajectory
 
 COLUMNS = ("setting", "seed", "halts", "labels", "cost", "force_rmse_meV_per_A", "largest_label", "wall_s", "ended")
 STRATEGIES = ("random_displacement", "normal_modes", "md_burst", "strain")
+WHOLE, GOAL = "halted structure alone", 6.0  # meV/Å
 SMALL = {"core_margin": 0.0, "embed_force_error": 2000.0, "embed_least": 0.9}
 """For cells so small that the audit refuses most of them: their labels are what the oracle says of them, though not
 what the parent's atoms feel."""
@@ -53,7 +55,7 @@ class Setting:
 
 def settings() -> list[Setting]:
     """List everything that is compared."""
-    found = [Setting("halted structure alone", {"n_select": 1}, reduced=True)]
+    found = [Setting(WHOLE, {"n_select": 1}, reduced=True)]
     for size in (32, 48, 64, 80):
         changes = {"n_select": 1, "max_atoms": size, **SMALL}
         found.append(Setting(f"embedded, {size} atoms", changes, reduced=size == 48))
@@ -105,7 +107,7 @@ def main() -> None:
     seeds = given.seeds or ([1, 2, 3, 4, 5] if given.all else [1])
     rows = read_rows(given.file) if given.file else {}
     order = [(setting, seed) for seed in seeds for setting in chosen]
-    print_machine()
+    outcome = Outcome("What labels are worth", seeds)
     print(f"{'setting':42} seed  halts  labels  cost / whole cells  force RMSE / (meV/Å)  wall / s")
     for setting, seed in order:
         if (setting.name, seed) in rows:
@@ -118,7 +120,8 @@ def main() -> None:
             f"{row['force_rmse_meV_per_A']:>20}  {row['wall_s']:>8}  {row['ended']}",
             flush=True,
         )
-    _print_medians([row for row in rows.values() if any(row["setting"] == one.name for one in chosen)])
+    _medians(outcome, [row for row in rows.values() if any(row["setting"] == one.name for one in chosen)])
+    outcome.finish()
 
 
 def _run(setting: Setting, seed: int) -> dict[str, str]:
@@ -198,16 +201,32 @@ def _append(file: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
 
 
-def _print_medians(rows: Sequence[dict[str, str]]) -> None:
-    print(f"\n{'medians':42} seeds  labels  cost / whole cells  force RMSE / (meV/Å), least to largest")
+def _medians(outcome: Outcome, rows: Sequence[dict[str, str]]) -> None:
+    """Fill the table, and look for what is good enough for a quarter of the cost."""
+    outcome.table(
+        {
+            "setting": "",
+            "seeds": "d",
+            "labels": "g",
+            "cost / whole cells": ".2f",
+            "force RMSE / (meV/Å)": ".2f",
+            "least to largest": "",
+        },
+        "Medians",
+    )
+    found: dict[str, tuple[float, float]] = {}
     for name in dict.fromkeys(row["setting"] for row in rows):
         own = [row for row in rows if row["setting"] == name]
         errors = [float(row["force_rmse_meV_per_A"]) for row in own]
-        print(
-            f"{name:42} {len(own):>5}  {statistics.median(float(row['labels']) for row in own):>6g}  "
-            f"{statistics.median(float(row['cost']) for row in own):>18.2f}  {statistics.median(errors):.2f} "
-            f"({min(errors):.2f} to {max(errors):.2f})"
-        )
+        labels, cost = (statistics.median(float(row[column]) for row in own) for column in ("labels", "cost"))
+        found[name] = cost, statistics.median(errors)
+        outcome.row(name, len(own), labels, cost, found[name][1], f"{min(errors):.2f} to {max(errors):.2f}")
+    if WHOLE in found:
+        affordable = [
+            error for name, (cost, error) in found.items() if cost <= found[WHOLE][0] / 4 and "true" not in name
+        ]
+        least = min(affordable, default=float("inf"))
+        outcome.at_most("force RMSE for a quarter of the whole cells' cost", least, GOAL, "meV/Å")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from common import copper, print_machine
+from common import copper
+from outcome import Outcome
 
 from acemaker.config import PacemakerConfig, PotentialConfig
 from acemaker.potentials.evaluator import evaluator_of
@@ -54,33 +55,39 @@ def fitted(trainer: Trainer, labels: Sequence[Atoms], folder: Path, old: Generat
     return trainer.train(labels, number=number, directory=folder, predecessor=old, anchor=None, gamma_limit=2.0)
 
 
-def row(name: str, training: Training, frames: Sequence[Atoms], wall: float) -> None:
-    """Print one fit."""
+def add_row(outcome: Outcome, name: str, training: Training, frames: Sequence[Atoms], wall: float) -> None:
+    """Add one fit to the table."""
     forces, energy = test_error(training.generation, frames)
-    ended = f"  {training.optimiser}" if training.optimiser else ""
-    print(
-        f"{name:<40} {training.n_structures:>6} {training.train_errors.forces:>9.1f} {forces:>9.1f} {energy:>9.2f} "
-        f"{wall:>7.0f}{ended}",
-        flush=True,
-    )
+    learned = (training.n_structures, training.train_errors.forces)
+    outcome.row(name, *learned, forces, energy, wall, str(training.optimiser or ""))
 
 
 def main() -> None:
     """Print a row a fit, and fail if a warm start is not accepted."""
     n_labels, iterations = [*(int(word) for word in sys.argv[1:]), *(8, 100)[len(sys.argv) - 1 :]]
-    print_machine()
     known, frames = trajectory(11, n_labels + 2), trajectory(12, 40)
     kept_back = {n_labels // 3, 2 * n_labels // 3}
     labels = [atoms for number, atoms in enumerate(known) if number not in kept_back]
     later = [atoms for number, atoms in enumerate(known) if number in kept_back]
-    print(f"{'':<40} {'':>6} {'forces / (meV/Å)':>19} {'meV/atom':>9} {'':>7}")
-    print(f"{'fit':<40} {'labels':>6} {'training':>9} {'test':>9} {'test':>9} {'wall/s':>7}")
+    outcome = Outcome("Non-linear fits beside linear ones", seeds=(11, 12))
+    outcome.table(
+        {
+            "fit": "",
+            "labels": "d",
+            "training / (meV/Å)": ".1f",
+            "test / (meV/Å)": ".1f",
+            "test / (meV/atom)": ".2f",
+            "wall / s": ".0f",
+            "how it ended": "",
+        },
+        f"RMSE of forces and energies of melting copper; {FUNCTIONS} functions unless said otherwise",
+    )
     with tempfile.TemporaryDirectory() as name:
         for functions in (FUNCTIONS, PotentialConfig().n_functions):
             trainer = LinearTrainer(PotentialConfig(n_functions=functions), ["Cu"])
             started = time.perf_counter()
             training = fitted(trainer, labels, Path(name) / f"linear{functions}")
-            row(f"linear, {functions} functions", training, frames, time.perf_counter() - started)
+            add_row(outcome, f"linear, {functions} functions", training, frames, time.perf_counter() - started)
         for densities, start in ((1, "linear"), (2, "zero"), (2, "linear")):
             fit = PacemakerConfig(
                 densities=densities, first_start=start, first_iterations=iterations, fit_iterations=iterations // 2
@@ -89,11 +96,12 @@ def main() -> None:
             folder, started = Path(name) / f"pacemaker{densities}{start}", time.perf_counter()
             training = fitted(made, labels, folder)
             title = f"pacemaker, {FUNCTIONS}, {densities} densities, from {start}"
-            row(title, training, frames, time.perf_counter() - started)
+            add_row(outcome, title, training, frames, time.perf_counter() - started)
         started = time.perf_counter()
         training = fitted(made, later, folder, training.generation)
-        row("that one, going on with two more labels", training, frames, time.perf_counter() - started)
-    sys.exit(not training.accepted)
+        add_row(outcome, "that one, going on with two more labels", training, frames, time.perf_counter() - started)
+    outcome.must("a warm start with more labels is accepted", training.accepted)
+    outcome.finish()
 
 
 if __name__ == "__main__":

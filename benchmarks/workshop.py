@@ -13,16 +13,19 @@ import tempfile
 from pathlib import Path
 
 import papermill
-from common import print_machine
+from outcome import Outcome
 
 WORKSHOP = Path(__file__).parents[1] / "notebooks" / "workshop"
+LONGEST = 120.0
+"""s of computing, of any of them."""
 
 
 def main(solved: bool) -> None:
     """Print the wall time of each notebook and of its slowest cell."""
-    print_machine()
+    outcome = Outcome("How long the workshop's notebooks compute")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    print(f"{'notebook':>28} {'in all':>8} {'slowest':>8}  cell")
+    outcome.table({"notebook": "", "in all / s": ".1f", "slowest cell / s": ".1f", "that cell": ""})
+    longest = 0.0
     folder = WORKSHOP / "solutions" if solved else WORKSHOP
     with tempfile.TemporaryDirectory() as scratch:
         for path in sorted(folder.glob("*.ipynb")):
@@ -33,9 +36,12 @@ def main(solved: bool) -> None:
             cells = [cell for cell in done.cells if cell.cell_type == "code"]
             slowest = max(cells, key=lambda cell: cell.metadata.papermill.duration)
             first = slowest.source.splitlines()[0]
-            print(f"{path.stem:>28} {seconds:6.1f} s {slowest.metadata.papermill.duration:6.1f} s  {first}", flush=True)
+            outcome.row(path.stem, seconds, slowest.metadata.papermill.duration, first)
+            longest = max(longest, seconds)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"largest memory of a kernel: {largest:.0f} MiB")
+    outcome.note(f"The largest memory of a kernel was {largest:.0f} MiB.")
+    outcome.at_most("the longest notebook", longest, LONGEST, "s")
+    outcome.finish()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from acemaker.campaign.collection import uncollected
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.progress import Progress
 from acemaker.config import CampaignConfig
@@ -32,6 +33,7 @@ class History:
         The configuration in force: that of the last event that holds one.
     """
 
+    @uncollected()
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         self.progress = Progress().apply_all(events)
         self.config = config_of(events)

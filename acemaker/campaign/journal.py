@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from acemaker.campaign.collection import uncollected
 from acemaker.errors import CampaignError, CampaignLockedError
 
 VERSION = 1
@@ -118,6 +119,7 @@ class Journal:
         return events
 
 
+@uncollected()
 def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Read a journal without locking or changing it, as one looks at a campaign that another process runs.
 

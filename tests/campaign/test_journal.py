@@ -1,8 +1,10 @@
+import contextlib
+import gc
 from pathlib import Path
 
 import pytest
 
-from acemaker.campaign.journal import Journal
+from acemaker.campaign.journal import Journal, read_events
 from acemaker.campaign.progress import Progress
 from acemaker.errors import CampaignError
 from acemaker.states import State
@@ -86,3 +88,22 @@ def test_failing_and_reopening_come_back_to_the_same_state() -> None:
     failed = Progress(state=State.TRAIN).apply({"event": "failed", "state": "TRAIN", "message": "no"})
     assert (failed.state, failed.error) == (State.FAILED, "no")
     assert failed.apply({"event": "reopened"}).state is State.TRAIN
+
+
+def test_reading_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+    with contextlib.closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        journal.append("created")
+    assert gc.isenabled()
+    read_events(tmp_path / "journal.jsonl")
+    assert gc.isenabled()
+    (tmp_path / "journal.jsonl").write_bytes(b"torn\n" * 2)
+    with pytest.raises(CampaignError):
+        read_events(tmp_path / "journal.jsonl")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(CampaignError):
+            read_events(tmp_path / "journal.jsonl")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
