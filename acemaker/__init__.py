@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from acemaker.campaign import Campaign, attach
     from acemaker.config import (
         CampaignConfig,
+        ConvergenceConfig,
         EmbeddingConfig,
         EngineConfig,
         LabellingConfig,
@@ -30,6 +31,7 @@ __all__ = [
     "AcemakerError",
     "Campaign",
     "CampaignConfig",
+    "ConvergenceConfig",
     "EmbeddingConfig",
     "EngineConfig",
     "LabellingConfig",

@@ -327,6 +327,8 @@ class Campaign(CampaignView):
             for result in islice(self.steps(), max_steps):
                 if reporter is not None:
                     reporter.result(result)
+        if reporter is not None and self.state is State.DONE:
+            reporter.result(self.convergence())
         return self
 
     def stop(self) -> None:

@@ -77,6 +77,8 @@ class Progress:
         Candidates labelled in the last LABEL.
     groups : Grown of tuples of LabelEntry
         The labels of each training.
+    errors : Grown of float or None
+        meV/Å, cross-validated force error of each accepted generation.
     discarded_steps : int
         Steps that were run again after halts.
     wall : mapping of str to float
@@ -102,6 +104,7 @@ class Progress:
     failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     labelled: tuple[int, ...] = ()
     groups: Grown[tuple[LabelEntry, ...]] = field(default_factory=Grown)
+    errors: Grown[float | None] = field(default_factory=Grown)
     discarded_steps: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
 
@@ -207,7 +210,9 @@ class Progress:
 
     def _after_train(self, event: Mapping[str, Any]) -> Progress:
         after = self._with(groups=self.groups.with_end(self._entries(event["labels"])), reason=event["reason"])
-        return after._with(generation=event["generation"]) if event["accepted"] else after
+        if not event["accepted"]:
+            return after
+        return after._with(generation=event["generation"], errors=self.errors.with_end(event.get("cv_forces")))
 
     def _entries(self, files: Sequence[str]) -> tuple[LabelEntry, ...]:
         """Find labels by their files, from the newest on: those of a training are among the last, of however many."""

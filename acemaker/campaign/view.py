@@ -22,6 +22,7 @@ from acemaker.engines.segment_log import SegmentLog
 from acemaker.potentials.generation import Generation
 from acemaker.results import Segment, Timeline
 from acemaker.results.record import Record
+from acemaker.review.convergence import Convergence, convergence
 from acemaker.review.difference import KnownGeneration
 from acemaker.review.label_costs import LabelCosts, label_costs
 from acemaker.review.rounds import Round, rounds_of
@@ -117,6 +118,8 @@ class CampaignView(Record):
             ("generation", self._potential()),
             ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
         ]
+        if progress.generation >= 0:
+            items.append(("converged", "yes" if self._convergence(progress.step).converged else "not yet"))
         if progress.error:
             items.append(("failed", progress.error))
         return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
@@ -143,6 +146,21 @@ class CampaignView(Record):
     def label_costs(self) -> LabelCosts:
         """Add up what the labels cost, beside what labelling without gamma would have cost."""
         return label_costs(self.rounds(), self._store.directory, len(self.initial), self._last_step())
+
+    def convergence(self) -> Convergence:
+        """Say whether the campaign has anything left to learn where it runs.
+
+        Returns
+        -------
+        Convergence
+            Its figures; the segment that is running counts.
+        """
+        running = self.running_checks().step
+        return self._convergence(max(self.progress.step, int(running[-1]) if len(running) else 0))
+
+    def _convergence(self, step: int) -> Convergence:
+        halts = [int(event["step"]) for event in self.progress.halts[-1:]]
+        return convergence(step, halts, self.progress.errors, self.config.convergence)
 
     def what_if(self, **rule: float | int) -> WhatIf:
         """Look where the recorded run would have halted under another rule.

@@ -1,6 +1,7 @@
 """Configuration: one frozen pydantic model per section, units in every description."""
 
 from acemaker.config.campaign import CampaignConfig
+from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.labelling import LabellingConfig
@@ -12,6 +13,7 @@ from acemaker.config.system import SystemConfig
 
 __all__ = [
     "CampaignConfig",
+    "ConvergenceConfig",
     "EmbeddingConfig",
     "EngineConfig",
     "LabellingConfig",

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from acemaker.config.base import Section, nearest
+from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
 from acemaker.config.labelling import LabellingConfig
@@ -28,9 +29,10 @@ BOUNDS = {
     "embedding": ("embed_tries", "embed_force_error"),
     "labelling": ("n_workers", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
+    "convergence": ("quiet_steps", "plateau_generations", "plateau_tolerance"),
 }
 """Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
-run or read here, and where labels are made."""
+run or read here, where labels are made, and what is asked for at the end."""
 
 
 class CampaignConfig(Section):
@@ -45,6 +47,7 @@ class CampaignConfig(Section):
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+    convergence: ConvergenceConfig = Field(default_factory=ConvergenceConfig)
 
     @model_validator(mode="after")
     def _intervals_match(self) -> CampaignConfig:

@@ -91,6 +91,9 @@ def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
         page.heading("Verdict")
         page.record(verdict._repr_html_())
         page.picture(verdict.figure(), "Errors along an independent trajectory, and gamma against the true error")
+    if campaign.progress.generation >= 0:
+        page.heading("Convergence")
+        page.record(campaign.convergence()._repr_html_())
     page.heading("Versions and licences")
     licences = dict(LICENCES)
     versions = campaign.versions()

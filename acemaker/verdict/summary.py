@@ -45,6 +45,8 @@ class CampaignSummary(Record):
         if values["force_rmse_meV_per_A"] is not None:
             items.append(("force RMSE against the truth", f"{number(values['force_rmse_meV_per_A'])} meV/Å"))
             items.append(("energy error", f"{number(values['energy_mae_meV_per_atom'])} meV/atom"))
+        quiet = f"no halt in the last {values['steps_without_halt']} steps"
+        items.append(("converged", f"{'yes' if values['converged'] else 'not yet'}: {quiet}"))
         rows = tuple((state, f"{wall:.2f}") for state, wall in values["wall_s_by_state"].items())
         return Summary("Summary of the campaign", tuple(items), Table(("state", "wall time / s"), rows))
 
@@ -65,6 +67,7 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
     """
     progress = campaign.progress
     steps = progress.step
+    convergence = campaign.convergence()
     by_state = {
         state.value: round(progress.wall[state.value], 3) for state in State if progress.wall.get(state.value, 0.0) > 0
     }
@@ -83,6 +86,8 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
             "generation": progress.generation,
             "force_rmse_meV_per_A": verdict.force_rmse_all if verdict else None,
             "energy_mae_meV_per_atom": verdict.energy_mae if verdict else None,
+            "converged": convergence.converged,
+            "steps_without_halt": convergence.steps,
             "misses": verdict.misses if verdict else None,
             "liquid": verdict.is_liquid if verdict else None,
         }

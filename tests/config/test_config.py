@@ -6,19 +6,22 @@ import yaml
 
 from acemaker.config import (
     CampaignConfig,
-    EmbeddingConfig,
     EngineConfig,
-    LabellingConfig,
     OracleConfig,
     OTFConfig,
-    PacemakerConfig,
     PotentialConfig,
     SystemConfig,
 )
+from acemaker.config.base import Section
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
 
 EMT = {"oracle": "emt"}
+SECTIONS = [
+    field.annotation
+    for field in CampaignConfig.model_fields.values()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+]
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -106,30 +109,12 @@ def test_a_notebooks_variables_are_picked_and_typing_errors_found() -> None:
 
 
 def test_field_names_are_unique_across_sections() -> None:
-    sections = [
-        OTFConfig,
-        EmbeddingConfig,
-        EngineConfig,
-        LabellingConfig,
-        PotentialConfig,
-        PacemakerConfig,
-        SystemConfig,
-    ]
-    sections.append(OracleConfig)
-    names = [name for section in sections for name in section.model_fields]
+    names = [name for section in SECTIONS for name in section.model_fields]
     assert len(names) == len(set(names)) == len(parameter_homes()) - 1
 
 
 def test_every_field_is_described() -> None:
-    for section in (
-        OTFConfig,
-        EngineConfig,
-        LabellingConfig,
-        PotentialConfig,
-        PacemakerConfig,
-        SystemConfig,
-        OracleConfig,
-    ):
+    for section in SECTIONS:
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name}"
 
@@ -152,15 +137,7 @@ UNITS = (
 
 
 def test_every_real_number_has_a_unit() -> None:
-    for section in (
-        OTFConfig,
-        EngineConfig,
-        LabellingConfig,
-        PotentialConfig,
-        PacemakerConfig,
-        SystemConfig,
-        OracleConfig,
-    ):
+    for section in SECTIONS:
         for name, field in section.model_fields.items():
             if "float" in str(field.annotation) or field.annotation is float:
                 assert any(unit in str(field.description) for unit in UNITS), f"{section.__name__}.{name}"

@@ -1,0 +1,107 @@
+"""Whether a campaign has anything left to learn where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acemaker.config.convergence import ConvergenceConfig
+from acemaker.display.summary import Summary, counted, number
+from acemaker.results.record import Record
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Convergence(Record):
+    """Two signs that more of the same run would teach a potential nothing.
+
+    No halt for long says that it knows what it meets. A held-out error that no longer falls with new labels says that
+    their number is not what limits it.
+
+    Attributes
+    ----------
+    steps : int
+        MD steps since the last halt, or since the start where there was none.
+    errors : tuple of float or None
+        meV/Å, cross-validated force error of each accepted generation, the first at the beginning; None by a trainer
+        that reports none.
+    rule : ConvergenceConfig
+        What is asked for.
+    """
+
+    steps: int
+    errors: tuple[float | None, ...]
+    rule: ConvergenceConfig
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the run has gone on for long enough without a halt."""
+        return self.steps >= self.rule.quiet_steps
+
+    @property
+    def spread(self) -> float | None:
+        """By which share the largest of the latest errors is above the least; None if they are too few or unknown."""
+        latest = [error for error in self.errors[-self.rule.plateau_generations :] if error is not None]
+        if len(latest) < self.rule.plateau_generations or min(latest) <= 0:
+            return None
+        return max(latest) / min(latest) - 1
+
+    @property
+    def on_plateau(self) -> bool | None:
+        """Whether the held-out error has stopped to change; None where the trainer reports no such error."""
+        if self.errors and all(error is None for error in self.errors):
+            return None
+        return self.spread is not None and self.spread <= self.rule.plateau_tolerance
+
+    @property
+    def converged(self) -> bool:
+        """Whether it is quiet, and on a plateau where that can be told."""
+        return self.is_quiet and self.on_plateau is not False
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        return f"{self.summary().title}: {'; '.join((self._quiet(), self._plateau()))}"
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        title = "Converged" if self.converged else "Not converged"
+        return Summary(title, (("halts", self._quiet()), ("held-out force error", self._plateau())))
+
+    def _quiet(self) -> str:
+        return f"none in the last {self.steps} steps, {self.rule.quiet_steps} asked for"
+
+    def _plateau(self) -> str:
+        wanted, known = self.rule.plateau_generations, [error for error in self.errors if error is not None]
+        if self.on_plateau is None:
+            return "the trainer reports none"
+        if self.spread is None:
+            return f"{counted(len(known), 'generation')} so far, {wanted} are needed to see a plateau"
+        latest = ", ".join(map(number, known[-wanted:]))
+        how = "on a plateau" if self.on_plateau else "not on a plateau"
+        return (
+            f"{latest} meV/Å in the last {wanted} generations, {how}: {self.spread:.0%} apart, "
+            f"{self.rule.plateau_tolerance:.0%} allowed"
+        )
+
+
+def convergence(
+    step: int, halt_steps: Sequence[int], errors: Sequence[float | None], rule: ConvergenceConfig
+) -> Convergence:
+    """Judge a campaign.
+
+    Parameters
+    ----------
+    step
+        MD step that has been reached.
+    halt_steps
+        Steps of the halts so far, the latest at the end.
+    errors
+        meV/Å, cross-validated force errors of the accepted generations.
+    rule
+        What is asked for.
+
+    Returns
+    -------
+    Convergence
+    """
+    last = halt_steps[-1] if halt_steps else 0
+    return Convergence(steps=max(step - last, 0), errors=tuple(errors), rule=rule)
