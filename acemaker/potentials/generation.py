@@ -19,6 +19,7 @@ from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
 
 INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
+ENERGIES = "for the oracle's energies add to LAMMPS's, eV per atom"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,16 +91,14 @@ class Generation:
 
         Returns
         -------
-        pyace.PyACECalculator or BaselineCalculator
-            Its energies are relative to `reference_energies`.
+        GenerationCalculator
+            Its energies are those of the oracle: `reference_energies` are in them.
         """
+        from acemaker.potentials.calculator import GenerationCalculator
+
         calculator = load_pyace().PyACECalculator(str(self.yaml))
         calculator.set_active_set(str(self.asi))
-        if self.baseline is None:
-            return calculator
-        from acemaker.potentials.calculator import BaselineCalculator
-
-        return BaselineCalculator(calculator, self.baseline)
+        return GenerationCalculator(calculator, self.reference_energies, self.baseline)
 
     def pair_commands(self) -> tuple[str, ...]:
         """Write LAMMPS's commands for this potential; elements are types in alphabetical order."""
@@ -164,7 +163,9 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         (generation.asi, lambda part: active_set.save(Path(part))),
     ]
     if generation.baseline is None or generation.baseline.in_lammps:
-        commands = "\n".join([f"# {INCLUDE}", *generation.pair_commands()]) + "\n"
+        energies = ", ".join(f"{name} {value:.12g}" for name, value in generation.reference_energies.items())
+        comments = [f"# {INCLUDE}", f"# {ENERGIES}: {energies}"]
+        commands = "\n".join([*comments, *generation.pair_commands()]) + "\n"
         files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
     files.append((json_file, lambda part: Path(part).write_text(text)))
     for path, save in files:

@@ -63,7 +63,8 @@ class Witness:
         self.volumes.append(atoms.get_volume())
         self.steps.append(step)
         self.builds = run.forces.neighbours.builds
-        self._note("energy", said.energy - atoms.get_potential_energy())
+        reference = sum(self.calculator.reference_energies[symbol] for symbol in atoms.symbols)
+        self._note("energy", said.energy + reference - atoms.get_potential_energy())
         self._note("forces", by_tag(forces.copy(), tags) - atoms.get_forces())
         voigt = said.virial[[0, 1, 2, 5, 4, 3]] / atoms.get_volume()
         self._note("stress", (voigt - atoms.get_stress()) / np.abs(atoms.get_stress()).max())
@@ -185,7 +186,7 @@ def test_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generat
     config = EngineConfig(ensemble="nvt", steps=40, temperature=(300, 300), restart_every=10, trajectory_every=10)
     outcome = run(tmp_path, config, structure, copper_generation, CALM)
     last = Atoms(structure.symbols, outcome.frames[-1].positions, calculator=copper_generation.calculator())
-    total = last.get_potential_energy() + 32 * copper_generation.reference_energies["Cu"]
+    total = last.get_potential_energy()
     assert outcome.timeline.observables["potential_energy_eV"][-1] == pytest.approx(total, abs=1e-7)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.constraints import FixAtoms
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.config import OracleConfig, PotentialConfig
@@ -114,12 +116,18 @@ def test_the_calculator_is_the_sum(tmp_path: Path) -> None:
     assert atoms.get_forces()[:2] == pytest.approx(calculate_numerical_forces(atoms, eps=1e-4, iatoms=[0, 1]), abs=1e-5)
     assert atoms.get_stress() == pytest.approx(calculate_numerical_stress(atoms, eps=1e-5), abs=1e-6)
     result = evaluator_of(generation).structure(atoms)
-    assert atoms.get_potential_energy() == pytest.approx(result.energy, abs=1e-10)
+    reference = len(atoms) * generation.reference_energies["Cu"]
+    assert atoms.get_potential_energy() == pytest.approx(result.energy + reference, abs=1e-10)
     assert atoms.get_forces() == pytest.approx(result.forces, abs=1e-10)
     order = [0, 1, 2, 5, 4, 3]  # pyace's xx yy zz xy xz yz
     assert atoms.get_stress()[order] * atoms.get_volume() == pytest.approx(result.virial, abs=1e-5)
     assert result.gamma is not None
     assert atoms.calc.results["gamma"] == pytest.approx(result.gamma, rel=1e-9)
+    held = atoms.copy()
+    held.set_constraint(FixAtoms(range(4)))
+    held.calc = generation.calculator()
+    assert not held.get_forces().any()
+    assert held.get_forces(apply_constraint=False) == pytest.approx(result.forces, abs=1e-10)
 
 
 def test_a_cluster(tmp_path: Path) -> None:
@@ -146,6 +154,10 @@ def test_lammps_runs_the_potential_from_the_file_beside_it(tmp_path: Path, nativ
     thermo = ThermoReader().feed((tmp_path / "log.user").read_bytes())[-1]
     crystal = bulk("Cu", "fcc", a=3.5, cubic=True).repeat(2)
     assert thermo["PotEng"] == pytest.approx(evaluator_of(generation).structure(crystal).energy, abs=1e-8)
+    (added,) = re.findall(r"^# for the oracle's energies .*: Cu (\S+)$", generation.lammps_input.read_text(), re.M)
+    crystal.calc = generation.calculator()
+    total = thermo["PotEng"] + len(crystal) * float(added)
+    assert total == pytest.approx(crystal.get_potential_energy(), abs=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,8 @@ def test_the_potential_is_the_same_for_every_engine(
     atoms = rattled(copper(), 1, 0.2, seed=5)[0]
     said = evaluator.structure(atoms)
     atoms.calc = generation.calculator()
-    assert said.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    reference = len(atoms) * generation.reference_energies["Cu"]
+    assert said.energy + reference == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
     assert said.forces == pytest.approx(atoms.get_forces(), abs=1e-9)
     assert said.gamma == pytest.approx(atoms.calc.results["gamma"], rel=1e-6)
     text = generation.yaml.read_text()
