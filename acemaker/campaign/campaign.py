@@ -185,6 +185,11 @@ class Campaign(CampaignView):
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
+    @property
+    def recent(self) -> tuple[Record, ...]:
+        """What the last EXPLORE and the states after it have returned to this process, oldest first."""
+        return self._work.results
+
     def __enter__(self) -> Self:
         """Close the campaign at the end of a ``with`` block."""
         return self

@@ -20,7 +20,7 @@ from acemaker.config import CampaignConfig
 from acemaker.display.summary import Summary
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.potentials.generation import Generation
-from acemaker.results import Segment, Timeline
+from acemaker.results import Halt, Segment, Timeline
 from acemaker.results.record import Record
 from acemaker.review.convergence import Convergence, convergence
 from acemaker.review.difference import KnownGeneration
@@ -95,6 +95,12 @@ class CampaignView(Record):
         with self._reading:
             self._ended += recall.read_segments(progress, self._store, first=len(self._ended) + 1)
             return self._ended[: len(progress.segments)]
+
+    @property
+    def halt(self) -> Halt | None:
+        """The last halt; None before the first."""
+        halts = self.progress.halts
+        return recall.read_halt(halts[-1], self._store) if halts else None
 
     def timeline(self) -> Timeline:
         """Read the checks of the trajectory that stands, without the parts that were run again."""

@@ -73,6 +73,11 @@ class Work:
         self.on_check: Callable[[Check], None] | None = None
         self.on_iteration: Callable[[Iteration], None] | None = None
 
+    @property
+    def results(self) -> tuple[Record, ...]:
+        """Results in memory, of the last EXPLORE and what followed."""
+        return tuple(self._results.values())
+
     def remember(self, state: State, result: Record) -> None:
         """Keep the result of a completed step in memory."""
         self._results[state] = result

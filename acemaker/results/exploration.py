@@ -148,7 +148,11 @@ class Halt(Record):
         """
         from acemaker.display.viewer.choice import view
 
-        return view(self.frames, len(self.frames) - 1, self.epicentre, self.thresholds, viewer)
+        return view(*self.frames_to_view(), viewer)
+
+    def frames_to_view(self) -> tuple[tuple[Atoms, ...], int, np.ndarray, tuple[float, ...]]:
+        """Return what a viewer needs: frames, which of them is the halted one, the epicentre and the thresholds."""
+        return self.frames, len(self.frames) - 1, self.epicentre, tuple(self.thresholds)
 
     def atom(self, index: int) -> Picked:
         """Tell gamma, element, neighbours and bond lengths of one atom, as a click on it does."""

@@ -90,7 +90,7 @@ def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -
     canvas.scroll_into_view_if_needed()
     until(lambda: len(hues(pixels(canvas))) >= 3)
     assert canvas.bounding_box()["width"] > 400
-    frames = read(lab.folder / "runs/one_halt/halts/halt_0001.extxyz", ":")
+    frames = read(lab.folder / "runs/one_halt/run_1/halts/halt_0001.extxyz", ":")
     before = pixels(canvas)
 
     # a click tells the atom's gamma
@@ -134,7 +134,7 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     step, run, stop = (cockpit.locator(f"button:has-text('{word}')") for word in ("Step", "Run", "Stop"))
     status = cockpit.get_by_role("status")
     step.scroll_into_view_if_needed()
-    campaign = attach(lab.folder / "runs/one_halt")
+    campaign = attach(lab.folder / "runs/one_halt/run_1")
     assert campaign.state is State.HALT  # the second
 
     # a whole loop, a click a state

@@ -168,6 +168,40 @@ def test_a_reopened_campaign_shows_what_was_checked(tmp_path: Path) -> None:
     campaign.close()
 
 
+def test_it_begins_with_what_there_is(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", 100, 150)
+    campaign.prepare()
+    campaign.explore()
+    cockpit = Cockpit(campaign)
+    assert campaign.state is State.HALT
+    assert "Halt 1 at step 100" in texts(cockpit.halt.box)
+    assert cockpit.halt.view is not None
+    assert "2 labels so far" in texts(cockpit.tabs)
+    cockpit.step.click()
+    assert cockpit.driver.wait(30)
+    cockpit.update()
+    assert "Diagnosis of halt 1" in texts(cockpit.halt.box)
+    cockpit.close()
+    # what was done without it is shown as well
+    for _ in range(2):
+        campaign.step()
+    cockpit = Cockpit(campaign)
+    assert "Diagnosis of halt 1" in texts(cockpit.halt.box)
+    assert "candidate 0" in texts(cockpit.choices.box)
+    assert cockpit.driver.waits
+    cockpit.close()
+    campaign.run()
+    campaign.close()
+    campaign = Campaign.open(tmp_path / "c", engine=ToyEngine(steps=200), oracle=ToyOracle())
+    assert campaign.halt is not None
+    assert campaign.halt.number == 2
+    cockpit = Cockpit(campaign)
+    assert "Halt 2 at step 150" in texts(cockpit.halt.box)
+    assert f"{len(campaign.progress.labels)} labels so far" in texts(cockpit.tabs)
+    cockpit.close()
+    campaign.close()
+
+
 def test_where_nobody_watches_there_are_no_widgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACEMAKER_DISPLAY", "static")
     campaign = make(tmp_path / "c", 100).run()

@@ -15,8 +15,9 @@ from acemaker.display.cockpit.trace import Trace
 from acemaker.display.cockpit.what_if_panel import WhatIfPanel
 from acemaker.display.live_timeline import LiveTimeline
 from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
-from acemaker.results import Diagnosis, Labels, Selection
+from acemaker.results import Diagnosis, Selection
 from acemaker.results.record import Record
+from acemaker.states import State
 
 if TYPE_CHECKING:
     from acemaker.campaign import Campaign
@@ -103,6 +104,7 @@ class Cockpit:
         self.gate.observe(self._on_gate, names="value")
         self.tabs.observe(self._on_tab, names="selected_index")
         self._shown: dict[type[Record], Record] = {}
+        self._halt_shown, self._n_labels = 0, 0
         self.update()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
@@ -168,15 +170,22 @@ class Cockpit:
 
     def _update_panels(self) -> None:
         """Change the panels whose result is new."""
-        diagnosis, selection, labels = (self.driver.results.get(kind) for kind in (Diagnosis, Selection, Labels))
+        diagnosis, selection = (self.driver.results.get(kind) for kind in (Diagnosis, Selection))
         if isinstance(diagnosis, Diagnosis) and self._is_new(diagnosis):
             self.halt.show(diagnosis)
+            self._halt_shown = diagnosis.halt.number
         if not self.driver.busy:
+            halt = self.campaign.halt if self.campaign.progress.halt > self._halt_shown else None
+            if halt is not None:  # which nobody has diagnosed here
+                self.halt.show(halt)
+                self._halt_shown = halt.number
             self.halt.settle()
             self.what_if.settle()
         if isinstance(selection, Selection) and self._is_new(selection):
             self.choices.show(selection)
-        if labels is not None and self._is_new(labels):
+        n_labels = len(self.campaign.progress.labels)
+        if n_labels != self._n_labels and self.campaign.state is not State.LABEL:
+            self._n_labels = n_labels
             costs = self.campaign.label_costs()
             self._labels.value, self._costs.value = costs._repr_html_(), costs.figure()._repr_png_()
 

@@ -45,7 +45,7 @@ class Driver:
         self.campaign = campaign
         self.gate = False
         self.message = ""
-        self.results: dict[type[Record], Record] = {}
+        self.results: dict[type[Record], Record] = {type(result): result for result in campaign.recent}
         self._thread: threading.Thread | None = None
         campaign.listen(on_check)
 

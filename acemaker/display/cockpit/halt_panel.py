@@ -10,11 +10,11 @@ from acemaker.errors import MissingLibraryError
 
 if TYPE_CHECKING:
     from acemaker.display.viewer.view import HaltView
-    from acemaker.results import Diagnosis
+    from acemaker.results import Diagnosis, Halt
 
 
 class HaltPanel:
-    """Shows a diagnosis.
+    """Shows a halt, with its diagnosis once there is one.
 
     Attributes
     ----------
@@ -27,26 +27,26 @@ class HaltPanel:
     def __init__(self) -> None:
         widgets = load_ipywidgets()
         self.view: HaltView | None = None
-        self._diagnosis: Diagnosis | None = None
+        self._found: Halt | Diagnosis | None = None
         self._words = widgets.HTML("No halt yet.")
         self._picture = picture_widget()
         self.box: Any = widgets.VBox([self._words])
 
-    def show(self, diagnosis: Diagnosis) -> None:
-        """Put a diagnosis on the page."""
-        self._diagnosis = diagnosis
-        self._words.value = diagnosis._repr_html_()
-        self._picture.value = diagnosis.figure()._repr_png_()
+    def show(self, found: Halt | Diagnosis) -> None:
+        """Put a halt on the page."""
+        self._found = found
+        self._words.value = found._repr_html_()
+        self._picture.value = found.figure()._repr_png_()
         self.box.children = (self._picture, self._words)
         self._drop()
 
     def settle(self) -> None:
         """Let the viewer take the picture's place, where it can be had; a run would make one for every halt."""
-        if self._diagnosis is None or self.view is not None:
+        if self._found is None or self.view is not None:
             return
-        diagnosis, self._diagnosis = self._diagnosis, None
+        found, self._found = self._found, None
         try:
-            self.view = live_view(*diagnosis.frames_to_view())
+            self.view = live_view(*found.frames_to_view())
         except MissingLibraryError:
             return  # the picture stays
         self.box.children = (self.view.box, self._words)
