@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from ase.units import GPa
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.config.campaign import parameter_homes
+from acemaker.oracles.checks import pressure_remark
+from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.states import State
+from acemaker.structures.first import initial_structure
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
+MATERIAL = ROOT / "docs" / "how_to" / "material.md"
 sys.path.insert(0, str(EXAMPLES))
 
 from test_verlet_engine import TestVerletEngine  # noqa: E402, F401  # collected here, where there is a potential
@@ -83,3 +90,44 @@ def test_the_parameters_of_the_cluster_page_are_valid() -> None:
     assert values.pop("directory")
     assert set(values) <= set(parameter_homes())
     CampaignConfig.from_parameters(values)
+
+
+def materials() -> dict[str, dict[str, object]]:
+    cells = r" \| ".join([r"(\w+)", r"(\w+)", r"(\w+)", r"([\d.]+)", r"(\S+)", r"`(.*)`"])
+    rows = re.findall(rf"^\| {cells} \|$", MATERIAL.read_text(), re.M)
+    names = ("structure", "crystal", "lattice_constant", "pair_style", "pair_coeff")
+    return {
+        name: dict(zip(names, (symbol, crystal, float(constant), style, [coeff]), strict=True))
+        for name, symbol, crystal, constant, style, coeff in rows
+    }
+
+
+@pytest.mark.parametrize("name", materials())
+def test_the_materials_of_the_table_are_at_rest(name: str) -> None:
+    config = CampaignConfig.from_parameters(materials()[name] | {"supercell": [2, 2, 2]})
+    atoms = initial_structure(config.system, np.random.default_rng(0))
+    labelled = CalculatorOracle.from_config(config.oracle, tuple(set(atoms.symbols))).label(atoms)
+    assert abs(labelled.get_stress()[:3].mean()) / GPa < 5
+    assert not pressure_remark([labelled])
+
+
+def test_another_materials_lattice_constant_is_remarked_upon(tmp_path: Path) -> None:
+    assert set(materials()) == {"copper", "aluminium", "tungsten", "silicon"}
+    small = {"n_functions": 6, "cutoff": 4.0, "supercell": [2, 2, 2], "n_first": 2}
+    wrong = CampaignConfig.from_parameters(materials()["aluminium"] | small | {"lattice_constant": 3.615})
+    with Campaign.create(tmp_path / "c", wrong) as campaign:
+        labels = campaign.label()
+    for said in (labels.headline(), repr(labels), labels._repr_html_()):
+        assert re.search(r"under \d\d GPa on average: is that meant, or is the lattice constant", said)
+
+
+def test_the_command_for_another_material_is_one(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^    (\.venv/bin/acemaker run .*?[^\\])$", MATERIAL.read_text(), re.M | re.S)
+    words = shlex.split(command.replace("\\\n", " "))
+    assert words[1:4] == ["run", "notebooks/otf_campaign.ipynb", "runs/al.ipynb"]
+    quick = ["steps=60", "n_functions=10", "cutoff=4.0", "supercell=[2, 2, 2]", f"directory={tmp_path / 'c'}"]
+    more = [word for value in quick for word in ("-p", value)]
+    command = [sys.executable, "-m", "acemaker", "run", ROOT / words[2], tmp_path / "al.ipynb", *words[4:], *more]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "c" / "report.html").exists()

@@ -329,9 +329,14 @@ class Campaign(CampaignView):
         if reporter is not None:
             self._work.labels.on_label = reporter.label
         with self._attention.heard_by(reporter):
-            for result in islice(self.steps(), max_steps):
+            try:
+                for result in islice(self.steps(), max_steps):
+                    if reporter is not None:
+                        reporter.result(result)
+            except KeyboardInterrupt:
                 if reporter is not None:
-                    reporter.result(result)
+                    reporter.interrupted(self.directory)
+                raise
         if reporter is not None and self.state is State.DONE:
             reporter.result(self.convergence())
         return self

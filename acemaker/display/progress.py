@@ -9,6 +9,8 @@ from acemaker.display.summary import number, observable
 from acemaker.results.record import Record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from acemaker.engines.protocol import Check
     from acemaker.results.optimiser import Iteration
     from acemaker.steps.label import Taken
@@ -52,6 +54,10 @@ class Reporter:
     def result(self, record: Record) -> None:
         """Take note of a state's result."""
         self._print(record.headline())
+
+    def interrupted(self, directory: Path) -> None:
+        """Say that nothing is lost."""
+        self._print(f"interrupted; what was done is kept in {directory}, and the same call goes on from there")
 
     @staticmethod
     def _print(line: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
+from ase.units import GPa
 
 from acemaker.errors import Cause, OracleError
 from acemaker.structures.geometry import closeness
@@ -35,6 +38,28 @@ def check_geometry(atoms: Atoms, least: float) -> None:
             f"min_label_distance allows {least:g}",
             Cause.BAD_STRUCTURE,
         )
+
+
+ODD_PRESSURE = 20.0
+"""GPa: more than first structures, strained by some percent, have unless their lattice constant is another's."""
+
+
+def pressure_remark(labels: Sequence[Atoms]) -> str:
+    """Say that first structures are under an odd pressure; empty if they are not, or have no stress.
+
+    Parameters
+    ----------
+    labels
+        Structures with stress.
+    """
+    stresses = [atoms.get_stress()[:3].mean() for atoms in labels if "stress" in atoms.calc.results]
+    pressure = -float(np.mean(stresses)) / GPa if stresses else 0.0
+    if abs(pressure) < ODD_PRESSURE:
+        return ""
+    return (
+        f"the first structures are under {pressure:.0f} GPa on average: is that meant, or is the lattice constant "
+        "(or the structure file) another material's?"
+    )
 
 
 def check_label(labelled: Atoms, max_force: float, max_net_force: float = float("inf")) -> None:

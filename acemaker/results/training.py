@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.display.summary import Summary, Table, counted, number
+from acemaker.oracles.checks import pressure_remark
 from acemaker.results.record import Record
 from acemaker.states import State
 
@@ -66,6 +67,16 @@ class Labels(Record):
         """``TRAIN``."""
         return State.TRAIN
 
+    @property
+    def remark(self) -> str:
+        """What is odd about the first labels; empty for others, and if nothing is."""
+        return "" if self.halt_number else pressure_remark(self.structures)
+
+    def headline(self) -> str:
+        """Say it in one line."""
+        title = self.summary().title
+        return f"{title}; {self.remark}" if self.remark else title
+
     def summary(self) -> Summary:
         """Return what the record says of itself."""
         rows = tuple(
@@ -82,7 +93,8 @@ class Labels(Record):
             for failure in self.failures
         )
         table = Table(("candidate", "structure", "energy / (eV/atom)", "largest force / (eV/Å)"), rows)
-        return Summary(f"Labels: {counted(len(self.structures), 'structure')}", failed, table)
+        odd = (("odd", self.remark),) if self.remark else ()
+        return Summary(f"Labels: {counted(len(self.structures), 'structure')}", (*odd, *failed), table)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

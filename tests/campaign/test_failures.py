@@ -110,7 +110,9 @@ def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert reopen(tmp_path / "c", max_retries=3).run().state is State.DONE
 
 
-def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Interrupted(ToyOracle):
         def label(self, atoms: Atoms) -> Atoms:
             if self.calls == 3:
@@ -119,7 +121,9 @@ def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(tmp_path: Path) -> 
 
     campaign = make(tmp_path / "c", Interrupted())
     with pytest.raises(KeyboardInterrupt):
-        campaign.run()
+        campaign.run(progress=True)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"interrupted; what was done is kept in {tmp_path / 'c'}, and the same call goes on from there"
     assert campaign.state is State.LABEL
     assert len(campaign.progress.labels) == 3
     campaign.close()
@@ -256,7 +260,9 @@ def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
 
 def test_only_the_bounds_can_be_changed_on_opening(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
-    with pytest.raises(ConfigError, match=r"max_atoms, .*espresso_command and label_store only, not n_select"):
+    with pytest.raises(
+        ConfigError, match=r"max_atoms, .*label_store, .* and plateau_tolerance only, not n_select"
+    ):
         reopen(tmp_path / "c", n_select=3)
 
 
