@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 
 from acemaker.display.axes import plain_log_ticks
@@ -15,6 +16,8 @@ from acemaker.display.viewer.scale import COLOUR_MAP, NAMES, Scale, scale_with
 from acemaker.display.viewer.scene import DIRECTION, EDGES, Scene, Scenes
 
 RING = "black"
+SEEN_THROUGH = 0.25
+"""How solid an atom is that hides one of the epicentre."""
 
 
 def structure_figure(
@@ -65,6 +68,8 @@ def scene_figure(scene: Scene, scale: Scale) -> Picture:
     positions = scene.positions[seen] @ DIRECTION.T
     radii = 0.62 * covalent_radii[scene.numbers[seen]]
     order = np.argsort(positions[:, 2], kind="stable")
+    ringed = np.isin(np.flatnonzero(seen), scene.marked)
+    hiding = _in_front(positions, radii, ringed)
     discs = EllipseCollection(
         2 * radii[order],
         2 * radii[order],
@@ -77,10 +82,10 @@ def scene_figure(scene: Scene, scale: Scale) -> Picture:
         cmap=COLOUR_MAP,
         edgecolors="0.25",
         linewidths=0.4,
+        alpha=np.where(hiding[order], SEEN_THROUGH, 1.0),
         zorder=2,
     )
     axes.add_collection(discs)
-    ringed = np.isin(np.flatnonzero(seen), scene.marked)
     # above all atoms, since it tells where to look behind them
     rings = EllipseCollection(
         2.6 * radii[ringed],
@@ -108,7 +113,8 @@ def scene_figure(scene: Scene, scale: Scale) -> Picture:
     axes.set_aspect("equal")
     axes.set_xlabel("Å")
     axes.set_ylabel("Å")
-    bar = picture.colorbar(discs, ax=axes, label="gamma, dimensionless", extend="both")
+    solid = ScalarMappable(norm=scale.norm, cmap=COLOUR_MAP)
+    bar = picture.colorbar(solid, ax=axes, label="gamma, dimensionless", extend="both")
     plain_log_ticks(bar.ax.yaxis)
     for name, mark in zip(NAMES, scale.marks, strict=False):
         bar.ax.axhline(mark, color="black", lw=2.5)
@@ -117,3 +123,13 @@ def scene_figure(scene: Scene, scale: Scale) -> Picture:
     ringed_note = f"\n{ringed.sum()} ringed: the epicentre" if ringed.any() else ""
     axes.set_title(scene.caption.replace("; ", "\n") + ringed_note, fontsize=10)
     return picture
+
+
+def _in_front(positions: np.ndarray, radii: np.ndarray, ringed: np.ndarray) -> np.ndarray:
+    """Find the atoms that hide a part of a ringed one, and are not ringed themselves."""
+    found = np.zeros(len(positions), dtype=bool)
+    for place, radius in zip(positions[ringed], radii[ringed], strict=True):
+        apart = np.linalg.norm(positions[:, :2] - place[:2], axis=1)
+        found |= (positions[:, 2] > place[2]) & (apart < radii + radius)
+    found &= ~ringed
+    return found

@@ -11,19 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from acemaker.display.summary import Summary, counted, number
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
+from acemaker.results.record import Record
 
 INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
 ENERGIES = "for the oracle's energies add to LAMMPS's, eV per atom"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Generation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Generation(Record):
     """A trained potential on disk.
 
     Attributes
@@ -57,6 +59,21 @@ class Generation:
     cv_folds: tuple[float | None, ...]
     n_structures: int
     baseline: Baseline | None = None
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        energies = ", ".join(f"{name} {number(value)}" for name, value in self.reference_energies.items())
+        items = [
+            ("files", f"{self.name}.yace, .yaml, .asi, .json in {self.directory.name}/"),
+            ("elements", ", ".join(self.elements)),
+            ("cutoff", f"{number(self.cutoff)} Å"),
+            ("trained on", counted(self.n_structures, "structure")),
+            ("force error, held out", "–" if self.cv_forces is None else f"{number(self.cv_forces)} meV/Å"),
+            ("reference energies", f"{energies} eV/atom"),
+        ]
+        if self.baseline is not None:
+            items.append(("over", self.baseline.name))
+        return Summary(f"Generation {self.number}", tuple(items))
 
     @property
     def name(self) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from acemaker.display.summary import Summary, counted, number
+from acemaker.results.record import Record
 from acemaker.states import State
 
 
-@dataclass(frozen=True, kw_only=True)
-class Round:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Round(Record):
     """What happened between one halt and the next segment.
 
     Attributes
@@ -56,6 +58,24 @@ class Round:
     cv_forces: float | None = None
     discarded_steps: int = 0
     wall: Mapping[str, float]
+
+    def summary(self) -> Summary:
+        """Return what the record says of itself."""
+        title = f"Round of halt {self.halt}, step {self.step}, {self.tier} tier" if self.halt else "Generation 0"
+        candidates = f", of {counted(self.n_candidates, 'candidate')}" if self.n_candidates else ""
+        items = [("labels", f"{len(self.labels)}{candidates}")]
+        if self.epicentre:
+            items.insert(0, ("epicentre", counted(len(self.epicentre), "atom")))
+        if self.shared:
+            items.append(("from the shared store", str(len(self.shared))))
+        items += [("a label failed", cause) for cause in self.failed]
+        items += [("a fit was rejected", reason) for reason in self.rejected]
+        if self.generation is not None:
+            error = "" if self.cv_forces is None else f", {number(self.cv_forces)} meV/Å held out"
+            items.append(("accepted", f"generation {self.generation}{error}"))
+        if self.halt:
+            items.append(("run again", counted(self.discarded_steps, "step")))
+        return Summary(title, tuple(items))
 
 
 def rounds_of(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:

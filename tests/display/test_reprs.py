@@ -14,6 +14,7 @@ from acemaker.config.base import Section
 from acemaker.display import candidates_figure, html, parity_figure, structure_figure, text
 from acemaker.display.summary import Summary, Table, counted, number, observable
 from acemaker.display.text import MARKS
+from acemaker.results import Timeline
 from acemaker.results.record import Record
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 from tests.conftest import alloy
@@ -26,7 +27,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     results = list(campaign.steps())
     segment = campaign.segments()[0]
     assert segment.halt is not None
-    return [*results, segment.halt, segment.timeline, campaign]
+    seen = [*campaign.rounds(), campaign.generation, campaign.convergence()]
+    return [*results, segment.halt, segment.timeline, campaign, *(one for one in seen if one is not None)]
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +117,9 @@ def test_generation_0_comes_before_the_first_round(tmp_path: Path) -> None:
 def test_records_are_frozen(records: list[Record]) -> None:
     with pytest.raises(AttributeError):
         records[2].number = 7  # type: ignore[attr-defined]
-    timeline = records[-2]
+    (timeline,) = (record for record in records if isinstance(record, Timeline))
     with pytest.raises(ValueError, match="read-only"):
-        timeline.gamma_max[0] = 1  # type: ignore[attr-defined]
+        timeline.gamma_max[0] = 1
 
 
 def test_figures_are_png_and_identical_twice(records: list[Record]) -> None:
