@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from acemaker.headless.command import add_run, join_pairs, run
+from acemaker.headless.trust import add_trust, trust
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="say what is installed, and whether it works together")
     add_run(commands)
+    add_trust(commands)
     options = parser.parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
     if options.command == "run":
         return run(options)
+    if options.command == "trust":
+        return trust(options)
     from acemaker.health import doctor
 
     health = doctor()

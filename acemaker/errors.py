@@ -176,7 +176,7 @@ class IterationLimitError(AcemakerError, RuntimeError):
 
 
 class LabelBudgetError(AcemakerError, RuntimeError):
-    """The campaign needs more labels than ``max_labels`` allows."""
+    """More labels are needed than were allowed: by ``max_labels``, or by ``max_calls`` of a comparison."""
 
 
 class NotebookError(AcemakerError, RuntimeError):

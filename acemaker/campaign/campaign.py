@@ -204,6 +204,11 @@ class Campaign(CampaignView):
         self._work.engine.close()
         self._chronicle.close()
 
+    @property
+    def own_oracle(self) -> Oracle | None:
+        """The oracle object that was handed to `create` or `open`; None where the configuration names one."""
+        return self._work.labels.own_oracle
+
     def prepare(self) -> Training:
         """Label the first structures and train generation 0.
 

@@ -51,7 +51,7 @@ class LabelWork:
         executor: GivenExecutor | None,
     ) -> None:
         self._chronicle, self._store, self._elements = chronicle, store, elements
-        self._oracle, self._executor = oracle, executor
+        self.own_oracle, self._executor = oracle, executor
         self._outbox = Outbox(store.queue)
         self._place: Place | None = None
         self._current: tuple[Selection, steps.Labelling, Queue] | None = None
@@ -130,7 +130,7 @@ class LabelWork:
                 self._elements,
                 folder=self._store.queue,
                 keep=self._store.failures,
-                own=self._oracle,
+                own=self.own_oracle,
                 given=self._executor,
             )
         if self._place.apart:
@@ -172,7 +172,7 @@ class LabelWork:
     def _shared(self) -> LabelStore | None:
         folder = self._chronicle.config.oracle.label_store
         # the settings of an oracle of the user's own are not known, so neither is what its labels are worth elsewhere
-        if not folder or self._oracle is not None:
+        if not folder or self.own_oracle is not None:
             return None
         found = fingerprint(self._chronicle.config.oracle, self._elements)
         return LabelStore(Path(folder).expanduser(), found)

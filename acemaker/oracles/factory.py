@@ -88,7 +88,9 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
     return commands
 
 
-def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any]) -> BaseCalculator:
+def lammps_calculator(
+    commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any], *, keep_alive: bool = False
+) -> BaseCalculator:
     """Make ASE's calculator around LAMMPS's library.
 
     Parameters
@@ -99,6 +101,8 @@ def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments:
         In the order of LAMMPS's types.
     arguments
         Further keyword arguments of ``LAMMPSlib``.
+    keep_alive
+        Whether one LAMMPS serves all calls, which must then be of one cell.
     """
     from acemaker.engines.lammps_library import load_lammps
 
@@ -106,7 +110,7 @@ def lammps_calculator(commands: list[str], elements: tuple[str, ...], arguments:
     from ase.calculators.lammpslib import LAMMPSlib
 
     types = {element: number for number, element in enumerate(elements, start=1)}
-    return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=False, **arguments)
+    return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=keep_alive, **arguments)
 
 
 def _tblite() -> Callable[..., BaseCalculator]:

@@ -91,6 +91,7 @@ def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
         page.heading("Verdict")
         page.record(verdict._repr_html_())
         page.picture(verdict.figure(), "Errors along an independent trajectory, and gamma against the true error")
+    _trust(page, campaign)
     if campaign.progress.generation >= 0:
         page.heading("Convergence")
         page.record(campaign.convergence()._repr_html_())
@@ -100,6 +101,23 @@ def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
     page.table(("package", "version", "licence"), [(name, found, licences.get(name, "–")) for name, found in versions])
     page.folded("All settings", campaign.config.model_dump_json(indent=1))
     return page
+
+
+def _trust(page: Page, campaign: CampaignView) -> None:
+    """Tell what was judged of the potential in use, if anything was."""
+    from acemaker.trust import kept  # which looks at campaigns, as this does
+
+    judged = kept(campaign)
+    if judged is None:
+        return
+    page.heading("Can it be trusted?")
+    page.record(judged._repr_html_())
+    if judged.gamma is not None:
+        page.record(judged.gamma._repr_html_())
+        page.picture(judged.gamma.figure(), "Force errors against gamma, and misses and false alarms by threshold")
+    if judged.physics is not None:
+        page.record(judged.physics._repr_html_())
+        page.picture(judged.physics.figure(), "What the potential says of physics, against the oracle")
 
 
 def _story(one: Round, halt: Halt | None, campaign: CampaignView) -> str:
