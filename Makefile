@@ -23,7 +23,7 @@ $(BIN)/python:
 
 $(VENV)/.notebooks: pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV), which takes a minute or two"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks,physics]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.notebooks

@@ -17,6 +17,7 @@ PUBLIC = (
     "acemaker.results",
     "acemaker.structures.embedding",
     "acemaker.testing",
+    "acemaker.trust",
     "acemaker.verdict",
 )
 """Modules whose ``__all__`` is the library's promise."""
