@@ -33,7 +33,7 @@ def gamma_figure(trust: GammaTrust) -> Picture:
     """
     picture = Picture(figsize=(8.8, 3.8), layout="constrained")
     against, rates = picture.subplots(1, 2)
-    level, last = trust.recommend(), int(trust.generation.max())
+    level, last = trust.recommend(), trust.potential
     wrong, latest = trust.wrong, trust.generation == last
     missed = wrong & (trust.gamma <= trust.threshold)
     groups = [(latest & ~wrong, "C0", 2, f"generation {last}"), (missed, "crimson", 5, f"misses ({int(missed.sum())})")]

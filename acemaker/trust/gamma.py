@@ -27,8 +27,10 @@ class GammaTrust(Record):
 
     Attributes
     ----------
+    potential : int
+        The generation in use.
     generation : ndarray of int, shape (n,)
-        The potential that an entry belongs to; the largest is the one in use.
+        The one that an entry belongs to; not all need have been judged.
     structure : ndarray of int, shape (n,)
         The structure of each entry.
     gamma : ndarray, shape (n,)
@@ -45,6 +47,7 @@ class GammaTrust(Record):
         What the structures are.
     """
 
+    potential: int
     generation: np.ndarray
     structure: np.ndarray
     gamma: np.ndarray
@@ -106,10 +109,10 @@ class GammaTrust(Record):
     @property
     def answer(self) -> str:
         """Whether gamma sees the errors, in one sentence, and what of those that the last potential still has."""
-        last = int(self.generation.max())
-        left = self.misses(generation=last)
+        left = self.misses(generation=self.potential)
         if len(np.unique(self.generation)) > 1 and left.of and left.value > self.miss_rate:
-            return f"{self._answer()}; but of the {left.of} that generation {last} still has, it misses {left.count}"
+            still = f"but of the {left.of} that generation {self.potential} has left, it misses {left.count}"
+            return f"{self._answer()}; {still}"
         return self._answer()
 
     def _answer(self) -> str:
@@ -130,7 +133,7 @@ class GammaTrust(Record):
     def summary(self) -> Summary:
         """Return what the record says of itself."""
         generations = [int(one) for one in np.unique(self.generation)]
-        last, level = generations[-1], self.recommend()
+        last, level = self.potential, self.recommend()
         here = self._of(last)
         structures = counted(len(np.unique(self.structure)), "structure")
         items = [
@@ -145,7 +148,9 @@ class GammaTrust(Record):
             items.append(("recommended threshold", f"{level:g}, the largest that misses up to {self.miss_rate:.0%}"))
             items.append(("its misses", str(self.misses(level))))
             items.append(("its false alarms", str(self.false_alarms(level))))
-        if len(generations) > 1:
+        if not here.any():
+            items.append((f"generation {last} alone", "there is nothing to judge it by: no label came after it"))
+        elif len(generations) > 1:
             said = "none of them" if not self.wrong[here].any() else str(self.misses(generation=last).count)
             items.append((f"generation {last} alone", f"{self._wrong_among(last)} are wrong, {said} missed"))
         items.append(("verdict", self.answer))

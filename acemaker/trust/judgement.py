@@ -112,7 +112,7 @@ def verdict(
     if properties:
         compared = physics(campaign, properties, max_calls=max_calls, oracle=oracle, trust=trust, progress=progress)
         _write(campaign.directory / FOLDER / PHYSICS, json.dumps(asdict(compared), default=plain, indent=1) + "\n")
-    return Trust(generation=int(gamma.generation.max()), gamma=gamma, physics=compared)
+    return Trust(generation=gamma.potential, gamma=gamma, physics=compared)
 
 
 def kept(campaign: CampaignView) -> Trust | None:
@@ -130,7 +130,7 @@ def kept(campaign: CampaignView) -> Trust | None:
     """
     number, folder = campaign.progress.generation, campaign.directory / FOLDER
     gamma, compared = _read_gamma(folder / GAMMA), _read_physics(folder / PHYSICS)
-    if gamma is not None and int(gamma.generation.max()) != number:
+    if gamma is not None and gamma.potential != number:
         gamma = None
     if compared is not None and compared.generation != number:
         compared = None

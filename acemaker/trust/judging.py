@@ -63,6 +63,7 @@ def judge_gamma(
     if not isinstance(judged, CampaignView):
         n_atoms = len(judged.atom_gamma) // len(judged.steps)
         return GammaTrust(
+            potential=judged.generation,
             generation=read_only(np.full(len(judged.atom_gamma), judged.generation)),
             structure=read_only(np.repeat(np.arange(len(judged.steps)), n_atoms)),
             gamma=judged.atom_gamma,
@@ -76,6 +77,7 @@ def judge_gamma(
     grades = [grade(exam) for exam in papers[:-1]]
     grades.append(_along(papers[-1], along) if along is not None and held_out is None else grade(papers[-1]))
     return GammaTrust(
+        potential=judged.progress.generation,
         generation=read_only(
             np.concatenate(
                 [np.full(len(one[0]), exam.generation.number) for exam, one in zip(papers, grades, strict=True)]

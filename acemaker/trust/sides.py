@@ -125,14 +125,16 @@ def oracle_side(campaign: CampaignView, oracle: Oracle | None, *, trust: bool, s
     config = campaign.config.oracle
     own = oracle if oracle is not None else getattr(campaign, "own_oracle", None)
 
-    def tell(number: int) -> None:
+    cheap = own is None and config.oracle in INLINE
+
+    def tell(_: int) -> None:
+        number = side.made + 1
         if number == 1 or number % 100 == 0 or not cheap:
             say(f"  oracle call {number}")
 
     if own is not None:
-        cheap = False
-        return Side(lambda _: OracleCalculator(own, on_call=tell), None, "", cheap=False)
-    cheap = config.oracle in INLINE
+        side = Side(lambda _: OracleCalculator(own, on_call=tell), None, "", cheap=False)
+        return side
     admit_oracle(campaign, trust=trust)
     elements = tuple(sorted(set(campaign.initial.get_chemical_symbols())))
     print_of_files = fingerprint(config, elements)
@@ -150,8 +152,9 @@ def oracle_side(campaign: CampaignView, oracle: Oracle | None, *, trust: bool, s
             labels = CalculatorOracle(lambda: alive, config.max_force, config.max_net_force, config.min_label_distance)
         return OracleCalculator(labels, store=store, key_of=lambda atoms: label_key(atoms, config), on_call=tell)
 
-    settings = label_key(campaign.initial, config)
-    return Side(calculator, folder / "physics", f"{print_of_files} {settings}", cheap=cheap)
+    identity = f"{print_of_files} {label_key(campaign.initial, config)}"
+    side = Side(calculator, folder / "physics", identity, cheap=cheap)
+    return side
 
 
 def admit_oracle(campaign: CampaignView, *, trust: bool = False) -> None:
@@ -162,14 +165,14 @@ def admit_oracle(campaign: CampaignView, *, trust: bool = False) -> None:
     campaign
         The campaign.
     trust
-        Whether the user gives their word for it, which is remembered.
+        Whether the user gives their word for all that the directory names, which is remembered.
 
     Raises
     ------
     UntrustedError
         It lists what would be run.
     """
-    named = {name: value for name, value in named_code(campaign.config).items() if name in REPLACES["oracle"]}
+    named = named_code(campaign.config)
     if trust:
         remember(named)
-    check_trusted(named, campaign.directory)
+    check_trusted({name: value for name, value in named.items() if name in REPLACES["oracle"]}, campaign.directory)

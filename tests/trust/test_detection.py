@@ -18,6 +18,7 @@ def planted(n_structures: int = 10, miss_rate: float = 0.05) -> GammaTrust:
     gamma = np.concatenate([np.arange(1, 41), np.arange(1, 161) / 10])
     error = np.concatenate([np.full(40, 150.0), np.full(160, 20.0)])
     return GammaTrust(
+        potential=0,
         generation=read_only(np.zeros(200, dtype=int)),
         structure=read_only(np.arange(200) % n_structures),
         gamma=read_only(gamma),

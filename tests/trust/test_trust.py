@@ -152,8 +152,15 @@ def test_without_a_twin_generations_are_judged_on_later_labels(tmp_path: Path) -
     engine = ToyEngine(steps=200, gamma=halting_at(50, 120))
     with Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle()) as campaign:
         campaign.run()
-        trust = judge_gamma(campaign)
+        trust = verdict(campaign).gamma
         generations = campaign.generations()
+        found = kept(campaign)
+    assert trust is not None
+    assert found is not None
+    assert repr(found.gamma) == repr(trust)
+    assert f"errors of generation {generations[-1].generation.number}?" in repr(trust)
+    assert "there is nothing to judge it by: no label came after it" in repr(trust)
+    assert trust.figure()._repr_png_().startswith(b"\x89PNG")
     assert "labels that came later" in repr(trust)
     assert set(trust.generation) == {one.generation.number for one in generations if one.known < len(one.labels)}
     for one in generations:
@@ -234,7 +241,7 @@ def test_a_judgement_of_another_generation_is_not_told(campaign: Campaign, held_
     with np.load(file) as data:
         values = dict(data)
     with file.open("wb") as stream:
-        np.savez(stream, **{**values, "generation": values["generation"] + 1})
+        np.savez(stream, **{**values, "potential": values["potential"] + 1})
     found = kept(campaign)
     assert found is None or found.gamma is None
     file.write_bytes(whole[:100])
