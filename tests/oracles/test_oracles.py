@@ -147,6 +147,33 @@ def test_elements_in_another_order_than_the_types_are_refused() -> None:
         CalculatorOracle.from_config(wrong, ("Cu", "Ni"))
 
 
+@pytest.mark.parametrize(
+    ("coeff", "elements", "said"),
+    [
+        (
+            "* * Cu_mishin1.eam.alloy Cu",
+            ("Al",),
+            "these coefficients are for Cu, but the structure holds Al; give pair_style and pair_coeff of a potential "
+            "for Al, e.g. pair_style=eam/alloy and pair_coeff='* * Al_zhou.eam.alloy Al'; LAMMPS also comes with ",
+        ),
+        ("* * CuNi.eam.alloy Cu", ("Cu", "Ni"), "the file holds Cu Ni: write '* * CuNi.eam.alloy Cu Ni'"),
+        ("* * Cu_mishin1.eam.alloy Al", ("Al",), "Cu_mishin1.eam.alloy holds Cu, but the structure holds Al; give"),
+        ("* * Cu_mishin1.eam.alloy Cu", ("Cu", "Es"), "holds Cu Es; give pair_style and pair_coeff of a potential"),
+        ("* * Cu_mishin.eam.alloy Cu", ("Cu",), "did you mean 'Cu_mishin1.eam.alloy'?"),
+    ],
+)
+def test_coefficients_of_other_elements_say_what_to_give(coeff: str, elements: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        pair_commands(OracleConfig(pair_style="eam/alloy", pair_coeff=coeff), elements)
+    assert said in str(refused.value)
+    assert f"{coeff[:-2]}Al" not in str(refused.value)  # which would have copper's forces on aluminium
+
+
+def test_types_left_to_another_style_are_not_compared() -> None:
+    config = OracleConfig(pair_style="hybrid", pair_coeff=["* * eam/alloy Cu_mishin1.eam.alloy Cu NULL"])
+    assert pair_commands(config, ("Cu", "Ni"))
+
+
 def test_numbers_are_no_files() -> None:
     config = OracleConfig(pair_style="lj/cut 5.5", pair_coeff=["1 1 0.167 2.31"])
     assert pair_commands(config) == ["pair_style lj/cut 5.5", "pair_coeff 1 1 0.167 2.31"]

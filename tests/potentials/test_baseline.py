@@ -183,7 +183,10 @@ def test_a_baseline_that_cannot_be(values: dict[str, Any], words: str) -> None:
         ("* * 29 29;shell", "expected plain words"),
         ("* * '29\nshell true'", "expected plain words"),
         ("* * nowhere.eam Cu", "no file 'nowhere.eam'"),
-        ("* * Cu_mishin1.eam.alloy Ni", "alphabetical order"),
+        (
+            "* * Cu_mishin1.eam.alloy Ni",
+            r"for Ni, but the structure holds Cu; the file holds Cu: write '\* \* Cu_m",
+        ),
         ("* * 'open quote", "quotation"),
         ("* * 'a*.eam'", "rename"),
         ("1", "at least two types"),
