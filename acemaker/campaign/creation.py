@@ -23,6 +23,7 @@ from acemaker.engines.protocol import Engine
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError
 from acemaker.labelling.making import GivenExecutor, make_place
 from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.trial import try_oracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
 from acemaker.potentials.trainer import Trainer
@@ -34,6 +35,9 @@ from acemaker.structures.first import first_structures, initial_structure
 
 UNIVERSAL = ("chgnet", "sevenn", "torch")
 """Packages that need not be there."""
+
+HERE = ("threads", "processes")
+"""Executors whose labels are made with the programs of this machine."""
 
 
 def check_start(
@@ -74,19 +78,53 @@ def check_start(
             f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
             "choose another directory"
         )
+    return check_parts(store, config, structure, engine, oracle, executor)
+
+
+def check_parts(
+    store: Store,
+    config: CampaignConfig,
+    structure: Atoms | None,
+    engine: Engine | None,
+    oracle: Oracle | None,
+    executor: GivenExecutor | None = None,
+) -> Atoms:
+    """Make sure that the parts of a campaign are there and fit together, whatever its directory holds.
+
+    Parameters
+    ----------
+    store
+        The campaign's files; nothing is written.
+    config
+        Everything that defines it.
+    structure, engine, oracle, executor
+        The user's own, or None.
+
+    Returns
+    -------
+    Atoms
+        The structure with which the trajectory starts.
+
+    Raises
+    ------
+    ConfigError, StructureError, MissingLibraryError, OracleError
+        If the parts do not fit together, or one is missing.
+    """
     start = (
         initial_structure(config.system, np.random.default_rng([config.seed, 0])) if structure is None else structure
     )
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     check_structure(start, elements)
     check_strategies(config.otf, start)
-    affordable(start, config.oracle.max_atoms, config.embedding)
+    cell = affordable(start, config.oracle.max_atoms, config.embedding)
     if engine is None:
         check_ensemble(config.engine, start)
         if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
             load_lammps()
     check_baseline(config, start, elements, engine)
     make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
+    if oracle is None and executor is None and config.labelling.executor in HERE:
+        try_oracle(config.oracle, cell)
     return start
 
 

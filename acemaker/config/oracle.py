@@ -57,7 +57,12 @@ class OracleConfig(EspressoFields):
     @field_validator("pair_coeff", mode="before")
     @classmethod
     def _one_command(cls, value: object) -> object:
-        """Take a string for a single command."""
+        """Take a string for a single command; a list whose members lack their quotes is a string in YAML."""
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            inner = value.strip().strip("[]").strip(" '\"")
+            raise ValueError(
+                f"must be the arguments of one command, {inner!r}, or a list of them in quotes, [{inner!r}]"
+            )
         return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")

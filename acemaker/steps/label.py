@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -180,10 +180,9 @@ class Labelling:
         """
         done, failures = self._walk()
         if len(done) < self._needed:
-            causes = "\n".join(f"  candidate {failure.candidate}: {failure.cause}" for failure in failures)
             raise OracleError(
                 f"{len(done)} of {len(done) + len(failures)} structures could be labelled, {self._needed} are "
-                f"needed; mend the oracle and reopen the campaign, which goes on here:\n{causes}"
+                f"needed; mend the oracle and reopen the campaign, which goes on here:\n{_causes(failures)}"
             )
         return Labels(
             halt_number=self._selection.candidates.halt_number,
@@ -283,3 +282,14 @@ class Labelling:
     def _forget(self, job: Job) -> None:
         self._queue.place.forget(job)
         self._outbox.discard(job.key)
+
+
+def _causes(failures: Sequence[LabelFailure]) -> str:
+    """List why there are no labels, each cause once."""
+    candidates: dict[str, list[int]] = {}
+    for failure in failures:
+        candidates.setdefault(failure.cause, []).append(failure.candidate)
+    return "\n".join(
+        f"  candidate{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {cause}"
+        for cause, numbers in candidates.items()
+    )

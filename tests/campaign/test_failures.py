@@ -226,8 +226,10 @@ def test_generation_0_has_structures_in_reserve(tmp_path: Path) -> None:
 
 def test_generation_0_that_cannot_be_labelled_goes_on_once_the_oracle_is_mended(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing={1, 2, 3}))
-    with pytest.raises(OracleError, match="1 of 4 structures could be labelled, 2 are needed"):
+    with pytest.raises(OracleError, match="1 of 4 structures could be labelled, 2 are needed") as failed:
         campaign.run()
+    assert len(str(failed.value).splitlines()) == 2, "what is common to all is said once"
+    assert "\n  candidates 1, 2, 3: " in str(failed.value)
     with pytest.raises(StateError, match="failed in LABEL"):
         campaign.prepare()
     campaign.close()
@@ -313,6 +315,24 @@ def slab() -> Atoms:
             None,
             ConfigError,
             "no file 'missing.eam'",
+        ),
+        (
+            {"oracle": {"oracle": "lammps", "pair_style": "eam/aloy", "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"]}},
+            None,
+            ConfigError,
+            r"^OracleConfig\.pair_style, .* 'Unrecognized pair style 'eam/aloy''.*; did you mean 'eam/alloy'\?$",
+        ),
+        (
+            {"oracle": {"oracle": "lammps", "pair_style": "lj/cut", "pair_coeff": ["* * 0.2 2.3"]}},
+            None,
+            ConfigError,
+            "LAMMPS says 'Illegal pair_style command' to 'pair_style lj/cut",
+        ),
+        (
+            {"oracle": {"oracle": "emt"}},
+            Atoms("Fe2", [[0, 0, 0], [0, 0, 2.5]], cell=np.eye(3) * 5, pbc=True),
+            ConfigError,
+            "the 'emt' oracle cannot label the initial structure: .*Fe",
         ),
         ({"system": {"structure": "missing.xyz"}}, None, ConfigError, "neither a chemical symbol nor a file"),
         ({"system": {"structure": "Cu", "crystal": "wurtzite"}}, None, ConfigError, "cannot build"),

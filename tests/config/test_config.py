@@ -164,3 +164,10 @@ def test_differences_leave_out_the_bounds() -> None:
     one = CampaignConfig(oracle=EMT)
     two = CampaignConfig(oracle=EMT, seed=2, otf={"n_select": 3, "max_otf_iterations": 7})
     assert one.differences(two) == ["seed: 1 -> 2", "otf.n_select: 5 -> 3"]
+
+
+def test_coefficients_without_their_quotes_say_where_these_belong() -> None:
+    with pytest.raises(
+        ConfigError, match=r"must be the arguments of one command, '\* \* Al', or .* in quotes, \['\* \* Al'\]"
+    ):
+        OracleConfig(pair_style="eam/alloy", pair_coeff="[* * Al]")
