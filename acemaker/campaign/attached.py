@@ -74,7 +74,16 @@ class AttachedCampaign(CampaignView):
         -------
         AttachedCampaign
             This one.
+
+        Raises
+        ------
+        CampaignError
+            If another campaign has taken its place.
         """
+        if self._store.journal.is_file() and self._store.journal.stat().st_size < self._end:
+            raise CampaignError(
+                f"another campaign has taken the place of the one in {self.directory}, which had no label; attach again"
+            )
         events, self._end = _events(self._store, self._end)
         for event in events:
             self._history.take(event)

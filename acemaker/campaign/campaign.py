@@ -14,8 +14,9 @@ from ase import Atoms
 from acemaker.campaign.admission import admit, named_code, remember
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
-from acemaker.campaign.creation import check_same, check_start, create_files, with_bounds
+from acemaker.campaign.creation import check_parts, check_start, create_files, differences_to, with_bounds
 from acemaker.campaign.journal import Journal, closing_on_error
+from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
 from acemaker.campaign.view import CampaignView
@@ -93,6 +94,8 @@ class Campaign(CampaignView):
     ) -> Campaign:
         """Make a campaign, or go on with it if it is there already.
 
+        One that failed before its first label has cost nothing: a changed configuration takes its place.
+
         Parameters
         ----------
         directory
@@ -122,12 +125,17 @@ class Campaign(CampaignView):
         store = Store(Path(directory).resolve())
         journal = Journal(store.journal) if store.journal.exists() else None
         with closing_on_error(journal):
-            if journal is not None and journal.events:
-                check_same(store, journal, config, structure)
+            there = journal.events if journal is not None else []
+            differences = differences_to(store, there, config, structure) if there else []
+            replaced = differences if differences and may_be_replaced(store, there) else []
+            if journal is not None and there and not replaced:
+                if differences:  # a misspelt file is no difference to be told of
+                    check_parts(store, config, structure, engine, oracle, executor)
+                refuse_another(store, there, differences)
                 journal.append("reopened", config=config.model_dump(mode="json"))
             else:
                 start = check_start(store, config, structure, engine, oracle, executor)
-                journal = create_files(store, config, start, trainer_factory)
+                journal = create_files(store, config, start, trainer_factory, replaced)
             remember(named_code(config))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 

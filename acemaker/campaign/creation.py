@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ase import Atoms
 
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.pretraining import check_pretraining
+from acemaker.campaign.replacing import clear
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
@@ -160,6 +160,7 @@ def create_files(
     config: CampaignConfig,
     start: Atoms,
     trainer_factory: Callable[[], Trainer] | None,
+    replaced: Sequence[str] = (),
 ) -> Journal:
     """Write initial structure, first structures and journal.
 
@@ -173,6 +174,8 @@ def create_files(
         The structure with which the trajectory starts.
     trainer_factory
         The user's own, or None.
+    replaced
+        In what it differs from the campaign that lies there, whose place it takes.
 
     Returns
     -------
@@ -196,41 +199,39 @@ def create_files(
         )
     # as many again in reserve, for those that cannot be labelled
     first = first_structures(start_cell, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
+    if replaced:
+        clear(store)
     write_structures(store.candidates(0), first)
     write_structures(store.initial, [start])
     journal = Journal(store.journal)
-    journal.append("created", config=config.model_dump(mode="json"), n_first=n_first, versions=installed_versions())
+    noted = {"replaced": list(replaced)} if replaced else {}
+    written = config.model_dump(mode="json")
+    journal.append("created", config=written, n_first=n_first, versions=installed_versions(), **noted)
     return journal
 
 
-def check_same(store: Store, journal: Journal, config: CampaignConfig, structure: Atoms | None) -> None:
-    """Make sure that a directory holds the campaign that is meant.
+def differences_to(
+    store: Store, events: Sequence[Mapping[str, Any]], config: CampaignConfig, structure: Atoms | None
+) -> list[str]:
+    """List in what a campaign differs from the one that is there, the bounds of the loop excepted.
 
-    Raises
-    ------
-    CampaignExistsError
-        If it differs in more than the bounds of the loop; names the differences.
+    Parameters
+    ----------
+    store, events
+        Files and journal of the one that is there.
+    config
+        Of the one that is meant.
+    structure
+        With which that one starts, if not with its configuration's.
+
+    Returns
+    -------
+    list of str
     """
-    differences = CampaignConfig(**journal.events[0]["config"]).differences(config)
+    differences = CampaignConfig(**events[0]["config"]).differences(config)
     if structure is not None:
         differences += [] if _alike(read_structures(store.initial)[0], structure) else ["structure: another one"]
-    refuse_another(store.directory, differences)
-
-
-def refuse_another(directory: Path, differences: Sequence[str]) -> None:
-    """Say that a directory holds another campaign, if there are differences.
-
-    Raises
-    ------
-    CampaignExistsError
-        Names them.
-    """
-    if differences:
-        raise CampaignExistsError(
-            f"{directory} already holds another campaign; it differs in\n  "
-            + "\n  ".join(differences)
-            + "\nchoose another directory, or go on with the one that is there: Campaign.open(directory)"
-        )
+    return differences
 
 
 def with_bounds(config: CampaignConfig, bounds: Mapping[str, Any]) -> CampaignConfig:

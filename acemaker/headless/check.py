@@ -10,7 +10,7 @@ from acemaker.config import CampaignConfig
 from acemaker.config.base import nearest
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
-from acemaker.headless.existing import check_existing, check_free, recorded_config
+from acemaker.headless.existing import check_free, differences_from, recorded_config, refuse_differences
 from acemaker.headless.notebook import Described
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -64,8 +64,8 @@ def check_parameters(notebook: Described, given: Mapping[str, Any]) -> dict[str,
         recorded = recorded_config(directory) if directory else None
         checked["engine"] = values["engine"] = recorded.engine.engine if recorded else "isolated"
     config = _config({name: value for name, value in values.items() if name in homes}, notebook)
-    if directory and config and notebook.complete:
-        check_existing(directory, config)
+    if directory and config and notebook.complete and (differences := differences_from(directory, config)):
+        refuse_differences(directory, differences)
     if directory and config:
         check_free(directory)
     return checked

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from acemaker.campaign.creation import refuse_another
+from acemaker.campaign.journal import read_events
+from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.errors import AcemakerError, CampaignLockedError
+
+INSTEAD = (
+    "for a new one add -p directory=runs/NAME (OUT names only the executed notebook); to go on with the one that is "
+    "there, leave out what differs"
+)
 
 
 def recorded_config(directory: Path) -> CampaignConfig | None:
@@ -32,8 +40,8 @@ def recorded_config(directory: Path) -> CampaignConfig | None:
         return None
 
 
-def check_existing(directory: Path, config: CampaignConfig) -> None:
-    """Make sure that a configuration can go on with the campaign in a directory, if there is one.
+def differences_from(directory: Path, config: CampaignConfig) -> list[str] | None:
+    """List in what the campaign in a directory differs from a configuration.
 
     Parameters
     ----------
@@ -42,14 +50,34 @@ def check_existing(directory: Path, config: CampaignConfig) -> None:
     config
         What the notebook will ask for.
 
+    Returns
+    -------
+    list of str or None
+        Empty if it is the same; None where there is none, or one whose place may be taken.
+    """
+    recorded = recorded_config(directory)
+    if recorded is None:
+        return None
+    differences = recorded.differences(config)
+    return None if differences and may_be_replaced(Store(directory), _events(directory)) else differences
+
+
+def refuse_differences(directory: Path, differences: Sequence[str]) -> None:
+    """Refuse to go on with another campaign, in the words of the command line.
+
     Raises
     ------
     CampaignExistsError
-        If it is another one; names the differences.
+        Names the differences.
     """
-    recorded = recorded_config(directory)
-    if recorded is not None:
-        refuse_another(directory, recorded.differences(config))
+    refuse_another(Store(directory), _events(directory), differences, INSTEAD)
+
+
+def _events(directory: Path) -> list[dict[str, Any]]:
+    try:
+        return read_events(Store(directory).journal)[0]
+    except (OSError, AcemakerError):
+        return []
 
 
 def check_free(directory: Path) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from acemaker import Campaign
+from acemaker import Campaign, attach
+from acemaker.campaign.journal import read_events
 from acemaker.config import PotentialConfig
 from acemaker.errors import (
     CampaignError,
@@ -238,6 +239,57 @@ def test_generation_0_that_cannot_be_labelled_goes_on_once_the_oracle_is_mended(
     again.prepare()
     assert oracle.calls == 1
     assert again.run().state is State.DONE
+
+
+def test_a_campaign_that_failed_before_its_first_label_gives_way_to_a_mended_one(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing=range(100)))
+    with pytest.raises(OracleError, match="0 of 4"):
+        campaign.run()
+    looking = attach(tmp_path / "c")
+    campaign.close()
+    again = make(tmp_path / "c", n_select=1)
+    created, *rest = read_events(tmp_path / "c/journal.jsonl")[0]
+    assert created["replaced"] == ["otf.n_select: 2 -> 1"]
+    assert not rest
+    with pytest.raises(CampaignError, match="another campaign has taken the place"):
+        looking.refresh()
+    assert again.run().state is State.DONE
+    again.close()
+    with pytest.raises(CampaignExistsError, match=r"(?s)n_select: 1 -> 2\nchoose another directory"):
+        make(tmp_path / "c")
+
+
+def test_one_with_a_label_does_not_give_way(tmp_path: Path) -> None:
+    campaign = make(tmp_path / "c", ToyOracle(failing={1, 2, 3}))
+    with pytest.raises(OracleError, match="1 of 4"):
+        campaign.run()
+    campaign.close()
+    before = {path: path.read_bytes() for path in (tmp_path / "c").rglob("*") if path.is_file()}
+    with pytest.raises(CampaignExistsError, match=r"n_select"):
+        make(tmp_path / "c", n_select=1)
+    assert {path: path.read_bytes() for path in (tmp_path / "c").rglob("*") if path.is_file()} == before
+
+
+def test_one_without_a_label_that_has_not_failed_may_be_deleted(tmp_path: Path) -> None:
+    make(tmp_path / "c").close()
+    with pytest.raises(CampaignExistsError, match="it has no label yet: nothing is lost if its directory is deleted"):
+        make(tmp_path / "c", n_select=1)
+
+
+def test_a_finished_campaign_cannot_be_extended(tmp_path: Path) -> None:
+    make(tmp_path / "c").run().close()
+    longer = toy_config()
+    longer = type(longer)(**{**longer.model_dump(), "engine": {**longer.engine.model_dump(), "steps": 10**4}})
+    with pytest.raises(CampaignExistsError, match="a finished campaign cannot be extended"):
+        Campaign.create(tmp_path / "c", longer, engine=ToyEngine(), oracle=ToyOracle())
+
+
+def test_a_missing_file_is_no_difference(tmp_path: Path) -> None:
+    make(tmp_path / "c").close()
+    other = toy_config()
+    other = type(other)(**{**other.model_dump(), "system": {"structure": "al.cif"}})
+    with pytest.raises(ConfigError, match=r"'al.cif' is neither a chemical symbol nor a file"):
+        Campaign.create(tmp_path / "c", other, engine=ToyEngine(), oracle=ToyOracle())
 
 
 def test_what_another_campaign_left_is_not_taken_for_its_own(tmp_path: Path) -> None:
