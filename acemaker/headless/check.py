@@ -12,6 +12,7 @@ from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
 from acemaker.headless.existing import check_free, differences_from, recorded_config, refuse_differences
 from acemaker.headless.notebook import Described
+from acemaker.headless.parts import check_parts
 
 TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -26,7 +27,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 """What may stand for a type that a notebook names, as YAML has it."""
 
 
-def check_parameters(notebook: Described, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_parameters(notebook: Described, given: Mapping[str, Any], *, parts: bool = False) -> dict[str, Any]:
     """Check what a notebook is to be run with.
 
     Parameters
@@ -35,6 +36,8 @@ def check_parameters(notebook: Described, given: Mapping[str, Any]) -> dict[str,
         What it takes.
     given
         Values by name.
+    parts
+        Whether structure, oracle and LAMMPS have to be here: what is filled in now may be run elsewhere.
 
     Returns
     -------
@@ -46,6 +49,8 @@ def check_parameters(notebook: Described, given: Mapping[str, Any]) -> dict[str,
     ------
     ConfigError
         For an unknown name (with the nearest known one), a wrong type, or a value out of range.
+    StructureError, MissingLibraryError, OracleError
+        If one of the parts is missing, as far as the notebook leaves them to its configuration.
     CampaignExistsError, CampaignLockedError
         If the directory holds another campaign, or another process runs it.
     """
@@ -64,8 +69,12 @@ def check_parameters(notebook: Described, given: Mapping[str, Any]) -> dict[str,
         recorded = recorded_config(directory) if directory else None
         checked["engine"] = values["engine"] = recorded.engine.engine if recorded else "isolated"
     config = _config({name: value for name, value in values.items() if name in homes}, notebook)
-    if directory and config and notebook.complete and (differences := differences_from(directory, config)):
-        refuse_differences(directory, differences)
+    if config and notebook.complete:
+        differences = differences_from(directory, config) if directory else None
+        if parts and notebook.own is not None and differences != []:  # one that goes on has all that it needs
+            check_parts(config, notebook.own)
+        if directory and differences:
+            refuse_differences(directory, differences)
     if directory and config:
         check_free(directory)
     return checked

@@ -11,6 +11,7 @@ from typing import Any
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
 from acemaker.headless.library import load_papermill
+from acemaker.headless.parts import own_parts
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Described:
         expression, or is assigned in another cell.
     source : str
         The cell with the parameters.
+    own : frozenset of str or None
+        What it makes of its campaign besides the configuration, as `acemaker.headless.parts.own_parts` has it.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Described:
     takes_all: bool
     complete: bool
     source: str = ""
+    own: frozenset[str] | None = None
 
     @property
     def is_campaign(self) -> bool:
@@ -91,6 +95,7 @@ def describe(notebook: str | Path) -> Described:
         takes_all,
         complete=takes_all and not unknown,
         source=tagged[0],
+        own=own_parts([without_magics(source) for source, _ in cells]),
     )
 
 

@@ -63,7 +63,7 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
     described = describe(notebook)
     target = Path(out)
     check_target(target, described.path)
-    checked = check_parameters(described, parameters or {})
+    checked = check_parameters(described, parameters or {}, parts=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

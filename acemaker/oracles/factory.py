@@ -51,7 +51,8 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
         check_espresso(config, elements)
         return lambda: espresso_calculator(config, elements)
     if config.oracle == "tblite":
-        return lambda: _tblite()(**{"verbosity": 0, **config.oracle_arguments})
+        tblite = _tblite()  # which may be missing
+        return lambda: tblite(**{"verbosity": 0, **config.oracle_arguments})
     factory = imported(config.oracle, "OracleConfig.oracle", "returns an ASE calculator")
     return lambda: factory(**config.oracle_arguments)
 

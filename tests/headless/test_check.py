@@ -42,9 +42,9 @@ def write(path: Path, *sources: str, tag: str = "parameters", **metadata: Any) -
     return path
 
 
-def check(notebook: Path, *words: str, **given: Any) -> Mapping[str, Any]:
+def check(notebook: Path, *words: str, parts: bool = False, **given: Any) -> Mapping[str, Any]:
     described = describe(notebook)
-    return check_parameters(described, {**gather(described, [], words), **given})
+    return check_parameters(described, {**gather(described, [], words), **given}, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,63 @@ def test_a_wrong_parameter_is_refused(
     assert printed.err.startswith("acemaker run: ")
     assert "Traceback" not in printed.err + printed.out
     assert [path.name for path in tmp_path.iterdir()] == ["list.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["structure=al.cif"], "SystemConfig.structure: 'al.cif' is neither a chemical symbol nor a file"),
+        (["structure=Kupfer"], "'Kupfer' is neither a chemical symbol nor a file"),
+        (["structure=Al"], "these coefficients are for Cu, but the structure holds Al; give pair_style and pair_coeff"),
+        (["pair_coeff=* * Cu_mischin1.eam.alloy Cu"], "did you mean 'Cu_mishin1.eam.alloy'?"),
+        (["pair_coeff=[* * Cu]"], "or a list of them in quotes, ['* * Cu']"),
+        (["pair_style=eam/aloy"], "'Unrecognized pair style 'eam/aloy'' to 'pair_style eam/aloy"),
+        (["oracle=nosuchcode.ase:Calculator"], "there is no module 'nosuchcode' here"),
+        (["oracle=emt", "structure=Fe", "crystal=bcc"], "the 'emt' oracle cannot label the initial structure"),
+        (["lammps=no-such-lmp -x"], "EngineConfig.lammps: 'no-such-lmp -x' does not run"),
+    ],
+)
+def test_what_a_campaign_would_miss_is_refused_without_a_kernel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    given = [part for word in words for part in ("-p", word)]
+    assert main(["run", str(CAMPAIGN), "new/out.ipynb", *given, "-p", "supercell=[2,2,2]"]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "continues the campaign" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_program_is_refused_without_a_kernel(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tblite", None)
+    monkeypatch.setitem(sys.modules, "tblite.ase", None)
+    assert main(["run", str(CAMPAIGN), "new/out.ipynb", "-p", "oracle=tblite"]) == 2
+    assert "pip install tblite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("create", "given"),
+    [
+        ("Campaign.create(directory, config, structure=mine)", {"structure": "al.cif"}),
+        ("mine.write(structure)\nCampaign.create(directory, config)", {"structure": "al.cif"}),
+        ("Campaign.create(directory, config, oracle=mine)", {"oracle": "nosuchcode:Calculator"}),
+        ("import sys\nsys.path.append('..')\nCampaign.create(directory, config)", {"oracle": "nosuchcode:Calculator"}),
+        ("Campaign.create(directory, config)\nCampaign.create(directory, config)", {"structure": "al.cif"}),
+    ],
+)
+def test_parts_that_the_notebook_makes_are_left_to_it(tmp_path: Path, create: str, given: dict[str, str]) -> None:
+    parameters = "structure: str = 'Cu'\noracle: str = 'emt'"
+    notebook = write(tmp_path / "own.ipynb", parameters, "config = CampaignConfig.from_namespace(globals())", create)
+    assert check(notebook, **given, parts=True) == {**given, "engine": "isolated"}
+
+
+def test_a_module_in_the_current_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "minecode.py").touch()
+    assert check(CAMPAIGN, "oracle=minecode:Calculator", parts=True)["engine"] == "isolated"
+    with pytest.raises(ConfigError, match="no module 'nosuchcode'"):
+        check(CAMPAIGN, "oracle=nosuchcode:Calculator", parts=True)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +243,12 @@ def test_a_campaign_that_exists_keeps_its_engine_and_no_other_is_mixed_with_it(t
     assert check(CAMPAIGN, **again, max_otf_iterations=200)["engine"] == "inprocess"
     with pytest.raises(CampaignExistsError, match=r"otf\.n_select: 1 -> 2"):
         check(CAMPAIGN, **again, n_select=2)
+    with pytest.raises(CampaignExistsError) as refused:
+        check(CAMPAIGN, **again, n_select=2)
+    assert "for a new one add -p directory=runs/NAME (OUT names only the executed notebook)" in str(refused.value)
+    assert "Campaign.open" not in str(refused.value)
+    with pytest.raises(ConfigError, match=r"'al.cif' is neither a chemical symbol nor a file"):
+        check(CAMPAIGN, **again, structure="al.cif", parts=True)
     with pytest.raises(CampaignExistsError, match="engine: 'inprocess' -> 'isolated'"):
         check(CAMPAIGN, **again, engine="isolated")
     with (tmp_path / "runs/lock").open("w") as stream:
