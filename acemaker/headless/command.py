@@ -98,10 +98,9 @@ def _run(options: argparse.Namespace) -> int:
 
     try:
         given = gather(describe(options.notebook), options.file, options.parameter)
-        run_notebook(options.notebook, options.out, given)
+        run_notebook(options.notebook, options.out, given, told=True)
     except AcemakerError as error:
         return _fail(str(error), 1 if isinstance(error, NotebookError) else 2)
-    sys.stdout.write(f"the executed notebook is {options.out}\n")
     return 0
 
 

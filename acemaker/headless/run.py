@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from acemaker import errors
 from acemaker.errors import ConfigError, NotebookError
+from acemaker.headless.aftermath import after, before, what_now
 from acemaker.headless.check import check_parameters
 from acemaker.headless.kernel import kernel_manager_class
 from acemaker.headless.library import load_papermill
@@ -34,7 +35,9 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(message)
 
 
-def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None) -> None:
+def run_notebook(
+    notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None, *, told: bool = False
+) -> None:
     """Run a notebook headless; the same call again continues its campaign.
 
     Its lines go to the terminal as they come. Relative paths in parameters, ``directory`` among them, are seen from
@@ -49,6 +52,8 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
     parameters
         New values of the notebook's parameters or, if it makes its configuration from its namespace, of any
         parameter of a campaign.
+    told
+        Whether what came of it is told at the end.
 
     Raises
     ------
@@ -68,8 +73,10 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"the folder of {target} cannot be made: {error}") from error
-    further = "; the same command again continues the campaign" if described.is_campaign else ""
+    values = {**described.defaults, **checked}
+    directory = Path(values["directory"]).resolve() if isinstance(values.get("directory"), str) else None
     streams = Lines(sys.stdout), Lines(sys.stderr)
+    _say(streams[0], before(directory))
     try:
         with stoppable() as stop:
             try:
@@ -89,13 +96,23 @@ def run_notebook(notebook: str | Path, out: str | Path, parameters: Mapping[str,
                 if stop.signal is not None:
                     name = signal.Signals(stop.signal).name
                     what = "Ctrl-C" if name == "SIGINT" else name
+                    further = what_now(described, directory, None)
                     raise Interrupted(stop.signal, f"stopped by {what}; {_where(target)}{further}") from None
                 if not isinstance(error, Exception):
                     raise
+                further = what_now(described, directory, getattr(error, "ename", ""))
                 raise NotebookError(f"{_reason(error, described)}\n{_where(target)}{further}") from error
+        streams[0].close()  # a last line without its end
+        _say(streams[0], [f"the executed notebook is {target}", *after(directory)] if told else [])
     finally:
         for stream in streams:
             stream.close()
+
+
+def _say(stream: Lines, lines: Sequence[str]) -> None:
+    for line in lines:
+        stream.write(f"{line}\n")
+    stream.flush()
 
 
 def check_target(target: Path, source: Path) -> None:
