@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from acemaker.errors import ConfigError
 
@@ -97,22 +98,36 @@ class Section(BaseModel):
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
-        lines = []
+        lines: list[str] = []
         for item in error.errors():
             nested = item.get("ctx", {}).get("error")
             if isinstance(nested, ConfigError):  # a section within this one has explained itself already
                 lines.append(str(nested))
                 continue
             where = ".".join([cls.__name__, *(str(part) for part in item["loc"])])
+            field = cls.model_fields.get(str(item["loc"][0])) if item["loc"] else None
+            members = _members(field)
+            if members:
+                where = f"{cls.__name__}.{item['loc'][0]}"  # its members have no names that a user knows
             if item["type"] == "extra_forbidden":
                 lines.append(f"{where}: unknown name; {nearest(str(item['loc'][-1]), list(cls.model_fields))}")
                 continue
             message = item["msg"].removeprefix("Value error, ")
             message = message[0].lower() + message[1:]
+            if members and any(word in item["type"] for word in ("tuple", "missing", "too_long", "type", "parsing")):
+                message = f"must be {members}"
             if not item["loc"]:
                 lines.append(f"{where}: {message}")
                 continue
-            field = cls.model_fields.get(str(item["loc"][0]))
             help_text = f" ({field.description})" if field is not None and field.description else ""
             lines.append(f"{where}: {message}, got {item['input']!r}{help_text}")
-        return "\n".join(lines)
+        return "\n".join(dict.fromkeys(lines))  # both ends of a ramp may be wrong in the same way
+
+
+def _members(field: FieldInfo | None) -> str:
+    """Say what the members of a field are, if it has a fixed number of them; else nothing."""
+    kinds = get_args(field.annotation) if field is not None and get_origin(field.annotation) is tuple else ()
+    if field is None or not 2 <= len(kinds) <= 3 or Ellipsis in kinds:
+        return ""
+    number = {2: "two", 3: "three"}[len(kinds)]
+    return f"{number} {'whole ' if kinds[0] is int else ''}numbers, e.g. {list(field.get_default())}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -70,7 +71,13 @@ def _what_is_missing(command: tuple[str, ...]) -> str:
         said = subprocess.run([*command, "-h"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not run ({error})"
-    if "pace/extrapolation" not in said.stdout:
-        words = (said.stdout + said.stderr).strip().splitlines()
-        return "has no pair style pace/extrapolation" + (f" (it says: {words[0][:200]})" if words else "")
-    return ""
+    if "pace/extrapolation" in said.stdout:
+        return ""
+    words = [
+        line for line in (said.stdout + said.stderr).splitlines() if re.search(r"\w", line)
+    ]  # mpiexec draws rulers
+    quoted = f" (it says: {' '.join(words[0].split())[:200]})" if words else ""
+    missing = [word for word in command[1:] if re.search("lmp|lammps", Path(word).name) and not shutil.which(word)]
+    if missing and "LAMMPS" not in said.stdout:
+        return f"does not start LAMMPS: there is no program {missing[0]!r}{quoted}"
+    return f"has no pair style pace/extrapolation{quoted}"

@@ -171,3 +171,18 @@ def test_coefficients_without_their_quotes_say_where_these_belong() -> None:
         ConfigError, match=r"must be the arguments of one command, '\* \* Al', or .* in quotes, \['\* \* Al'\]"
     ):
         OracleConfig(pair_style="eam/alloy", pair_coeff="[* * Al]")
+
+
+@pytest.mark.parametrize("wrong", [2, [2, 2], [2, 2, 2, 2], [2, "a", 2], "cubic"])
+def test_a_wrong_supercell_is_told_in_a_users_words(wrong: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        SystemConfig(supercell=wrong)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("SystemConfig.supercell: must be three whole numbers, e.g. [3, 3, 3], got ")
+
+
+def test_a_number_for_both_ends_of_a_ramp_is_refused_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        EngineConfig(temperature=-700)
+    assert str(refused.value).startswith("EngineConfig.temperature: input should be greater than 0, got -700 (K, at")
+    assert len(str(refused.value).splitlines()) == 1

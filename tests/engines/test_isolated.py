@@ -226,9 +226,14 @@ def test_the_preflight_stops_a_native_lammps_that_disagrees(
     assert not list((tmp_path / "segment").glob("checkpoint.*"))
 
 
-def test_a_lammps_that_is_not_there_or_has_no_ml_pace() -> None:
+def test_a_lammps_that_is_not_there_or_has_no_ml_pace(tmp_path: Path) -> None:
     with pytest.raises(MissingLibraryError, match=r"'no-such-lmp -x' does not run"):
         native_command("no-such-lmp -x")
+    launcher = tmp_path / "mpiexec"  # Open MPI's words of a program that is not there
+    launcher.write_text("#!/bin/sh\necho ------\necho 'mpiexec was unable to find the program' >&2\nexit 134\n")
+    launcher.chmod(0o755)
+    with pytest.raises(MissingLibraryError, match=r"does not start LAMMPS: there is no program 'no-lmp' \(.*unable"):
+        native_command(f"{launcher} -n 4 no-lmp")
     with pytest.raises(MissingLibraryError, match="'true' has no pair style pace/extrapolation"):
         native_command("true")
     with pytest.raises(MissingLibraryError, match="is no command line"):
