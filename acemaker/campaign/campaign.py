@@ -147,7 +147,7 @@ class Campaign(CampaignView):
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
-        executor: GivenExecutor | None = None,
+        executor: GivenExecutor | str | None = None,
         trust: bool = False,
         **bounds: Any,
     ) -> Campaign:
@@ -164,8 +164,10 @@ class Campaign(CampaignView):
             Not needed for what was used on this machine before.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
-            ``hang_after``, ``lammps``, ``pacemaker_environment``, ``oracle_timeout``, ``scratch``,
-            ``espresso_command``, ``label_store``, ``n_workers``, ``executor``, ``executor_arguments``.
+            ``hang_after``, ``lammps``, ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``,
+            ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``,
+            ``espresso_command``, ``label_store``, ``quiet_steps``, ``plateau_generations``, ``plateau_tolerance``, and
+            ``executor`` by its name.
 
         Returns
         -------
@@ -187,6 +189,8 @@ class Campaign(CampaignView):
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
         with closing_on_error(journal):
+            if isinstance(executor, str):  # a bound that has the name of an object
+                bounds, executor = {**bounds, "executor": executor}, None
             config = with_bounds(config_of(journal.events), bounds)
             objects = {"engine": engine, "oracle": oracle, "trainer_factory": trainer_factory, "executor": executor}
             admit(config, store.directory, trust=trust, bounds=bounds, objects=objects)

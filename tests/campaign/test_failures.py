@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from ase import Atoms
 from acemaker import Campaign, attach
 from acemaker.campaign.journal import read_events
 from acemaker.config import PotentialConfig
+from acemaker.config.campaign import BOUNDS
 from acemaker.errors import (
     CampaignError,
     CampaignExistsError,
@@ -316,6 +318,23 @@ def test_only_the_bounds_can_be_changed_on_opening(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
     with pytest.raises(ConfigError, match=r"max_atoms, .*label_store, .* and plateau_tolerance only, not n_select"):
         reopen(tmp_path / "c", n_select=3)
+
+
+def test_the_bounds_that_the_docstring_names_are_those_that_can_be_changed(tmp_path: Path) -> None:
+    described = str(Campaign.open.__doc__).partition("**bounds")[2].partition("Returns")[0]
+    allowed = [name for names in BOUNDS.values() for name in names]
+    assert sorted(re.findall("``(\\w+)``", described)) == sorted(allowed)
+    make(tmp_path / "c").close()
+    with pytest.raises(ConfigError) as refused:
+        reopen(tmp_path / "c", n_select=3)
+    assert [name for name in allowed if name not in str(refused.value)] == []
+
+
+def test_an_executor_can_be_changed_by_its_name(tmp_path: Path) -> None:
+    make(tmp_path / "c").close()
+    with Campaign.open(tmp_path / "c", oracle=ToyOracle(), engine=ToyEngine(), executor="files") as campaign:
+        assert campaign.config.labelling.executor == "files"
+        assert "queue/elsewhere" in str(campaign.submit())
 
 
 def test_a_label_written_just_before_a_crash_is_not_paid_twice(tmp_path: Path) -> None:
