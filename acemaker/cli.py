@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from acemaker.headless.command import add_run, join_pairs, run
+from acemaker.headless.listing import add_parameters, list_parameters
 from acemaker.headless.trust import add_trust, trust
 
 
@@ -30,11 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="say what is installed, and whether it works together")
     add_run(commands)
     add_trust(commands)
+    add_parameters(commands)
     options = parser.parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
     if options.command == "run":
         return run(options)
     if options.command == "trust":
         return trust(options)
+    if options.command == "parameters":
+        return list_parameters(options.word)
     from acemaker.health import doctor
 
     health = doctor()

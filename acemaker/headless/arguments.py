@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any
 
 import yaml
 
-from acemaker.config.campaign import CampaignConfig, parameter_homes
+from acemaker.config.described import choices_of, field_of
 from acemaker.errors import ConfigError
 from acemaker.headless.notebook import Described
 
@@ -87,10 +87,7 @@ def read_value(text: str, kind: str) -> Any:
 
 def _kind(notebook: Described, name: str) -> str:
     """Name a parameter's type: as the notebook has it, else as the configuration has it."""
-    kind, homes = notebook.types.get(name, ""), parameter_homes()
-    if kind or name not in homes:
+    kind, field = notebook.types.get(name, ""), field_of(name)
+    if kind or field is None:
         return kind
-    home = homes[name]
-    section: Any = CampaignConfig if home is None else CampaignConfig.model_fields[home].annotation
-    annotation = section.model_fields[name].annotation
-    return "str" if annotation is str or get_origin(annotation) is Literal else ""
+    return "str" if field.annotation is str or choices_of(field) else ""

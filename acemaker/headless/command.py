@@ -14,9 +14,9 @@ are shown as they come. The same command again continues the campaign instead of
 EPILOG = """\
 A value is YAML: -p steps=2000 -p 'temperature=[300, 900]' -p structure=Al. Any parameter of a campaign may be
 given to a notebook that makes its configuration by CampaignConfig.from_namespace(globals()), also those that
-its cell does not list. Unless 'engine' is named, such a campaign runs LAMMPS in a child process
-(engine=isolated); one that exists already keeps its engine. A relative directory is seen from where the
-command is given.
+its cell does not list: 'acemaker parameters [WORD]' names them, with defaults and units. Unless 'engine' is
+named, such a campaign runs LAMMPS in a child process (engine=isolated); one that exists already keeps its
+engine. A relative directory is seen from where the command is given.
 
 examples:
   acemaker run notebooks/otf_campaign.ipynb runs/seed2.ipynb -p seed=2 -p directory=runs/seed2

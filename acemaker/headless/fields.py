@@ -7,9 +7,9 @@ import io
 import re
 import tokenize
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from acemaker.config.campaign import CampaignConfig, parameter_homes
+from acemaker.config.described import choices_of, field_of
 from acemaker.errors import ConfigError
 from acemaker.headless.notebook import Described, assignments, without_magics
 
@@ -123,25 +123,15 @@ def _plain(value: Any) -> tuple[bool, Any]:
     return isinstance(value, str | int | float | None), value
 
 
-def _annotation(name: str) -> tuple[Any, str]:
-    """Look up what the configuration says of a parameter of a campaign."""
-    homes = parameter_homes()
-    if name not in homes:
-        return None, ""
-    home = homes[name]
-    section: Any = CampaignConfig if home is None else CampaignConfig.model_fields[home].annotation
-    field = section.model_fields[name]
-    return field.annotation, field.description or ""
-
-
 def _described(name: str) -> str:
-    return _annotation(name)[1]
+    field = field_of(name)
+    return (field.description or "") if field is not None else ""
 
 
 def _choices(name: str, kind: str) -> tuple[Any, ...]:
-    annotation = _annotation(name)[0]
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
+    field = field_of(name)
+    if field is not None and (choices := choices_of(field)):
+        return choices
     if match := _LITERAL.fullmatch(kind):
         return tuple(ast.literal_eval(match[1]))
     return ()

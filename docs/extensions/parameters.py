@@ -6,15 +6,16 @@ To be used in reStructuredText, within ``eval-rst``.
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 from sphinx.util.docutils import SphinxDirective
 
 import acemaker.config
 from acemaker.config.base import Section
+from acemaker.config.described import default_of, kind_of
 
 
 class Parameters(SphinxDirective):
@@ -32,7 +33,7 @@ class Parameters(SphinxDirective):
         for name, field in section.model_fields.items():
             if inspect.isclass(field.annotation) and issubclass(field.annotation, Section):
                 continue  # has a table of its own
-            rows.append((f"``{name}``", _kind(field.annotation), _default(field), field.description or ""))
+            rows.append((f"``{name}``", kind_of(field.annotation, "``"), _default(field), field.description or ""))
         for row in rows:
             for number, cell in enumerate(row):
                 lines.append(f"      {'*' if number == 0 else ' '} - {cell}")
@@ -42,23 +43,9 @@ class Parameters(SphinxDirective):
         return node.children
 
 
-def _kind(annotation: Any) -> str:
-    """Name a type as a reader would."""
-    arguments = get_args(annotation)
-    if get_origin(annotation) is not None and getattr(get_origin(annotation), "__name__", "") == "Literal":
-        return " or ".join(f"``{value!r}``" for value in arguments)
-    if hasattr(annotation, "__metadata__"):  # a number with bounds
-        return _kind(arguments[0])
-    if arguments and getattr(annotation, "__origin__", None) is None:  # a union
-        return " or ".join(_kind(part) for part in arguments if part is not type(None))
-    origin = get_origin(annotation)
-    return getattr(origin or annotation, "__name__", str(annotation))
-
-
-def _default(field: Any) -> str:
-    if field.default_factory is not None:
-        return f"``{field.default_factory()!r}``"
-    return "" if field.default is PydanticUndefined else f"``{field.default!r}``"
+def _default(field: FieldInfo) -> str:
+    default = default_of(field)
+    return f"``{default}``" if default else ""
 
 
 def setup(app: Any) -> dict[str, Any]:
