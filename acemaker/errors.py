@@ -11,6 +11,7 @@
     ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
     │   ├── CampaignExistsError  another campaign lives there
     │   ├── CampaignLockedError  another process has it open
+    │   ├── DamagedFileError     a file is missing, or not as it was written
     │   ├── UntrustedError       the directory names code that was not used here before
     │   └── StateError           a step was called out of turn
     ├── EngineError            (RuntimeError)     molecular dynamics could not go on
@@ -27,6 +28,7 @@ Every message says what was expected, what came and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -65,6 +67,28 @@ class CampaignExistsError(CampaignError):
 
 class CampaignLockedError(CampaignError):
     """Another process has the campaign open."""
+
+
+class DamagedFileError(CampaignError):
+    """A file is missing, or is not as it was written.
+
+    Parameters
+    ----------
+    file
+        The file.
+    wrong
+        What is wrong with it.
+    remedy
+        What to do.
+    """
+
+    def __init__(self, file: Path, wrong: str, remedy: str = "restore it from a copy") -> None:
+        self.file = file
+        super().__init__(f"{file} is not as it was written: {wrong}; {remedy}")
+
+    def __reduce__(self) -> tuple[Callable[..., DamagedFileError], tuple[str, Path]]:
+        """Let it come back from another process."""
+        return _damaged, (str(self), self.file)
 
 
 class UntrustedError(CampaignError):
@@ -181,6 +205,12 @@ class LabelBudgetError(AcemakerError, RuntimeError):
 
 class NotebookError(AcemakerError, RuntimeError):
     """A notebook that was run headless failed."""
+
+
+def _damaged(message: str, file: Path) -> DamagedFileError:
+    error = DamagedFileError(file, "")
+    error.args = (message,)
+    return error
 
 
 def _with_tail(message: str, log: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from acemaker.errors import DamagedFileError
 from acemaker.results.record import frozen
+from acemaker.structures.frames import frame_text, read_frames
 from acemaker.structures.mask import with_mask_of
 
 DECIMALS = 8
@@ -37,8 +40,8 @@ def as_written(atoms: Atoms) -> Atoms:
 def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ...]:
     """Write an extended XYZ file at once or not at all, and read it back.
 
-    The file keeps eight decimals. Going on with what was read makes a run that was killed, and had to
-    read it, equal to one that was not.
+    Each frame has a checksum. The file keeps eight decimals. Going on with what was read makes a run that was killed,
+    and had to read it, equal to one that was not.
 
     Parameters
     ----------
@@ -52,17 +55,17 @@ def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ..
     tuple of Atoms
         As they stand in the file.
     """
-    from ase.io import write
-
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        write(part, list(structures), format="extxyz")
-        with part.open("rb") as stream:
+        with part.open("w") as stream:
+            stream.writelines(frame_text(atoms, _place(n, len(structures))) for n, atoms in enumerate(structures))
+            stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
     except OSError:  # a full disk, say
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
     return read_structures(path)
 
@@ -74,9 +77,21 @@ def read_structures(path: Path) -> tuple[Atoms, ...]:
     -------
     tuple of Atoms
         With read-only arrays.
-    """
-    from ase.io import read
 
-    frames = read(path, ":", format="extxyz")
-    assert isinstance(frames, list)
+    Raises
+    ------
+    DamagedFileError
+        If it is missing, or is not as it was written.
+    """
+    try:
+        frames, wrong = read_frames(path.read_bytes(), _place)
+    except OSError as error:
+        raise DamagedFileError(path, f"it cannot be read ({error.strerror})") from error
+    if wrong or not frames:
+        raise DamagedFileError(path, wrong or "there is no structure in it")
     return tuple(frozen(atoms) for atoms in frames)
+
+
+def _place(number: int, total: int) -> str:
+    """Name a frame's place: a file that has lost or gained one is another."""
+    return f"{number}/{total}"

@@ -112,7 +112,14 @@ def _read(config: SystemConfig) -> Atoms:
     except Exception as error:  # whatever ASE's readers raise
         raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error
     assert isinstance(atoms, Atoms)
-    return atoms.repeat(config.supercell) if atoms.pbc.all() else atoms
+    if not atoms.pbc.all():
+        return atoms
+    if abs(atoms.cell.volume) < np.finfo(float).tiny or not np.isfinite(atoms.cell.array).all():
+        raise ConfigError(
+            f"SystemConfig.structure: {config.structure!r} has no cell of three edges that span a volume, "
+            f"got {atoms.cell.tolist()}; mend the file"
+        )
+    return atoms.repeat(config.supercell)
 
 
 def _mix(atoms: Atoms, composition: dict[str, float], rng: np.random.Generator) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.io import write
 from ase.neighborlist import neighbor_list
 
 from acemaker.config import SystemConfig
-from acemaker.errors import ConfigError
+from acemaker.errors import ConfigError, DamagedFileError
 from acemaker.structures.files import as_written, read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
@@ -97,3 +99,34 @@ def test_what_is_as_written_comes_back_to_the_bit(tmp_path: Path, atoms: Atoms) 
     assert np.array_equal(back.cell.array, written.cell.array)
     assert (back.pbc == written.pbc).all()
     assert back.info == written.info
+
+
+def test_a_file_that_was_changed_is_noticed_and_one_of_others_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.extxyz"
+    write_structures(path, [bulk("Cu"), bulk("Cu", cubic=True)])
+    text = path.read_text()
+    foreign = re.sub(r" checksum=\S+", "", text)
+    path.write_text(foreign)
+    assert [len(atoms) for atoms in read_structures(path)] == [1, 4]
+    frames = text.splitlines(keepends=True)
+    changes = [
+        text.replace("3.61", "3.62", 1),
+        text.replace("checksum", "chdcksum", 1),
+        text.replace("checksum=x", "checksum=y", 1),
+        "".join(frames[:3]),
+        text + "".join(frames[:3]),
+        "".join(frames[3:] + frames[:3]),
+        text[:-1],
+        foreign.replace("4", "99999999999", 1),
+        "",
+    ]
+    for changed in changes:
+        path.write_text(changed)
+        with pytest.raises(DamagedFileError, match=r"a\.extxyz is not as it was written: .*; restore it from a copy"):
+            read_structures(path)
+
+
+def test_a_structure_without_a_volume_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "POSCAR").write_text("flat\n1.0\n3 0 0\n0 3 0\n0 0 0\nCu\n1\nDirect\n0 0 0\n")
+    with pytest.raises(ConfigError, match="has no cell of three edges that span a volume"):
+        initial_structure(SystemConfig(structure=str(tmp_path / "POSCAR")), np.random.default_rng(1))
