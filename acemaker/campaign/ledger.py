@@ -9,12 +9,12 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.label_files import find_label, read_label, set_aside, write_label
 from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.store import Store
 from acemaker.config import OracleConfig
 from acemaker.config.campaign import BOUNDS
 from acemaker.results import LabelFailure, Selection
-from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.mask import with_mask_of
 
 SHARED = "from_label_store"
@@ -55,26 +55,27 @@ class Ledger:
 
     def recall(self, candidate: int) -> Atoms | None:
         """Return a label that exists: noted, of an equal structure, written just before a crash, or shared."""
-        file = self._store.label(self._halt, candidate)
-        if file.exists() and self._key(read_structures(file)[0]) == self._keys[candidate]:
+        found = find_label(self._store.label(self._halt, candidate))
+        if found is not None and self._key(found) == self._keys[candidate]:
             return self._kept(candidate)
         for entry in self._chronicle.progress.labels:
             if entry.key == self._keys[candidate]:
                 # an equal structure may have been labelled for the sake of other atoms
-                labelled = read_structures(self._store.directory / entry.file)[0]
+                labelled = read_label(self._store.directory / entry.file)
                 return self.record(candidate, with_mask_of(self._structures[candidate], labelled))
         shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
         if shared is None:
+            set_aside(self._store.label(self._halt, candidate))
             return None
         labelled = with_mask_of(self._structures[candidate], shared).copy()
         labelled.calc = shared.calc
         labelled.info[SHARED] = True
-        write_structures(self._store.label(self._halt, candidate), [labelled])
+        write_label(self._store.label(self._halt, candidate), labelled)
         return self._kept(candidate)
 
     def record(self, candidate: int, atoms: Atoms) -> Atoms:
         """Keep a label, and return it as it is kept."""
-        write_structures(self._store.label(self._halt, candidate), [atoms])
+        write_label(self._store.label(self._halt, candidate), atoms)
         return self._kept(candidate)
 
     def record_failure(self, failure: LabelFailure) -> None:
@@ -100,7 +101,7 @@ class Ledger:
     def _kept(self, candidate: int) -> Atoms:
         """Note a label whose file has been written, and share it."""
         file = self._store.label(self._halt, candidate)
-        name, key, labelled = self._store.relative(file), self._keys[candidate], read_structures(file)[0]
+        name, key, labelled = self._store.relative(file), self._keys[candidate], read_label(file)
         shared = bool(labelled.info.get(SHARED, False))
         if name not in {entry.file for entry in self._chronicle.progress.labels}:
             event = {"halt": self._halt, "candidate": candidate, "file": name, "key": key}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from acemaker.campaign.label_files import read_label
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.store import Store
 from acemaker.config import OTFConfig
@@ -118,7 +119,7 @@ def read_labels(progress: Progress, store: Store) -> Labels:
     return Labels(
         halt_number=progress.halt,
         candidates=progress.labelled,
-        structures=tuple(read_structures(store.label(progress.halt, candidate))[0] for candidate in progress.labelled),
+        structures=tuple(read_label(store.label(progress.halt, candidate)) for candidate in progress.labelled),
     )
 
 
@@ -137,7 +138,7 @@ def select_first(candidates: Candidates, n: int) -> Selection:
 
 def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
     """Read the labels of each training so far."""
-    return [[read_structures(store.directory / entry.file)[0] for entry in group] for group in progress.groups]
+    return [[read_label(store.directory / entry.file) for entry in group] for group in progress.groups]
 
 
 def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Timeline]:
