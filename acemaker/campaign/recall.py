@@ -56,6 +56,7 @@ def segment_event(segment: Segment, store: Store) -> dict[str, Any]:
         "start_step": segment.start_step,
         "end_step": segment.end_step,
         "halt": halt_event(segment.halt, store) if segment.halt is not None else None,
+        "checksums": SegmentLog(store.segment(segment.number)).checksums(),
     }
 
 
@@ -64,7 +65,7 @@ def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segm
     segments = []
     for number, event in enumerate(progress.segments[first - 1 :], start=first):
         halt = read_halt(event["halt"], store) if event["halt"] is not None else None
-        log = SegmentLog(store.segment(number))
+        log = _ended_log(progress, store, number)
         segments.append(
             Segment(
                 number=number,
@@ -143,7 +144,7 @@ def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
 
 def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Timeline]:
     """Read the checks of explored segments, from a number on."""
-    return [SegmentLog(store.segment(number)).timeline() for number in range(first, len(progress.segments) + 1)]
+    return [_ended_log(progress, store, number).timeline() for number in range(first, len(progress.segments) + 1)]
 
 
 def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
@@ -176,6 +177,14 @@ def standing_trajectory(progress: Progress, store: Store) -> list[Atoms]:
     ends = [event["start_step"] for event in progress.segments[1:]] + [np.inf]
     frames = []
     for number, end in enumerate(ends, start=1):
-        found = read_trajectory(SegmentLog(store.segment(number)).trajectory)
+        found = read_trajectory(_ended_log(progress, store, number).trajectory)
         frames += [frozen(atoms) for atoms in found if atoms.info["step"] < end]
     return frames
+
+
+def _ended_log(progress: Progress, store: Store, number: int) -> SegmentLog:
+    """Return the files of a segment, as they were when it ended; the one that is being explored has no end yet."""
+    log = SegmentLog(store.segment(number))
+    if number <= len(progress.segments):
+        log.check(progress.segments[number - 1].get("checksums", {}))  # older journals have none
+    return log

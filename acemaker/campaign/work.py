@@ -17,7 +17,15 @@ from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
-from acemaker.errors import EngineError, FitRejectedError, IterationLimitError, LabelBudgetError, StateError
+from acemaker.engines.segment_log import check_restart
+from acemaker.errors import (
+    DamagedFileError,
+    EngineError,
+    FitRejectedError,
+    IterationLimitError,
+    LabelBudgetError,
+    StateError,
+)
 from acemaker.labelling.making import GivenExecutor
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
@@ -91,6 +99,8 @@ class Work:
         self._results.clear()
         progress = self._chronicle.progress
         checkpoint, state = self._store.absolute(progress.checkpoint), self._state()
+        if checkpoint is not None and state is None:
+            check_restart(checkpoint)
         number = len(progress.segments) + 1
         request = Request(
             number=number,
@@ -278,12 +288,16 @@ class Work:
         if not number:
             return None
         file = self._store.halt(number)
-        for atoms in read_structures(file):
-            if atoms.info["step"] == progress.step and atoms.has("momenta"):
-                return atoms
+        why = "no frame of it is there"
+        try:
+            for atoms in read_structures(file):
+                if atoms.info["step"] == progress.step and atoms.has("momenta"):
+                    return atoms
+        except DamagedFileError as error:
+            why = str(error)
         if progress.frame_halt:
             raise EngineError(
-                f"nothing leads to step {progress.step}: there is no restart file, and no frame of it in {file}; "
+                f"nothing leads to step {progress.step}: there is no restart file, and of the frames in {file} {why}; "
                 "restore it from a copy of the campaign"
             )
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from acemaker.engines.box import has_momenta, is_triclinic, put_structure
 from acemaker.engines.callback import Callback
 from acemaker.engines.plain_path import PlainPaths
 from acemaker.engines.protocol import Request
+from acemaker.engines.restart import is_whole
 
 
 class LivingLammps:
@@ -154,8 +156,16 @@ class LivingLammps:
         self._paths.close()
 
     def save(self, path: Path) -> None:
-        """Write a restart file of the state as it is."""
+        """Write a restart file of the state as it is.
+
+        Raises
+        ------
+        OSError
+            If there is no room for it: LAMMPS does not look whether what it writes arrives.
+        """
         self.lmp.command(f"write_restart {self._paths.quote(path)}")
+        if not is_whole(path):
+            raise OSError(errno.ENOSPC, "LAMMPS could not write all of the restart file: is the disk full?", str(path))
 
     def thermo(self) -> dict[str, float]:
         """Return the last thermodynamic output by LAMMPS's column names."""

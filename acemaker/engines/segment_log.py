@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from acemaker.checksum import checksum
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
+from acemaker.errors import DamagedFileError, EngineError
 from acemaker.results.exploration import SoftStart, Timeline
 from acemaker.results.record import read_only
+from acemaker.structures.frames import frame_text, read_frames
+
+CHECKSUM = "checksum"
+"""The last column of the checks."""
 
 CHECKPOINT, HALT = "checkpoint.", "halt."
 
@@ -34,7 +42,8 @@ class SegmentLog:
     """Reads and writes the files of one segment.
 
     ``checks.csv`` has one row a check; ``checkpoint.STEP`` are the engine's restart files, written at once
-    or not at all, after the row of their step; ``trajectory.extxyz`` has the frames.
+    or not at all, after the row of their step; ``trajectory.extxyz`` has the frames. Rows and frames end in checksums,
+    those of the restart files are in ``checkpoints.csv``: from what is damaged on, a segment is run again.
 
     Parameters
     ----------
@@ -47,6 +56,7 @@ class SegmentLog:
         directory.mkdir(parents=True, exist_ok=True)
         self._csv = directory / "checks.csv"
         self._soft_start = directory / "soft_start.json"
+        self.n_frames = 0
         self.checks = self._read()
 
     @property
@@ -57,16 +67,16 @@ class SegmentLog:
     def append(self, check: Check) -> None:
         """Write one check."""
         if not self.checks:
-            self._csv.write_text(",".join(["step", "gamma_max", *check.observables]) + "\n")
+            self._csv.write_text(self._header(check))
         with self._csv.open("a") as stream:
-            stream.write(_row(check))
+            stream.write(self._row(check))
         self.checks.append(check)
 
     def append_frame(self, atoms: Atoms) -> None:
         """Add one frame to the trajectory."""
-        from ase.io import write
-
-        write(self.trajectory, atoms, format="extxyz", append=True)
+        with self.trajectory.open("a") as stream:
+            stream.write(frame_text(atoms, str(self.n_frames)))
+        self.n_frames += 1
 
     def write_checkpoint(self, step: int, write: Callable[[Path], None], name: str = CHECKPOINT) -> Path:
         """Let the engine write a restart file, and give it its name once it is whole.
@@ -87,8 +97,11 @@ class SegmentLog:
         path = self.directory / f"{name}{step}"
         part = self.directory / "writing.restart"
         write(part)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())  # the journal may name it soon
+        with part.open("rb") as written:
+            os.fsync(written.fileno())  # the journal may name it soon
+        line = f"{path.name},{self.n_frames},{checksum(part.read_bytes())}"
+        with _list_of(path).open("a") as stream:
+            stream.write(f"{line},{checksum(line)}\n")
         part.replace(path)
         return path
 
@@ -133,16 +146,18 @@ class SegmentLog:
             None to start from the segment's start.
         """
         last = self.checks[-1].step if self.checks else -1
+        frames = read_trajectory(self.trajectory)
         newest = None
         for checkpoint in self.checkpoints():
             if midway and checkpoint.step <= last and is_whole(checkpoint.path):
-                newest = checkpoint
+                noted = _noted(checkpoint.path)
+                if noted is None or (noted.frames <= len(frames) and noted.agrees):
+                    newest = checkpoint
         step = newest.step if newest else -1
         self.checks = [check for check in self.checks if check.step <= step]
         part = self._csv.with_name("checks.part")
         if self.checks:
-            header = ",".join(["step", "gamma_max", *self.checks[0].observables]) + "\n"
-            part.write_text(header + "".join(_row(check) for check in self.checks))
+            part.write_text(self._header(self.checks[0]) + "".join(map(self._row, self.checks)))
             part.replace(self._csv)
         else:
             self._csv.unlink(missing_ok=True)
@@ -150,7 +165,7 @@ class SegmentLog:
         for checkpoint in self.checkpoints():
             if checkpoint.step > step:
                 checkpoint.path.unlink()
-        self._cut_trajectory(step)
+        self._cut_trajectory([frame for frame in frames if frame.info["step"] <= step])
         return newest
 
     def replay(self, monitor: HaltMonitor) -> None:
@@ -202,7 +217,12 @@ class SegmentLog:
 
     def soft_start(self) -> SoftStart | None:
         """Return how the segment came over to its potential, or None."""
-        return SoftStart(**json.loads(self._soft_start.read_text())) if self._soft_start.exists() else None
+        if not self._soft_start.exists():
+            return None
+        try:
+            return SoftStart(**json.loads(self._soft_start.read_bytes()))
+        except (OSError, RecursionError, TypeError, ValueError) as error:
+            raise DamagedFileError(self._soft_start, f"it cannot be read ({error})") from error
 
     def timeline(self) -> Timeline:
         """Return all checks as arrays."""
@@ -213,53 +233,116 @@ class SegmentLog:
             observables={name: read_only([check.observables[name] for check in self.checks], float) for name in names},
         )
 
+    def checksums(self) -> dict[str, str]:
+        """Sum up checks and trajectory, for the journal to keep once the segment has ended."""
+        files = (self._csv, self.trajectory)
+        return {file.name: checksum(file.read_bytes()) for file in files if file.exists()}
+
+    def check(self, checksums: Mapping[str, str]) -> None:
+        """Make sure that checks and trajectory of a segment that has ended are what they were.
+
+        Raises
+        ------
+        DamagedFileError
+            If one is not.
+        """
+        found = self.checksums()
+        for name, expected in checksums.items():
+            if found.get(name) != expected:
+                raise DamagedFileError(self.directory / name, "it is missing, or does not agree with its checksum")
+
     def _read(self) -> list[Check]:
         if not self._csv.exists():
             return []
-        lines = self._csv.read_text().split("\n")
-        names = lines[0].split(",")[2:]
-        checks = []
-        for line in lines[1:-1]:  # what follows the last newline is a torn row
-            values = line.split(",")
+        header, *lines = self._csv.read_text(errors="replace").split("\n")
+        names = header.split(",")[2:]
+        if summed := names[-1:] == [CHECKSUM]:
+            names.pop()
+        before, checks = checksum(header), list[Check]()
+        for line in lines[:-1]:  # what follows the last newline is a torn row
+            row, _, found = line.rpartition(",") if summed else (line, "", "")
+            if summed and checksum(row, before) != found:
+                break
+            before, values = found, row.split(",")
             if len(values) != len(names) + 2:
                 break
-            observables = dict(zip(names, map(float, values[2:]), strict=True))
-            checks.append(Check(step=int(values[0]), gamma_max=float(values[1]), observables=observables))
+            try:
+                observables = dict(zip(names, map(float, values[2:]), strict=True))
+                checks.append(Check(step=int(values[0]), gamma_max=float(values[1]), observables=observables))
+            except ValueError:
+                break
+        self._sum = before
         return checks
 
-    def _cut_trajectory(self, step: int) -> None:
+    def _cut_trajectory(self, kept: list[Atoms]) -> None:
+        self.n_frames = len(kept)
         if not self.trajectory.exists():
             return
-        from ase.io import write
-
-        kept = [frame for frame in read_trajectory(self.trajectory) if frame.info["step"] <= step]
         part = self.directory / "trajectory.part"
-        part.write_text("")
-        if kept:
-            write(part, kept, format="extxyz")
+        part.write_text("".join(frame_text(frame, str(number)) for number, frame in enumerate(kept)))
         part.replace(self.trajectory)
+
+    def _header(self, check: Check) -> str:
+        header = ",".join(["step", "gamma_max", *check.observables, CHECKSUM])
+        self._sum = checksum(header)
+        return header + "\n"
+
+    def _row(self, check: Check) -> str:
+        """Write a row; its checksum goes on from that of the row before, so that no row can be lost unseen."""
+        numbers = [check.gamma_max, *check.observables.values()]
+        row = ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)])
+        self._sum = checksum(row, self._sum)
+        return f"{row},{self._sum}\n"
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """What is known of a restart file: how many frames had been written before it, and whether it is as it was."""
+
+    frames: int
+    agrees: bool
+
+
+def _list_of(path: Path) -> Path:
+    return path.with_name("checkpoints.csv")
+
+
+def _noted(path: Path) -> _Noted | None:
+    """Look a restart file up in the list beside it; None for one of an older version, which has no such list."""
+    try:
+        lines = _list_of(path).read_text(errors="replace").split("\n")
+    except OSError:
+        return None
+    found = _Noted(0, False)
+    for line in lines:
+        entry, _, summed = line.rpartition(",")
+        if summed == checksum(entry) and entry.startswith(f"{path.name},"):
+            _, frames, expected = entry.split(",")
+            found = _Noted(int(frames), checksum(path.read_bytes()) == expected)
+    return found
+
+
+def check_restart(path: Path) -> None:
+    """Make sure that a restart file is as it was written.
+
+    Raises
+    ------
+    EngineError
+        If it is not, or is missing.
+    """
+    with contextlib.suppress(OSError):
+        noted = _noted(path)
+        if path.exists() and (noted is None or noted.agrees):
+            return
+    raise EngineError(
+        f"the restart file {path} is missing or is not as it was written; restore it from a copy of the campaign, or "
+        "go on from positions and velocities: Campaign.open(directory, resume_from='structure')"
+    )
 
 
 def read_trajectory(path: Path) -> list[Atoms]:
-    """Read the whole frames of an extended XYZ file, and leave out a torn last one."""
-    from ase.io.extxyz import read_xyz
-
-    frames: list[Atoms] = []
+    """Read the whole frames of an extended XYZ file, and leave out what follows the first that is not."""
     if not path.exists():
-        return frames
-    lines = path.read_text().splitlines(keepends=True)
-    start = 0
-    while start < len(lines) and lines[start].strip().isdigit():
-        end = start + int(lines[start]) + 2
-        if end > len(lines) or not lines[end - 1].endswith("\n"):
-            break
-        import io
-
-        frames += list(read_xyz(io.StringIO("".join(lines[start:end])), index=slice(None)))
-        start = end
-    return frames
-
-
-def _row(check: Check) -> str:
-    numbers = [check.gamma_max, *check.observables.values()]
-    return ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)]) + "\n"
+        return []
+    frames = read_frames(path.read_bytes(), lambda number, _: str(number))[0]
+    return [*takewhile(lambda atoms: isinstance(atoms.info.get("step"), int | np.integer), frames)]
