@@ -19,6 +19,7 @@ from typing import Any
 from outcome import Outcome
 
 from acemaker import Campaign
+from acemaker.campaign.journal import read_events, sealed
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 LABELS_A_HALT = 5
@@ -83,11 +84,11 @@ def write(directory: Path, n_halts: int) -> None:
         while campaign.progress.halt < 1 or campaign.state.value != "EXPLORE":
             campaign.step() if campaign.generation else campaign.prepare()
     journal = directory / "journal.jsonl"
-    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    events = read_events(journal)[0]
     begin = next(place for place, event in enumerate(events) if event.get("state") == "EXPLORE")
-    with journal.open("w") as stream:
+    with journal.open("wb") as stream:
         for number, event in enumerate(chain(events[:begin], repeated(events[begin:], n_halts))):
-            stream.write(json.dumps({**event, "n": number}) + "\n")
+            stream.write(sealed(json.dumps({**event, "n": number})))
 
 
 def repeated(cycle: list[dict[str, Any]], n_halts: int) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,8 @@ class AttachedCampaign(CampaignView):
     """
 
     def __init__(self, store: Store) -> None:
-        events, self._end = _events(store, 0)
+        events, self._end = _events(store, 0, 0)
+        self._n_events = len(events)
         super().__init__(store, History(events))
         self._running: Segment | None = self._read_running()
         self._driven = is_driven(store.journal)
@@ -84,7 +85,8 @@ class AttachedCampaign(CampaignView):
             raise CampaignError(
                 f"another campaign has taken the place of the one in {self.directory}, which had no label; attach again"
             )
-        events, self._end = _events(self._store, self._end)
+        events, self._end = _events(self._store, self._end, self._n_events)
+        self._n_events += len(events)
         for event in events:
             self._history.take(event)
         self._running = self._read_running()
@@ -182,9 +184,9 @@ def attach(directory: str | Path) -> AttachedCampaign:
     return AttachedCampaign(Store(Path(directory).resolve()))
 
 
-def _events(store: Store, start: int) -> tuple[list[dict[str, object]], int]:
+def _events(store: Store, start: int, number: int) -> tuple[list[dict[str, object]], int]:
     try:
-        events, end = read_events(store.journal, start)
+        events, end = read_events(store.journal, start, number)
     except FileNotFoundError:
         events, end = [], 0
     if not end:

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from acemaker.campaign.collection import uncollected
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.progress import Progress
 from acemaker.config import CampaignConfig
+from acemaker.errors import AcemakerError, CampaignError
 from acemaker.interrupt import interruptions
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Say what is wrong with events that are whole, but not what a campaign writes.
+
+    Raises
+    ------
+    CampaignError
+        If a field is missing or holds something else than it should.
+    """
+    try:
+        yield
+    except AcemakerError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CampaignError(
+            f"the journal holds an event that no campaign writes ({type(error).__name__}: {error}); restore "
+            "journal.jsonl from a copy"
+        ) from error
 
 
 def config_of(events: Sequence[dict[str, Any]]) -> CampaignConfig:
     """Return the configuration in force: that of the last event that holds one."""
-    return CampaignConfig(**next(event["config"] for event in reversed(events) if "config" in event))
+    with understood():
+        configs = [event["config"] for event in events if "config" in event]
+        return CampaignConfig(**configs[-1])
 
 
 class History:
@@ -35,12 +59,14 @@ class History:
 
     @uncollected()
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        self.progress = Progress().apply_all(events)
+        with understood():
+            self.progress = Progress().apply_all(events)
         self.config = config_of(events)
 
     def take(self, event: dict[str, Any]) -> None:
         """Add the next event."""
-        self.progress = self.progress.apply(event)
+        with understood():
+            self.progress = self.progress.apply(event)
         if "config" in event:
             self.config = CampaignConfig(**event["config"])
 

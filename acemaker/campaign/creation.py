@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from acemaker.campaign.chronicle import config_of
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.pretraining import check_pretraining
 from acemaker.campaign.replacing import clear
@@ -228,7 +229,7 @@ def differences_to(
     -------
     list of str
     """
-    differences = CampaignConfig(**events[0]["config"]).differences(config)
+    differences = config_of(events[:1]).differences(config)
     if structure is not None:
         differences += [] if _alike(read_structures(store.initial)[0], structure) else ["structure: another one"]
     return differences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acemaker.campaign.collection import uncollected
+from acemaker.checksum import checksum
 from acemaker.errors import CampaignError, CampaignLockedError
 
 VERSION = 1
@@ -22,11 +24,18 @@ LOCK_TRIES, LOCK_PAUSE = 5, 0.05
 AT_ONCE = 1 << 20
 """Bytes of a journal that are parsed together."""
 
+CHECKSUM = "checksum"
+"""The last field of a line: of the bytes before it."""
+
+_ENTRY = re.compile(rb', "checksum": "(x[0-9a-f]{8})"}\n$')
+
+_DAMAGED_ENTRY = re.compile(rb'"x[0-9a-f]{8}"}\n$')
+
 _held: dict[Path, int] = {}
 
 
 class Journal:
-    """JSON lines, each flushed to disk before the campaign goes on.
+    """JSON lines, each with its number and a checksum, and flushed to disk before the campaign goes on.
 
     Parameters
     ----------
@@ -70,7 +79,7 @@ class Journal:
             The event as it will be read.
         """
         line = json.dumps({"v": VERSION, "n": len(self.events), "event": event, **data})
-        content = (line + "\n").encode()
+        content = sealed(line)
         with self.path.open("r+b" if self.path.exists() else "w+b") as stream:
             # an earlier write may have failed halfway, on a full disk say: what it left is cut off
             stream.truncate(self._end)
@@ -120,7 +129,7 @@ class Journal:
 
 
 @uncollected()
-def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_events(path: Path, start: int = 0, number: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Read a journal without locking or changing it, as one looks at a campaign that another process runs.
 
     Parameters
@@ -129,6 +138,8 @@ def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
         The journal.
     start
         Bytes that have been read before: where the first event wanted begins.
+    number
+        Events that have been read before.
 
     Returns
     -------
@@ -147,15 +158,16 @@ def read_events(path: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
     with path.open("rb") as stream:
         stream.seek(start)
         while lines := stream.readlines(AT_ONCE):
-            whole = _parse(lines)
+            whole = _in_order(lines, _parse(lines), number + len(events))
             events += whole
             end += sum(map(len, lines[: len(whole)]))
             if len(whole) < len(lines):
                 if len(whole) + 1 < len(lines) or stream.read(1):
                     after = f" after byte {start}" if start else ""
                     raise CampaignError(
-                        f"line {len(events) + 1}{after} of {path} cannot be read; the lines before it are whole: "
-                        "restore the file from a copy, or move the later lines away to go on from there"
+                        f"line {len(events) + 1}{after} of {path} cannot be read, or is not as it was written; the "
+                        "lines before it are whole: restore the file from a copy, or move that line and the later ones "
+                        "away to go on from there"
                     )
                 break  # torn by a crash, or being written: it was not yet acted upon
     for event in events:
@@ -206,7 +218,7 @@ def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
     if lines[-1].endswith(b"\n"):
         try:  # at once: several times as fast, and the names of fields share their memory
             events = json.loads(b"[" + b",".join(lines) + b"]")
-        except ValueError:
+        except (ValueError, RecursionError):
             events = []
     if len(events) == len(lines) and all(map(_is_event, events)):
         return events
@@ -214,7 +226,7 @@ def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
     for line in lines:
         try:
             event = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         if not _is_event(event):
             break
@@ -222,5 +234,31 @@ def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
     return events
 
 
+def sealed(line: str) -> bytes:
+    """Make a journal's line of an event in JSON: with a checksum at its end.
+
+    Parameters
+    ----------
+    line
+        The event.
+    """
+    content = line[:-1].encode()
+    return content + f', "{CHECKSUM}": "{checksum(content)}"}}\n'.encode()
+
+
+def _in_order(lines: list[bytes], events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """Keep events up to the first that is not as it was written, or not where; those of older versions cannot tell."""
+    summed = False
+    for place, (line, event) in enumerate(zip(lines, events, strict=False)):
+        entry = _ENTRY.search(line)
+        if CHECKSUM not in event and not summed and not _DAMAGED_ENTRY.search(line):
+            continue
+        summed = True
+        if entry is None or entry[1] != checksum(line[: entry.start()]).encode() or event["n"] != number + place:
+            return events[:place]
+        del event[CHECKSUM]
+    return events
+
+
 def _is_event(event: Any) -> bool:
-    return isinstance(event, dict) and "event" in event and isinstance(event.get("v"), int)
+    return isinstance(event, dict) and isinstance(event.get("event"), str) and isinstance(event.get("v"), int)

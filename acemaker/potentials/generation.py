@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from acemaker.checksum import checksum
 from acemaker.display.summary import Summary, counted, number
+from acemaker.errors import AcemakerError, DamagedFileError
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
@@ -19,6 +23,11 @@ from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
 from acemaker.results.record import Record
+
+CHECKSUM, CHECKSUMS = "checksum", "checksums"
+"""In the description: its own, and those of the other files."""
+
+REMEDY = "restore it from a copy; the labels are all there, and another campaign can be trained on them"
 
 INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
 ENERGIES = "for the oracle's energies add to LAMMPS's, eV per atom"
@@ -172,7 +181,6 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
     described = asdict(replace(generation, baseline=None))
     del described["directory"]
     described["baseline"] = generation.baseline.described() if generation.baseline is not None else None
-    text = json.dumps(described, indent=1) + "\n"
     json_file = generation.directory / f"{generation.name}.json"
     files: list[tuple[Path, Callable[[str], Any]]] = [
         (generation.yaml, configuration.save),
@@ -184,14 +192,30 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         comments = [f"# {INCLUDE}", f"# {ENERGIES}: {energies}"]
         commands = "\n".join([*comments, *generation.pair_commands()]) + "\n"
         files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
-    files.append((json_file, lambda part: Path(part).write_text(text)))
-    for path, save in files:
-        part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
+    sums = {path.name: _put(path, save) for path, save in files}
+    kept = generation.baseline.files.values() if generation.baseline is not None else ()
+    sums |= {path.name: checksum(path.read_bytes()) for path in kept if path.parent == generation.directory}
+    described[CHECKSUMS] = sums
+    described[CHECKSUM] = checksum(json.dumps(described))
+    _put(json_file, lambda part: Path(part).write_text(json.dumps(described, indent=1) + "\n"))
+    return configuration
+
+
+def _put(path: Path, save: Callable[[str], Any]) -> str:
+    """Write a file at once or not at all, and return its checksum."""
+    part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
+    try:
         save(str(part))
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
+        content = part.read_bytes()
+        if not content.endswith(b"\n") and path.suffix != ".asi":  # pyace does not look whether what it writes arrives
+            raise OSError(errno.ENOSPC, "pyace could not write all of the file: is the disk full?", str(path))
         part.replace(path)
-    return configuration
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return checksum(content)
 
 
 def read_generation(directory: Path, number: int) -> Generation:
@@ -207,13 +231,36 @@ def read_generation(directory: Path, number: int) -> Generation:
     Returns
     -------
     Generation
+
+    Raises
+    ------
+    DamagedFileError
+        If one of its files is missing, or is not as it was written.
     """
-    described = json.loads((directory / f"potential_v{number + 1}.json").read_text())
-    described["elements"] = tuple(described["elements"])
-    described["cv_folds"] = tuple(described["cv_folds"])
-    baseline = described.get("baseline")
-    described["baseline"] = _read_baseline(baseline, directory, described["elements"]) if baseline else None
-    return Generation(directory=directory, **described)
+    file = directory / f"potential_v{number + 1}.json"
+    try:
+        described = json.loads(file.read_bytes())
+        summed = described.pop(CHECKSUM, None)
+        if summed is not None and checksum(json.dumps(described)) != summed:
+            raise DamagedFileError(file, "it does not agree with its checksum", REMEDY)
+        for name, expected in described.pop(CHECKSUMS, {}).items():  # older ones have none
+            if checksum((directory / name).read_bytes()) != expected:
+                raise DamagedFileError(directory / name, f"it does not agree with its checksum in {file.name}", REMEDY)
+        described["elements"] = tuple(described["elements"])
+        described["cv_folds"] = tuple(described["cv_folds"])
+        baseline = described.get("baseline")
+        described["baseline"] = _read_baseline(baseline, directory, described["elements"]) if baseline else None
+        generation = Generation(directory=directory, **described)
+    except OSError as error:
+        where = Path(error.filename) if error.filename else file
+        raise DamagedFileError(where, f"it cannot be read ({error.strerror})", REMEDY) from error
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        if isinstance(error, AcemakerError):
+            raise
+        raise DamagedFileError(file, f"it cannot be read ({type(error).__name__}: {error})", REMEDY) from error
+    if generation.number != number:
+        raise DamagedFileError(file, f"it is of generation {generation.number}", REMEDY)
+    return generation
 
 
 def _read_baseline(described: dict[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:

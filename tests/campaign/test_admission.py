@@ -13,6 +13,7 @@ import pytest
 import acemaker
 from acemaker import Campaign, CampaignConfig
 from acemaker.campaign.admission import named_code
+from acemaker.campaign.journal import sealed
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import CampaignError, UntrustedError
 from acemaker.states import State
@@ -63,9 +64,11 @@ def by_mail(tmp_path: Path, config: CampaignConfig) -> Path:
     directory = tmp_path / "c"
     with Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(100))) as campaign:
         campaign.prepare()
-    lines = (directory / "journal.jsonl").read_text().splitlines()
+    lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     first = {**json.loads(lines[0]), "config": config.model_dump(mode="json")}
-    (directory / "journal.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    del first["checksum"]
+    # who makes a campaign to do harm can make checksums, too
+    (directory / "journal.jsonl").write_bytes(b"".join([sealed(json.dumps(first)), *lines[1:]]))
     return directory
 
 
@@ -114,6 +117,7 @@ def test_a_potentials_file_names_no_other_code_than_the_configuration(tmp_path: 
     directory = by_mail(tmp_path, toy_config())
     file = directory / "potentials" / "potential_v1.json"
     described = json.loads(file.read_text())
+    del described["checksum"]
     for baseline in (
         {"calculator": "elsewhere:calculator", "arguments": {}},
         {"style": "zbl 1 2\nshell touch x", "coeff": ["* * 29 29"], "files": []},

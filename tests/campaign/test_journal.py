@@ -50,6 +50,39 @@ def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
         Journal(path)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_line_that_was_changed_doubled_or_lost_is_an_error_and_at_the_end_cut_off(
+    tmp_path: Path, number: int
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    for value in range(4):
+        journal.append("label", value=value)
+    journal.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    changed = lines[number].replace(b'"value": %d' % number, b'"value": 7')
+    unnamed = lines[number].replace(b"checksum", b"chdcksum")
+    for wrong in ([changed], [unnamed], [lines[number]] * 2, []):
+        path.write_bytes(b"".join([*lines[:number], *wrong, *lines[number + 1 :]]))
+        with pytest.raises(CampaignError, match=rf"line [{number + 1}{number + 2}] of .* or is not as it was written"):
+            Journal(path)
+    path.write_bytes(b"".join([*lines[:number], changed]))
+    again = Journal(path)
+    assert [event["value"] for event in again.events] == list(range(number))
+    again.close()
+
+
+def test_the_journal_of_an_older_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"v": 1, "n": 0, "event": "created"}\n{"v": 1, "n": 1, "event": "label"}\n')
+    for n in (3, 4):
+        journal = Journal(path)
+        journal.append("label")
+        journal.close()
+        assert len(read_events(path)[0]) == n
+        assert len(read_events(path, 37, 1)[0]) == n - 1
+
+
 def test_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"v": 99, "n": 0, "event": "created"}\n')
