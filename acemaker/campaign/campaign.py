@@ -21,6 +21,7 @@ from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
 from acemaker.campaign.view import CampaignView
 from acemaker.campaign.work import Work
+from acemaker.campaign.writable import writable
 from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
 from acemaker.engines.factory import make_engine
@@ -121,10 +122,13 @@ class Campaign(CampaignView):
             If another campaign lives there.
         CampaignLockedError
             If another process has it open.
+        CampaignError
+            If the directory cannot be written.
         """
         store = Store(Path(directory).resolve())
-        journal = Journal(store.journal) if store.journal.exists() else None
-        with closing_on_error(journal):
+        with writable(store.directory):
+            journal = Journal(store.journal) if store.journal.exists() else None
+        with closing_on_error(journal), writable(store.directory):
             there = journal.events if journal is not None else []
             differences = differences_to(store, there, config, structure) if there else []
             replaced = differences if differences and may_be_replaced(store, there) else []
@@ -133,10 +137,11 @@ class Campaign(CampaignView):
                     check_parts(store, config, structure, engine, oracle, executor)
                 refuse_another(store, there, differences)
                 journal.append("reopened", config=config.model_dump(mode="json"))
+                remember(named_code(config))
             else:
                 start = check_start(store, config, structure, engine, oracle, executor)
+                remember(named_code(config))  # before there is anything that could be opened after a crash
                 journal = create_files(store, config, start, trainer_factory, replaced)
-            remember(named_code(config))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @classmethod
@@ -176,7 +181,7 @@ class Campaign(CampaignView):
         Raises
         ------
         CampaignError
-            If there is none, or its journal cannot be read.
+            If there is none, its journal cannot be read, or the directory cannot be written.
         CampaignLockedError
             If another process has it open.
         UntrustedError
@@ -185,10 +190,11 @@ class Campaign(CampaignView):
             For a bound that does not exist.
         """
         store = Store(Path(directory).resolve())
-        journal = Journal(store.journal) if store.journal.exists() else None
+        with writable(store.directory):
+            journal = Journal(store.journal) if store.journal.exists() else None
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
-        with closing_on_error(journal):
+        with closing_on_error(journal), writable(store.directory):
             if isinstance(executor, str):  # a bound that has the name of an object
                 bounds, executor = {**bounds, "executor": executor}, None
             config = with_bounds(config_of(journal.events), bounds)
@@ -390,7 +396,7 @@ class Campaign(CampaignView):
         LabelBudgetError
             If these are more than are left of ``max_labels``.
         """
-        with self._attention.at_work("choose"):
+        with self._attention.at_work("choose"), writable(self.directory):
             if self.state is not State.LABEL or not self.progress.selections:
                 raise StateError(f"there is no selection to change: {self._what_next()}")
             selection, kept = self._work.choose(candidates)
@@ -430,7 +436,7 @@ class Campaign(CampaignView):
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
-        with self._attention.at_work(state.lower()):
+        with self._attention.at_work(state.lower()), writable(self.directory):
             if self.state is State.HALT and state is State.DIAGNOSE:
                 self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
             if self.state is not state:
@@ -440,16 +446,17 @@ class Campaign(CampaignView):
     def _do(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         started = time.perf_counter()
         try:
-            result, kept = work()
+            with writable(self.directory):
+                result, kept = work()
+                if isinstance(result, Submission):  # the step is not complete
+                    return result
+                wall = round(time.perf_counter() - started, 4)
+                self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)
         except BaseException as error:
             self._work.forget_trainer()
             if isinstance(error, Exception):  # Ctrl-C is no failure
                 with contextlib.suppress(OSError):  # on a full disk, this error is the one to tell
                     self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
             raise
-        if isinstance(result, Submission):  # the step is not complete
-            return result
-        wall = round(time.perf_counter() - started, 4)
-        self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)
         self._work.remember(state, result)
         return result
