@@ -75,11 +75,14 @@ class CampaignConfig(Section):
         """
         try:
             data = yaml.safe_load(Path(path).read_text())
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-        if not isinstance(data, dict):
-            raise ConfigError(f"{path} must hold a mapping of sections, got {type(data).__name__}")
-        return cls(**data)
+        if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+            raise ConfigError(f"{path} must hold a mapping of sections by name, got {data!r:.60}")
+        try:
+            return cls(**data)
+        except TypeError as error:  # a section with a number for a name
+            raise ConfigError(f"{path} must hold a mapping of parameters by name in each section ({error})") from error
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> CampaignConfig:

@@ -110,10 +110,12 @@ class DumpReader:
         looks = []
         while len(self._lines) >= self.HEADER:
             try:
-                end = self.HEADER + int(self._lines[3])
+                if (n_atoms := int(self._lines[3])) < 0:
+                    raise ValueError("a number of atoms below zero")
+                end = self.HEADER + n_atoms
                 if len(self._lines) < end:
                     break
-                if int(self._lines[3]) == self._n_atoms:
+                if n_atoms == self._n_atoms:
                     looks.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
             except (ValueError, IndexError) as error:
                 seen = "\n  ".join(line[:100] for line in self._lines[: self.HEADER])

@@ -50,7 +50,7 @@ def gather(notebook: Described, files: Sequence[str | Path], words: Sequence[str
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:  # ValueError: more digits than Python reads
         raise ConfigError(f"cannot read the parameters in {path}: {error}") from error
     if data is None:
         return {}
@@ -75,7 +75,7 @@ def read_value(text: str, kind: str) -> Any:
     """
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (RecursionError, ValueError, yaml.YAMLError):
         return text  # '* * Cu.eam' begins like an alias of YAML; if it is no text, the checks will refuse it
     if kind == "str":
         return value if isinstance(value, str) else text

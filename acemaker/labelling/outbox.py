@@ -8,12 +8,28 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from acemaker.checksum import checksum
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for a file that was cut off or changed: the label is made anew."""
 
 
 class Outbox:
@@ -82,10 +98,12 @@ class Outbox:
             return self._held[key]
         for folder in (self._folder, _elsewhere()):
             file = folder / f"{key}.npz"
-            with contextlib.suppress(OSError, ValueError, KeyError):
+            with contextlib.suppress(*UNREADABLE):
                 if file.stat().st_uid != os.getuid():
                     continue
-                with np.load(file) as arrays:
+                with file.open("rb") as stream, np.load(stream) as arrays:  # numpy leaves a bad file open
+                    if not _agrees(arrays):
+                        continue
                     rest = json.loads(str(arrays["rest"]))
                     names = [name.removeprefix("result ") for name in arrays.files if name.startswith("result ")]
                     results = {name: arrays[f"result {name}"] for name in names}
@@ -110,13 +128,25 @@ def _write(folder: Path, key: str, answer: dict[str, Any]) -> Path:
     try:
         with part.open("wb") as stream:
             rest = np.asarray(json.dumps({"info": info, "seconds": answer["seconds"]}))
-            np.savez(stream, allow_pickle=False, **{"rest": rest, **results})
+            arrays = {"rest": rest, **results}
+            np.savez(stream, allow_pickle=False, **arrays, checksum=np.asarray(_sum(arrays)))
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
     return file
+
+
+def _sum(arrays: Mapping[str, Any]) -> str:
+    pieces = [name.encode() + arrays[name].tobytes() for name in sorted(arrays) if name != "checksum"]
+    return checksum(b"".join(pieces))
+
+
+def _agrees(arrays: Mapping[str, Any]) -> bool:
+    """Tell whether a label is as it was left; those of older versions cannot tell."""
+    known = all(name in ("rest", "checksum") or name.startswith("result ") for name in arrays)
+    return known and ("checksum" not in arrays or str(arrays["checksum"]) == _sum(arrays))
 
 
 def _elsewhere() -> Path:

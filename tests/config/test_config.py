@@ -15,6 +15,8 @@ from acemaker.config import (
 from acemaker.config.base import Section
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
+from acemaker.headless.arguments import gather
+from acemaker.headless.notebook import Described
 
 EMT = {"oracle": "emt"}
 SECTIONS = [
@@ -186,3 +188,13 @@ def test_a_number_for_both_ends_of_a_ramp_is_refused_once() -> None:
         EngineConfig(temperature=-700)
     assert str(refused.value).startswith("EngineConfig.temperature: input should be greater than 0, got -700 (K, at")
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", [b"seed: " + b"9" * 5000, b"\xff", b"1: 2", b"[" * 20_000, b"engine: {1: 2}"])
+def test_a_yaml_file_that_is_none_is_an_error_of_acemakers(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "c.yaml").write_bytes(text)
+    notebook = Described(path=Path(), types={}, defaults={}, takes_all=True, complete=True)
+    with pytest.raises(ConfigError, match=r"c\.yaml"):
+        CampaignConfig.from_yaml(tmp_path / "c.yaml")
+    with pytest.raises(ConfigError, match=r"c\.yaml|pair_style"):
+        CampaignConfig.from_parameters(gather(notebook, [tmp_path / "c.yaml"], []))

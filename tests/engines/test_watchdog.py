@@ -207,3 +207,10 @@ def test_thermo_lines_of_any_version_with_yaml() -> None:
         rows = [row for start in range(0, len(text), size) for row in reader.feed(text[start : start + size])]
         assert [row["Step"] for row in rows] == [0, 5, 5]
         assert rows[0]["PotEng"] == -3.25
+
+
+def test_a_dump_that_announces_fewer_atoms_than_none_is_no_dump() -> None:
+    reader = DumpReader(periodic=True, n_atoms=N)
+    header = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "-100", *["x"] * 5, ""]
+    with pytest.raises(EngineError, match="a number of atoms below zero"):
+        reader.feed("\n".join(header).encode())

@@ -147,3 +147,20 @@ def test_equal_structures_are_labelled_once(tmp_path: Path) -> None:
     assert labels.candidates == (0, 1, 2)
     assert len(oracle.asked) == len(taken) == 2
     assert np.array_equal(labels.structures[0].get_forces(), labels.structures[2].get_forces())
+
+
+def test_a_finished_label_that_was_changed_is_none(tmp_path: Path) -> None:
+    box = Outbox(tmp_path)
+    box.leave("key", {"results": {"energy": 1.0, "forces": np.zeros((9, 3))}, "info": {}, "seconds": 1.0})
+    file = tmp_path / "key.npz"
+    content = file.read_bytes()
+    assert box.read("key") is not None
+    for changed in (
+        content[:100],
+        b"PK" + content[:-9],
+        content.replace(b"result energy", b"result enerxy"),
+        content.replace(b"checksum", b"chdcksum"),
+    ):
+        assert changed != content
+        file.write_bytes(changed)
+        assert box.read("key") is None
