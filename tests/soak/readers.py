@@ -1,0 +1,197 @@
+"""Everything of acemaker that reads files, with files for it to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from ase import Atoms
+from ase.calculators.emt import EMT
+
+import acemaker
+from acemaker import Campaign, CampaignConfig
+from acemaker.config import SystemConfig
+from acemaker.engines.dump import DumpReader, DumpWriter
+from acemaker.engines.segment_log import SegmentLog, check_restart, read_trajectory
+from acemaker.engines.watch import Look
+from acemaker.headless.arguments import gather
+from acemaker.headless.notebook import Described
+from acemaker.labelling.files import read_result
+from acemaker.labelling.outbox import Outbox
+from acemaker.potentials.generation import read_generation
+from acemaker.results.exploration import SoftStart
+from acemaker.structures.files import read_structures
+from acemaker.structures.first import initial_structure
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+NOTEBOOK = Described(path=Path(), types={}, defaults={}, takes_all=True, complete=True, source="")
+"""Says nothing of its parameters."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reads a kind of file.
+
+    Attributes
+    ----------
+    file : Path
+        One that is as it should be.
+    read : callable
+        Reads that file, and returns plain values.
+    summed : bool
+        Whether it has to notice every change: it then reads what was written, or the beginning of that, or nothing.
+    """
+
+    file: Path
+    read: Callable[[Path], Any]
+    summed: bool
+
+
+def make_readers(folder: Path) -> dict[str, Reader]:
+    """Make a campaign and other files, and return what reads them, by name."""
+    with Campaign.create(
+        folder / "c", toy_config(), engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle()
+    ) as campaign:
+        campaign.run()
+        parameters = {name: value for name, value, *_ in campaign.config.parameters()}
+        labelled = campaign.labels()[0].copy()
+        atoms = campaign.initial.copy()
+    parameters = json.loads(json.dumps(parameters, default=str))
+    (folder / "parameters.json").write_text(json.dumps(parameters))
+    (folder / "parameters.yaml").write_text(yaml.safe_dump(parameters))
+    (folder / "config.yaml").write_text(yaml.safe_dump(toy_config().model_dump(mode="json")))
+    for name in ("structure.extxyz", "POSCAR", "structure.cif"):
+        atoms.write(folder / name)
+    labelled.calc = EMT()
+    labelled.get_stress()
+    labelled.write(folder / "result.extxyz")
+    _write_dump(folder, atoms)
+    box = Outbox(folder / "queue")
+    box.save("key", {"results": dict(labelled.calc.results), "info": {"a": 1}, "seconds": 1.0})
+    segment, potentials = folder / "c/segments/segment_0002", folder / "c/potentials"
+    (segment / "soft_start.json").write_text(json.dumps(dict.fromkeys(SoftStart.__dataclass_fields__, 1)))
+    assert SegmentLog(segment).soft_start() is not None
+    generation = _reads_generation(potentials)
+    return {
+        "parameters, JSON": Reader(folder / "parameters.json", _read_parameters, False),
+        "parameters, YAML": Reader(folder / "parameters.yaml", _gather, False),
+        "configuration, YAML": Reader(folder / "config.yaml", lambda path: repr(CampaignConfig.from_yaml(path)), False),
+        "journal": Reader(folder / "c/journal.jsonl", _read_journal, True),
+        "structures": Reader(folder / "c/candidates/halt_0001.extxyz", _read_structures, True),
+        "label": Reader(folder / "c/labels/halt_0000_candidate_000.extxyz", _read_structures, True),
+        "checks": Reader(segment / "checks.csv", _read_checks, True),
+        "trajectory": Reader(segment / "trajectory.extxyz", lambda path: _plain(read_trajectory(path)), True),
+        "restart file": Reader(segment / "checkpoint.200", _read_restart, True),
+        "list of restart files": Reader(segment / "checkpoints.csv", _read_restart, True),
+        "soft start": Reader(segment / "soft_start.json", lambda path: SegmentLog(path.parent).soft_start(), False),
+        "potential, description": Reader(potentials / "potential_v1.json", generation, True),
+        "potential, functions": Reader(potentials / "potential_v1.yaml", generation, True),
+        "potential, active set": Reader(potentials / "potential_v1.asi", generation, True),
+        "finished label": Reader(folder / "queue/key.npz", lambda path: _finished(path.parent), True),
+        "dump": Reader(folder / "checks.0.dump", lambda path: _read_dump(path, len(atoms)), False),
+        "a user's extended XYZ": Reader(folder / "structure.extxyz", _read_initial, False),
+        "a user's POSCAR": Reader(folder / "POSCAR", _read_initial, False),
+        "a user's CIF": Reader(folder / "structure.cif", _read_initial, False),
+        "label made elsewhere": Reader(
+            folder / "result.extxyz", lambda path: _plain([read_result(path, labelled)]), False
+        ),
+    }
+
+
+def _plain(frames: Any) -> list[Any]:
+    return [
+        [atoms.numbers.tolist(), atoms.positions.tolist(), atoms.cell.tolist(), _results(atoms), str(atoms.info)]
+        for atoms in frames
+    ]
+
+
+def _results(atoms: Atoms) -> str:
+    return (
+        ""
+        if atoms.calc is None
+        else str({name: np.asarray(value).tolist() for name, value in atoms.calc.results.items()})
+    )
+
+
+def _read_parameters(path: Path) -> Any:
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None  # of Python's own
+    if not isinstance(data, dict):
+        return None
+    config = CampaignConfig.from_parameters(data)
+    return repr(config)
+
+
+def _gather(path: Path) -> Any:
+    return repr(CampaignConfig.from_parameters(gather(NOTEBOOK, [path], [])))
+
+
+def _read_journal(path: Path) -> Any:
+    campaign = acemaker.attach(path.parent)
+    assert campaign.progress is not None
+    repr(campaign.config)
+    from acemaker.campaign.journal import read_events
+
+    return read_events(path)[0]
+
+
+def _read_structures(path: Path) -> Any:
+    return _plain(read_structures(path))
+
+
+def _read_checks(path: Path) -> Any:
+    return [[check.step, check.gamma_max, check.observables] for check in SegmentLog(path.parent).checks]
+
+
+def _read_restart(path: Path) -> Any:
+    restart = path.parent / "checkpoint.200"
+    check_restart(restart)
+    return restart.read_bytes()
+
+
+def _reads_generation(folder: Path) -> Callable[[Path], Any]:
+    return lambda _: [repr(read_generation(folder, 0)), (folder / "potential_v1.yaml").read_bytes()]
+
+
+def _finished(folder: Path) -> Any:
+    answer = Outbox(folder).read("key")
+    return answer if answer is None else [str(answer["info"]), _listed(answer["results"])]
+
+
+def _listed(results: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.asarray(value).tolist() for name, value in results.items()}
+
+
+def _read_dump(path: Path, n_atoms: int) -> Any:
+    reader, content = DumpReader(True, n_atoms), path.read_bytes()
+    half = len(content) // 2
+    return len(reader.feed(content[:half]) + reader.feed(content[half:]))
+
+
+def _read_initial(path: Path) -> Any:
+    return _plain([initial_structure(SystemConfig(structure=str(path)), np.random.default_rng(1))])
+
+
+def _write_dump(folder: Path, atoms: Atoms) -> None:
+    writer = DumpWriter(folder)
+    writer.start("checks.0.dump")
+    none = np.zeros((len(atoms), 3))
+    for step in (0, 5):
+        writer.write(
+            Look(
+                step=step,
+                positions=atoms.positions,
+                velocities=none,
+                images=none.astype(int),
+                cell=atoms.cell.array,
+                gamma=np.ones(len(atoms)),
+            )
+        )
+    writer.close()

@@ -1,0 +1,128 @@
+"""The campaigns that are soaked: tiny, with the toy engine and with LAMMPS, and what makes two of them equal."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+import acemaker
+from acemaker import CampaignConfig
+from acemaker.engines.protocol import Engine
+from acemaker.testing import ToyEngine, halting_at, toy_config
+
+BASIS = {"n_functions": 12, "cutoff": 4.0, "nradmax_by_orders": (6, 3, 2), "lmax_by_orders": (0, 2, 1)}
+LOOP = {"n_candidates": 4, "n_select": 2, "max_retries": 1}
+HEATED = {"steps": 400, "temperature": (300, 2500), "restart_every": 50}
+
+
+@dataclass(frozen=True)
+class World:
+    """A kind of campaign.
+
+    Attributes
+    ----------
+    name : str
+        What the table calls it.
+    engine : dict
+        Fields of `EngineConfig`; empty for the toy engine.
+    apart : bool
+        Whether labels are made in processes of their own, two at a time.
+    weight : float
+        How often it is drawn, relative to the others.
+    """
+
+    name: str
+    engine: dict[str, Any]
+    apart: bool
+    weight: float
+
+    @property
+    def in_child(self) -> bool:
+        """Whether LAMMPS runs in a child process."""
+        return self.engine.get("engine") == "isolated"
+
+    def config(self, folder: Path) -> CampaignConfig:
+        """Return the configuration of a campaign whose oracle's ledger lies in a folder."""
+        made = toy_config(**LOOP).model_dump()
+        made["potential"] = BASIS
+        if self.engine:
+            made |= {"engine": self.engine, "otf": {**LOOP, "threshold_add_train": 1.5, "threshold_call_dft": 2.5}}
+            made["system"] = {"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1}
+        made["oracle"] = {
+            "oracle": "tests.soak.paid:Paid",
+            "oracle_arguments": {"folder": str(folder)},
+            "label_process": "own" if self.apart else "this",
+            "oracle_timeout": 8.0,
+            "scratch": str(folder / "scratch"),
+        }
+        made["labelling"] = {"n_workers": 2 if self.apart else 1}
+        return CampaignConfig(**made)
+
+    def make_engine(self) -> Engine | None:
+        """Make the engine, where it is not the configuration's."""
+        return None if self.engine else ToyEngine(200, halting_at(60, 130))
+
+
+WORLDS = {
+    world.name: world
+    for world in (
+        World("toy", {}, apart=False, weight=0.89),
+        World("toy, labels apart", {}, apart=True, weight=0.05),
+        World("LAMMPS here", {"engine": "inprocess", **HEATED}, apart=False, weight=0.04),
+        World("LAMMPS in a child", {"engine": "isolated", **HEATED}, apart=False, weight=0.02),
+    )
+}
+
+
+def ending(directory: Path) -> dict[str, str]:
+    """Digest what a campaign has come to: two that ended alike have equal ones.
+
+    Parameters
+    ----------
+    directory
+        The campaign's; nothing is written.
+
+    Returns
+    -------
+    dict of str to str
+        A digest of each part: halts, labels, coefficients, active sets, timeline and trajectory.
+    """
+    campaign = acemaker.attach(directory)
+    progress = campaign.progress
+    timeline = campaign.timeline()
+    # two workers finish in any order
+    entries = zip(progress.labels, campaign.labels(), strict=True)
+    labels = sorted(((one.halt, one.candidate, atoms) for one, atoms in entries), key=lambda label: label[:2])
+    parts: dict[str, list[Any]] = {
+        "state": [progress.state, progress.step],
+        "halts": [[halt["step"], halt["tier"], halt["first_step"]] for halt in progress.halts],
+        "labels": [[halt, candidate] for halt, candidate, _ in labels],
+        "figures": [array for *_, atoms in labels for array in (atoms.positions, *_figures(atoms))],
+        "coefficients": [known.generation.coefficients() for known in campaign.generations()],
+        "active sets": [known.generation.asi.read_bytes() for known in campaign.generations()],
+        "timeline": [timeline.step, timeline.gamma_max, *timeline.observables.values()],
+        "trajectory": [atoms.positions for atoms in campaign.trajectory()],
+    }
+    return {name: _digest(values) for name, values in parts.items()}
+
+
+def _figures(atoms: Atoms) -> tuple[Any, ...]:
+    return atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
+
+
+def _digest(values: list[Any]) -> str:
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(
+            np.ascontiguousarray(value)
+            if isinstance(value, np.ndarray)
+            else value
+            if isinstance(value, bytes)
+            else repr(value).encode()
+        )
+    return digest.hexdigest()[:16]
