@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[list[str] | None, list[str]]] = {
     "label_efficiency": (["1"], []),
     "engine_speed": ([], []),
     "embedding": (["vacancy"], []),
+    "soak": (["--campaigns", "25", "--inputs", "1000"], ["--seed", "2026"]),
     "workshop": ([], ["--solutions"]),
     "label_cost": ([], ["--all", "--file", "benchmarks/results/label_cost.csv"]),
     "embedded_campaign": (None, []),
