@@ -19,6 +19,7 @@ from acemaker.oracles.checks import check_label
 from acemaker.oracles.oracle import with_results
 from acemaker.oracles.words import unconverged
 from acemaker.structures.files import write_structures
+from acemaker.structures.frames import check_announced
 
 STRUCTURE, INPUT, README, FAILED = "structure.extxyz", "espresso.pwi", "README.txt", "failed"
 """Names of what goes out, and of the file that says that nothing will come back."""
@@ -192,6 +193,7 @@ def read_result(file: Path, asked: Atoms) -> Atoms:
     from ase.io import read
 
     try:
+        check_announced(file)
         found = read(file)
         assert isinstance(found, Atoms)
         results = dict(found.calc.results) if found.calc is not None else {}

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from acemaker.config import SystemConfig
 from acemaker.errors import ConfigError, StructureError
+from acemaker.structures.frames import check_announced
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import with_mask_of
 
@@ -108,6 +109,7 @@ def _read(config: SystemConfig) -> Atoms:
             "give a symbol like 'Cu' or the path of a structure file that ASE reads"
         )
     try:
+        check_announced(config.file)
         atoms = read(config.file)
     except Exception as error:  # whatever ASE's readers raise
         raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from ase import Atoms
 
@@ -77,12 +78,51 @@ def read_frames(content: bytes, place: Callable[[int, int], str]) -> tuple[list[
         elif summed or _DAMAGED_ENTRY.search(comment):
             return frames, f"frame {number + 1} has no checksum"
         try:
+            if _columns(comment) > len(rows.split("\n", 1)[0].split()):
+                raise ValueError("there are fewer columns than announced")
             (atoms,) = read_xyz(io.StringIO(f"{count}\n{comment}\n{rows}"), index=slice(None))
         except Exception as error:  # ASE raises whatever int, float and numpy do
             return frames, f"frame {number + 1} cannot be read: {error}"
         atoms.info.pop(NAME, None)
         frames.append(atoms)
     return frames, wrong
+
+
+def check_announced(path: Path) -> None:
+    """Make sure that an XYZ file has the atoms and columns that it announces: ASE would look for them for hours.
+
+    Parameters
+    ----------
+    path
+        A file of any format; all others pass.
+
+    Raises
+    ------
+    ValueError
+        If it has fewer.
+    """
+    from ase.io.formats import filetype
+
+    if filetype(str(path), guess=True) not in ("extxyz", "xyz"):
+        return
+    lines = path.read_bytes().split(b"\n")
+    start = 0
+    while start < len(lines) and lines[start].strip().isdigit():
+        count = lines[start].strip()
+        end = start + 2 + int(count[:12])
+        if end > len(lines):
+            announced = count.decode()[:12]
+            raise ValueError(f"line {start + 1} announces {announced} atoms, and there are {len(lines)} lines")
+        columns = _columns(lines[start + 1].decode(errors="replace"))
+        if columns > len(lines[start + 2].split()):
+            raise ValueError(f"line {start + 2} announces {columns} columns, and there are fewer")
+        start = end
+
+
+def _columns(comment: str) -> int:
+    """Count the columns that a comment line announces: ASE would make as many names, however many."""
+    found = re.search(r"\bProperties=(\S+)", comment)
+    return sum(int(number[:12]) for number in re.findall(r":[A-Z]:(\d+)", found[1])) if found else 0
 
 
 def _sum(count: str, comment: str, rows: str, place: str) -> str:

@@ -11,7 +11,8 @@ from ase.io import write
 from ase.neighborlist import neighbor_list
 
 from acemaker.config import SystemConfig
-from acemaker.errors import ConfigError, DamagedFileError
+from acemaker.errors import ConfigError, DamagedFileError, OracleError
+from acemaker.labelling.files import read_result
 from acemaker.structures.files import as_written, read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
@@ -124,6 +125,21 @@ def test_a_file_that_was_changed_is_noticed_and_one_of_others_is_read(tmp_path: 
         path.write_text(changed)
         with pytest.raises(DamagedFileError, match=r"a\.extxyz is not as it was written: .*; restore it from a copy"):
             read_structures(path)
+
+
+def test_a_structure_of_more_atoms_than_lines_is_refused_at_once(tmp_path: Path) -> None:
+    copper().write(tmp_path / "a.xyz", format="extxyz")
+    text = (tmp_path / "a.xyz").read_text()
+    (tmp_path / "a.xyz").write_text(text.replace(text.split()[0], "99999999999", 1))
+    with pytest.raises(ConfigError, match="line 1 announces 99999999999 atoms"):
+        initial_structure(SystemConfig(structure=str(tmp_path / "a.xyz")), np.random.default_rng(1))
+    with pytest.raises(OracleError, match="line 1 announces 99999999999 atoms"):
+        read_result(tmp_path / "a.xyz", copper())
+    (tmp_path / "a.xyz").write_text(text.replace("pos:R:3", "pos:R:99999999999"))
+    with pytest.raises(ConfigError, match="line 2 announces 100000000000 columns"):
+        initial_structure(SystemConfig(structure=str(tmp_path / "a.xyz")), np.random.default_rng(1))
+    with pytest.raises(DamagedFileError, match="fewer columns than announced"):
+        read_structures(tmp_path / "a.xyz")
 
 
 def test_a_structure_without_a_volume_is_refused(tmp_path: Path) -> None:
