@@ -27,7 +27,7 @@ AT_ONCE = 1 << 20
 CHECKSUM = "checksum"
 """The last field of a line: of the bytes before it."""
 
-_ENTRY = re.compile(rb', "checksum": "(x[0-9a-f]{8})"}\n$')
+_SIZE = len(b', "checksum": "x00000000"}\n')
 
 _DAMAGED_ENTRY = re.compile(rb'"x[0-9a-f]{8}"}\n$')
 
@@ -243,18 +243,23 @@ def sealed(line: str) -> bytes:
         The event.
     """
     content = line[:-1].encode()
-    return content + f', "{CHECKSUM}": "{checksum(content)}"}}\n'.encode()
+    return content + _entry(content)
+
+
+def _entry(content: bytes) -> bytes:
+    return f', "{CHECKSUM}": "{checksum(content)}"}}\n'.encode()
 
 
 def _in_order(lines: list[bytes], events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
     """Keep events up to the first that is not as it was written, or not where; those of older versions cannot tell."""
     summed = False
     for place, (line, event) in enumerate(zip(lines, events, strict=False)):
-        entry = _ENTRY.search(line)
-        if CHECKSUM not in event and not summed and not _DAMAGED_ENTRY.search(line):
+        if CHECKSUM not in event:
+            if summed or _DAMAGED_ENTRY.search(line):
+                return events[:place]
             continue
         summed = True
-        if entry is None or entry[1] != checksum(line[: entry.start()]).encode() or event["n"] != number + place:
+        if line[-_SIZE:] != _entry(line[:-_SIZE]) or event["n"] != number + place:
             return events[:place]
         del event[CHECKSUM]
     return events
