@@ -212,7 +212,7 @@ def create_files(
 
 
 def differences_to(
-    store: Store, events: Sequence[Mapping[str, Any]], config: CampaignConfig, structure: Atoms | None
+    store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig, structure: Atoms | None
 ) -> list[str]:
     """List in what a campaign differs from the one that is there, the bounds of the loop excepted.
 
