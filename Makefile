@@ -31,11 +31,7 @@ $(VENV)/.test: $(VENV)/.notebooks
 	@touch $@
 
 demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/demo
-	@mkdir -p $(RUN)
-	$(BIN)/python -m papermill notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -k python3 \
-		-p directory $(RUN) --log-output --no-progress-bar
-	@echo "the executed notebook is $(RUN)/otf_campaign.ipynb, the story of the run $(RUN)/report.html, the numbers"
-	@echo "are in $(RUN)/summary.json; the last file in $(RUN)/potentials is the potential to use"
+	$(BIN)/acemaker run notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -p directory=$(RUN) -p engine=inprocess
 
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
