@@ -15,9 +15,9 @@ from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
+from acemaker.engines.checkpoints import check_restart
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.script import ramp_temperature
-from acemaker.engines.segment_log import check_restart
 from acemaker.errors import (
     DamagedFileError,
     EngineError,

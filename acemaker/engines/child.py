@@ -19,6 +19,7 @@ from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines.callback import Callback
+from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.engines.dump import SOFT_DUMP, DumpWriter, dump_name
 from acemaker.engines.forces import Forces
 from acemaker.engines.lammps_library import open_lammps
@@ -26,7 +27,6 @@ from acemaker.engines.living import LivingLammps
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Request
 from acemaker.engines.script import LOG_FILE, SOFT_LOG, SOFT_STATE
-from acemaker.engines.segment_log import CHECKPOINT
 from acemaker.engines.workers import hire
 from acemaker.errors import AcemakerError
 from acemaker.potentials.evaluator import evaluator_of

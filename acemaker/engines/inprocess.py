@@ -9,6 +9,7 @@ from acemaker.config import EngineConfig
 from acemaker.engines import script
 from acemaker.engines.box import is_triclinic
 from acemaker.engines.callback import Callback
+from acemaker.engines.checkpoints import HALT
 from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.forces import Forces
 from acemaker.engines.lammps_library import open_lammps
@@ -16,7 +17,7 @@ from acemaker.engines.living import LivingLammps
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
-from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
 from acemaker.engines.workers import Workers, hire

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from acemaker.config import EngineConfig
 from acemaker.engines import dump, script
-from acemaker.engines.segment_log import CHECKPOINT
+from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.generation import pair_commands
 

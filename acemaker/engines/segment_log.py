@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
 
@@ -17,25 +16,16 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.checksum import checksum
+from acemaker.engines.checkpoints import CHECKPOINT, Checkpoint, list_of, noted_of
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
-from acemaker.errors import DamagedFileError, EngineError
+from acemaker.errors import DamagedFileError
 from acemaker.results.exploration import SoftStart, Timeline
 from acemaker.results.record import read_only
 from acemaker.structures.frames import frame_text, read_frames
 
 CHECKSUM = "checksum"
 """The last column of the checks."""
-
-CHECKPOINT, HALT = "checkpoint.", "halt."
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A restart file and its step."""
-
-    step: int
-    path: Path
 
 
 class SegmentLog:
@@ -100,7 +90,7 @@ class SegmentLog:
         with part.open("rb") as written:
             os.fsync(written.fileno())  # the journal may name it soon
         line = f"{path.name},{self.n_frames},{checksum(part.read_bytes())}"
-        with _list_of(path).open("a") as stream:
+        with list_of(path).open("a") as stream:
             stream.write(f"{line},{checksum(line)}\n")
         part.replace(path)
         return path
@@ -150,7 +140,7 @@ class SegmentLog:
         newest = None
         for checkpoint in self.checkpoints():
             if midway and checkpoint.step <= last and is_whole(checkpoint.path):
-                noted = _noted(checkpoint.path)
+                noted = noted_of(checkpoint.path)
                 if noted is None or (noted.frames <= len(frames) and noted.agrees):
                     newest = checkpoint
         step = newest.step if newest else -1
@@ -293,51 +283,6 @@ class SegmentLog:
         row = ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)])
         self._sum = checksum(row, self._sum)
         return f"{row},{self._sum}\n"
-
-
-@dataclass(frozen=True)
-class _Noted:
-    """What is known of a restart file: how many frames had been written before it, and whether it is as it was."""
-
-    frames: int
-    agrees: bool
-
-
-def _list_of(path: Path) -> Path:
-    return path.with_name("checkpoints.csv")
-
-
-def _noted(path: Path) -> _Noted | None:
-    """Look a restart file up in the list beside it; None for one of an older version, which has no such list."""
-    try:
-        lines = _list_of(path).read_text(errors="replace").split("\n")
-    except OSError:
-        return None
-    found = _Noted(0, False)
-    for line in lines:
-        entry, _, summed = line.rpartition(",")
-        if summed == checksum(entry) and entry.startswith(f"{path.name},"):
-            _, frames, expected = entry.split(",")
-            found = _Noted(int(frames), checksum(path.read_bytes()) == expected)
-    return found
-
-
-def check_restart(path: Path) -> None:
-    """Make sure that a restart file is as it was written.
-
-    Raises
-    ------
-    EngineError
-        If it is not, or is missing.
-    """
-    with contextlib.suppress(OSError):
-        noted = _noted(path)
-        if path.exists() and (noted is None or noted.agrees):
-            return
-    raise EngineError(
-        f"the restart file {path} is missing or is not as it was written; restore it from a copy of the campaign, or "
-        "go on from positions and velocities: Campaign.open(directory, resume_from='structure')"
-    )
 
 
 def read_trajectory(path: Path) -> list[Atoms]:

@@ -6,10 +6,11 @@ import re
 from collections import deque
 from pathlib import Path
 
+from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.engines.dump import SOFT_DUMP, DumpReader
 from acemaker.engines.restart import is_whole
 from acemaker.engines.script import LOG_FILE, SOFT_LOG
-from acemaker.engines.segment_log import CHECKPOINT, SegmentLog
+from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.tail import Tail, ThermoReader
 from acemaker.engines.watch import Look, SegmentWatch

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
+from acemaker.engines.checkpoints import HALT
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.engines.segment_log import SegmentLog
 from acemaker.results.record import frozen
 
 GammaScript = Callable[[int, int], float]

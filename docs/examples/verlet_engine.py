@@ -8,9 +8,10 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 
+from acemaker.engines.checkpoints import HALT
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.engines.segment_log import HALT, SegmentLog
+from acemaker.engines.segment_log import SegmentLog
 
 
 class VerletEngine:

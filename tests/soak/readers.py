@@ -16,8 +16,9 @@ from ase.calculators.emt import EMT
 import acemaker
 from acemaker import Campaign, CampaignConfig
 from acemaker.config import SystemConfig
+from acemaker.engines.checkpoints import check_restart
 from acemaker.engines.dump import DumpReader, DumpWriter
-from acemaker.engines.segment_log import SegmentLog, check_restart, read_trajectory
+from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.engines.watch import Look
 from acemaker.headless.arguments import gather
 from acemaker.headless.notebook import Described
