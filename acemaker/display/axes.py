@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+
+def even_legend(axes: Axes, **how: Any) -> None:
+    """Make a legend whose points are of one size, however small those of the picture are.
+
+    Parameters
+    ----------
+    axes
+        Whose points are drawn by `plot`.
+    **how
+        As `Axes.legend` takes it.
+    """
+    for handle in axes.legend(**how).legend_handles:
+        if isinstance(handle, Line2D):
+            handle.set_markersize(5)
+            handle.set_alpha(1)
 
 
 def plain_log_ticks(axis: Axis) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SHOWN = "#cfe3ff"
 """Of the candidate that is shown: none of gamma's colours."""
 
+NEAR = 0.06
+"""Share of the plane within which two points have numbers that may cover each other."""
+
 
 def candidates_figure(selection: Selection, shown: int | None = None) -> Picture:
     """Draw the candidates, the selected ones marked with their gain.
@@ -65,10 +68,12 @@ def candidates_figure(selection: Selection, shown: int | None = None) -> Picture
             *made.map[[shown]].T, s=420, color=SHOWN, marker="s", edgecolors="black", linewidths=1.4, zorder=2
         )
         words.append(f"square: candidate {shown}, shown")
-    for index in range(n_made):
-        plane.annotate(str(index), made.map[index], xytext=(6, 5), textcoords="offset points", fontsize=8, zorder=5)
     plane.margins(0.12)
     spread = np.ptp(made.map, axis=0)
+    for index, (place, offset) in enumerate(zip(made.map, _offsets(made.map / np.maximum(spread, 1e-12)), strict=True)):
+        side = "left" if offset[0] > 0 else "right"
+        how = {"textcoords": "offset points", "fontsize": 8, "zorder": 5}
+        plane.annotate(str(index), place, xytext=offset, ha=side, **how)
     if spread[1] < 1e-6 * spread[0]:  # two candidates lie on a line: what is left is rounding
         plane.set_ylim(-spread[0] / 4, spread[0] / 4)
     plane.set_xlabel("leading B-projection component")
@@ -87,3 +92,10 @@ def candidates_figure(selection: Selection, shown: int | None = None) -> Picture
     bars.set_xlabel("candidate")
     bars.set_ylabel("gain in ln |det|")
     return picture
+
+
+def _offsets(places: np.ndarray) -> list[tuple[int, int]]:
+    """Put the number of a point to its other sides where others are near, so that numbers do not cover each other."""
+    sides = ((6, 5), (6, -11), (-6, 5), (-6, -11))
+    near = [int((np.abs(places[:index] - place).max(axis=1) < NEAR).sum()) for index, place in enumerate(places)]
+    return [sides[count % len(sides)] for count in near]

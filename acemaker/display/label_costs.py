@@ -37,7 +37,7 @@ def label_costs_figure(costs: LabelCosts) -> Picture:
         axis.plot(along, [0, costs.at_random], ":", color="0.45", lw=1.4, label="at random steps")
     axis.set_xlabel("MD step")
     axis.set_ylabel(f"cost / labels of {costs.n_running} atoms")
-    axis.set_title("without gamma: as dense as it takes to meet each stretch between two halts", fontsize=9)
+    axis.set_title("grey, without gamma: labels often enough to meet each stretch between two halts", fontsize=9)
     axis.legend(loc="upper left", fontsize=8)
     axis.set_ylim(bottom=0)
     axis.set_xlim(0, max(costs.n_steps, 1))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.display.axes import plain_log_ticks
+from acemaker.display.axes import even_legend, plain_log_ticks
 from acemaker.display.picture import Picture
 from acemaker.trust.detection import curves
 
@@ -63,7 +63,7 @@ def gamma_figure(trust: GammaTrust) -> Picture:
     plain_log_ticks(against.yaxis)
     against.tick_params(axis="both", labelsize=8)
     rates.tick_params(axis="both", labelsize=8)
-    against.legend(fontsize=7, loc="lower right", markerscale=2)
+    even_legend(against, fontsize=7, loc="lower right")
     rates.legend(fontsize=7, loc="best")
     return picture
 

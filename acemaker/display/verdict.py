@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.display.axes import plain_log_ticks
+from acemaker.display.axes import even_legend, plain_log_ticks
 from acemaker.display.picture import Picture
 
 if TYPE_CHECKING:
@@ -47,5 +47,5 @@ def verdict_figure(verdict: Verdict) -> Picture:
     against.axhline(verdict.tolerance, color="k", ls=":", lw=0.9, label=f"tolerance ({verdict.tolerance:g} meV/Å)")
     against.set_xlabel("gamma")
     against.set_ylabel("force error / (meV/Å)")
-    against.legend(fontsize=7, loc="lower right", markerscale=3)
+    even_legend(against, fontsize=7, loc="lower right")
     return picture

@@ -196,8 +196,8 @@ class Training(Record):
 
 def _compared(comparison: Comparison, part: str) -> str:
     return (
-        f"{number(comparison.before)} meV/Å before, {number(comparison.after)} now "
-        f"({number(comparison.ratio)} times in the median {part})"
+        f"{number(comparison.before)} meV/Å before, {number(comparison.after)} now; "
+        f"ratio of the two, {part} by {part}: {number(comparison.ratio)} in the median"
     )
 
 
