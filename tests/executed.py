@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "OMP_NUM_THREADS": "1"}
 
 
+SECONDS_OF_A_LABEL = r"(?m)^(label \d+ of \d+: candidate \d+)(?:, \d+ s)?$"
+"""They are told from one second on."""
+
+
 def _python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *map(str, words)]
     return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
@@ -42,7 +46,9 @@ def complaint_of_nbval(executed: Path, folder: Path) -> str:
     """Run an executed notebook again in a folder where nothing is; return how nbval finds other outputs, if it does."""
     folder.mkdir(parents=True)
     (folder / executed.name).write_text(executed.read_text())
+    (folder / "times.cfg").write_text(f"[label]\nregex: {SECONDS_OF_A_LABEL}\nreplace: \\1\n")
     options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
+    options.append("--nbval-sanitize-with=times.cfg")
     done = _python(folder, "pytest", *options, executed.name)
     return done.stdout[-4000:] if done.returncode else ""
 
@@ -62,6 +68,7 @@ def page(executed: Path) -> str:
     shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     assert not holds_widgets(notebook)
     assert html.count("data:image/png;base64") >= sum("image/png" in data for data in shown) > 0
+    html = re.sub(SECONDS_OF_A_LABEL.removeprefix("(?m)^").removesuffix("$"), r"\1", html)
     html = re.sub(r'id="cell-id=[0-9a-f]{8}"', "", html)
     html = re.sub(rf"\b({'|'.join(State)})(</t[dh]><td[^>]*>)\d+\.\d+", r"\1\2", html)  # s, in the summary
     return re.sub(r"\b\d+(\.\d+)? (s|min|h)\b", "a while", html)
