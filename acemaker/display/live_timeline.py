@@ -74,7 +74,7 @@ class LiveTimeline:
         upper.plot([], [], "o", mfc="none", mec="0.35", ms=5, mew=0.8, label="above, did not halt")
         upper.legend(loc="upper left", fontsize=8, ncols=5)
         what, unit = observable(name)
-        lower.set_ylabel(f"{what} / {unit}".rstrip(" /"))
+        lower.set_ylabel(f"{what}\n/ {unit}".rstrip("\n /"), fontsize=9)
         lower.set_xlabel("MD step")
         lower.set_xlim(0, engine.steps)
         low, high = min(engine.temperature), max(engine.temperature)
