@@ -40,6 +40,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LONG = (
     "tests/workshop/test_workshop_notebooks.py",
     "tests/test_notebooks.py",
+    "tests/test_campaign_notebooks.py",
     "tests/browser/",
     "tests/campaign/test_pacemaker_campaign.py",
     "tests/potentials/test_pacemaker.py",
@@ -58,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    ran = [report for report in reports if report.nodeid.startswith(LONG[:2])]
+    ran = [report for report in reports if report.nodeid.startswith(LONG[:3])]
     if ran:
         wall = max(report.stop for report in ran) - min(report.start for report in ran)
         work = sum(report.duration for report in ran)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+from ase import Atoms
+from ase.io import read
 
 from acemaker.states import State
 
@@ -72,3 +76,15 @@ def page(executed: Path) -> str:
     html = re.sub(r'id="cell-id=[0-9a-f]{8}"', "", html)
     html = re.sub(rf"\b({'|'.join(State)})(</t[dh]><td[^>]*>)\d+\.\d+", r"\1\2", html)  # s, in the summary
     return re.sub(r"\b\d+(\.\d+)? (s|min|h)\b", "a while", html)
+
+
+def real_labels(directory: Path) -> list[Atoms]:
+    """Read the labels of a campaign that is done."""
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["state"] == "DONE"
+    assert summary["steps"] == 400
+    labels = [read(path) for path in sorted((directory / "labels").glob("*.extxyz"))]
+    assert len(labels) == summary["labels"]
+    assert not (directory / "oracle_failures").exists()
+    assert all(0.01 < np.abs(atoms.get_forces()).max() < 50 for atoms in labels)
+    return labels

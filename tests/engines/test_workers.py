@@ -28,6 +28,7 @@ from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from tests.conftest import alloy, copper
 from tests.engines.test_inprocess import request
+from tests.processes import PATIENCE
 
 RUN: dict[str, Any] = {"temperature": (300, 900), "steps": 60, "restart_every": 20, "trajectory_every": 20}
 
@@ -148,5 +149,6 @@ def test_helpers_end_with_a_parent_that_is_killed(tmp_path: Path, copper_generat
         workers = [psutil.Process(int(word)) for word in parent.stdout.readline().split()]
         assert len(workers) == 2
         os.kill(parent.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    # one that is still importing pyace sees that it is alone when it has done so
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]

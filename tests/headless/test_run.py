@@ -143,9 +143,10 @@ def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     assert lines[0].startswith(f"the campaign in {tmp_path / 'here'} has come to step ")
     assert lines[0].endswith(" of 400, and goes on")
     reached = next(number for number, line in enumerate(lines) if line.endswith("reached step 400"))
-    assert lines[reached + 1] == "the executed notebook is out.ipynb"
-    assert lines[reached + 2].startswith(f"the campaign in {tmp_path / 'here'} is DONE: 400 of 400 steps, ")
-    assert " meV/Å" in lines[reached + 2]
+    assert lines[reached + 1].startswith("Not converged: ")
+    assert lines[reached + 2] == "the executed notebook is out.ipynb"
+    assert lines[reached + 3].startswith(f"the campaign in {tmp_path / 'here'} is DONE: 400 of 400 steps, ")
+    assert " meV/Å" in lines[reached + 3]
     assert lines[-1].startswith("the story of the run is")
     summary = json.loads((tmp_path / "here/summary.json").read_text())
     assert (summary["state"], summary["steps"]) == ("DONE", 400)
