@@ -40,14 +40,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LONG = (
     "tests/workshop/test_workshop_notebooks.py",
     "tests/test_notebooks.py",
-    "tests/test_campaign_notebooks.py",
+    "tests/test_main_job.py",
+    "tests/test_real_dft.py",
     "tests/browser/",
     "tests/campaign/test_pacemaker_campaign.py",
     "tests/potentials/test_pacemaker.py",
     "tests/labelling/test_slurm.py",
     "tests/engines/test_isolated.py",
 )
-"""Files that take minutes: begun first, or a worker is left alone with one of them at the end."""
+"""Files that take minutes: begun first, or a worker is left alone with one of them at the end. The next file goes to a
+worker that has two tests left, which should be short ones."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    ran = [report for report in reports if report.nodeid.startswith(LONG[:3])]
+    ran = [report for report in reports if report.nodeid.startswith(LONG[:4])]
     if ran:
         wall = max(report.stop for report in ran) - min(report.start for report in ran)
         work = sum(report.duration for report in ran)

@@ -42,8 +42,6 @@ def test_the_campaigns_parameters_are_the_configurations(name: str, own: set[str
 
 
 FAST: dict[str, dict[str, Any]] = {
-    "01_one_halt_by_hand.ipynb": {"n_functions": 40},
-    "02_real_dft.ipynb": {"oracle": "tblite", "engine": "inprocess"},
     "otf_campaign.ipynb": {
         "engine": "inprocess",
         "steps": 600,
@@ -51,6 +49,8 @@ FAST: dict[str, dict[str, Any]] = {
         "threshold_call_dft": 3.0,
         "cutoff": 4.5,
     },
+    "01_one_halt_by_hand.ipynb": {"n_functions": 40},
+    "02_real_dft.ipynb": {"oracle": "tblite", "engine": "inprocess"},
 }
 """Parameters with which the notebooks are run three times."""
 

@@ -61,19 +61,6 @@ def test_each_asks_a_question_has_something_predicted_and_short_cells(exercise: 
     assert max(len(cell.source.splitlines()) for cell in notebook.cells if cell.cell_type == "code") <= 25
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda path: path.stem)
-def test_unsolved_it_runs_to_its_end_and_says_what_is_open(tmp_path: Path, exercise: Path) -> None:
-    out = tmp_path / "first" / exercise.name
-    out.parent.mkdir()
-    notebook = papermill(exercise, out, **SHORT.get(exercise.name[0], {}))
-    said = said_by_checks(notebook)
-    assert len(said) >= 3
-    assert all("not yet ○" in words for words in said), said
-    assert not holds_widgets(notebook)  # nobody watches: pictures take their place
-    assert not complaint_of_nbval(out, tmp_path / "second")
-
-
 def ran_twice(exercise: Path, folder: Path) -> tuple[list[str], str]:
     """Run a solution, and again under nbval, each in an empty folder; return what checks say, and nbval's complaint."""
     first = folder / "first" / exercise.name
@@ -91,3 +78,16 @@ def test_solved_every_check_is_right_and_a_second_run_says_the_same(tmp_path: Pa
         assert len(said) >= 3
         assert all("right ✓" in words and "not right" not in words for words in said), said
         assert not complaint, complaint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda path: path.stem)
+def test_unsolved_it_runs_to_its_end_and_says_what_is_open(tmp_path: Path, exercise: Path) -> None:
+    out = tmp_path / "first" / exercise.name
+    out.parent.mkdir()
+    notebook = papermill(exercise, out, **SHORT.get(exercise.name[0], {}))
+    said = said_by_checks(notebook)
+    assert len(said) >= 3
+    assert all("not yet ○" in words for words in said), said
+    assert not holds_widgets(notebook)  # nobody watches: pictures take their place
+    assert not complaint_of_nbval(out, tmp_path / "second")
