@@ -26,4 +26,4 @@ def checksum(content: bytes | str, place: str = "") -> str:
     .. [1] W. W. Peterson, D. T. Brown, Proc. IRE 49, 228 (1961).
     """
     data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
-    return f"x{zlib.crc32(data, zlib.crc32(place.encode())):08x}"
+    return f"x{zlib.crc32(data, zlib.crc32(place.encode()) if place else 0):08x}"

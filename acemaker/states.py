@@ -25,15 +25,17 @@ class State(StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.EXPLORE: frozenset({State.HALT, State.DONE}),
+    # with several walkers, each explores before the first halt is healed
+    State.EXPLORE: frozenset({State.HALT, State.DONE, State.EXPLORE}),
     State.HALT: frozenset({State.DIAGNOSE}),
-    State.DIAGNOSE: frozenset({State.GENERATE}),
+    # what another walker's labels have made known needs none of its own
+    State.DIAGNOSE: frozenset({State.GENERATE, State.RESUME}),
     State.GENERATE: frozenset({State.SELECT}),
     State.SELECT: frozenset({State.LABEL}),
     State.LABEL: frozenset({State.TRAIN}),
     # generation 0 goes straight to the first segment; a rejected fit goes back for more labels
     State.TRAIN: frozenset({State.RESUME, State.EXPLORE, State.SELECT}),
-    State.RESUME: frozenset({State.EXPLORE}),
+    State.RESUME: frozenset({State.EXPLORE, State.HALT}),
     State.DONE: frozenset(),
     State.FAILED: frozenset(),
 }

@@ -51,8 +51,8 @@ def complaint_of_nbval(executed: Path, folder: Path) -> str:
     folder.mkdir(parents=True)
     (folder / executed.name).write_text(executed.read_text())
     (folder / "times.cfg").write_text(f"[label]\nregex: {SECONDS_OF_A_LABEL}\nreplace: \\1\n")
-    options = ["-p", "nbval", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-c", "/dev/null"]
-    options.append("--nbval-sanitize-with=times.cfg")
+    options = ["-p", "nbval", "-p", "tests.pictures", "--nbval", "--nbval-current-env", "-c", "/dev/null"]
+    options += ["--nbval-cell-timeout=300", "--nbval-sanitize-with=times.cfg"]
     done = _python(folder, "pytest", *options, executed.name)
     return done.stdout[-4000:] if done.returncode else ""
 

@@ -10,13 +10,18 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
+from ase.build import bulk
+from ase.io import write
 from ase.units import GPa
 
 from acemaker import Campaign, CampaignConfig
+from acemaker.campaign.starts import starts_of
 from acemaker.config.campaign import parameter_homes
 from acemaker.oracles.checks import pressure_remark
 from acemaker.oracles.oracle import CalculatorOracle
@@ -90,6 +95,25 @@ def test_the_parameters_of_the_cluster_page_are_valid() -> None:
     assert values.pop("directory")
     assert set(values) <= set(parameter_homes())
     CampaignConfig.from_parameters(values)
+
+
+def test_the_walkers_of_their_page_can_start(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how_to" / "walkers.md").read_text()
+    (text,) = re.findall(r"```python\n(.*?)```", page, flags=re.S)
+    write(tmp_path / "liquid.extxyz", rattled())
+    names: dict[str, Any] = {"CampaignConfig": CampaignConfig}
+    exec(text.replace("liquid.extxyz", str(tmp_path / "liquid.extxyz")), names)
+    config = names["config"]
+    assert [len(atoms) for atoms in starts_of(config)] == [108, 108, 32, 108]
+    assert [config.walker(number).engine.ensemble for number in (1, 2, 3, 4)] == ["npt", "npt", "nvt", "npt"]
+    assert config.walker(2).engine.temperature == (900, 900)
+    assert config.walker(4).seed == 11
+
+
+def rattled() -> Atoms:
+    atoms: Atoms = bulk("Cu", cubic=True).repeat(2)
+    atoms.rattle(0.3, seed=1)
+    return atoms
 
 
 def materials() -> dict[str, dict[str, object]]:

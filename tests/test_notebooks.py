@@ -30,15 +30,25 @@ def test_committed_notebooks_are_clean(path: Path) -> None:
             assert "  # " in line, f"no comment: {line}"
 
 
-@pytest.mark.parametrize(
-    ("name", "own"),
-    [("otf_campaign.ipynb", {"directory", "tolerance"}), ("02_real_dft.ipynb", {"directory", "n_test"})],
-)
-def test_the_campaigns_parameters_are_the_configurations(name: str, own: set[str]) -> None:
-    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+OWN = {
+    "otf_campaign": {"tolerance"},
+    "01_one_halt_by_hand": set(),
+    "02_real_dft": {"n_test"},
+    "1_what_gamma_means": {"threshold", "tolerance"},
+    "2_one_halt_by_hand": set(),
+    "3_a_campaign": {"careful", "strict", "tolerance"},
+    "4_your_own_material": {"element"},
+    "5_when_it_goes_wrong": {"allowed", "limit", "tolerance"},
+}
+"""Parameters of the notebooks' own, beside the directory and those of a campaign."""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_parameters_have_the_configurations_names(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     names = {line.split(":")[0] for line in cell.source.splitlines() if line and not line.startswith("#")}
-    assert names - set(parameter_homes()) == own
+    assert names - set(parameter_homes()) == OWN[path.stem] | {"directory"}
 
 
 FAST: dict[str, dict[str, Any]] = {

@@ -51,7 +51,8 @@ def test_conda_gets_what_pip_gets() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {re.split(r"[\[<>=!~ ]", name)[0].lower() for name in project["dependencies"]}
-    wanted |= {re.split(r"[<>=]", name)[0] for name in project["optional-dependencies"]["notebooks"]}
+    for extra in ("notebooks", "physics"):
+        wanted |= {re.split(r"[<>=]", name)[0] for name in project["optional-dependencies"][extra]}
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     names = {re.split(r"[<>= ]", name)[0] for name in listed if isinstance(name, str)}
     names |= {re.split(r"[<>= ]", name)[0] for entry in listed if isinstance(entry, dict) for name in entry["pip"]}

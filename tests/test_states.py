@@ -7,8 +7,10 @@ from acemaker.states import CYCLE, TRANSITIONS, State, is_allowed
 LOOP = [
     (State.EXPLORE, State.HALT),
     (State.EXPLORE, State.DONE),
+    (State.EXPLORE, State.EXPLORE),
     (State.HALT, State.DIAGNOSE),
     (State.DIAGNOSE, State.GENERATE),
+    (State.DIAGNOSE, State.RESUME),
     (State.GENERATE, State.SELECT),
     (State.SELECT, State.LABEL),
     (State.LABEL, State.TRAIN),
@@ -16,6 +18,7 @@ LOOP = [
     (State.TRAIN, State.EXPLORE),
     (State.TRAIN, State.SELECT),
     (State.RESUME, State.EXPLORE),
+    (State.RESUME, State.HALT),
 ]
 
 

@@ -29,17 +29,19 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return Campaign.create(tmp_path_factory.mktemp("verdict") / "c", CONFIG).run()
 
 
-def test_the_truth_is_the_oracles_own_and_independent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ensemble", ["npt", "langevin"])
+def test_the_truth_is_the_oracles_own_and_independent(tmp_path: Path, ensemble: str) -> None:
     structure = copper()
-    frames = truth_trajectory(CONFIG, structure, n_frames=6, file=tmp_path / "truth.extxyz")
+    config = CONFIG.model_copy(update={"engine": CONFIG.engine.model_copy(update={"ensemble": ensemble})})
+    frames = truth_trajectory(config, structure, n_frames=6, file=tmp_path / "truth.extxyz")
     assert [atoms.info["step"] for atoms in frames] == [50, 100, 150, 200, 250, 300]
     oracle = CalculatorOracle.from_config(MISHIN, ("Cu",))
     again = oracle.label(frames[3])
     assert again.get_forces() == pytest.approx(frames[3].get_forces(), abs=1e-6)
     assert again.get_potential_energy() == pytest.approx(frames[3].get_potential_energy(), abs=1e-6)
-    other = truth_trajectory(CONFIG.model_copy(update={"seed": 2}), structure, n_frames=1)
+    other = truth_trajectory(config.model_copy(update={"seed": 2}), structure, n_frames=1)
     assert not np.allclose(other[-1].positions, frames[-1].positions)
-    kept = truth_trajectory(CONFIG, structure, n_frames=6, file=tmp_path / "truth.extxyz")
+    kept = truth_trajectory(config, structure, n_frames=6, file=tmp_path / "truth.extxyz")
     assert np.array_equal(kept[0].positions, frames[0].positions)
 
 

@@ -26,7 +26,8 @@ class RunningSegment(Segment):
 
     def headline(self) -> str:
         """Say it in one line."""
-        return f"Segment {self.number}: checked up to step {self.end_step}"
+        of = f" of walker {self.walker}" if self.walker else ""
+        return f"Segment {self.number}{of}: checked up to step {self.end_step}"
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""
@@ -67,6 +68,13 @@ class AttachedCampaign(CampaignView):
     def step(self) -> int:
         """The last step that was checked."""
         return self.progress.step if self._running is None else self._running.end_step
+
+    @property
+    def reached(self) -> tuple[int, ...]:
+        """The last step of each walker that was checked."""
+        steps = list(self.progress.steps)
+        steps[self.progress.walker - 1] = self.step
+        return tuple(steps)
 
     def refresh(self) -> Self:
         """Take in what has happened since.
@@ -134,19 +142,15 @@ class AttachedCampaign(CampaignView):
         """Return what the campaign says of itself."""
         said = super().summary()
         items = dict(said.items)
-        items["steps"] = f"{self.step} of {self.config.engine.steps}"
         if self.state not in (State.DONE, State.FAILED):
             items["process"] = "running" if self.driven else "none: it was broken off, and goes on when it is opened"
         return Summary(f"{said.title}, looked at from outside", tuple(items.items()), said.table, said.strip)
 
-    def _checks(self) -> tuple[list[Timeline], list[int]]:
-        timelines, starts = super()._checks()
-        if self._running is None:
+    def _checks(self, walker: int) -> tuple[list[Timeline], list[int]]:
+        timelines, starts = super()._checks(walker)
+        if self._running is None or walker != self.progress.walker:
             return timelines, starts
         return [*timelines, self._running.timeline], [*starts, self._running.start_step]
-
-    def _last_step(self) -> int:
-        return self.step
 
     def _read_running(self) -> Segment | None:
         """Read the checks of the segment that is being explored, or was broken off."""
@@ -160,6 +164,7 @@ class AttachedCampaign(CampaignView):
             end_step=int(timeline.step[-1]),
             timeline=timeline,
             halt=None,
+            walker=self.progress.walker if self.n_walkers > 1 else 0,
         )
 
 

@@ -24,7 +24,6 @@ from acemaker.campaign.work import Work
 from acemaker.campaign.writable import writable
 from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
-from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.interrupt import Stopped
@@ -74,10 +73,9 @@ class Campaign(CampaignView):
     ) -> None:
         self._chronicle = Chronicle(journal)
         super().__init__(store, self._chronicle)
-        runner: Engine = engine or make_engine(self.config.engine, self.config.seed)
-        self._work = Work(self._chronicle, store, runner, oracle, trainer_factory, executor)
+        self._work = Work(self._chronicle, store, engine, oracle, trainer_factory, executor)
         self._attention = Attention()
-        self._work.on_check = self._attention.check
+        self._work.exploring.on_check = self._attention.check
         self._work.on_iteration = self._attention.iteration
         self._work.labels.on_wait = self._attention.stop_if_wanted
 
@@ -104,7 +102,8 @@ class Campaign(CampaignView):
         config
             Everything that defines it.
         structure
-            The structure with which the trajectory starts, instead of ``config.system``'s.
+            The structure with which the trajectory starts, instead of ``config.system``'s; with several walkers, that
+            of those that name none of their own.
         engine, oracle, trainer_factory
             Your own, instead of those of the configuration.
         executor
@@ -139,9 +138,9 @@ class Campaign(CampaignView):
                 journal.append("reopened", config=config.model_dump(mode="json"))
                 remember(named_code(config))
             else:
-                start = check_start(store, config, structure, engine, oracle, executor)
+                starts = check_start(store, config, structure, engine, oracle, executor)
                 remember(named_code(config))  # before there is anything that could be opened after a crash
-                journal = create_files(store, config, start, trainer_factory, replaced)
+                journal = create_files(store, config, starts, trainer_factory, replaced)
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @classmethod
@@ -169,10 +168,10 @@ class Campaign(CampaignView):
             Not needed for what was used on this machine before.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
-            ``hang_after``, ``lammps``, ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``,
-            ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``,
-            ``espresso_command``, ``label_store``, ``quiet_steps``, ``plateau_generations``, ``plateau_tolerance``, and
-            ``executor`` by its name.
+            ``hang_after``, ``lammps``, ``explore_workers``, ``pacemaker_environment``, ``embed_tries``,
+            ``embed_force_error``, ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
+            ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``, ``quiet_walkers``,
+            ``plateau_generations``, ``plateau_tolerance``, and ``executor`` by its name.
 
         Returns
         -------
@@ -219,7 +218,7 @@ class Campaign(CampaignView):
     def close(self) -> None:
         """End the engine and labels that are being made here, and let other processes open the campaign."""
         self._work.labels.close()
-        self._work.engine.close()
+        self._work.exploring.close()
         self._chronicle.close()
 
     @property
@@ -329,7 +328,7 @@ class Campaign(CampaignView):
         Record
             What each state returns.
         """
-        with self._attention.stepping(), contextlib.suppress(Stopped):
+        with self._attention.stepping(), self._work.exploring.running_ahead(), contextlib.suppress(Stopped):
             while self.state is not State.DONE and not self._attention.stop_wanted:
                 yield self.step()
 
@@ -348,7 +347,8 @@ class Campaign(CampaignView):
         Campaign
             This one.
         """
-        reporter = Reporter(self.config.engine.steps) if progress else None
+        in_turn = (lambda: self.progress.walker) if self.n_walkers > 1 else None
+        reporter = Reporter(self.config.engine.steps, in_turn) if progress else None
         if reporter is not None:
             self._work.labels.on_label = reporter.label
         with self._attention.heard_by(reporter):

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Pause the search for cycles: events hold none, and each search would look through all that have been read.
 
+    What was made meanwhile is not looked through at the end either: it goes straight to where the collector keeps what
+    is old, as everything else that is there by then.
+
     Yields
     ------
     None
@@ -22,4 +25,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():  # somebody else's frozen objects would come back, too
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation, and nothing has been traversed
             gc.enable()

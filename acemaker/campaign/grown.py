@@ -45,6 +45,9 @@ class Grown(Sequence[T], Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return islice(self._items, self._length)
 
+    def __reversed__(self) -> Iterator[T]:
+        return islice(reversed(self._items), len(self._items) - self._length, None)
+
     @overload
     def __getitem__(self, index: int) -> T: ...
 

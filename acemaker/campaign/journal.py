@@ -27,7 +27,9 @@ AT_ONCE = 1 << 20
 CHECKSUM = "checksum"
 """The last field of a line: of the bytes before it."""
 
-_SIZE = len(b', "checksum": "x00000000"}\n')
+_ENTRY = b', "checksum": "%b"}\n'
+
+_SIZE = len(_ENTRY % b"x00000000")
 
 _DAMAGED_ENTRY = re.compile(rb'"x[0-9a-f]{8}"}\n$')
 
@@ -247,7 +249,7 @@ def sealed(line: str) -> bytes:
 
 
 def _entry(content: bytes) -> bytes:
-    return f', "{CHECKSUM}": "{checksum(content)}"}}\n'.encode()
+    return _ENTRY % checksum(content).encode()
 
 
 def _in_order(lines: list[bytes], events: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
@@ -259,7 +261,7 @@ def _in_order(lines: list[bytes], events: list[dict[str, Any]], number: int) -> 
                 return events[:place]
             continue
         summed = True
-        if line[-_SIZE:] != _entry(line[:-_SIZE]) or event["n"] != number + place:
+        if not line.endswith(_entry(line[:-_SIZE])) or event["n"] != number + place:
             return events[:place]
         del event[CHECKSUM]
     return events

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from acemaker import steps
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.label_index import LabelIndex
 from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.ledger import Ledger
 from acemaker.campaign.store import Store
@@ -52,7 +53,7 @@ class LabelWork:
     ) -> None:
         self._chronicle, self._store, self._elements = chronicle, store, elements
         self.own_oracle, self._executor = oracle, executor
-        self._outbox = Outbox(store.queue)
+        self._outbox, self._index = Outbox(store.queue), LabelIndex()
         self._place: Place | None = None
         self._current: tuple[Selection, steps.Labelling, Queue] | None = None
         self.on_label: Callable[[Taken], None] | None = None
@@ -135,7 +136,7 @@ class LabelWork:
             )
         if self._place.apart:
             self._outbox.make()
-        ledger = Ledger(self._chronicle, self._store, selection, self._shared())
+        ledger = Ledger(self._chronicle, self._store, selection, self._shared(), self._index)
         queue = Queue(self._place)
 
         def job(candidate: int) -> Job:

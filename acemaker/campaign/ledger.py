@@ -10,6 +10,7 @@ from ase import Atoms
 
 from acemaker.campaign.chronicle import Chronicle
 from acemaker.campaign.label_files import find_label, read_label, set_aside, write_label
+from acemaker.campaign.label_index import LabelIndex
 from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.store import Store
 from acemaker.config import OracleConfig
@@ -37,11 +38,19 @@ class Ledger:
         What is being labelled.
     shared
         Labels that other campaigns have made or may use, too.
+    index
+        Of the campaign's labels; a ledger that gets that of the one before need not go through all of them.
     """
 
     def __init__(
-        self, chronicle: Chronicle, store: Store, selection: Selection, shared: LabelStore | None = None
+        self,
+        chronicle: Chronicle,
+        store: Store,
+        selection: Selection,
+        shared: LabelStore | None = None,
+        index: LabelIndex | None = None,
     ) -> None:
+        self._index = LabelIndex() if index is None else index
         self._chronicle = chronicle
         self._store = store
         self._shared = shared
@@ -58,11 +67,11 @@ class Ledger:
         found = find_label(self._store.label(self._halt, candidate))
         if found is not None and self._key(found) == self._keys[candidate]:
             return self._kept(candidate)
-        for entry in self._chronicle.progress.labels:
-            if entry.key == self._keys[candidate]:
-                # an equal structure may have been labelled for the sake of other atoms
-                labelled = read_label(self._store.directory / entry.file)
-                return self.record(candidate, with_mask_of(self._structures[candidate], labelled))
+        entry = self._noted().of_key(self._keys[candidate])
+        if entry is not None:
+            # an equal structure may have been labelled for the sake of other atoms
+            labelled = read_label(self._store.directory / entry.file)
+            return self.record(candidate, with_mask_of(self._structures[candidate], labelled))
         shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
         if shared is None:
             set_aside(self._store.label(self._halt, candidate))
@@ -95,15 +104,19 @@ class Ledger:
             for candidate, event in self._chronicle.progress.failures.items()
         }
 
+    def _noted(self) -> LabelIndex:
+        self._index.read(self._chronicle.progress.labels)
+        return self._index
+
     def _key(self, atoms: Atoms) -> str:
         return label_key(atoms, self._chronicle.config.oracle)
 
     def _kept(self, candidate: int) -> Atoms:
         """Note a label whose file has been written, and share it."""
         file = self._store.label(self._halt, candidate)
-        name, key, labelled = self._store.relative(file), self._keys[candidate], read_label(file)
+        name, key, labelled = str(self._store.relative(file)), self._keys[candidate], read_label(file)
         shared = bool(labelled.info.get(SHARED, False))
-        if name not in {entry.file for entry in self._chronicle.progress.labels}:
+        if not self._noted().has_file(name):
             event = {"halt": self._halt, "candidate": candidate, "file": name, "key": key}
             self._chronicle.append("label", **event, **({"shared": True} if shared else {}))
         if self._shared is not None and not shared:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from acemaker.campaign.grown import Grown
+from acemaker.campaign.walker import Walker
 from acemaker.errors import CampaignError
 from acemaker.states import State, is_allowed
+
+_STATES = {state.value: state for state in State}
+
+_AFTER = {state: f"_after_{state.lower()}" for state in State}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +54,21 @@ class Progress:
         What failed.
     reason : str
         Why the guard rejected the last fit; empty if it did not.
+    walkers : tuple of Walker
+        Where each trajectory stands.
+    walker : int
+        Number, from 1, of the walker that explores, or whose halt is healed.
+    exploring, halted : tuple of int
+        Numbers of the walkers that have their segments in this round yet, and of those whose halts wait to be healed,
+        in their order. Walkers go in rounds: each that has not ended explores one segment, all of them with the same
+        potential, and then the halts of the round are healed one after the other. So what a campaign does does not
+        depend on which of them was quicker.
     halt : int
         Number of the halt that is being healed, or was healed last; 0 for generation 0.
     generation : int
         The potential in use; -1 before the first.
     n_first : int
         Structures that generation 0 needs.
-    step : int
-        Where the next segment starts.
-    frame_halt : int
-        The halt before which the frame lies from which the next segment starts; 0 where it starts otherwise.
-    checkpoint : str or None
-        Its restart file.
     segments, halts : Grown of mappings
         The events of explored segments and halts.
     selections : tuple of mappings
@@ -81,6 +89,8 @@ class Progress:
         meV/Å, cross-validated force error of each accepted generation.
     discarded_steps : int
         Steps that were run again after halts.
+    n_known : int
+        Halts that took no label, since those of another walker's halt had made them known.
     wall : mapping of str to float
         Seconds by state.
     """
@@ -89,12 +99,13 @@ class Progress:
     failed_state: State | None = None
     error: str = ""
     reason: str = ""
+    walkers: tuple[Walker, ...] = (Walker(),)
+    walker: int = 1
+    exploring: tuple[int, ...] = (1,)
+    halted: tuple[int, ...] = ()
     halt: int = 0
     generation: int = -1
     n_first: int = 0
-    step: int = 0
-    checkpoint: str | None = None
-    frame_halt: int = 0
     segments: Grown[Mapping[str, Any]] = field(default_factory=Grown)
     halts: Grown[Mapping[str, Any]] = field(default_factory=Grown)
     selections: tuple[Mapping[str, Any], ...] = ()
@@ -106,7 +117,34 @@ class Progress:
     groups: Grown[tuple[LabelEntry, ...]] = field(default_factory=Grown)
     errors: Grown[float | None] = field(default_factory=Grown)
     discarded_steps: int = 0
+    n_known: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Walker:
+        """Where the walker stands that explores, or whose halt is healed."""
+        return self.walkers[self.walker - 1]
+
+    @property
+    def step(self) -> int:
+        """Where its next segment starts."""
+        return self.current.step
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Where the next segment of each walker starts, or where it has ended."""
+        return tuple(one.step for one in self.walkers)
+
+    @property
+    def shown_halt(self) -> int:
+        """Number of the halt that is being healed, else of the last one; 0 before the first."""
+        return self.current.halted or len(self.halts)
+
+    @property
+    def halted_generation(self) -> int:
+        """The potential with which the run halted that is being healed; -1 before the first halt."""
+        halted = (one for one in reversed(self.segments) if one["halt"] is not None)
+        return next((int(one["generation"]) for one in halted if one["halt"]["number"] == self.halt), -1)
 
     @property
     def n_labels(self) -> int:
@@ -137,14 +175,15 @@ class Progress:
         CampaignError
             If one of them cannot follow.
         """
-        after = self
+        draft: Progress = object.__new__(_Draft)
+        draft.__dict__.update(self.__dict__)
         for are_labels, some in groupby(events, key=lambda event: event["event"] == "label"):
             if are_labels:
-                after = after._with(labels=after.labels.with_all(map(_entry, some)))
+                draft = draft._with(labels=draft.labels.with_all(map(_entry, some)))
             else:
                 for event in some:
-                    after = after.apply(event)
-        return after
+                    draft = draft.apply(event)
+        return self._with(**draft.__dict__)
 
     def _with(self, **changes: Any) -> Progress:
         """Do what `dataclasses.replace` does, which takes ten times as long: for each event of a long journal."""
@@ -153,7 +192,9 @@ class Progress:
         return after
 
     def _on_created(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(n_first=event["n_first"])
+        n_walkers = event.get("walkers", 1)
+        going = tuple(range(1, n_walkers + 1))
+        return self._with(n_first=event["n_first"], walkers=(Walker(),) * n_walkers, exploring=going)
 
     def _on_label(self, event: Mapping[str, Any]) -> Progress:
         return self._with(labels=self.labels.with_end(_entry(event)))
@@ -175,28 +216,52 @@ class Progress:
         return self._with(state=self.failed_state, failed_state=None, error="", failures={})
 
     def _on_step(self, event: Mapping[str, Any]) -> Progress:
-        state, following = State(event["state"]), State(event["next"])
+        state, following = _STATES[event["state"]], _STATES[event["next"]]
         if state is not self.state or not is_allowed(state, following):
             raise CampaignError(
                 f"event {event['n']} of the journal goes from {state} to {following}, in state {self.state}"
             )
-        wall = {**self.wall, state.value: self.wall.get(state.value, 0.0) + event.get("wall_s", 0.0)}
+        name = event["state"]
+        wall = {**self.wall, name: self.wall.get(name, 0.0) + event.get("wall_s", 0.0)}
         after = self._with(state=following, wall=wall)
-        handler = getattr(after, f"_after_{state.value.lower()}", None)
+        handler = getattr(after, _AFTER[state], None)
         return after if handler is None else handler(event)
 
     def _after_explore(self, event: Mapping[str, Any]) -> Progress:
-        after = self._with(segments=self.segments.with_end(event), step=event["end_step"])
-        if event["halt"] is None:
-            return after
-        return after._with(
-            halts=self.halts.with_end(event["halt"]),
-            halt=self.halt + 1,
-            selections=(),
-            dropped={},
-            embedded="",
-            failures={},
-        )
+        halt, before = event["halt"], self.current
+        came = {"halted": halt["number"], "last_halt_step": halt["step"]} if halt is not None else {"ended": True}
+        went = replace(before, step=event["end_step"], n_segments=before.n_segments + 1, **came)
+        after = self._moved(went)._with(segments=self.segments.with_end(event), exploring=self.exploring[1:])
+        if halt is not None:
+            after = after._with(halts=self.halts.with_end(halt), halted=(*self.halted, self.walker))
+        return after._turned()
+
+    def _moved(self, walker: Walker) -> Progress:
+        index = self.walker - 1
+        return self._with(walkers=(*self.walkers[:index], walker, *self.walkers[index + 1 :]))
+
+    def _turned(self) -> Progress:
+        """Give the turn to the walker that explores next, or whose halt is healed next."""
+        if self.state is State.EXPLORE:
+            return self._with(walker=self.exploring[0])
+        if self.state is not State.HALT:
+            return self
+        number = self.halted[0]
+        halt = self.walkers[number - 1].halted
+        return self._with(walker=number, halt=halt, selections=(), dropped={}, embedded="", failures={})
+
+    def after_segment(self, *, halted: bool) -> State:
+        """Tell what follows the segment that is being explored."""
+        if len(self.exploring) > 1:
+            return State.EXPLORE
+        return State.HALT if halted or self.halted else State.DONE
+
+    def after_healing(self) -> State:
+        """Tell what follows once the halt that is being healed is healed."""
+        return State.HALT if len(self.halted) > 1 else State.EXPLORE
+
+    def _after_diagnose(self, _event: Mapping[str, Any]) -> Progress:
+        return self._with(n_known=self.n_known + 1) if self.state is State.RESUME else self
 
     def _after_generate(self, event: Mapping[str, Any]) -> Progress:
         # older journals do not say
@@ -228,15 +293,30 @@ class Progress:
         """Find where the frame lies from which a RESUME goes on: its own, or that from which the segment had begun."""
         if event["mode"] == "structure":
             return self.halt
-        return self.frame_halt if event["checkpoint"] is None and event["step"] else 0
+        return self.current.frame_halt if event["checkpoint"] is None and event["step"] else 0
 
     def _after_resume(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(
+        ready = replace(
+            self.current,
             step=event["step"],
             checkpoint=event["checkpoint"],
             frame_halt=self._frame_halt(event),
-            discarded_steps=self.discarded_steps + event["discarded_steps"],
+            halted=0,
+            healed=self.halt,
         )
+        after = self._moved(ready)._with(halted=self.halted[1:])
+        if self.state is State.EXPLORE:  # another round
+            going = tuple(number for number, one in enumerate(after.walkers, start=1) if not one.ended)
+            after = after._with(exploring=going)
+        return after._turned()._with(discarded_steps=self.discarded_steps + event["discarded_steps"])
+
+
+class _Draft(Progress):
+    """Progress that nobody else has yet: it changes itself, instead of being copied for each of very many events."""
+
+    def _with(self, **changes: Any) -> Progress:
+        self.__dict__.update(changes)
+        return self
 
 
 def _entry(event: Mapping[str, Any]) -> LabelEntry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from ase import Atoms
@@ -15,6 +15,7 @@ from acemaker.config import OTFConfig
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
 from acemaker.results.record import frozen, read_only
+from acemaker.states import State
 from acemaker.steps.generate import describe
 from acemaker.structures.candidates import Grader
 from acemaker.structures.files import read_structures
@@ -57,6 +58,7 @@ def segment_event(segment: Segment, store: Store) -> dict[str, Any]:
         "end_step": segment.end_step,
         "halt": halt_event(segment.halt, store) if segment.halt is not None else None,
         "checksums": SegmentLog(store.segment(segment.number)).checksums(),
+        **({"walker": segment.walker} if segment.walker else {}),
     }
 
 
@@ -75,6 +77,8 @@ def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segm
                 timeline=log.timeline(),
                 halt=halt,
                 soft_start=log.soft_start(),
+                walker=event.get("walker", 0),
+                next=State(event["next"]),
             )
         )
     return segments
@@ -137,9 +141,38 @@ def select_first(candidates: Candidates, n: int) -> Selection:
     )
 
 
-def read_groups(progress: Progress, store: Store) -> list[list[Atoms]]:
+class Groups(Sequence[list[Atoms]]):
+    """The labels of each training so far, read when they are asked for: all at once may be more than memory holds.
+
+    Parameters
+    ----------
+    progress
+        Which.
+    store
+        Where they lie.
+    """
+
+    def __init__(self, progress: Progress, store: Store) -> None:
+        self._groups, self._store = progress.groups, store
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, index: int) -> list[Atoms]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[list[Atoms]]: ...
+
+    def __getitem__(self, index: int | slice) -> list[Atoms] | list[list[Atoms]]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        return [read_label(self._store.directory / entry.file) for entry in self._groups[index]]
+
+
+def read_groups(progress: Progress, store: Store) -> Groups:
     """Read the labels of each training so far."""
-    return [[read_label(store.directory / entry.file) for entry in group] for group in progress.groups]
+    return Groups(progress, store)
 
 
 def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Timeline]:
@@ -147,8 +180,13 @@ def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Tim
     return [_ended_log(progress, store, number).timeline() for number in range(first, len(progress.segments) + 1)]
 
 
+def segments_of(progress: Progress, walker: int) -> list[int]:
+    """Return the numbers of a walker's segments."""
+    return [number for number, event in enumerate(progress.segments, start=1) if event.get("walker", 1) == walker]
+
+
 def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
-    """Join the checks of segments, without the parts that were run again.
+    """Join the checks of one walker's segments, without the parts that were run again.
 
     Parameters
     ----------
@@ -172,11 +210,18 @@ def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> T
     )
 
 
-def standing_trajectory(progress: Progress, store: Store) -> list[Atoms]:
-    """Read the frames of segments, without the parts that were run again."""
-    ends = [event["start_step"] for event in progress.segments[1:]] + [np.inf]
+def standing_trajectory(progress: Progress, store: Store, walker: int = 1) -> list[Atoms]:
+    """Read the frames of a walker's segments, without the parts that were run again."""
+    numbers = segments_of(progress, walker)
+    starts = [progress.segments[number - 1]["start_step"] for number in numbers]
+    stands = progress.walkers[walker - 1]
+    if not (stands.ended or stands.halted):
+        starts.append(stands.step)  # of its next segment
+        if progress.walker == walker:  # which may have been begun
+            numbers.append(len(progress.segments) + 1)
+    ends = [*starts[1:], np.inf, np.inf][: len(numbers)]
     frames = []
-    for number, end in enumerate(ends, start=1):
+    for number, end in zip(numbers, ends, strict=True):
         found = read_trajectory(_ended_log(progress, store, number).trajectory)
         frames += [frozen(atoms) for atoms in found if atoms.info["step"] < end]
     return frames

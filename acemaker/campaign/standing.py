@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from acemaker.campaign.progress import Progress
 from acemaker.states import CYCLE, State
+
+SHOWN = 6
+"""Walkers that are told one by one."""
 
 
 def what_next(progress: Progress, directory: Path) -> str:
@@ -31,6 +35,21 @@ def what_next(progress: Progress, directory: Path) -> str:
         )
     work = State.DIAGNOSE if progress.state is State.HALT else progress.state
     return f"the campaign is in state {progress.state}; what comes next is campaign.{work.lower()}()"
+
+
+def steps_reached(steps: Sequence[int], total: int) -> str:
+    """Say how far the walkers have come.
+
+    Parameters
+    ----------
+    steps
+        MD step of each.
+    total
+        That are asked for.
+    """
+    if len(steps) > SHOWN:
+        return f"{min(steps)} to {max(steps)} of {total}, by {len(steps)} walkers"
+    return f"{', '.join(map(str, steps))} of {total}"
 
 
 def state_strip(progress: Progress) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+
+A_FOLDER = 1000
+"""Halts or segments whose files lie in one folder: a file system is slow with, or refuses, very many."""
 
 
 class Store:
@@ -16,6 +20,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._swept, self._spared = 0, set[Path]()
 
     @property
     def journal(self) -> Path:
@@ -39,19 +44,20 @@ class Store:
 
     def segment(self, number: int) -> Path:
         """Folder of a segment."""
-        return self.directory / "segments" / f"segment_{number:04d}"
+        return _among(self.directory / "segments", number) / f"segment_{number:04d}"
 
     def halt(self, number: int) -> Path:
         """File of the frames before a halt, the halted structure at the end."""
-        return self.directory / "halts" / f"halt_{number:04d}.extxyz"
+        return _among(self.directory / "halts", number) / f"halt_{number:04d}.extxyz"
 
     def candidates(self, halt_number: int) -> Path:
         """File of the candidates of a halt; 0 for the first structures."""
-        return self.directory / "candidates" / f"halt_{halt_number:04d}.extxyz"
+        return _among(self.directory / "candidates", halt_number) / f"halt_{halt_number:04d}.extxyz"
 
     def label(self, halt_number: int, candidate: int) -> Path:
         """File of one label."""
-        return self.directory / "labels" / f"halt_{halt_number:04d}_candidate_{candidate:03d}.extxyz"
+        folder = _among(self.directory / "labels", halt_number)
+        return folder / f"halt_{halt_number:04d}_candidate_{candidate:03d}.extxyz"
 
     @property
     def failures(self) -> Path:
@@ -71,18 +77,27 @@ class Store:
         """Undo `relative`."""
         return None if name is None else self.directory / name
 
-    def keep_checkpoint(self, keep: Path | None, segments: int) -> None:
-        """Delete the checkpoints of ended segments but the one with which the next begins.
+    def keep_checkpoints(self, keep: Collection[Path | None], segments: int) -> None:
+        """Delete the checkpoints of ended segments but those from which walkers go on.
+
+        Segments that have been looked through before are left alone: there may be very many.
 
         Parameters
         ----------
         keep
-            That one.
+            These.
         segments
             How many segments have ended.
         """
-        for number in range(1, segments + 1):
+        ended = {self.segment(number) for number in range(self._swept + 1, segments + 1)}
+        for folder in ended | self._spared:
             for pattern in ("checkpoint.*", "halt.*"):
-                for path in self.segment(number).glob(pattern):
-                    if path != keep:
+                for path in folder.glob(pattern):
+                    if path not in keep:
                         path.unlink(missing_ok=True)
+        self._swept, self._spared = segments, {path.parent for path in keep if path is not None}
+
+
+def _among(folder: Path, number: int) -> Path:
+    """Name the folder of a numbered file: the first lie in it, later ones in folders of their own."""
+    return folder if number < A_FOLDER else folder / f"{number - number % A_FOLDER}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from acemaker.campaign.chronicle import History
 from acemaker.campaign.journal import read_events
 from acemaker.campaign.label_files import read_label
 from acemaker.campaign.progress import Progress
-from acemaker.campaign.standing import state_strip
+from acemaker.campaign.standing import state_strip, steps_reached
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.display.summary import Summary
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.errors import ConfigError
 from acemaker.potentials.generation import Generation
 from acemaker.results import Halt, Segment, Timeline
 from acemaker.results.record import Record
@@ -75,6 +77,16 @@ class CampaignView(Record):
         return self._initial
 
     @property
+    def n_walkers(self) -> int:
+        """How many trajectories explore."""
+        return len(self.progress.walkers)
+
+    @property
+    def starts(self) -> tuple[Atoms, ...]:
+        """The structure with which each walker starts."""
+        return read_structures(self._store.initial)
+
+    @property
     def directory(self) -> Path:
         """Where the campaign lives."""
         return self._store.directory
@@ -99,17 +111,39 @@ class CampaignView(Record):
 
     @property
     def halt(self) -> Halt | None:
-        """The last halt; None before the first."""
-        halts = self.progress.halts
-        return recall.read_halt(halts[-1], self._store) if halts else None
+        """The halt that is being healed, else the last one; None before the first."""
+        number = self.progress.shown_halt
+        return recall.read_halt(self.progress.halts[number - 1], self._store) if number else None
 
-    def timeline(self) -> Timeline:
-        """Read the checks of the trajectory that stands, without the parts that were run again."""
-        return recall.standing_timeline(*self._checks())
+    def timeline(self, walker: int = 1) -> Timeline:
+        """Read the checks of a walker's trajectory that stands, without the parts that were run again.
 
-    def trajectory(self) -> list[Atoms]:
-        """Read the frames of the trajectory that stands, unwrapped, with gamma."""
-        return recall.standing_trajectory(self.progress, self._store)
+        Parameters
+        ----------
+        walker
+            Its number, from 1.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such walker.
+        """
+        return recall.standing_timeline(*self._checks(self._known(walker)))
+
+    def trajectory(self, walker: int = 1) -> list[Atoms]:
+        """Read the frames of a walker's trajectory that stands, unwrapped, with gamma.
+
+        Parameters
+        ----------
+        walker
+            Its number, from 1.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such walker.
+        """
+        return recall.standing_trajectory(self.progress, self._store, self._known(walker))
 
     def labels(self) -> list[Atoms]:
         """Read all labelled structures, oldest first."""
@@ -120,22 +154,38 @@ class CampaignView(Record):
         progress, engine = self.progress, self.config.engine
         items = [
             ("directory", self.directory.name),
-            ("system", f"{self.initial.get_chemical_formula()}, {engine.ensemble}"),
-            ("steps", f"{progress.step} of {engine.steps}"),
+            ("system", f"{self.initial.get_chemical_formula()}, {', '.join(self._ensembles())}"),
+            ("steps", steps_reached(self.reached, engine.steps)),
             ("generation", self._potential()),
-            ("halts, labels", f"{progress.halt}, {progress.n_labels}"),
+            ("halts, labels", f"{len(progress.halts)}, {progress.n_labels}"),
         ]
         if progress.generation >= 0:
-            items.append(("converged", "yes" if self._convergence(progress.step).converged else "not yet"))
+            items.append(("converged", "yes" if self._convergence(progress.steps).converged else "not yet"))
         if progress.error:
             items.append(("failed", progress.error))
+        if self.n_walkers > 1:
+            ended = sum(one.ended for one in progress.walkers)
+            items.insert(2, ("walkers", f"{self.n_walkers}, of which {ended} at the last step"))
         return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
 
-    def figure(self) -> Picture:
-        """Draw gamma and temperature of all segments, with thresholds, halts and generations."""
+    def figure(self, walker: int | None = None) -> Picture:
+        """Draw gamma and temperature of a walker's segments, with thresholds, halts and generations.
+
+        Parameters
+        ----------
+        walker
+            Its number, from 1; None for all of them, one below the other, without temperatures if they are several.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such walker.
+        """
         from acemaker.display.timeline import timeline_figure
 
-        return timeline_figure(self.segments(), self.config.otf)
+        chosen = None if walker is None else self._known(walker)
+        segments = [one for one in self.segments() if chosen in (None, one.walker or 1)]
+        return timeline_figure(segments, self.config.otf)
 
     def rounds(self) -> tuple[Round, ...]:
         """Gather what happened at each halt; the first round is the making of generation 0."""
@@ -152,7 +202,8 @@ class CampaignView(Record):
 
     def label_costs(self) -> LabelCosts:
         """Add up what the labels cost, beside what labelling without gamma would have cost."""
-        return label_costs(self.rounds(), self._store.directory, len(self.initial), self._last_step())
+        largest = max(len(atoms) for atoms in self.starts)
+        return label_costs(self.rounds(), self._store.directory, largest, self.reached)
 
     def convergence(self) -> Convergence:
         """Say whether the campaign has anything left to learn where it runs.
@@ -162,12 +213,15 @@ class CampaignView(Record):
         Convergence
             Its figures; the segment that is running counts.
         """
-        running = self.running_checks().step
-        return self._convergence(max(self.progress.step, int(running[-1]) if len(running) else 0))
+        running, steps = self.running_checks().step, list(self.progress.steps)
+        if len(running):
+            turn = self.progress.walker - 1
+            steps[turn] = max(steps[turn], int(running[-1]))
+        return self._convergence(steps)
 
-    def _convergence(self, step: int) -> Convergence:
-        halts = [int(event["step"]) for event in self.progress.halts[-1:]]
-        return convergence(step, halts, self.progress.errors, self.config.convergence)
+    def _convergence(self, steps: Sequence[int]) -> Convergence:
+        halts = [one.last_halt_step for one in self.progress.walkers]
+        return convergence(steps, halts, self.progress.errors, self.config.convergence)
 
     def what_if(self, **rule: float | int) -> WhatIf:
         """Look where the recorded run would have halted under another rule.
@@ -231,18 +285,20 @@ class CampaignView(Record):
         created = read_events(self._store.journal)[0][0]
         return tuple(created.get("versions", {}).items())
 
-    def _checks(self) -> tuple[list[Timeline], list[int]]:
-        """Read the checks of all segments, each of them once, and where these began; frames are left alone."""
+    def _checks(self, walker: int) -> tuple[list[Timeline], list[int]]:
+        """Read the checks of a walker's segments, each of them once, and where these began; frames are left alone."""
         progress = self.progress
         with self._reading:
             self._checked += recall.read_timelines(progress, self._store, first=len(self._checked) + 1)
-            timelines = self._checked[: len(progress.segments)]
-        return timelines, [int(event["start_step"]) for event in progress.segments]
+            numbers = recall.segments_of(progress, walker)
+            timelines = [self._checked[number - 1] for number in numbers]
+        return timelines, [int(progress.segments[number - 1]["start_step"]) for number in numbers]
 
-    def halt_points(self) -> list[tuple[int, float]]:
-        """List the halts by step, and the largest gamma of each."""
-        events = zip(self._checks()[0], self.progress.segments, strict=False)
-        return [(int(event["halt"]["step"]), float(one.gamma_max[-1])) for one, event in events if event["halt"]]
+    def halt_points(self, walker: int = 1) -> list[tuple[int, float]]:
+        """List the halts of a walker by step, and the largest gamma of each."""
+        events = [self.progress.segments[number - 1] for number in recall.segments_of(self.progress, walker)]
+        pairs = zip(self._checks(walker)[0], events, strict=False)
+        return [(int(event["halt"]["step"]), float(one.gamma_max[-1])) for one, event in pairs if event["halt"]]
 
     def running_checks(self) -> Timeline:
         """Read the checks of the segment that is being explored, or was broken off; empty where there is none."""
@@ -251,8 +307,19 @@ class CampaignView(Record):
             return recall.standing_timeline([], [])
         return SegmentLog(folder).timeline()
 
-    def _last_step(self) -> int:
-        return self.progress.step
+    @property
+    def reached(self) -> tuple[int, ...]:
+        """The step to which each walker has come, as far as that is known here."""
+        return self.progress.steps
+
+    def _ensembles(self) -> list[str]:
+        """Name the ensembles of all walkers, each once."""
+        return list(dict.fromkeys(self.config.walker(n).engine.ensemble for n in range(1, self.n_walkers + 1)))
+
+    def _known(self, walker: int) -> int:
+        if not 1 <= walker <= self.n_walkers:
+            raise ConfigError(f"there are {self.n_walkers} walkers, numbered from 1; got {walker}")
+        return walker
 
     def _trained_on(self) -> list[Atoms]:
         return [atoms for group in recall.read_groups(self.progress, self._store) for atoms in group]

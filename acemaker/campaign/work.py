@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,13 @@ from acemaker import steps
 from acemaker.campaign import recall
 from acemaker.campaign.admission import generation_of
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.explore_work import ExploreWork
 from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.pretraining import pretraining_labels
 from acemaker.campaign.store import Store
-from acemaker.engines.checkpoints import check_restart
-from acemaker.engines.protocol import Check, Engine, Request
+from acemaker.engines.protocol import Engine
 from acemaker.engines.script import ramp_temperature
 from acemaker.errors import (
-    DamagedFileError,
-    EngineError,
     FitRejectedError,
     IterationLimitError,
     LabelBudgetError,
@@ -53,32 +52,28 @@ class Work:
         Where the campaign stands.
     store
         Its files.
-    engine
-        What explores.
-    oracle, trainer_factory, executor
-        What labels, what makes that which trains, and where labels are made; those of the configuration if None, made
-        when they are needed.
+    engine, oracle, trainer_factory, executor
+        What explores and labels, what makes that which trains, and where labels are made; those of the configuration
+        if None, made when they are needed.
     """
 
     def __init__(
         self,
         chronicle: Chronicle,
         store: Store,
-        engine: Engine,
+        engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
     ) -> None:
         self._chronicle = chronicle
         self._store = store
-        self.engine = engine
-        self.initial = read_structures(store.initial)[0]
-        self._elements = tuple(sorted(set(self.initial.get_chemical_symbols())))
+        self.exploring = ExploreWork(chronicle, store, engine)
+        self._elements = tuple(sorted(set(self.exploring.starts[0].get_chemical_symbols())))
         self.labels = LabelWork(chronicle, store, self._elements, oracle, executor)
         self._trainer_factory = trainer_factory
         self._trainer: Trainer | None = None
         self._results: dict[State, Record] = {}
-        self.on_check: Callable[[Check], None] | None = None
         self.on_iteration: Callable[[Iteration], None] | None = None
 
     @property
@@ -97,37 +92,20 @@ class Work:
     def explore(self) -> tuple[Segment, Kept]:
         """EXPLORE."""
         self._results.clear()
-        progress = self._chronicle.progress
-        checkpoint, state = self._store.absolute(progress.checkpoint), self._state()
-        if checkpoint is not None and state is None:
-            check_restart(checkpoint)
-        number = len(progress.segments) + 1
-        request = Request(
-            number=number,
-            structure=self.initial,
-            start_step=progress.step,
-            checkpoint=checkpoint if state is None else None,
-            generation=self._generation(progress.generation),
-            rule=self._chronicle.config.otf,
-            directory=self._store.segment(number),
-            on_check=self.on_check,
-            soft_start=number > 1,  # every later segment follows a RESUME with a new generation
-            state=state,
-        )
-        self._store.keep_checkpoint(checkpoint, number - 1)
-        halt_number = progress.halt + 1
-        segment = steps.explore(request, self.engine, halt_number=halt_number, halt_file=self._store.halt(halt_number))
+        segment = self.exploring.explore()
         return segment, recall.segment_event(segment, self._store)
 
     def diagnose(self) -> tuple[Diagnosis, Kept]:
         """DIAGNOSE."""
-        limit, number = self._chronicle.config.otf.max_otf_iterations, self._chronicle.progress.halt
-        if number > limit:
+        limit, progress = self._chronicle.config.otf.max_otf_iterations, self._chronicle.progress
+        self._forget_but_segment()
+        found = self._make_diagnosis()
+        diagnosis = replace(found, known=self._known_by_now(found.structure))
+        if progress.halt - progress.n_known > limit and not diagnosis.known:
             raise IterationLimitError(
-                f"halt {number} is beyond max_otf_iterations={limit}; to go on: "
+                f"halt {progress.halt} is beyond max_otf_iterations={limit}; to go on: "
                 f"Campaign.open({str(self._store.directory)!r}, max_otf_iterations={2 * limit})"
             )
-        diagnosis = self._make_diagnosis()
         return diagnosis, {"epicentre": diagnosis.epicentre.tolist(), "note": diagnosis.note}
 
     def generate(self) -> tuple[Candidates, Kept]:
@@ -142,7 +120,7 @@ class Work:
             config.otf,
             rng,
             self.trainer().grade,
-            temperature=ramp_temperature(config.engine, diagnosis.halt.step),
+            temperature=ramp_temperature(config.walker(progress.walker).engine, diagnosis.halt.step),
             calculator=lambda: self._generation(progress.generation).calculator(),
             file=self._store.candidates(number),
             max_atoms=config.oracle.max_atoms,
@@ -240,14 +218,15 @@ class Work:
 
     def resume(self) -> tuple[Resumption, Kept]:
         """RESUME."""
-        number = self._chronicle.progress.generation
+        progress = self._chronicle.progress
         resumption = steps.resume(
             self._halt(),
             self._diagnosis().structure,
             self._chronicle.config.otf,
-            old=self._generation(number - 1),
-            new=self._generation(number),
+            old=self._generation(progress.halted_generation),
+            new=self._generation(progress.generation),
         )
+        resumption = replace(resumption, next=progress.after_healing())
         return resumption, {
             "mode": resumption.mode,
             "step": resumption.step,
@@ -265,7 +244,7 @@ class Work:
             else:
                 trainer = make_trainer(config.potential, config.pacemaker, self._elements, kept, self._hear)
             if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
-                trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.initial))
+                trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.exploring.starts[0]))
             in_use = self._chronicle.progress.generation
             generation = self._generation(in_use) if in_use >= 0 else None
             trainer.restore(recall.read_groups(self._chronicle.progress, self._store), generation)
@@ -279,37 +258,26 @@ class Work:
         if self.on_iteration is not None:
             self.on_iteration(iteration)
 
-    def _state(self) -> Atoms | None:
-        """Return the frame to go on from, where there is no restart file or it is not to be read."""
-        progress = self._chronicle.progress
-        number = progress.frame_halt  # where the last RESUME chose a frame
-        if not number and progress.step and self._chronicle.config.otf.resume_from == "structure":
-            number = progress.halt  # where the restart file that it chose is not to be read any more
-        if not number:
-            return None
-        file = self._store.halt(number)
-        why = "no frame of it is there"
-        try:
-            for atoms in read_structures(file):
-                if atoms.info["step"] == progress.step and atoms.has("momenta"):
-                    return atoms
-        except DamagedFileError as error:
-            why = str(error)
-        if progress.frame_halt:
-            raise EngineError(
-                f"nothing leads to step {progress.step}: there is no restart file, and of the frames in {file} {why}; "
-                "restore it from a copy of the campaign"
-            )
-        return None
-
     def _halt(self) -> Halt:
         known = self._results.get(State.EXPLORE)
-        if isinstance(known, Segment) and known.halt is not None:
+        number = self._chronicle.progress.halt
+        if isinstance(known, Segment) and known.halt is not None and known.halt.number == number:
             return known.halt
-        return recall.read_halt(self._chronicle.progress.halts[-1], self._store)
+        return recall.read_halt(self._chronicle.progress.halts[number - 1], self._store)
+
+    def _forget_but_segment(self) -> None:
+        """Drop what the healing of another walker's halt has left in memory."""
+        self._results = {state: kept for state, kept in self._results.items() if state is State.EXPLORE}
 
     def _make_diagnosis(self) -> Diagnosis:
         return steps.diagnose(self._halt(), self._chronicle.config.otf, self.trainer().explain)
+
+    def _known_by_now(self, anchor: Atoms) -> bool:
+        """Tell whether labels of another walker's halt, that came in between, have made an anchor known."""
+        progress, limit = self._chronicle.progress, self._chronicle.config.otf.threshold_add_train
+        if progress.halted_generation == progress.generation or anchor.arrays["gamma"].max() <= limit:
+            return False
+        return bool(self.trainer().grade([anchor]).gamma_max[0] <= limit)
 
     def _diagnosis(self) -> Diagnosis:
         known = self._results.get(State.DIAGNOSE)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from acemaker.config.base import Section, nearest
 from acemaker.config.convergence import ConvergenceConfig
@@ -20,16 +20,23 @@ from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig
 from acemaker.config.potential import PotentialConfig
 from acemaker.config.system import SystemConfig
+from acemaker.config.walkers import WalkerConfig
 from acemaker.errors import ConfigError
+
+MOST_WALKERS = 10_000
+"""More are a typing error."""
+
+CLOSE = ("walker",)
+"""Names that are no typing errors: somebody looks at one walker after the other."""
 
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
-    "engine": ("hang_after", "lammps"),
+    "engine": ("hang_after", "lammps", "explore_workers"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "labelling": ("n_workers", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
-    "convergence": ("quiet_steps", "plateau_generations", "plateau_tolerance"),
+    "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance"),
 }
 """Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
 run or read here, where labels are made, and what is asked for at the end."""
@@ -48,6 +55,71 @@ class CampaignConfig(Section):
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
     convergence: ConvergenceConfig = Field(default_factory=ConvergenceConfig)
+    walkers: tuple[WalkerConfig, ...] = Field(
+        (),
+        description="trajectories that explore together, share potential and labels, and differ in what is given here: "
+        "a list of mappings (seed, structure, temperature, ...), or a number for walkers that differ in their random "
+        "numbers alone; empty for one",
+    )
+
+    @field_validator("walkers", mode="before")
+    @classmethod
+    def _number_of_walkers(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return () if list(value) in ([{}], [WalkerConfig()]) else value
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_WALKERS:
+            raise ValueError(f"walkers must be a list of mappings, or a number from 1 to {MOST_WALKERS}")
+        return () if value == 1 else ({},) * value
+
+    @model_validator(mode="after")
+    def _walkers_are_sound(self) -> CampaignConfig:
+        seen: dict[str, int] = {}
+        for number in range(1, len(self.walkers) + 1):
+            try:
+                alone = self.walker(number)
+            except ConfigError as error:
+                raise ConfigError(f"CampaignConfig.walkers, the {number}. of them: {error}") from error
+            described = f"{alone.seed} {alone.system.model_dump_json()} {alone.engine.model_dump_json()}"
+            if (other := seen.setdefault(described, number)) != number:
+                raise ConfigError(
+                    f"CampaignConfig.walkers: numbers {other} and {number} are the same trajectory twice, with seed "
+                    f"{alone.seed}; give one of them another seed, or none"
+                )
+        return self
+
+    @property
+    def n_walkers(self) -> int:
+        """How many trajectories explore."""
+        return max(1, len(self.walkers))
+
+    def walker(self, number: int) -> CampaignConfig:
+        """Return the configuration of one walker, as if it were alone.
+
+        Parameters
+        ----------
+        number
+            From 1.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such walker, or what it differs in does not fit together.
+        """
+        if not 1 <= number <= self.n_walkers:
+            raise ConfigError(f"there are {self.n_walkers} walkers, numbered from 1; got {number}")
+        given = self.walkers[number - 1].model_dump(exclude_none=True) if self.walkers else {}
+        seed = given.pop("seed", self.seed if number == 1 else _derived(self.seed, number))
+        parts: dict[str, Any] = {"seed": seed, "walkers": ()}
+        fresh: dict[str, Any] = {}
+        if {"structure", "crystal"} & set(given):  # what described the campaign's crystal does not describe this one
+            fresh = {"lattice_constant": None, "composition": {}}
+            if self.system.model_copy(update=given).file is not None:
+                fresh["supercell"] = (1, 1, 1)
+        for name, changes in (("system", {**fresh, **given}), ("engine", given)):
+            section = getattr(self, name)
+            own = {field: value for field, value in changes.items() if field in type(section).model_fields}
+            parts[name] = type(section)(**{**section.model_dump(), **own}) if own else section
+        return self.model_copy(update=parts)
 
     @model_validator(mode="after")
     def _intervals_match(self) -> CampaignConfig:
@@ -128,7 +200,7 @@ class CampaignConfig(Section):
         homes = parameter_homes()
         for name, value in namespace.items():
             plain = isinstance(value, str | int | float | list | tuple | dict) and not name.startswith("_")
-            close = difflib.get_close_matches(name, homes, n=1, cutoff=0.9)
+            close = [] if name in CLOSE else difflib.get_close_matches(name, homes, n=1, cutoff=0.9)
             if plain and name not in homes and close:
                 raise ConfigError(f"unknown parameter '{name}'; did you mean '{close[0]}'?")
         return cls.from_parameters({name: namespace[name] for name in homes if name in namespace})
@@ -142,12 +214,26 @@ class CampaignConfig(Section):
             One ``section.field: mine -> theirs`` each.
         """
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        found = [] if mine["seed"] == theirs["seed"] else [f"seed: {mine['seed']} -> {theirs['seed']}"]
+        found = [f"seed: {mine['seed']} -> {theirs['seed']}"] if mine["seed"] != theirs["seed"] else []
+        if self.walkers != other.walkers:
+            found.append(f"walkers: {_given(self.walkers)} -> {_given(other.walkers)}")
         for section in (name for name in mine if isinstance(mine[name], dict)):
             for field, value in mine[section].items():
                 if field not in BOUNDS.get(section, ()) and value != theirs[section][field]:
                     found.append(f"{section}.{field}: {value!r} -> {theirs[section][field]!r}")
         return found
+
+
+def _given(walkers: Sequence[WalkerConfig]) -> list[dict[str, Any]] | None:
+    """List what walkers differ in; None where there is only one."""
+    return [walker.model_dump(mode="json", exclude_none=True) for walker in walkers] or None
+
+
+def _derived(seed: int, number: int) -> int:
+    """Derive the seed of a walker, independent of those of the others and of the neighbouring campaigns'."""
+    import numpy as np  # a configuration alone needs none of it
+
+    return int(np.random.SeedSequence([seed, 4, number]).generate_state(1)[0])
 
 
 def parameter_homes() -> dict[str, str | None]:

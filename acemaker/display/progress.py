@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from acemaker.display.summary import number, observable
@@ -23,22 +24,25 @@ class Reporter:
     ----------
     n_steps
         Steps of the whole trajectory.
+    walker
+        Returns the number of the walker that explores; None where there is only one.
     """
 
-    def __init__(self, n_steps: int) -> None:
-        self._n_steps = n_steps
-        self._tenth = -1
+    def __init__(self, n_steps: int, walker: Callable[[], int] | None = None) -> None:
+        self._n_steps, self._walker = n_steps, walker
+        self._tenths: dict[int, int] = {}
 
     def check(self, check: Check) -> None:
         """Take note of a check."""
-        tenth = 10 * check.step // self._n_steps
-        if tenth > self._tenth:
-            self._tenth = tenth
+        tenth, walker = 10 * check.step // self._n_steps, self._walker() if self._walker else 0
+        if tenth > self._tenths.get(walker, -1):
+            self._tenths[walker] = tenth
             shown = [f"gamma {number(check.gamma_max)}"]
             for name, value in list(check.observables.items())[:1]:
                 what, unit = observable(name)
                 shown.append(f"{what} {number(value)} {unit}".rstrip())
-            self._print(f"step {check.step:>7} of {self._n_steps}  {'  '.join(shown)}")
+            who = f"walker {walker}  " if walker else ""
+            self._print(f"{who}step {check.step:>7} of {self._n_steps}  {'  '.join(shown)}")
 
     def iteration(self, iteration: Iteration) -> None:
         """Take note of an optimiser's step: the first, and each tenth of them."""

@@ -27,12 +27,16 @@ def verdict_figure(verdict: Verdict) -> Picture:
     """
     picture = Picture(figsize=(8.4, 3.6), layout="constrained")
     along, against = picture.subplots(1, 2)
-    along.plot(verdict.steps, verdict.force_rmse, color="C0", lw=1.2)
+    new = np.flatnonzero(np.diff(verdict.steps) <= 0) + 1  # of several trajectories, one after the other
+    parts = np.split(np.arange(len(verdict.steps)), new)
+    for part in parts:
+        along.plot(verdict.steps[part], verdict.force_rmse[part], color="C0", lw=1.2)
     along.set_xlabel("step of the independent trajectory")
     along.set_ylabel("force RMSE / (meV/Å)", color="C0")
     along.set_ylim(bottom=0)
     gamma = along.twinx()
-    gamma.plot(verdict.steps, verdict.gamma_max, color="C1", lw=1.2)
+    for part in parts:
+        gamma.plot(verdict.steps[part], verdict.gamma_max[part], color="C1", lw=1.2)
     gamma.set_ylabel("largest gamma", color="C1")
     gamma.set_ylim(bottom=0)
     missed = (verdict.atom_error > verdict.tolerance) & (verdict.atom_gamma <= verdict.threshold)

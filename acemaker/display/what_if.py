@@ -108,7 +108,7 @@ def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
 
 def _draw_rule(axis: Axes, review: WhatIf) -> list[Any]:
     """Draw what depends on the rule, and return it."""
-    end = review.segments[-1].end_step if review.segments else 0
+    end = max((segment.end_step for segment in review.segments), default=0)
     halts = [verdict.step for verdict in review.verdicts if verdict is not None]
     limits = axis.get_ylim()
     artists = [

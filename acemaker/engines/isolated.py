@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,6 +30,9 @@ from acemaker.potentials.evaluator import evaluator_of
 
 RUN = "run"
 """The folder within a segment's where the child works; it is gone when the segment is over."""
+
+PYACE = threading.Lock()
+"""Several walkers may be prepared at a time, but an evaluator serves one thread."""
 
 SHORTEST, LONGEST = 0.005, 0.1
 """s, between two looks at what the child has written: short while much comes."""
@@ -123,14 +127,15 @@ class IsolatedEngine:
             return [sys.executable, "-m", "acemaker.engines.child", job.name]
         stage_potential(request.generation, directory)
         if not trusted:
-            preflight(
-                evaluator_of(request.generation),
-                request.structure,
-                self.config.skin,
-                run=lambda _, atoms, skin: evaluate(
-                    lammps, request.generation, atoms, skin, directory, self.config.hang_after
-                ),
-            )
+            with PYACE:
+                preflight(
+                    evaluator_of(request.generation),
+                    request.structure,
+                    self.config.skin,
+                    run=lambda _, atoms, skin: evaluate(
+                        lammps, request.generation, atoms, skin, directory, self.config.hang_after
+                    ),
+                )
         if checkpoint is None:
             tilted = self.config.ensemble == "npt" and self.config.pressure_coupling == "tri"
             write_data(directory / native.DATA, request.start, request.generation.elements, tilted)

@@ -43,7 +43,7 @@ class Request:
     number : int
         The segment's number, from 1.
     structure : Atoms
-        The campaign's initial structure.
+        The initial structure.
     state : Atoms or None
         A frame of an earlier halt, with velocities, to start from where there is no checkpoint; None for
         `structure`.
@@ -62,6 +62,8 @@ class Request:
         Called with each new `Check`.
     soft_start : bool
         Whether the potential is new to the state from which the segment starts.
+    walker : int
+        Number, from 1, of the walker that it belongs to; its structure is `structure`.
     """
 
     number: int
@@ -74,6 +76,7 @@ class Request:
     on_check: Callable[[Check], None] | None = None
     soft_start: bool = False
     state: Atoms | None = None
+    walker: int = 1
 
     @property
     def start(self) -> Atoms:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from acemaker.campaign.attached import AttachedCampaign, attach
 from acemaker.campaign.replacing import is_unpaid
+from acemaker.campaign.standing import steps_reached
 from acemaker.campaign.store import Store
 from acemaker.display.summary import number
 from acemaker.errors import (
@@ -74,8 +75,8 @@ def before(directory: Path | None) -> list[str]:
         return []
     steps = view.config.engine.steps
     if view.state is State.DONE:
-        return [f"the campaign in {directory} is already at {view.step} of {steps} steps"]
-    return [f"the campaign in {directory} has come to step {view.step} of {steps}, and goes on"]
+        return [f"the campaign in {directory} is already at {steps_reached(view.reached, steps)} steps"]
+    return [f"the campaign in {directory} has come to step {steps_reached(view.reached, steps)}, and goes on"]
 
 
 def after(directory: Path | None) -> list[str]:
@@ -95,7 +96,8 @@ def after(directory: Path | None) -> list[str]:
     if view is None or directory is None:
         return []
     progress, steps = view.progress, view.config.engine.steps
-    told = [f"{view.step} of {steps} steps", _several(progress.halt, "halt"), _several(progress.n_labels, "label")]
+    reached = f"{steps_reached(view.reached, steps)} steps"
+    told = [reached, _several(len(progress.halts), "halt"), _several(progress.n_labels, "label")]
     told += _force_rmse(directory)
     lines = [f"the campaign in {directory} is {view.state}: {', '.join(told)}"]
     potential = dict(view.summary().items)["generation"]

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-import numpy as np
-
 from acemaker.campaign.creation import HERE
+from acemaker.campaign.starts import starts_of
 from acemaker.config import CampaignConfig
 from acemaker.engines.installed import native_command
 from acemaker.errors import ConfigError
@@ -17,7 +16,6 @@ from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.trial import try_oracle
 from acemaker.potentials.environment import check_structure
 from acemaker.structures.embedding import affordable
-from acemaker.structures.first import initial_structure
 
 ELSEWHERE = ("sys.path", "chdir", "pip install")
 """Words of a notebook that may make files or modules be found which are not found now."""
@@ -71,7 +69,7 @@ def check_parts(config: CampaignConfig, own: frozenset[str]) -> None:
         native_command(config.engine.lammps)
     if "structure" in own:
         return  # which has the elements that the oracle is for
-    start = initial_structure(config.system, np.random.default_rng([config.seed, 0]))
+    start = starts_of(config)[0]
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     check_structure(start, elements)
     if own & {"oracle", "executor", "pair_coeff"} or config.labelling.executor not in HERE:

@@ -2,13 +2,12 @@
 
 Gamma is the D-optimality grade of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), for
 linear ACE as in Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023): the largest coefficient with
-which an environment's B-projections are a combination of the active set's. MaxVol (Goreinov et al., 2010)
-chooses the environments whose matrix has the largest determinant.
+which an environment's B-projections are a combination of the active set's. MaxVol chooses the environments whose
+matrix has the largest determinant.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +17,7 @@ from typing import Any
 import numpy as np
 
 from acemaker.errors import StructureError, TooFewEnvironmentsError
-from acemaker.potentials.pyace_library import load_pyace
-
-MAXVOL_TOLERANCE = 1.001
-MAXVOL_ITERATIONS = 10_000
-MAXVOL_SWAPS, MAXVOL_ROUNDS = 50, 200
-"""Swaps between two fresh solutions, and how many of these."""
+from acemaker.potentials.maxvol import first_rows, swap_coefficients, swap_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +103,7 @@ class ActiveSet:
         for matrix, inverse, rows in zip(self.matrices, self.inverses, projections, strict=True):
             n = len(matrix)
             chosen = np.arange(n)
-            total += _swap(np.vstack([np.eye(n), rows @ inverse]), chosen, MAXVOL_ITERATIONS)[1]
+            total += swap_coefficients(np.vstack([np.eye(n), rows @ inverse]), chosen)[1]
             entering.append(np.sort(chosen[chosen >= n]) - n)
         return Contribution(growth=total, entering=tuple(entering))
 
@@ -181,65 +175,15 @@ def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) 
     ]
 
 
-def swap_rows(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Improve a choice of rows by MaxVol's swaps, each of which makes the determinant grow.
-
-    pyace's own MaxVol always starts from an LU factorisation and may end in a smaller volume than that of
-    the rows one has already.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n_rows, n_functions)
-        All rows.
-    chosen : ndarray of int, shape (n_functions,)
-        A choice with a determinant other than zero.
-
-    Returns
-    -------
-    ndarray of int, shape (n_functions,)
-        Rows by which all others are combined with coefficients of at most 1.001.
-    """
-    chosen = chosen.copy()
-    for _ in range(MAXVOL_ROUNDS):
-        # solved anew from time to time, to be free of the swaps' rounding
-        coefficients = np.linalg.solve(matrix[chosen].T, matrix.T).T
-        swaps, _ = _swap(coefficients, chosen, MAXVOL_SWAPS)
-        if swaps == 0:
-            break
-    return chosen
-
-
-def _swap(coefficients: np.ndarray, chosen: np.ndarray, most: int) -> tuple[int, float]:
-    """Swap rows in place; return the number of swaps and the growth of ln |det|."""
-    growth = 0.0
-    for swap in range(most):
-        row, place = np.unravel_index(np.abs(coefficients).argmax(), coefficients.shape)
-        pivot = coefficients[row, place]
-        if abs(pivot) <= MAXVOL_TOLERANCE:
-            return swap, growth
-        change = coefficients[row].copy()
-        change[place] -= 1.0
-        coefficients -= np.outer(coefficients[:, place] / pivot, change)
-        chosen[place] = row
-        growth += float(np.log(abs(pivot)))
-    return most, growth
-
-
 def _first_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
-    load_pyace()
-    from pyace.maxvol import maxvol
-
     matrices, origins = [], []
     for element, matrix, source in zip(elements, rows, sources, strict=True):
-        chosen = None
-        with contextlib.suppress(ValueError):  # maxvol's word for a singular matrix
-            chosen = maxvol(np.ascontiguousarray(matrix), MAXVOL_TOLERANCE, MAXVOL_ITERATIONS)[0]
-        if chosen is None or not np.isfinite(np.linalg.slogdet(matrix[chosen])[1]):
+        chosen = first_rows(matrix)
+        if chosen is None:
             raise StructureError(
                 f"the environments of {element} are too much alike to span its {matrix.shape[1]} basis functions; "
                 "displace the first structures further (first_rattle, first_strain) or lower n_functions"
             )
-        chosen = swap_rows(matrix, np.asarray(chosen, dtype=int))
         matrices.append(matrix[chosen])
         origins.append(np.asarray(source)[chosen])
     return ActiveSet(elements=elements, matrices=tuple(matrices), sources=tuple(origins))

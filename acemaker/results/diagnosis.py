@@ -52,6 +52,8 @@ class Diagnosis(Record):
         Basis functions and their parts in the worst atom's gamma, the largest first.
     note : str
         Empty, or what was unusual.
+    known : bool
+        Whether labels of another walker's halt have made the anchor known already, so that it needs none.
     """
 
     halt: Halt
@@ -63,11 +65,12 @@ class Diagnosis(Record):
     outside: tuple[Bond, ...] = ()
     carriers: tuple[Carrier, ...] = ()
     note: str = ""
+    known: bool = False
 
     @property
     def next(self) -> State:
-        """``GENERATE``."""
-        return State.GENERATE
+        """``GENERATE``, or ``RESUME`` where it is known already."""
+        return State.RESUME if self.known else State.GENERATE
 
     def headline(self) -> str:
         """Say it in one line."""
@@ -97,6 +100,8 @@ class Diagnosis(Record):
             items.append(("most from", "; ".join(str(carrier) for carrier in self.carriers[:SHOWN])))
         if self.note:
             items.append(("note", self.note))
+        if self.known:
+            items.append(("known", "the labels of another walker's halt have made it known; it needs none of its own"))
         table = Table(("atom", "element", "gamma", "since step", "nearest neighbour / Å"), rows)
         return Summary(f"Diagnosis of halt {self.halt.number}", tuple(items), table)
 

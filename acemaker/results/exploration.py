@@ -223,6 +223,10 @@ class Segment(Record):
         None when the requested steps were reached.
     soft_start : SoftStart or None
         How it came over to its potential; None for the first segment, or where that was switched off.
+    walker : int
+        Number, from 1, of the walker that it belongs to; 0 where there is only one.
+    next : State
+        ``HALT`` or ``DONE``; ``EXPLORE`` where another walker has its segment first.
     """
 
     number: int
@@ -232,18 +236,16 @@ class Segment(Record):
     timeline: Timeline
     halt: Halt | None
     soft_start: SoftStart | None = None
-
-    @property
-    def next(self) -> State:
-        """``HALT`` or ``DONE``."""
-        return State.DONE if self.halt is None else State.HALT
+    walker: int = 0
+    next: State = State.DONE
 
     def headline(self) -> str:
         """Say it in one line."""
+        of = f" of walker {self.walker}" if self.walker else ""
         if self.halt is None:
-            return f"Segment {self.number}: reached step {self.end_step}"
+            return f"Segment {self.number}{of}: reached step {self.end_step}"
         halt = self.halt
-        return f"Halt {halt.number} at step {halt.step}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
+        return f"Halt {halt.number} at step {halt.step}{of}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""
@@ -254,4 +256,5 @@ class Segment(Record):
         ]
         if self.soft_start is not None:
             items += [(f"soft start: {name}", text) for name, text in self.soft_start.summary().items]
-        return Summary(f"Segment {self.number}", (*items, *self.timeline.summary().items[1:]))
+        title = f"Segment {self.number}" + (f" of walker {self.walker}" if self.walker else "")
+        return Summary(title, (*items, *self.timeline.summary().items[1:]))

@@ -221,6 +221,8 @@ class Resumption(Record):
         meV/atom, new minus old generation on the anchor.
     force_change : float
         eV/Å, largest change of a force on the anchor.
+    next : State
+        ``EXPLORE``; ``HALT`` where another walker's halt is healed first.
     """
 
     mode: Literal["safe", "halt", "structure"]
@@ -230,11 +232,7 @@ class Resumption(Record):
     generation: int
     energy_jump: float
     force_change: float
-
-    @property
-    def next(self) -> State:
-        """``EXPLORE``."""
-        return State.EXPLORE
+    next: State = State.EXPLORE
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""

@@ -19,8 +19,8 @@ class Convergence(Record):
 
     Attributes
     ----------
-    steps : int
-        MD steps since the last halt, or since the start where there was none.
+    quiet : tuple of int
+        MD steps of each walker since its last halt, or since the start where there was none.
     errors : tuple of float or None
         meV/Å, cross-validated force error of each accepted generation, the first at the beginning; None by a trainer
         that reports none.
@@ -28,14 +28,19 @@ class Convergence(Record):
         What is asked for.
     """
 
-    steps: int
+    quiet: tuple[int, ...]
     errors: tuple[float | None, ...]
     rule: ConvergenceConfig
 
     @property
+    def steps(self) -> int:
+        """MD steps without a halt, of the walker that halted last."""
+        return min(self.quiet)
+
+    @property
     def is_quiet(self) -> bool:
-        """Whether the run has gone on for long enough without a halt."""
-        return self.steps >= self.rule.quiet_steps
+        """Whether enough walkers explore, and each of them has gone on for long enough without a halt."""
+        return len(self.quiet) >= self.rule.quiet_walkers and self.steps >= self.rule.quiet_steps
 
     @property
     def spread(self) -> float | None:
@@ -67,7 +72,13 @@ class Convergence(Record):
         return Summary(title, (("halts", self._quiet()), ("held-out force error", self._plateau())))
 
     def _quiet(self) -> str:
-        return f"none in the last {self.steps} steps, {self.rule.quiet_steps} asked for"
+        steps, walkers, rule = self.steps, len(self.quiet), self.rule
+        if walkers == rule.quiet_walkers == 1:
+            return f"none in the last {steps} steps, {rule.quiet_steps} asked for"
+        return (
+            f"none in the last {steps} steps of each of {counted(walkers, 'walker')}; asked for: {rule.quiet_steps} of "
+            f"each, and at least {counted(rule.quiet_walkers, 'walker')}"
+        )
 
     def _plateau(self) -> str:
         wanted, known = self.rule.plateau_generations, [error for error in self.errors if error is not None]
@@ -84,16 +95,16 @@ class Convergence(Record):
 
 
 def convergence(
-    step: int, halt_steps: Sequence[int], errors: Sequence[float | None], rule: ConvergenceConfig
+    steps: Sequence[int], halt_steps: Sequence[int], errors: Sequence[float | None], rule: ConvergenceConfig
 ) -> Convergence:
     """Judge a campaign.
 
     Parameters
     ----------
-    step
-        MD step that has been reached.
+    steps
+        MD step that each walker has reached.
     halt_steps
-        Steps of the halts so far, the latest at the end.
+        MD step of the last halt of each; 0 for none.
     errors
         meV/Å, cross-validated force errors of the accepted generations.
     rule
@@ -103,5 +114,5 @@ def convergence(
     -------
     Convergence
     """
-    last = halt_steps[-1] if halt_steps else 0
-    return Convergence(steps=max(step - last, 0), errors=tuple(errors), rule=rule)
+    quiet = tuple(max(step - last, 0) for step, last in zip(steps, halt_steps, strict=True))
+    return Convergence(quiet=quiet, errors=tuple(errors), rule=rule)

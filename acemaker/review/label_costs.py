@@ -39,11 +39,13 @@ class LabelCosts(Record):
     seconds : float
         Spent in LABEL altogether.
     n_running : int
-        Atoms of the cell that runs.
+        Atoms of the cell that runs; of several, of the largest.
     n_steps : int
         Steps run so far.
     halt_steps : ndarray of int, shape (n_halts,)
-        Where the run halted.
+        Where the run halted; of several walkers' steps, as if they had run one after the other.
+    positions : ndarray of int, shape (n_labels,)
+        The same of the halt that each label was made for.
     """
 
     halts: np.ndarray
@@ -54,6 +56,7 @@ class LabelCosts(Record):
     n_running: int
     n_steps: int
     halt_steps: np.ndarray
+    positions: np.ndarray
 
     @property
     def costs(self) -> np.ndarray:
@@ -114,7 +117,7 @@ class LabelCosts(Record):
         return label_costs_figure(self)
 
 
-def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, n_steps: int) -> LabelCosts:
+def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, reached: Sequence[int]) -> LabelCosts:
     """Add up the labels of a campaign.
 
     Parameters
@@ -125,18 +128,20 @@ def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, n_step
         Where its label files lie.
     n_running
         Atoms of the cell that runs.
-    n_steps
-        Steps run so far.
+    reached
+        Steps that each walker has run so far.
 
     Returns
     -------
     LabelCosts
     """
-    halts, steps, sizes, paid = [], [], [], []
+    before = np.cumsum([0, *reached])
+    halts, steps, positions, sizes, paid = [], [], [], [], []
     for one in rounds:
         for file in one.labels:
             halts.append(one.halt)
             steps.append(one.step)
+            positions.append(_position(one, before))
             sizes.append(_n_atoms(directory / file))
             paid.append(file not in one.shared)
     return LabelCosts(
@@ -146,9 +151,15 @@ def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, n_step
         paid=read_only(paid, bool),
         seconds=sum(one.wall.get(State.LABEL, 0.0) for one in rounds),
         n_running=n_running,
-        n_steps=n_steps,
-        halt_steps=read_only([one.step for one in rounds if one.halt], int),
+        n_steps=int(before[-1]),
+        halt_steps=read_only(sorted(_position(one, before) for one in rounds if one.halt), int),
+        positions=read_only(positions, int),
     )
+
+
+def _position(one: Round, before: np.ndarray) -> int:
+    """Place a halt among the steps of all walkers, as if they had run one after the other."""
+    return one.step + int(before[max(one.walker, 1) - 1])
 
 
 def _n_atoms(file: Path) -> int:

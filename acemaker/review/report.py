@@ -65,7 +65,8 @@ def _page(campaign: CampaignView, verdict: Verdict | None) -> Page:
     page.record(campaign._repr_html_())
     segments = campaign.segments()
     if segments:
-        page.picture(campaign.figure(), "Largest gamma at each check, with thresholds and halts, and the observables")
+        more = ", of each walker" if campaign.n_walkers > 1 else ", and the observables"
+        page.picture(campaign.figure(), f"Largest gamma at each check, with thresholds and halts{more}")
     page.heading("What happened")
     halts = {segment.halt.number: segment.halt for segment in segments if segment.halt is not None}
     for one in rounds:
@@ -132,7 +133,11 @@ def _story(one: Round, halt: Halt | None, campaign: CampaignView) -> str:
         else:
             why = f"gamma was above {number(rule.threshold_call_dft)} at {rule.smooth_steps} checks in a row"
         about = _elements(halt, one)
-        said.append(f"Halt {one.halt}, step {one.step}: {why}{about}.")
+        of = f" of walker {one.walker}" if one.walker else ""
+        said.append(f"Halt {one.halt}, step {one.step}{of}: {why}{about}.")
+        if one.known:
+            again = counted(one.discarded_steps, "step")
+            said.append(f"The labels of another walker's halt had made it known; {again} were run again.")
         if one.labels:
             said.append(f"{counted(one.n_candidates, 'candidate')} were made and {len(one.labels)} labelled.")
     if one.shared:
@@ -161,7 +166,7 @@ def _rows(rounds: tuple[Round, ...], halts: dict[int, Halt]) -> list[tuple[str, 
         rows.append(
             (
                 str(one.halt),
-                str(one.step),
+                f"{one.step}, walker {one.walker}" if one.walker else str(one.step),
                 one.tier,
                 number(float(halts[one.halt].gamma.max())),
                 counted(len(one.epicentre), "atom"),
@@ -183,4 +188,5 @@ def _pictured(rounds: tuple[Round, ...]) -> list[Round]:
 
 def _drawn(one: Round, halt: Halt) -> tuple[Picture, str]:
     picture = structure_figure(halt.structure, halt.gamma, np.array(one.epicentre, dtype=int))
-    return picture, f"Halt {one.halt}, step {one.step}: the epicentre is outlined"
+    of = f" of walker {one.walker}" if one.walker else ""
+    return picture, f"Halt {one.halt}, step {one.step}{of}: the epicentre is outlined"

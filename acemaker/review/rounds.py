@@ -21,6 +21,10 @@ class Round(Record):
         Its number; 0 for the making of generation 0.
     step : int
         Where the run halted.
+    walker : int
+        Number, from 1, of the walker that halted; 0 where there is only one.
+    known : bool
+        Whether labels of another walker's halt had made it known already.
     tier : str
         ``smooth`` or ``break``; empty for generation 0.
     epicentre : tuple of int
@@ -47,6 +51,8 @@ class Round(Record):
 
     halt: int
     step: int = 0
+    walker: int = 0
+    known: bool = False
     tier: str = ""
     epicentre: tuple[int, ...] = ()
     n_candidates: int = 0
@@ -61,11 +67,14 @@ class Round(Record):
 
     def summary(self) -> Summary:
         """Return what the record says of itself."""
-        title = f"Round of halt {self.halt}, step {self.step}, {self.tier} tier" if self.halt else "Generation 0"
+        of = f" of walker {self.walker}" if self.walker else ""
+        title = f"Round of halt {self.halt}, step {self.step}{of}, {self.tier} tier" if self.halt else "Generation 0"
         candidates = f", of {counted(self.n_candidates, 'candidate')}" if self.n_candidates else ""
         items = [("labels", f"{len(self.labels)}{candidates}")]
         if self.epicentre:
             items.insert(0, ("epicentre", counted(len(self.epicentre), "atom")))
+        if self.known:
+            items.append(("known", "by the labels of another walker's halt"))
         if self.shared:
             items.append(("from the shared store", str(len(self.shared))))
         items += [("a label failed", cause) for cause in self.failed]
@@ -92,23 +101,25 @@ def rounds_of(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:
         Generation 0 first; the last may be going on.
     """
     rounds = [Round(halt=0, wall={})]
+    healing = 0  # several walkers may halt before the first of their halts is healed
     for event in events:
         kind = event["event"]
-        now = rounds[-1]
+        now = rounds[healing]
         if kind == "label":
             shared = (*now.shared, event["file"]) if event.get("shared") else now.shared
-            rounds[-1] = replace(now, labels=(*now.labels, event["file"]), shared=shared)
+            rounds[healing] = replace(now, labels=(*now.labels, event["file"]), shared=shared)
         elif kind == "label_failed":
-            rounds[-1] = replace(now, failed=(*now.failed, event["cause"]))
+            rounds[healing] = replace(now, failed=(*now.failed, event["cause"]))
+        elif kind == "step" and event["state"] == State.EXPLORE:
+            if event["halt"] is not None:
+                halt, walker = event["halt"], event.get("walker", 0)
+                begun = Round(halt=halt["number"], step=halt["step"], walker=walker, tier=halt["tier"], wall={})
+                rounds.append(begun)
+        elif kind == "step" and event["state"] == State.HALT:
+            healing += 1  # in the order of their numbers
         elif kind == "step":
-            if event["state"] == State.EXPLORE:
-                if event["halt"] is None:
-                    continue
-                halt = event["halt"]
-                rounds.append(Round(halt=halt["number"], step=halt["step"], tier=halt["tier"], wall={}))
-                continue
             wall = {**now.wall, event["state"]: now.wall.get(event["state"], 0.0) + event.get("wall_s", 0.0)}
-            rounds[-1] = replace(now, wall=wall, **_found(now, event))
+            rounds[healing] = replace(now, wall=wall, **_found(now, event))
     return tuple(rounds)
 
 
@@ -116,7 +127,7 @@ def _found(now: Round, event: Mapping[str, Any]) -> dict[str, Any]:
     """Say what a completed step adds to its round."""
     match State(event["state"]):
         case State.DIAGNOSE:
-            return {"epicentre": tuple(event["epicentre"])}
+            return {"epicentre": tuple(event["epicentre"]), "known": event["next"] == State.RESUME}
         case State.GENERATE:
             return {"n_candidates": event["n_candidates"]}
         case State.TRAIN if event["accepted"]:

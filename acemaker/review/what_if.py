@@ -60,11 +60,15 @@ class WhatIf(Record):
     @property
     def same_until(self) -> int:
         """The step up to which the run would have been the recorded one."""
+        until: dict[int, int] = {}
+        ends: dict[int, int] = {}
         for segment, verdict in zip(self.segments, self.verdicts, strict=True):
             recorded = segment.halt.step if segment.halt is not None else None
+            ends[segment.walker] = segment.end_step
             if recorded != (verdict.step if verdict is not None else None):
-                return min(recorded or segment.end_step, verdict.step if verdict is not None else segment.end_step)
-        return self.segments[-1].end_step if self.segments else 0
+                would = verdict.step if verdict is not None else segment.end_step
+                until.setdefault(segment.walker, min(recorded or segment.end_step, would))
+        return min(until.values(), default=max(ends.values(), default=0))
 
     def under(self, **changes: float | int) -> WhatIf:
         """Apply yet another rule to what was recorded.
@@ -89,6 +93,7 @@ class WhatIf(Record):
         """Return what the record says of itself."""
         recorded = sum(segment.halt is not None for segment in self.segments)
         rule = self.rule
+        several = " of each walker" if any(segment.walker for segment in self.segments) else ""
         items = (
             (
                 "rule",
@@ -97,12 +102,13 @@ class WhatIf(Record):
             ),
             ("halts", f"{self.halts}, recorded: {recorded}"),
             ("labels", f"about {number(self.labels)}"),
-            ("the run would have been the same", f"up to step {self.same_until}"),
+            ("the run would have been the same", f"up to step {self.same_until}{several}"),
         )
         rows = []
         for segment, verdict in zip(self.segments, self.verdicts, strict=True):
             was = str(segment.halt.step) if segment.halt is not None else "–"
-            rows.append((str(segment.number), was, str(verdict.step) if verdict is not None else "–"))
+            of = f", walker {segment.walker}" if segment.walker else ""
+            rows.append((f"{segment.number}{of}", was, str(verdict.step) if verdict is not None else "–"))
         return Summary(
             "The recorded run under another rule", items, Table(("segment", "halted", "would halt"), tuple(rows))
         )

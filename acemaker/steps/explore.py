@@ -6,6 +6,7 @@ from pathlib import Path
 
 from acemaker.engines.protocol import Engine, Request
 from acemaker.results import Halt, Segment
+from acemaker.states import State
 from acemaker.structures.files import write_structures
 
 
@@ -55,4 +56,5 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
         timeline=outcome.timeline,
         halt=halt,
         soft_start=outcome.soft_start,
+        next=State.DONE if halt is None else State.HALT,
     )

@@ -16,7 +16,7 @@ from acemaker.potentials.generation import Generation
 from acemaker.structures.files import read_structures
 from acemaker.structures.mask import mask_of
 from acemaker.trust.sides import admit_oracle
-from acemaker.verdict.truth import truth_trajectory
+from acemaker.verdict.truth import truth_of
 
 N_FRAMES = 25
 """Frames of a long set on which earlier generations are judged, evenly spaced."""
@@ -64,9 +64,9 @@ def exams(campaign: CampaignView, held_out: Sequence[Atoms] | str | Path | None)
         frames = check_held_out(campaign, generations[-1], _read(held_out))
         source = "held-out structures"
     elif campaign.config.oracle.oracle == "lammps":
-        file = campaign.directory / "truth.extxyz"
         admit_oracle(campaign)
-        frames, source = truth_trajectory(campaign.config, campaign.initial, file=file), "independent frames"
+        frames = truth_of(campaign)
+        source = "independent frames"
     else:
         later = [
             Exam(

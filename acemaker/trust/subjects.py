@@ -37,5 +37,5 @@ def subject_of(name: str, campaign: CampaignView) -> Subject:
     nearest = closeness(start).distance
     if not signs_of_melting(start, frames, nearest).displacement > (nearest / 2) ** 2:
         raise LeftOut("the campaign's trajectory does not end in a liquid")
-    engine = campaign.config.engine
+    engine = campaign.config.walker(1).engine
     return Melt(atoms=frames[-1], temperature=engine.temperature[1], timestep=engine.timestep)

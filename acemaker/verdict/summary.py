@@ -66,7 +66,7 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
     CampaignSummary
     """
     progress = campaign.progress
-    steps = progress.step
+    steps = sum(progress.steps)
     convergence = campaign.convergence()
     by_state = {
         state.value: round(progress.wall[state.value], 3) for state in State if progress.wall.get(state.value, 0.0) > 0
@@ -74,7 +74,8 @@ def campaign_summary(campaign: Campaign, verdict: Verdict | None = None) -> Camp
     return CampaignSummary(
         {
             "state": campaign.state.value,
-            "halts": progress.halt,
+            "walkers": len(progress.walkers),
+            "halts": len(progress.halts),
             "labels": progress.n_labels,
             "labels_shared": sum(entry.shared for entry in progress.labels),
             "steps": steps,

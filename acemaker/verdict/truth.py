@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -15,8 +15,11 @@ from acemaker.engines import script
 from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.errors import ConfigError
-from acemaker.oracles.factory import pair_commands
+from acemaker.oracles.factory import calculator_factory, pair_commands
 from acemaker.structures.files import read_structures, write_structures
+
+if TYPE_CHECKING:
+    from acemaker.campaign.view import CampaignView
 
 
 def truth_trajectory(
@@ -24,6 +27,7 @@ def truth_trajectory(
     structure: Atoms,
     *,
     n_frames: int = 100,
+    elements: Sequence[str] | None = None,
     file: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Atoms, ...]:
@@ -37,6 +41,8 @@ def truth_trajectory(
         The campaign's initial structure.
     n_frames
         Frames to keep, evenly spaced over the ramp, the start excluded.
+    elements
+        For which the oracle's ``pair_coeff`` is written, in alphabetical order; those of the structure if None.
     file
         Where to keep them; read instead of run if it exists.
     progress
@@ -59,10 +65,10 @@ def truth_trajectory(
             f"OracleConfig.oracle: a truth trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
             "another oracle give labelled frames of your own: judge(campaign, truth=frames)"
         )
-    elements = sorted(set(structure.get_chemical_symbols()))
+    types = sorted(set(structure.get_chemical_symbols())) if elements is None else list(elements)
     lmp = open_lammps()
     try:
-        _prepare(lmp, config, structure, elements)
+        _prepare(lmp, config, structure, types)
         frames = []
         total = config.engine.steps
         for step in np.unique(np.linspace(0, total, n_frames + 1).astype(int)[1:]):
@@ -72,7 +78,41 @@ def truth_trajectory(
                 progress(int(step))
     finally:
         lmp.close()
+    if config.engine.ensemble == "langevin":
+        _without_noise(frames, config, tuple(types))
     return write_structures(file, frames) if file is not None else tuple(frames)
+
+
+def truth_of(campaign: CampaignView, walker: int | None = None) -> tuple[Atoms, ...]:
+    """Run the oracle's own dynamics as a walker of a campaign runs, or read what was run before.
+
+    Parameters
+    ----------
+    campaign
+        The campaign, in whose directory the frames are kept.
+    walker
+        Its number, from 1; None for one trajectory under each of the conditions under which walkers explore.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such walker, or the oracle cannot run its own dynamics.
+    """
+    if walker is None:
+        return tuple(atoms for number in _conditions(campaign.config) for atoms in truth_of(campaign, number))
+    name = "truth.extxyz" if walker == 1 else f"truth_walker_{walker:04d}.extxyz"
+    config, elements = campaign.config.walker(walker), sorted(set(campaign.initial.get_chemical_symbols()))
+    start = campaign.starts[walker - 1]
+    return truth_trajectory(config, start, elements=elements, file=campaign.directory / name)
+
+
+def _conditions(config: CampaignConfig) -> list[int]:
+    """Choose a walker for each condition, whatever their random numbers."""
+    found: dict[str, int] = {}
+    for number in range(1, config.n_walkers + 1):
+        alone = config.walker(number)
+        found.setdefault(alone.system.model_dump_json() + alone.engine.model_dump_json(), number)
+    return list(found.values())
 
 
 def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[str]) -> None:
@@ -88,6 +128,14 @@ def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[
     commands += script.output_commands(config.engine, config.otf.check_every)
     for command in commands:
         lmp.command(command)
+
+
+def _without_noise(frames: list[Atoms], config: CampaignConfig, elements: tuple[str, ...]) -> None:
+    """Give frames the oracle's forces alone: LAMMPS has added friction and random forces to those that it holds."""
+    make_calculator = calculator_factory(config.oracle, elements)
+    for atoms in frames:
+        forces = np.array(make_calculator().get_forces(atoms.copy()))
+        atoms.calc = SinglePointCalculator(atoms, energy=atoms.get_potential_energy(), forces=forces)
 
 
 def _frame(lmp: Any, structure: Atoms, step: int) -> Atoms:

@@ -15,7 +15,7 @@ from acemaker.errors import StateError
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.results.record import Record, read_only
 from acemaker.structures.geometry import closeness, mean_coordination
-from acemaker.verdict.truth import truth_trajectory
+from acemaker.verdict.truth import truth_of
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
@@ -133,7 +133,9 @@ class Verdict(Record):
         return verdict_figure(self)
 
 
-def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance: float = 100.0) -> Verdict:
+def judge(
+    campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance: float = 100.0, walker: int | None = None
+) -> Verdict:
     """Compare a campaign's potential with the truth.
 
     Parameters
@@ -144,6 +146,9 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
         Labelled frames that it never saw; by default the oracle twin's own trajectory over the same ramp.
     tolerance
         meV/Å, above which an atom's force counts as wrong.
+    walker
+        Number, from 1, of the walker whose ramp the oracle's trajectory has; None for a trajectory under each of the
+        conditions under which walkers explore. Whether it melts is said of that walker, or of the first.
 
     Returns
     -------
@@ -154,12 +159,15 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
     StateError
         If there is no generation yet.
     ConfigError
-        If no truth is given and the oracle cannot run its own dynamics.
+        If there is no such walker, or no truth is given and the oracle cannot run its own dynamics.
     """
     generation = campaign.generation
     if generation is None:
         raise StateError("there is no potential to judge yet; run campaign.prepare() first")
-    frames = truth or truth_trajectory(campaign.config, campaign.initial, file=campaign.directory / "truth.extxyz")
+    first = 1 if walker is None else walker
+    campaign.config.walker(first)  # which knows whether there is such a one
+    frames = truth or truth_of(campaign, walker)
+    start = campaign.starts[first - 1]
     evaluator = evaluator_of(generation)
     force_rmse, energy_error, gamma_max, atom_gamma, atom_error = [], [], [], [], []
     for atoms in frames:
@@ -172,7 +180,7 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
         gamma_max.append(result.gamma.max())
         atom_gamma.append(result.gamma)
         atom_error.append(np.linalg.norm(difference, axis=1))
-    nearest = closeness(campaign.initial).distance
+    nearest = closeness(start).distance
     return Verdict(
         generation=generation.number,
         steps=read_only([atoms.info.get("step", index) for index, atoms in enumerate(frames)], int),
@@ -183,8 +191,8 @@ def judge(campaign: Campaign, truth: Sequence[Atoms] | None = None, *, tolerance
         atom_error=read_only(np.concatenate(atom_error)),
         tolerance=tolerance,
         threshold=campaign.config.otf.threshold_call_dft,
-        campaign=signs_of_melting(campaign.initial, campaign.trajectory(), nearest),
-        truth=signs_of_melting(campaign.initial, frames, nearest),
+        campaign=signs_of_melting(start, campaign.trajectory(first), nearest),
+        truth=signs_of_melting(start, truth or truth_of(campaign, first), nearest),
         liquid_limit=(nearest / 2) ** 2,
     )
 

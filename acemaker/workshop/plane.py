@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acemaker.display.summary import Summary, Table
-from acemaker.potentials.active_set import ActiveSet, gamma_of, swap_rows
+from acemaker.potentials.active_set import ActiveSet, gamma_of
+from acemaker.potentials.maxvol import swap_rows
 from acemaker.results.record import Record, read_only
 
 if TYPE_CHECKING:

@@ -162,9 +162,9 @@ def test_what_is_shown_is_what_was_written(
 
 def test_a_restart_file_that_is_damaged_says_how_to_do_without_it(tmp_path: Path) -> None:
     with make(tmp_path / "c") as campaign:
-        while campaign.progress.checkpoint is None:
+        while campaign.progress.current.checkpoint is None:
             campaign.step() if campaign.generation else campaign.prepare()
-        checkpoint = campaign.directory / campaign.progress.checkpoint
+        checkpoint = campaign.directory / campaign.progress.current.checkpoint
     flip(checkpoint)
     with reopen(tmp_path / "c") as campaign, pytest.raises(EngineError, match="resume_from='structure'"):
         campaign.run()

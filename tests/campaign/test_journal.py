@@ -1,13 +1,16 @@
 import contextlib
 import gc
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
+from acemaker import Campaign
 from acemaker.campaign.journal import Journal, read_events
 from acemaker.campaign.progress import Progress
-from acemaker.errors import CampaignError
+from acemaker.errors import CampaignError, IterationLimitError
 from acemaker.states import State
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -140,3 +143,40 @@ def test_reading_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_was_read_is_not_looked_through_by_the_collector(tmp_path: Path) -> None:
+    with contextlib.closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        for number in range(2000):
+            journal.append("step", candidates=[number])
+    events = read_events(tmp_path / "journal.jsonl")[0]
+    young = {id(thing) for generation in (0, 1) for thing in gc.get_objects(generation)}
+    assert not any(id(event) in young for event in events)
+    assert gc.get_freeze_count() == 0
+    gc.freeze()  # somebody else's, as before a fork
+    try:
+        read_events(tmp_path / "journal.jsonl")
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
+def test_a_journal_at_once_adds_up_to_the_same_as_one_event_after_the_other(tmp_path: Path) -> None:
+    config = toy_config(n_select=2, n_candidates=4, max_otf_iterations=1)
+    engine = ToyEngine(200, halting_at(60, 120))
+    with Campaign.create(tmp_path / "c", config, engine=engine, oracle=ToyOracle()) as campaign:
+        with pytest.raises(IterationLimitError):
+            campaign.run()
+        failed = campaign.progress
+    with Campaign.open(tmp_path / "c", engine=engine, oracle=ToyOracle(), max_otf_iterations=9) as campaign:
+        campaign.run()
+        done = campaign.progress
+    events = read_events(tmp_path / "c/journal.jsonl")[0]
+    assert Progress().apply_all(events) == done
+    for place in range(len(events)):
+        one_by_one = Progress().apply_all(events[:place])
+        before = repr(one_by_one)
+        assert reduce(Progress.apply, events[:place], Progress()) == one_by_one
+        assert one_by_one.apply_all(events[place:]) == done
+        assert repr(one_by_one) == before
+    assert failed.state is State.FAILED

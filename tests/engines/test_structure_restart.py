@@ -136,9 +136,9 @@ def test_a_campaign_moves_where_its_restart_files_cannot_be_read(tmp_path: Path)
     directory = tmp_path / "run"
     with Campaign.create(directory, SMALL) as campaign:
         for _ in campaign.steps():
-            if campaign.state is State.EXPLORE and campaign.progress.checkpoint:
+            if campaign.state is State.EXPLORE and campaign.progress.current.checkpoint:
                 break
-        assert campaign.progress.checkpoint, "the test needs a halt after a checkpoint"
+        assert campaign.progress.current.checkpoint, "the test needs a halt after a checkpoint"
     for file in directory.rglob("checkpoint.*"):
         file.write_bytes(b"of another machine")
     with Campaign.open(directory) as campaign, pytest.raises(EngineError):

@@ -53,7 +53,8 @@ def test_a_worker_that_dies_costs_a_retry_and_a_poisonous_task_a_quarantine(tmp_
         assert failure.candidate == second
         assert failure.attempts == 3
         assert failure.cause == "killed: 3 workers of 2 processes died with it"
-        assert calls(tmp_path, "began").count(str(second)) == 3
+        # a pool that breaks takes all its workers along: a neighbour may die before this one has noted its call
+        assert calls(tmp_path, "began").count(str(second)) in (2, 3)
         assert calls(tmp_path).count(str(third)) == 1
         assert campaign.run().state is State.DONE
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from acemaker.errors import StructureError, TooFewEnvironmentsError
-from acemaker.potentials.active_set import build_active_set, gamma_of, swap_rows
+from acemaker.potentials.active_set import build_active_set, gamma_of
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.maxvol import FEW, first_rows, swap_rows
 from acemaker.potentials.pyace_library import load_pyace
 from acemaker.potentials.ranking import rank_by_volume
 from tests.conftest import alloy, rattled, small_basis
@@ -57,6 +58,26 @@ def test_swapping_ends_where_nothing_more_can_be_gained() -> None:
     assert np.abs(np.linalg.solve(matrix[chosen].T, matrix.T)).max() <= 1.001 + 1e-9
     before, after = (np.linalg.slogdet(matrix[rows])[1] for rows in (np.arange(20), chosen))
     assert after > before + 5
+
+
+def test_of_very_many_rows_none_is_left_out() -> None:
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(2 * FEW, 20)) * np.logspace(0, -6, 20)
+    matrix[FEW + 1] *= 30  # between the rows that are looked at first
+    chosen = first_rows(matrix)
+    assert chosen is not None
+    assert FEW + 1 in chosen
+    assert np.abs(np.linalg.solve(matrix[chosen].T, matrix.T)).max() <= 1.001 + 1e-9
+
+
+def test_functions_that_few_of_very_many_rows_have_are_found() -> None:
+    matrix = np.zeros((2 * FEW, 6))
+    matrix[:, :5] = np.random.default_rng(4).normal(size=(len(matrix), 5))
+    matrix[7, 5] = 1.0
+    chosen = first_rows(matrix)
+    assert chosen is not None
+    assert 7 in chosen
+    assert first_rows(matrix[8:]) is None
 
 
 def test_sources_name_the_structures() -> None:

@@ -15,7 +15,7 @@ RULE = ConvergenceConfig(quiet_steps=100, plateau_generations=3, plateau_toleran
 
 
 def judged(*errors: float | None, step: int = 500, halts: tuple[int, ...] = (50, 300)) -> Convergence:
-    return convergence(step, halts, errors, RULE)
+    return convergence([step], halts[-1:] or [0], errors, RULE)
 
 
 def test_quiet_and_on_a_plateau() -> None:

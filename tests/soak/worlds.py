@@ -12,11 +12,12 @@ from ase import Atoms
 
 import acemaker
 from acemaker import CampaignConfig
-from acemaker.engines.protocol import Engine
+from acemaker.engines.protocol import Engine, Exploration, Request
 from acemaker.testing import ToyEngine, halting_at, toy_config
 
 BASIS = {"n_functions": 12, "cutoff": 4.0, "nradmax_by_orders": (6, 3, 2), "lmax_by_orders": (0, 2, 1)}
 LOOP = {"n_candidates": 4, "n_select": 2, "max_retries": 1}
+PAIRED = {"engine": "isolated", "lammps": "python", "steps": 200, "temperature": (300, 1500), "restart_every": 50}
 HEATED = {"steps": 400, "temperature": (300, 2500), "restart_every": 50}
 
 
@@ -34,12 +35,15 @@ class World:
         Whether labels are made in processes of their own, two at a time.
     weight : float
         How often it is drawn, relative to the others.
+    walkers : int
+        Trajectories that share its potential.
     """
 
     name: str
     engine: dict[str, Any]
     apart: bool
     weight: float
+    walkers: int = 1
 
     @property
     def in_child(self) -> bool:
@@ -61,11 +65,29 @@ class World:
             "scratch": str(folder / "scratch"),
         }
         made["labelling"] = {"n_workers": 2 if self.apart else 1}
+        made["walkers"] = self.walkers
         return CampaignConfig(**made)
 
     def make_engine(self) -> Engine | None:
         """Make the engine, where it is not the configuration's."""
-        return None if self.engine else ToyEngine(200, halting_at(60, 130))
+        if self.engine:
+            return None
+        return ToyEngine(200, halting_at(60, 130)) if self.walkers == 1 else ToyWalkers()
+
+
+class ToyWalkers:
+    """Toy engines of three walkers that halt at other steps, and move otherwise."""
+
+    def __init__(self) -> None:
+        scripts = (halting_at(60, 130), halting_at(90), halting_at(30, 60, 150))
+        self._engines = [ToyEngine(200, script, seed=seed) for seed, script in enumerate(scripts, start=1)]
+
+    def explore(self, request: Request) -> Exploration:
+        """Have the walker's engine explore."""
+        return self._engines[request.walker - 1].explore(request)
+
+    def close(self) -> None:
+        """Free nothing: there is nothing to free."""
 
 
 WORLDS = {
@@ -75,6 +97,8 @@ WORLDS = {
         World("toy, labels apart", {}, apart=True, weight=0.05),
         World("LAMMPS here", {"engine": "inprocess", **HEATED}, apart=False, weight=0.04),
         World("LAMMPS in a child", {"engine": "isolated", **HEATED}, apart=False, weight=0.02),
+        World("toy walkers", {}, apart=False, weight=0.2, walkers=3),
+        World("walkers in children", {**PAIRED, "explore_workers": 2}, apart=False, weight=0.02, walkers=2),
     )
 }
 
@@ -94,19 +118,20 @@ def ending(directory: Path) -> dict[str, str]:
     """
     campaign = acemaker.attach(directory)
     progress = campaign.progress
-    timeline = campaign.timeline()
+    walkers = range(1, campaign.n_walkers + 1)
+    timelines = [campaign.timeline(walker) for walker in walkers]
     # two workers finish in any order
     entries = zip(progress.labels, campaign.labels(), strict=True)
     labels = sorted(((one.halt, one.candidate, atoms) for one, atoms in entries), key=lambda label: label[:2])
     parts: dict[str, list[Any]] = {
-        "state": [progress.state, progress.step],
+        "state": [progress.state, *progress.steps],
         "halts": [[halt["step"], halt["tier"], halt["first_step"]] for halt in progress.halts],
         "labels": [[halt, candidate] for halt, candidate, _ in labels],
         "figures": [array for *_, atoms in labels for array in (atoms.positions, *_figures(atoms))],
         "coefficients": [known.generation.coefficients() for known in campaign.generations()],
         "active sets": [known.generation.asi.read_bytes() for known in campaign.generations()],
-        "timeline": [timeline.step, timeline.gamma_max, *timeline.observables.values()],
-        "trajectory": [atoms.positions for atoms in campaign.trajectory()],
+        "timeline": [array for one in timelines for array in (one.step, one.gamma_max, *one.observables.values())],
+        "trajectory": [atoms.positions for walker in walkers for atoms in campaign.trajectory(walker)],
     }
     return {name: _digest(values) for name, values in parts.items()}
 

@@ -31,7 +31,8 @@ def pinned(word: str) -> tuple[str, str]:
 
 def test_names_and_pins_are_those_of_the_project() -> None:
     binder = listed(".binder/environment.yml")
-    wanted = dict(pinned(word) for word in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]])
+    extras = PROJECT["optional-dependencies"]
+    wanted = dict(pinned(word) for word in [*PROJECT["dependencies"], *extras["notebooks"], *extras["physics"]])
     assert set(binder) == set(wanted) | ELSEWHERE
     assert {name: binder[name] for name in wanted} == wanted
 

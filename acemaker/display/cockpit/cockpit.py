@@ -175,7 +175,7 @@ class Cockpit:
             self.halt.show(diagnosis)
             self._halt_shown = diagnosis.halt.number
         if not self.driver.busy:
-            halt = self.campaign.halt if self.campaign.progress.halt > self._halt_shown else None
+            halt = self.campaign.halt if self.campaign.progress.shown_halt != self._halt_shown else None
             if halt is not None:  # which nobody has diagnosed here
                 self.halt.show(halt)
                 self._halt_shown = halt.number

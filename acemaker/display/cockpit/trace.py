@@ -29,7 +29,7 @@ class Trace:
     def __init__(self, campaign: Campaign) -> None:
         self._campaign = campaign
         self._ended: Timeline | None = None
-        self._n_ended = -1
+        self._read: tuple[int, int] | None = None  # the walker, and how many segments there were
         self._running: list[tuple[int, float, float]] = []
         self._begun = False
 
@@ -44,15 +44,17 @@ class Trace:
     def curve(self) -> Curve:
         """Return all that is known."""
         progress = self._campaign.progress
-        if len(progress.segments) != self._n_ended:
-            self._ended, self._n_ended = self._campaign.timeline(), len(progress.segments)
+        walker, there = progress.walker, (progress.walker, len(progress.segments))
+        if there != self._read:
+            self._ended, self._read = self._campaign.timeline(walker), there
             self._running, self._begun = [], False
         if not self._begun and progress.state is State.EXPLORE:
             self._begin()
         assert self._ended is not None
         ended = self._ended
         running = np.array(list(self._running)).reshape(-1, 3)
-        starts = [int(event["start_step"]) for event in progress.segments[1:]]
+        own = [event for event in progress.segments if event.get("walker", 1) == walker]
+        starts = [int(event["start_step"]) for event in own[1:]]
         stands = np.ones(len(ended.step), dtype=bool)
         if len(running) and len(ended.step):
             starts.append(progress.step)
@@ -63,7 +65,8 @@ class Trace:
             gamma=np.concatenate([ended.gamma_max[stands], running[:, 1]]),
             observable=np.concatenate([other[stands], running[:, 2]]),
             starts=tuple(starts),
-            halts=tuple(self._campaign.halt_points()),
+            halts=tuple(self._campaign.halt_points(walker)),
+            walker=walker if self._campaign.n_walkers > 1 else 0,
         )
 
     def _begin(self) -> None:
