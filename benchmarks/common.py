@@ -1,4 +1,4 @@
-"""What the benchmarks share: the main job's configuration."""
+"""What the benchmarks share: the main job's configuration, and that of small cells."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ COPPER: dict[str, Any] = {
     "n_select": 1,
 }
 """The parameters of notebooks/otf_campaign.ipynb that are not defaults."""
+
+SMALL: dict[str, Any] = {"core_margin": 0.0, "embed_force_error": 2000.0, "embed_least": 0.9}
+"""For cells so small that the audit refuses most of them: their labels are what the oracle says of them, though not
+what the parent's atoms feel."""
 
 
 def copper(**changes: Any) -> CampaignConfig:

@@ -138,36 +138,54 @@ class Bench:
         )
 
     def measure(self, name: str, cores: int, atoms: Atoms, steps: int, directory: Path) -> float:
-        """Return s per atom and step by LAMMPS's own clock, without the set-up."""
-        os.sched_setaffinity(0, CORES[:cores])  # children inherit it
-        config = EngineConfig.model_validate(
-            {
-                "engine": name,
-                "lammps": self.lammps,
-                "cores": cores,
-                "ensemble": "nvt",
-                "temperature": 600.0,
-                "steps": steps,
-                "restart_every": 10 * steps,
-                "trajectory_every": 0,
-            }
+        """Return s per atom and step."""
+        return loop_time(self.generation, name, self.lammps, cores, atoms, steps, directory)
+
+
+def loop_time(
+    generation: Generation,
+    name: str,
+    lammps: str,
+    cores: int,
+    atoms: Atoms,
+    steps: int,
+    directory: Path,
+    busy: bool = False,
+) -> float:
+    """Run an engine, and return s per atom and step by LAMMPS's own clock, without the set-up.
+
+    With `busy`, only the time for which the process had a core: other work on the machine is left out.
+    """
+    os.sched_setaffinity(0, CORES[:cores])  # children inherit it
+    config = EngineConfig.model_validate(
+        {
+            "engine": name,
+            "lammps": lammps,
+            "cores": cores,
+            "ensemble": "nvt",
+            "temperature": 600.0,
+            "steps": steps,
+            "restart_every": 10 * steps,
+            "trajectory_every": 0,
+        }
+    )
+    engine = make_engine(config, seed=1)
+    engine.explore(
+        Request(
+            number=1,
+            structure=atoms,
+            start_step=0,
+            checkpoint=None,
+            generation=generation,
+            rule=NEVER,
+            directory=directory,
         )
-        engine = make_engine(config, seed=1)
-        engine.explore(
-            Request(
-                number=1,
-                structure=atoms,
-                start_step=0,
-                checkpoint=None,
-                generation=self.generation,
-                rule=NEVER,
-                directory=directory,
-            )
-        )
-        engine.close()
-        found = re.findall(r"Loop time of (\S+) on 1 procs for (\d+) steps", (directory / LOG_FILE).read_text())
-        seconds, done = found[-1]
-        return float(seconds) / int(done) / len(atoms)
+    )
+    engine.close()
+    log = (directory / LOG_FILE).read_text()
+    seconds, done = re.findall(r"Loop time of (\S+) on 1 procs for (\d+) steps", log)[-1]
+    share = float(re.findall(r"(\S+)% CPU use", log)[-1]) / 100 if busy else 1.0
+    return share * float(seconds) / int(done) / len(atoms)
 
 
 def train(folder: Path) -> Generation:

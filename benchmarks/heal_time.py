@@ -14,28 +14,14 @@ import time
 import timeit
 from pathlib import Path
 
-from ase import Atoms
 from common import copper
+from heals import Stopwatch
 from outcome import Outcome
 
 from acemaker import Campaign, State
-from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import evaluator_of
 
 HEALS, BOUND, GROWTH = 10, 1.0, 1.5  # s, and the tenth to the first
-
-
-class Stopwatch(CalculatorOracle):
-    """An oracle that knows how long it took."""
-
-    seconds = 0.0
-
-    def label(self, atoms: Atoms) -> Atoms:
-        """Label, and add up."""
-        started = time.perf_counter()
-        labelled = super().label(atoms)
-        self.seconds += time.perf_counter() - started
-        return labelled
 
 
 def main() -> None:

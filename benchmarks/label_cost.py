@@ -10,7 +10,6 @@ file.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import tempfile
 import time
@@ -23,12 +22,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from common import copper
+from common import SMALL, copper
 from outcome import Outcome
+from rows import append, read_rows
+from systems import force_rmse
 
 from acemaker import Campaign
 from acemaker.errors import AcemakerError
-from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.ranking import Ranking
@@ -37,9 +37,8 @@ from acemaker.verdict.truth import truth_trajectory
 COLUMNS = ("setting", "seed", "halts", "labels", "cost", "force_rmse_meV_per_A", "largest_label", "wall_s", "ended")
 STRATEGIES = ("random_displacement", "normal_modes", "md_burst", "strain")
 WHOLE, GOAL = "halted structure alone", 6.0  # meV/Å
-SMALL = {"core_margin": 0.0, "embed_force_error": 2000.0, "embed_least": 0.9}
-"""For cells so small that the audit refuses most of them: their labels are what the oracle says of them, though not
-what the parent's atoms feel."""
+COMMAND = "python benchmarks/label_cost.py --all --file benchmarks/results/label_cost.csv"
+KEY = ("setting", "seed")
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,15 @@ def main() -> None:
     chosen = [one for one in settings() if given.all or given.only or one.reduced]
     chosen = [one for one in chosen if all(word in one.name for word in given.only)]
     seeds = given.seeds or ([1, 2, 3, 4, 5] if given.all else [1])
-    rows = read_rows(given.file) if given.file else {}
+    rows = read_rows(given.file, KEY)
     order = [(setting, seed) for seed in seeds for setting in chosen]
     outcome = Outcome("What labels are worth", seeds)
     print(f"{'setting':42} seed  halts  labels  cost / whole cells  force RMSE / (meV/Å)  wall / s")
     for setting, seed in order:
-        if (setting.name, seed) in rows:
+        if (setting.name, str(seed)) in rows:
             continue
-        row = rows[setting.name, seed] = _run(setting, seed)
-        if given.file:
-            _append(given.file, row)
+        row = rows[setting.name, str(seed)] = _run(setting, seed)
+        append(given.file, row, COMMAND)
         print(
             f"{setting.name:42} {seed:4}  {row['halts']:>5}  {row['labels']:>6}  {row['cost']:>18}  "
             f"{row['force_rmse_meV_per_A']:>20}  {row['wall_s']:>8}  {row['ended']}",
@@ -142,7 +140,7 @@ def _run(setting: Setting, seed: int) -> dict[str, str]:
                     ended = f"{type(error).__name__} at step {campaign.progress.step}: {error}".splitlines()[0]
                 halts, labels, generation = campaign.progress.halt, campaign.labels(), campaign.generation
         wall = time.perf_counter() - started
-        rmse = _force_rmse(generation, _truth(seed)) if generation else float("nan")
+        rmse = force_rmse(generation, _truth(seed)) if generation else float("nan")
     sizes = np.array([len(atoms) for atoms in labels])
     cost = (sizes**3).sum() / _whole() ** 3
     figures = (str(halts), str(len(labels)), f"{cost:.3f}", f"{rmse:.3f}", str(sizes.max()), f"{wall:.1f}", ended)
@@ -174,31 +172,6 @@ def _start() -> Atoms:
 
 def _whole() -> int:
     return len(_start())
-
-
-def _force_rmse(generation: Generation, truth: Sequence[Atoms]) -> float:
-    evaluator = evaluator_of(generation)
-    squares = [np.mean((evaluator.structure(atoms).forces - atoms.get_forces()) ** 2) for atoms in truth]
-    return float(1e3 * np.sqrt(np.mean(squares)))
-
-
-def read_rows(file: Path) -> dict[tuple[str, int], dict[str, str]]:
-    """Read the rows of a file by setting and seed; none if it is not there."""
-    if not file.exists():
-        return {}
-    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
-    return {(row["setting"], int(row["seed"])): row for row in csv.DictReader(lines)}
-
-
-def _append(file: Path, row: dict[str, str]) -> None:
-    new = not file.exists()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
-        if new:
-            handle.write("# python benchmarks/label_cost.py --all --file benchmarks/results/label_cost.csv\n")
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def _medians(outcome: Outcome, rows: Sequence[dict[str, str]]) -> None:

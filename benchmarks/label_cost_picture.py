@@ -6,9 +6,10 @@ import statistics
 import sys
 from pathlib import Path
 
-from label_cost import read_rows
+from label_cost import KEY
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from rows import read_rows
 
 KINDS = {
     "halted structure alone": ("whole cells, the halted structure alone", "C3", "D"),
@@ -24,7 +25,7 @@ KINDS = {
 
 def main() -> None:
     """Draw force error against cost, a mark a setting at the median of its seeds."""
-    rows = read_rows(Path(sys.argv[1])).values()
+    rows = read_rows(Path(sys.argv[1]), KEY).values()
     figure = Figure(figsize=(8.4, 4.4), layout="constrained")
     axis = figure.subplots()
     for word, (label, colour, marker) in KINDS.items():

@@ -1,12 +1,14 @@
 """The page of all results: python benchmarks/page.py [FOLDER [PAGE]].
 
 Reads the outcomes that the benchmarks have kept in a folder (results, beside this file) and writes them as one page
-(docs/benchmarks.md). Nothing on it comes from anywhere else.
+(docs/benchmarks.md). Nothing on it comes from anywhere else. Other pages name the tables that they show in comments,
+between which these are put.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,13 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
+PICTURES = PAGE.parent / "images"
+"""A picture that has a benchmark's name is shown with it."""
+
+SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("labels.md", "scale.md"))
+"""Pages that show tables of the results."""
+
+NAMED = re.compile(r"(<!-- table of (\w+): (.*?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 HEAD = """# Benchmarks
 
@@ -56,6 +65,9 @@ def section(outcome: dict[str, Any]) -> str:
         parts += [f"{one['title']}:\n"] if one["title"] else []
         parts.append(table(one["columns"], one["rows"]))
     parts += [f"{note}\n" for note in outcome["notes"]]
+    picture = PICTURES / f"{Path(outcome['command'].split()[1]).stem}.png"
+    if picture.exists():
+        parts.append(f"![{outcome['title']}](images/{picture.name})\n")
     return "\n".join(parts)
 
 
@@ -66,12 +78,26 @@ def page(folder: Path) -> str:
     return HEAD + table(heads, bounds(found)) + "\n" + "\n".join(map(section, found))
 
 
+def shown(text: str, folder: Path) -> str:
+    """Put the tables that a page names where it names them, by how their titles begin."""
+
+    def put(found: re.Match[str]) -> str:
+        begin, name, title, end = found.groups()
+        outcome = json.loads((folder / f"{name}.json").read_text())
+        (one,) = [one for one in outcome["tables"] if one["title"].startswith(title)]
+        return f"{begin}\n{one['title']}:\n\n{table(one['columns'], one['rows'])}\n{end}"
+
+    return NAMED.sub(put, text)
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page, and the tables of others."""
     words = [Path(word) for word in sys.argv[1:]]
     folder, file = [*words, *(RESULTS, PAGE)[len(words) :]]
     file.write_text(page(folder))
     print(f"written: {file}")
+    for other in SHOWING if folder == RESULTS else ():
+        other.write_text(shown(other.read_text(), folder))
 
 
 if __name__ == "__main__":
