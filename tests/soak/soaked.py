@@ -87,14 +87,16 @@ class Soak:
         seed
             Of all that is drawn.
         fault, world
-            Fixed instead of drawn.
+            Fixed instead of drawn; a fault is then drawn from those that are possible in the world.
 
         Returns
         -------
         Soaked
         """
         rng = random.Random(seed)
-        drawn = rng.choices(self.faults, [0.3 if name in SLOW else 1.0 for name in self.faults])[0]
+        # an oracle that hangs in the campaign's own process is no fault to survive
+        possible = [name for name in self.faults if not world or world in _worlds_of(name)]
+        drawn = rng.choices(possible, [0.3 if name in SLOW else 1.0 for name in possible])[0]
         fault = fault or drawn
         worlds = [WORLDS[name] for name in _worlds_of(fault)]
         chosen = rng.choices(worlds, [one.weight for one in worlds])[0].name

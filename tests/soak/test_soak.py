@@ -14,10 +14,13 @@ from tests.soak.fuzz import fuzz_apart
 from tests.soak.life import Nursery
 from tests.soak.paid import LEDGER
 from tests.soak.soaked import READ_ONLY, Soak, check_labels
-from tests.soak.worlds import ending
+from tests.soak.worlds import WORLDS, ending
 
 SECONDS = 40.0
 """For campaigns, by seed."""
+
+FIRST = ("LAMMPS here", "toy walkers", "toy")
+"""The worlds of the first campaigns."""
 
 INPUTS = 250
 
@@ -41,12 +44,12 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_campaigns_under_faults(soak: Soak, tell: Callable[[str], None], seed: int | None) -> None:
-    """One of LAMMPS and one of the toys at least."""
+    """One of LAMMPS and one of each of the toys at least."""
     seed = FRESH if seed is None else seed
     seeds, end, done = random.Random(seed), time.monotonic() + SECONDS, 0
     try:
-        while done < 2 or time.monotonic() < end:
-            one, world = seeds.randrange(10**9), "toy" if done else "LAMMPS here"
+        while done < len(FIRST) or time.monotonic() < end:
+            one, world = seeds.randrange(10**9), FIRST[done] if done < len(FIRST) else "toy"
             soaked = soak.soak(one, world=world)
             done += 1
             assert soaked.outcome in ("same end", "typed error"), (
@@ -56,6 +59,19 @@ def test_campaigns_under_faults(soak: Soak, tell: Callable[[str], None], seed: i
         tell(f"seed {seed}, {done} campaigns")
         if READ_ONLY not in soak.faults:
             tell("without read-only directories, since mounts are forbidden here")
+
+
+def test_a_world_has_only_faults_that_it_can_live_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the campaign's own process, an oracle that hangs hangs the campaign, which is no finding."""
+    monkeypatch.setattr(Soak, "_live", lambda *_: [])
+    with Nursery() as nursery:
+        soak = Soak(tmp_path, nursery)
+        drawn = {world: {soak.soak(seed, world=world).fault for seed in range(400)} for world in WORLDS}
+    assert "oracle hangs" in drawn["toy, labels apart"]
+    assert "child killed" in drawn["LAMMPS in a child"]
+    for world in ("toy", "toy walkers", "LAMMPS here"):
+        assert not {"oracle hangs", "oracle dies", "child killed"} & drawn[world]
+        assert drawn[world] >= {"two processes", "file: deleted"}
 
 
 @pytest.mark.slow
