@@ -6,10 +6,9 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +17,10 @@ from typing import Any
 import numpy as np
 
 from acemaker.checksum import checksum
+from acemaker.oracles.leftover import UNREADABLE
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    EOFError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What numpy and zipfile raise for a file that was cut off or changed: the label is made anew."""
+COPIES = ("npz", "spare.npz")
+"""Endings of a label's two files: one that is damaged costs no second calculation."""
 
 
 class Outbox:
@@ -96,8 +87,7 @@ class Outbox:
         """Return the answer that was left, or None."""
         if key in self._held:
             return self._held[key]
-        for folder in (self._folder, _elsewhere()):
-            file = folder / f"{key}.npz"
+        for file in (folder / f"{key}.{end}" for folder in (self._folder, _elsewhere()) for end in COPIES):
             with contextlib.suppress(*UNREADABLE):
                 if file.stat().st_uid != os.getuid():
                     continue
@@ -115,7 +105,7 @@ class Outbox:
         """Drop a label that the campaign has, or does not believe."""
         self._held.pop(key, None)
         for folder in (self._folder, _elsewhere()):
-            for suffix in ("npz", "lock"):
+            for suffix in (*COPIES, "lock"):
                 (folder / f"{key}.{suffix}").unlink(missing_ok=True)
 
 
@@ -124,15 +114,19 @@ def _write(folder: Path, key: str, answer: dict[str, Any]) -> Path:
     results = {f"result {name}": np.asarray(value) for name, value in answer["results"].items()}
     results = {name: value for name, value in results.items() if value.dtype.kind in "fiub"}
     info = {name: value for name, value in answer["info"].items() if isinstance(value, str | int | float)}
-    file, part = folder / f"{key}.npz", folder / f"{key}.{os.getpid()}.part"
+    rest = np.asarray(json.dumps({"info": info, "seconds": answer["seconds"]}))
+    arrays = {"rest": rest, **results}
+    part = folder / f"{key}.{os.getpid()}.part"
+    file, spare = (folder / f"{key}.{end}" for end in COPIES)
     try:
         with part.open("wb") as stream:
-            rest = np.asarray(json.dumps({"info": info, "seconds": answer["seconds"]}))
-            arrays = {"rest": rest, **results}
             np.savez(stream, allow_pickle=False, **arrays, checksum=np.asarray(_sum(arrays)))
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
+        with contextlib.suppress(OSError):  # one is better than none
+            shutil.copyfile(file, part)
+            part.replace(spare)
     finally:
         part.unlink(missing_ok=True)
     return file

@@ -18,6 +18,7 @@ from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.espresso import located
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.ladder import Attempt, attempts
+from acemaker.oracles.leftover import claim
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
 from acemaker.oracles.scratch import cause_of, keep_texts, scratch_folder, sweep
 from acemaker.oracles.words import last_words, tells_of_full_disk, texts
@@ -157,7 +158,9 @@ class ProcessOracle:
             return labelled
 
     def _compute(self, folder: Path, atoms: Atoms, config: OracleConfig) -> dict[str, float | np.ndarray]:
-        """Start the worker, wait for it, and read its answer."""
+        """Start the worker, wait for it, and read its answer; one that was paid for already is taken over."""
+        if (paid := claim(config, self._elements, atoms)) is not None:
+            return paid
         limit = config.oracle_timeout
         try:
             write_job(folder, config, self._elements, atoms)

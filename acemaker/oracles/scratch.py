@@ -18,9 +18,14 @@ import psutil
 from acemaker.engines.child_process import kill_leftovers
 from acemaker.errors import Cause, OracleError
 from acemaker.oracles.words import texts
+from acemaker.oracles.worker import LABEL, RUN
 
 SMALL = 200_000
 """Bytes; larger files of a failed calculation are not kept."""
+
+
+KEPT_FOR = 7 * 86400.0
+"""s, that a finished label waits for somebody to ask for it again."""
 
 
 def cause_of(error: OSError) -> Cause:
@@ -61,7 +66,9 @@ def scratch_folder(root: str) -> Iterator[Path]:
 
 
 def sweep(root: str) -> int:
-    """Delete the folders of owners that were killed, and end what still runs in them.
+    """Delete what owners that were killed have left, and end what still runs there.
+
+    A label that is finished is kept for a week: whoever asks for it next has it without paying again.
 
     Parameters
     ----------
@@ -74,15 +81,34 @@ def sweep(root: str) -> int:
         How many there were.
     """
     swept = 0
+    for folder in folders_of_the_dead(root):
+        with contextlib.suppress(OSError):
+            kill_leftovers(folder)
+            label = folder / LABEL
+            if label.is_file() and time.time() - label.stat().st_mtime < KEPT_FOR:
+                _remove(folder / RUN)
+                continue
+            _remove(folder)
+            swept += 1
+    return swept
+
+
+def folders_of_the_dead(root: str) -> list[Path]:
+    """List the folders whose owners are gone.
+
+    Parameters
+    ----------
+    root
+        As for `scratch_folder`.
+    """
+    found = []
     where = Path(root or tempfile.gettempdir()).expanduser().absolute()
     for folder in where.glob(f"acemaker-label-{_host()}-*"):
         owner = folder.name.split("-")[-2]
         with contextlib.suppress(OSError):
             if owner.isdigit() and not psutil.pid_exists(int(owner)) and folder.stat().st_uid == os.getuid():
-                kill_leftovers(folder)
-                _remove(folder)
-                swept += 1
-    return swept
+                found.append(folder)
+    return found
 
 
 def end_own(root: str) -> None:

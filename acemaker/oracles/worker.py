@@ -56,7 +56,7 @@ def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
         If the answer is that it failed.
     """
     if (folder / LABEL).is_file():
-        with np.load(folder / LABEL) as results:
+        with (folder / LABEL).open("rb") as stream, np.load(stream) as results:  # numpy leaves a bad file open
             return {name: float(value) if value.ndim == 0 else value for name, value in results.items()}
     if (folder / FAILURE).is_file():
         failure = json.loads((folder / FAILURE).read_text())

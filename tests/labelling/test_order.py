@@ -152,9 +152,11 @@ def test_equal_structures_are_labelled_once(tmp_path: Path) -> None:
 def test_a_finished_label_that_was_changed_is_none(tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     box.leave("key", {"results": {"energy": 1.0, "forces": np.zeros((9, 3))}, "info": {}, "seconds": 1.0})
-    file = tmp_path / "key.npz"
+    file, spare = tmp_path / "key.npz", tmp_path / "key.spare.npz"
     content = file.read_bytes()
-    assert box.read("key") is not None
+    file.write_bytes(bytes(len(content)))
+    assert box.read("key") is not None, "the spare was not looked at"
+    spare.unlink()
     for changed in (
         content[:100],
         b"PK" + content[:-9],
@@ -164,3 +166,7 @@ def test_a_finished_label_that_was_changed_is_none(tmp_path: Path) -> None:
         assert changed != content
         file.write_bytes(changed)
         assert box.read("key") is None
+    file.write_bytes(content)
+    assert box.read("key") is not None
+    box.discard("key")
+    assert list(tmp_path.iterdir()) == []

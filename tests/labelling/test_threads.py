@@ -202,7 +202,7 @@ def test_submit_and_collect_apart(tmp_path: Path, one_by_one: Path) -> None:
 def test_what_was_submitted_and_finished_is_there_for_the_next_life(tmp_path: Path) -> None:
     campaign, _ = at_halt(tmp_path, THREE)
     campaign.submit()
-    until(lambda: len(list((tmp_path / "c/queue").glob("*.npz"))) == 4)
+    until(lambda: len(list((tmp_path / "c/queue").glob("*.npz"))) == 8)  # two copies of each
     campaign.close()
     assert journalled(tmp_path) == []
     with reopen(tmp_path) as again:

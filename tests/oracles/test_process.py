@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from acemaker.errors import Cause, ConfigError, OracleError
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.oracles.process import ProcessOracle, make_oracle
 from acemaker.oracles.scratch import sweep
+from acemaker.oracles.worker import write_job
 from acemaker.states import State
 from acemaker.testing import OracleContract, ToyEngine, halting_at, toy_config
 from tests.conftest import copper, rattled
@@ -185,6 +187,41 @@ def test_when_the_owner_is_killed_it_ends_and_the_next_one_sweeps_up(tmp_path: P
     assert len(list((tmp_path / "scratch").iterdir())) == 1
     odd(tmp_path, "")
     until(lambda: nothing_is_left(tmp_path))  # a process that was killed takes a moment to end
+
+
+def test_a_label_that_was_finished_when_its_owner_was_killed_is_not_paid_for_again(tmp_path: Path) -> None:
+    """Between the worker's last word and the campaign's own file, there is nobody but the folder who has it."""
+    atoms, pid = rattled(copper(1), 1)[0], 2**22 + 1
+    config = odd(tmp_path, "")._config
+
+    def leave() -> Path:
+        folder = tmp_path / f"scratch/acemaker-label-{socket.gethostname().replace('-', '_')}-{pid}-x"
+        folder.mkdir(parents=True)
+        write_job(folder, config, ("Cu",), atoms)
+        (folder / "run/wavefunctions").write_bytes(bytes(1000))
+        subprocess.run([sys.executable, "-m", "acemaker.oracles.worker"], cwd=folder, check=True)
+        assert (folder / "label.npz").exists()
+        return folder
+
+    folder = leave()
+    with np.load(folder / "label.npz") as label:
+        right = dict(label)
+    np.savez(folder / "label.npz", **right | {"energy": np.float64(-7.5)})  # which no other label has
+    oracle = odd(tmp_path, "")
+    assert not (folder / "run").exists(), "what was large is kept, too"
+    other = atoms.copy()
+    other.rattle(0.01)
+    assert oracle.label(other).get_potential_energy() != -7.5
+    assert oracle.label(atoms).get_potential_energy() == -7.5
+    assert oracle.label(atoms).get_potential_energy() != -7.5, "it was taken twice"
+    assert nothing_is_left(tmp_path)
+
+    file = leave() / "label.npz"  # one that was damaged, or has waited for too long, is no label
+    file.write_bytes(file.read_bytes()[:-50])
+    assert odd(tmp_path, "").label(atoms).get_potential_energy() == pytest.approx(float(right["energy"]))
+    os.utime(file, (1, 1))
+    odd(tmp_path, "")
+    assert nothing_is_left(tmp_path)
 
 
 def test_folders_of_the_living_and_of_others_stay(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def make_readers(folder: Path) -> dict[str, Reader]:
     _write_dump(folder, atoms)
     box = Outbox(folder / "queue")
     box.save("key", {"results": dict(labelled.calc.results), "info": {"a": 1}, "seconds": 1.0})
+    (folder / "queue/key.spare.npz").unlink()  # which would be read in the place of one that was changed
     segment, potentials = folder / "c/segments/segment_0002", folder / "c/potentials"
     (segment / "soft_start.json").write_text(json.dumps(dict.fromkeys(SoftStart.__dataclass_fields__, 1)))
     assert SegmentLog(segment).soft_start() is not None

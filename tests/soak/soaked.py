@@ -269,6 +269,10 @@ def check_labels(folder: Path, repaid: int) -> list[str]:
     for path in kept:
         with contextlib.suppress(Exception), np.load(path) as arrays:
             known[f"energy {float(arrays['result energy']):.6f}"] = float(arrays["result energy"])
+    # finished when its owner was killed: whoever goes on with the campaign takes it over
+    for path in (folder / "scratch").rglob("label.npz"):
+        with contextlib.suppress(Exception), np.load(path) as arrays:
+            known[f"energy {float(arrays['energy']):.6f}"] = float(arrays["energy"])
     paid = ledger(folder)
     lost = [
         label
