@@ -23,7 +23,7 @@ from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.pair_baseline import PairBaseline
 
 REPLACES = {
-    "engine": ("lammps",),
+    "engine": ("lammps", "launcher"),
     "oracle": ("oracle", "oracle_arguments", "espresso_command", "pair_style"),
     "trainer_factory": ("trainer",),
     "executor": ("executor", "executor_arguments"),
@@ -72,6 +72,8 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         found["pacemaker_environment"] = config.pacemaker.pacemaker_environment
     if config.engine.lammps not in ("auto", "python"):
         found["lammps"] = config.engine.lammps
+    if config.engine.launcher:
+        found["launcher"] = config.engine.launcher
     if place.executor not in ("threads", "processes", "files"):  # what SLURM and Dask return is unpickled
         found["executor"], found["executor_arguments"] = place.executor, place.executor_arguments
     return {name: value for name, value in found.items() if value}

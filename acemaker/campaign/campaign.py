@@ -168,7 +168,7 @@ class Campaign(CampaignView):
             Not needed for what was used on this machine before.
         **bounds
             New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
-            ``hang_after``, ``lammps``, ``explore_workers``, ``pacemaker_environment``, ``embed_tries``,
+            ``hang_after``, ``lammps``, ``launcher``, ``explore_workers``, ``pacemaker_environment``, ``embed_tries``,
             ``embed_force_error``, ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
             ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``, ``quiet_walkers``,
             ``plateau_generations``, ``plateau_tolerance``, and ``executor`` by its name.

@@ -18,7 +18,7 @@ from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
 from acemaker.engines.ensemble import check_ensemble
-from acemaker.engines.installed import native_command
+from acemaker.engines.installed import launcher_command, native_command
 from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
@@ -123,6 +123,8 @@ def check_parts(
             affordable(one, config.oracle.max_atoms, config.embedding)
     start = starts[0]
     cell = affordable(start, config.oracle.max_atoms, config.embedding)
+    if engine is None:
+        launcher_command(config.engine.launcher)
     if engine is None and (config.engine.engine == "inprocess" or not native_command(config.engine.lammps)):
         load_lammps()
     check_baseline(config, start, elements, engine)

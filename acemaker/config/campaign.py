@@ -31,7 +31,7 @@ CLOSE = ("walker",)
 
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
-    "engine": ("hang_after", "lammps", "explore_workers"),
+    "engine": ("hang_after", "lammps", "launcher", "explore_workers"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "labelling": ("n_workers", "executor", "executor_arguments"),

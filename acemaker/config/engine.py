@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal
 
 from pydantic import (
@@ -37,6 +38,11 @@ class EngineConfig(Section):
     explore_workers: PositiveInt = Field(
         1, description="walkers that explore at a time, each in a child; more than one need the isolated engine"
     )
+    launcher: str = Field(
+        "",
+        description="isolated engine: command line put before that of each segment, which says where it runs, such as "
+        "'srun --exact --ntasks=1' within a job; it passes standard input on, and the campaign's folder is there, too",
+    )
     hang_after: PositiveFloat = Field(
         600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"
     )
@@ -61,6 +67,23 @@ class EngineConfig(Section):
                 "walker at a time"
             )
         return self
+
+    @model_validator(mode="after")
+    def _launched_are_children(self) -> EngineConfig:
+        if self.launcher and self.engine != "isolated":
+            raise ValueError(
+                f"launcher={self.launcher!r} needs engine 'isolated', got '{self.engine}', which runs in this process"
+            )
+        return self
+
+    @field_validator("launcher")
+    @classmethod
+    def _is_command_line(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"expected a command line, got {value!r} ({error})") from None
+        return value
 
     @field_validator("temperature", "pressure", mode="before")
     @classmethod

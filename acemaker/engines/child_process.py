@@ -30,13 +30,18 @@ class ChildProcess:
         Where it runs, and where its output goes.
     environment
         Variables besides those of this process.
+    launcher
+        Command line that brings the child and its warden to another place, and this process's end of their standard
+        input with them.
     """
 
-    def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, environment: Mapping[str, str], launcher: Sequence[str] = ()
+    ) -> None:
         self.output = directory / OUTPUT
         with self.output.open("wb") as stream:
             self._warden = subprocess.Popen(
-                [sys.executable, "-m", "acemaker.engines.warden", *command],
+                [*launcher, sys.executable, "-m", "acemaker.engines.warden", *command],
                 cwd=directory,
                 stdin=subprocess.PIPE,
                 stdout=stream,

@@ -47,6 +47,36 @@ def native_command(wanted: str) -> tuple[str, ...]:
     return command if command and not _what_is_missing(command) else ()
 
 
+def launcher_command(wanted: str) -> tuple[str, ...]:
+    """Find the program of a launcher.
+
+    Parameters
+    ----------
+    wanted
+        A command line; empty for none.
+
+    Returns
+    -------
+    tuple of str
+        Program and arguments.
+
+    Raises
+    ------
+    MissingLibraryError
+        If there is no such program.
+    """
+    if not wanted:
+        return ()
+    program, *arguments = shlex.split(wanted)
+    found = shutil.which(program)
+    if not found:
+        raise MissingLibraryError(
+            f"EngineConfig.launcher: {wanted!r}: there is no program {program!r} on this machine; give the command "
+            "line of one, or '' to run LAMMPS here: Campaign.open(directory, launcher='')"
+        )
+    return str(Path(found).absolute()), *arguments
+
+
 def _checked(text: str, what: str) -> tuple[str, ...]:
     """Split a command line, find its program, and try it."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from acemaker.engines import child, native, script
 from acemaker.engines.box import has_momenta
 from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
 from acemaker.engines.ensemble import check_ensemble
-from acemaker.engines.installed import native_command
+from acemaker.engines.installed import launcher_command, native_command
 from acemaker.engines.native_check import evaluate
 from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
@@ -84,6 +85,8 @@ class IsolatedEngine:
         check_ensemble(self.config, request.structure)
         log = SegmentLog(request.directory)
         directory = clean(request.directory / RUN)
+        if self.config.launcher:  # what a lost machine still writes must not come among what is written now
+            directory = Path(tempfile.mkdtemp(dir=directory))
         midway = log.rewind(is_whole=is_whole)
         checkpoint = midway.path if midway else request.checkpoint
         start_step = midway.step if midway else request.start_step
@@ -100,7 +103,7 @@ class IsolatedEngine:
         finally:
             kill_leftovers(directory)
             keep_log(directory, request.directory)
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(request.directory / RUN, ignore_errors=True)
         return watch.outcome(self.config.steps, None)
 
     def close(self) -> None:
@@ -133,7 +136,13 @@ class IsolatedEngine:
                     request.structure,
                     self.config.skin,
                     run=lambda _, atoms, skin: evaluate(
-                        lammps, request.generation, atoms, skin, directory, self.config.hang_after
+                        lammps,
+                        request.generation,
+                        atoms,
+                        skin,
+                        directory,
+                        self.config.hang_after,
+                        launcher_command(self.config.launcher),
                     ),
                 )
         if checkpoint is None:
@@ -161,9 +170,9 @@ class IsolatedEngine:
         self, command: list[str], watchdog: Watchdog, watch: SegmentWatch, directory: Path, request: Request
     ) -> None:
         """Run a command under the watchdog until it ends or must be ended."""
-        pause, heard = SHORTEST, time.monotonic()
+        pause, heard, launcher = SHORTEST, time.monotonic(), launcher_command(self.config.launcher)
         with interruptions() as interrupt:
-            process = ChildProcess(command, directory, {})
+            process = ChildProcess(command, directory, {}, launcher)
             try:
                 # a halt counts once its step is complete, or its record would depend on who was faster
                 while (status := process.poll()) is None and (watch.verdict is None or watch.pending is not None):

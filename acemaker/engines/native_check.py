@@ -20,7 +20,13 @@ from acemaker.potentials.generation import Generation
 
 
 def evaluate(
-    lammps: Sequence[str], generation: Generation, atoms: Atoms, skin: float, directory: Path, patience: float
+    lammps: Sequence[str],
+    generation: Generation,
+    atoms: Atoms,
+    skin: float,
+    directory: Path,
+    patience: float,
+    launcher: Sequence[str] = (),
 ) -> Seen:
     """Run LAMMPS once.
 
@@ -38,6 +44,8 @@ def evaluate(
         Where it runs, in a folder of its own.
     patience
         s, after which it is killed.
+    launcher
+        Command line put before it.
 
     Returns
     -------
@@ -54,7 +62,7 @@ def evaluate(
     periodic = bool(atoms.pbc.all())
     text = native.check_script(generation.elements, periodic, skin, generation.baseline)
     (folder / native.SCRIPT).write_text(text)
-    process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {})
+    process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {}, launcher)
     deadline = time.monotonic() + patience
     try:
         while (status := process.poll()) is None and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Labels through a real SLURM: they outlive who asked for them, and none is made twice."""
+"""Through a real SLURM: labels, which outlive who asked for them and are made once, and segments, which do not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+from acemaker import Campaign
 from acemaker.errors import ConfigError, OracleError
 from acemaker.labelling.slurm import submission_script
 from acemaker.results import Labels
@@ -31,7 +33,8 @@ from tests.labelling.halted import (
     running,
     tell,
 )
-from tests.processes import PATIENCE, until
+from tests.processes import PATIENCE, start, until
+from tests.soak.worlds import WORLDS, ending
 
 SLURM = {"executor": "slurm", "executor_arguments": {"partition": "debug", "time": 10}}
 
@@ -200,6 +203,41 @@ def test_ctrl_c_leaves_the_jobs(tmp_path: Path, sbatch: None) -> None:
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
     assert len(calls(tmp_path, "began")) == len(selection.selected)
+
+
+@pytest.mark.slow
+def test_walkers_explore_in_steps_of_jobs(tmp_path: Path, sbatch: None) -> None:
+    """Two at a time, to the same end as here; none goes on when its driver is killed."""
+    world = WORLDS["walkers in children"]
+    here, there = (world.config(tmp_path / name) for name in ("here", "there"))
+    there = there.model_copy(update={"engine": there.engine.model_copy(update={"launcher": "srun --ntasks=1"})})
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    with Campaign.create(tmp_path / "here/c", here) as campaign:
+        campaign.run()
+    child = start(
+        [sys.executable, "-c", DRIVER.format(directory=str(tmp_path / "there/c"), config=there.model_dump_json())]
+    )
+    until(lambda: len(steps()) == 2 or child.poll() is not None)
+    assert child.poll() is None, "the test needs two segments that run"
+    child.kill()
+    child.wait()
+    until(lambda: not steps())
+    with Campaign.open(tmp_path / "there/c") as again:
+        assert again.run().state is State.DONE
+    assert ending(tmp_path / "there/c") == ending(tmp_path / "here/c")
+    until(lambda: not queued())
+
+
+DRIVER = """
+from acemaker import Campaign, CampaignConfig
+Campaign.create({directory!r}, CampaignConfig.model_validate_json({config!r})).run()
+"""
+
+
+def steps() -> list[str]:
+    """List the steps of jobs that run."""
+    return subprocess.run(["squeue", "-h", "-s", "-o", "%i"], capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_what_sbatch_refuses_stops_at_once(tmp_path: Path, sbatch: None) -> None:
