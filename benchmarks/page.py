@@ -19,7 +19,7 @@ RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
 PICTURES = PAGE.parent / "images"
 """A picture that has a benchmark's name is shown with it."""
 
-SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("labels.md", "scale.md"))
+SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("embedding.md", "labels.md", "scale.md"))
 """Pages that show tables of the results."""
 
 NAMED = re.compile(r"(<!-- table of (\w+): (.*?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
