@@ -24,6 +24,7 @@ from acemaker.campaign.work import Work
 from acemaker.campaign.writable import writable
 from acemaker.config import CampaignConfig
 from acemaker.display.progress import Reporter
+from acemaker.engines.installed import launcher_command
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.interrupt import Stopped
@@ -187,6 +188,8 @@ class Campaign(CampaignView):
             If the directory names programs or code that were not used on this machine before.
         ConfigError
             For a bound that does not exist.
+        MissingLibraryError
+            If there is no such `launcher` here.
         """
         store = Store(Path(directory).resolve())
         with writable(store.directory):
@@ -199,6 +202,8 @@ class Campaign(CampaignView):
             config = with_bounds(config_of(journal.events), bounds)
             objects = {"engine": engine, "oracle": oracle, "trainer_factory": trainer_factory, "executor": executor}
             admit(config, store.directory, trust=trust, bounds=bounds, objects=objects)
+            if engine is None:
+                launcher_command(config.engine.launcher)
             journal.append("reopened", config=config.model_dump(mode="json"))
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 

@@ -83,7 +83,7 @@ class EngineConfig(Section):
             shlex.split(value)
         except ValueError as error:
             raise ValueError(f"expected a command line, got {value!r} ({error})") from None
-        return value
+        return value.strip()
 
     @field_validator("temperature", "pressure", mode="before")
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from acemaker.engines.native_check import evaluate
 from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.restart import is_whole
-from acemaker.engines.scratch import clean, keep_log, stage, stage_potential, write_data
+from acemaker.engines.scratch import clean, keep_log, stage, stage_potential, unshared, write_data
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.engines.soft_start import SoftWatch
 from acemaker.engines.watch import SegmentWatch
@@ -84,9 +83,7 @@ class IsolatedEngine:
         """
         check_ensemble(self.config, request.structure)
         log = SegmentLog(request.directory)
-        directory = clean(request.directory / RUN)
-        if self.config.launcher:  # what a lost machine still writes must not come among what is written now
-            directory = Path(tempfile.mkdtemp(dir=directory))
+        directory = (unshared if self.config.launcher else clean)(request.directory / RUN)
         midway = log.rewind(is_whole=is_whole)
         checkpoint = midway.path if midway else request.checkpoint
         start_step = midway.step if midway else request.start_step
@@ -143,6 +140,7 @@ class IsolatedEngine:
                         directory,
                         self.config.hang_after,
                         launcher_command(self.config.launcher),
+                        request.directory,
                     ),
                 )
         if checkpoint is None:

@@ -16,6 +16,7 @@ from acemaker.engines.preflight import Seen
 from acemaker.engines.scratch import clean, keep_log, stage_potential, write_data
 from acemaker.engines.tail import ThermoReader
 from acemaker.errors import MDHaltError
+from acemaker.interrupt import interruptions
 from acemaker.potentials.generation import Generation
 
 
@@ -27,6 +28,7 @@ def evaluate(
     directory: Path,
     patience: float,
     launcher: Sequence[str] = (),
+    kept: Path | None = None,
 ) -> Seen:
     """Run LAMMPS once.
 
@@ -46,6 +48,8 @@ def evaluate(
         s, after which it is killed.
     launcher
         Command line put before it.
+    kept
+        Folder for its log if it fails; by default that around `directory`.
 
     Returns
     -------
@@ -64,16 +68,19 @@ def evaluate(
     (folder / native.SCRIPT).write_text(text)
     process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {}, launcher)
     deadline = time.monotonic() + patience
-    try:
-        while (status := process.poll()) is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-    finally:
-        process.end()
+    with interruptions() as interrupt:
+        try:
+            while (status := process.poll()) is None and time.monotonic() < deadline and not interrupt.is_set():
+                time.sleep(0.005)
+        finally:
+            process.end()
+    if interrupt.is_set():
+        raise KeyboardInterrupt
     if status != 0:
         said = "did not end" if status is None else f"ended with {describe_status(status)}"
         raise MDHaltError(
             f"LAMMPS {said} when it evaluated a rattled cell for the preflight",
-            keep_log(folder, directory.parent),
+            keep_log(folder, kept or directory.parent),
             status=status,
         )
     try:
@@ -84,7 +91,7 @@ def evaluate(
         raise MDHaltError(
             f"LAMMPS ended without an error, but wrote no forces of a rattled cell for the preflight ({error}); is "
             "the command line one that waits for LAMMPS?",
-            keep_log(folder, directory.parent),
+            keep_log(folder, kept or directory.parent),
             status=status,
         ) from error
     cell, positions, _ = standard_form(atoms)

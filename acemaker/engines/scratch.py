@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,17 @@ def clean(directory: Path) -> Path:
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
     return directory
+
+
+def unshared(directory: Path) -> Path:
+    """Make a folder that no earlier run knows of, within one whose earlier content goes as far as it can be deleted.
+
+    A run on a machine that was lost may still write, and what it writes must not come among what is written now.
+    """
+    kill_leftovers(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=directory))
 
 
 def stage(source: Path, target: Path) -> None:

@@ -109,8 +109,14 @@ def make_label(job: Job, recipe: Recipe, owner: int = 0) -> Answer:
         from acemaker.oracles.process import is_inline, make_oracle
 
         config, keep = OracleConfig(**recipe.config), Path(recipe.keep) if recipe.keep else None
+        begun = time.monotonic()
+
+        def home(labelled: Atoms) -> None:
+            answer = {"labelled": labelled, "seconds": time.monotonic() - begun}
+            Outbox(Path(job.outbox)).leave(job.key, plain(answer))
+
         with _ONE_BY_ONE if os.getpid() == owner and is_inline(config) else contextlib.nullcontext():
-            return make_oracle(config, recipe.elements, keep).label(atoms)
+            return make_oracle(config, recipe.elements, keep, home).label(atoms)
 
     return plain(_once(job, lambda: ask(label, job.atoms)))
 

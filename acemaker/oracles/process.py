@@ -35,7 +35,12 @@ def is_inline(config: OracleConfig) -> bool:
     return config.label_process == "this" or (config.label_process == "auto" and inline)
 
 
-def make_oracle(config: OracleConfig, elements: tuple[str, ...], keep: Path | None = None) -> Oracle:
+def make_oracle(
+    config: OracleConfig,
+    elements: tuple[str, ...],
+    keep: Path | None = None,
+    home: Callable[[Atoms], None] = lambda _: None,
+) -> Oracle:
     """Make the oracle that the configuration names, and have it run where the configuration says.
 
     Parameters
@@ -45,7 +50,9 @@ def make_oracle(config: OracleConfig, elements: tuple[str, ...], keep: Path | No
     elements
         Of the system.
     keep
-        Folder for what failed calculations have written; None for none.
+        Folder for what failed calculations have written, by which a campaign knows its own; None for none.
+    home
+        Takes a label to where it is safe, before its folder is deleted.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def make_oracle(config: OracleConfig, elements: tuple[str, ...], keep: Path | No
     """
     if is_inline(config):
         return CalculatorOracle.from_config(config, elements)
-    return ProcessOracle(config, elements, keep)
+    return ProcessOracle(config, elements, keep, home=home)
 
 
 class ProcessOracle:
@@ -90,12 +97,14 @@ class ProcessOracle:
         elements: tuple[str, ...],
         keep: Path | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        home: Callable[[Atoms], None] = lambda _: None,
     ) -> None:
         calculator_factory(config, elements)
         self._config = located(config) if config.oracle == "espresso" else config
         self._elements = elements
         self._keep = keep
         self._stopped = stopped
+        self._home = home
         sweep(config.scratch)
 
     def label(self, atoms: Atoms) -> Atoms:
@@ -155,15 +164,16 @@ class ProcessOracle:
                     raise
                 message = str(error).removeprefix(f"{error.cause}: ")
                 raise OracleError(f"{message}; outputs are in {kept}", error.cause) from error
+            self._home(labelled)
             return labelled
 
     def _compute(self, folder: Path, atoms: Atoms, config: OracleConfig) -> dict[str, float | np.ndarray]:
         """Start the worker, wait for it, and read its answer; one that was paid for already is taken over."""
-        if (paid := claim(config, self._elements, atoms)) is not None:
-            return paid
         limit = config.oracle_timeout
         try:
-            write_job(folder, config, self._elements, atoms)
+            write_job(folder, config, self._elements, atoms, str(self._keep or ""))
+            if claim(folder, config.scratch) and (paid := read_answer(folder)) is not None:
+                return paid
             child = ChildProcess(
                 [sys.executable, "-m", "acemaker.oracles.worker"],
                 folder,

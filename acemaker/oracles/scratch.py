@@ -106,7 +106,9 @@ def folders_of_the_dead(root: str) -> list[Path]:
     for folder in where.glob(f"acemaker-label-{_host()}-*"):
         owner = folder.name.split("-")[-2]
         with contextlib.suppress(OSError):
-            if owner.isdigit() and not psutil.pid_exists(int(owner)) and folder.stat().st_uid == os.getuid():
+            # a link may lead to where nobody has asked for anything
+            ours = not folder.is_symlink() and folder.lstat().st_uid == os.getuid()
+            if ours and owner.isdigit() and not psutil.pid_exists(int(owner)):
                 found.append(folder)
     return found
 

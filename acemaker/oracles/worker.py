@@ -20,7 +20,7 @@ JOB, STRUCTURE, LABEL, FAILURE, RUN = "job.json", "structure.npz", "label.npz", 
 """Names of the files of a job, and of the folder in which it is done."""
 
 
-def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], atoms: Atoms) -> None:
+def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, campaign: str = "") -> None:
     """Write what is to be labelled, to the last bit.
 
     Parameters
@@ -33,10 +33,12 @@ def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], ato
         Of the system.
     atoms
         The structure.
+    campaign
+        What is the campaign's own; empty for none.
     """
     # modules that the configuration names are found as they are here, in whichever folder the job is done
     path = [str(Path(entry).absolute()) for entry in sys.path]
-    job = {"config": config.model_dump(mode="json"), "elements": elements, "path": path}
+    job = {"config": config.model_dump(mode="json"), "elements": elements, "path": path, "campaign": campaign}
     (folder / JOB).write_text(json.dumps(job))
     np.savez(folder / STRUCTURE, numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
     (folder / RUN).mkdir()

@@ -27,7 +27,7 @@ def pairs(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     distances : ndarray, shape (n_pairs,)
         Å.
     """
-    first, second, distances = ase_neighbor_list("ijd", atoms, reach)
+    first, second, distances = ase_neighbor_list("ijd", atoms, float(reach))
     return first.astype(int), second.astype(int), distances
 
 

@@ -59,7 +59,7 @@ class ToyOracle:
         from vesin import ase_neighbor_list
 
         first, _, _ = pairs(labelled, self.cutoff)
-        distances, vectors = ase_neighbor_list("dD", labelled, self.cutoff)
+        distances, vectors = ase_neighbor_list("dD", labelled, float(self.cutoff))
         fade = 1 - distances / self.cutoff
         energies = self.strength * np.exp(-distances / self.decay) * fade**3
         slopes = -energies * (1 / self.decay + 3 / (self.cutoff * fade))

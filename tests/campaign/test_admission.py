@@ -31,6 +31,7 @@ NAMED: dict[str, Any] = {
     "trainer": "elsewhere:trainer",
     "pacemaker_environment": "elsewhere",
     "lammps": "elsewhere.sh",
+    "launcher": "elsewhere.sh",
     "executor": "elsewhere:executor",
 }
 """A value for each parameter that names something to be run."""
@@ -54,6 +55,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def with_parameters(**parameters: Any) -> CampaignConfig:
     made = toy_config().model_dump()
+    made["engine"]["engine"] = "isolated"
     for name, value in parameters.items():
         made[parameter_homes()[name] or "seed"][name] = value
     return CampaignConfig(**made)

@@ -78,10 +78,15 @@ def test_when_the_driver_is_killed_it_ends(tmp_path: Path, copper_generation: Ge
     until(lambda: not ours())
 
 
-def test_what_it_refuses_is_said(tmp_path: Path, copper_generation: Generation) -> None:
+@pytest.mark.parametrize("native", [False, True], ids=["python", "native"])
+def test_what_it_refuses_is_said(
+    tmp_path: Path, copper_generation: Generation, native_lammps: str, native: bool
+) -> None:
     refuses = launcher(tmp_path, "echo 'error: invalid partition' >&2; exit 1")
-    with pytest.raises(MDHaltError, match=r"(?s)died in segment 1 with exit status 1.*invalid partition"):
-        explore(request(tmp_path / "segment", copper_generation, copper()), launcher=refuses)
+    asked = request(tmp_path / "segment", copper_generation, copper())
+    with pytest.raises(MDHaltError, match=r"(ended|died in segment 1) with exit status 1") as error:
+        explore(asked, lammps=native_lammps if native else "python", launcher=refuses)
+    assert "invalid partition" in str(error.value)
     assert not (tmp_path / "segment/run").exists()
 
 
@@ -89,6 +94,7 @@ def test_what_it_refuses_is_said(tmp_path: Path, copper_generation: Generation) 
     ("launcher", "engine", "error", "match"),
     [
         ("srun", "inprocess", ConfigError, "launcher='srun' needs engine 'isolated', got 'inprocess'"),
+        ("no-such-launcher ", "isolated", MissingLibraryError, "there is no program 'no-such-launcher'"),
         ("srun 'x", "isolated", ConfigError, r"expected a command line, got \"srun 'x\""),
         ("no-such-launcher -n 1", "isolated", MissingLibraryError, "there is no program 'no-such-launcher'"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -194,10 +195,10 @@ def test_a_label_that_was_finished_when_its_owner_was_killed_is_not_paid_for_aga
     atoms, pid = rattled(copper(1), 1)[0], 2**22 + 1
     config = odd(tmp_path, "")._config
 
-    def leave() -> Path:
+    def leave(config: OracleConfig = config, campaign: str = "kept") -> Path:
         folder = tmp_path / f"scratch/acemaker-label-{socket.gethostname().replace('-', '_')}-{pid}-x"
         folder.mkdir(parents=True)
-        write_job(folder, config, ("Cu",), atoms)
+        write_job(folder, config, ("Cu",), atoms, str(tmp_path / campaign))
         (folder / "run/wavefunctions").write_bytes(bytes(1000))
         subprocess.run([sys.executable, "-m", "acemaker.oracles.worker"], cwd=folder, check=True)
         assert (folder / "label.npz").exists()
@@ -207,7 +208,7 @@ def test_a_label_that_was_finished_when_its_owner_was_killed_is_not_paid_for_aga
     with np.load(folder / "label.npz") as label:
         right = dict(label)
     np.savez(folder / "label.npz", **right | {"energy": np.float64(-7.5)})  # which no other label has
-    oracle = odd(tmp_path, "")
+    oracle = odd(tmp_path, "", oracle_timeout=50.0)  # which a reopened campaign may change
     assert not (folder / "run").exists(), "what was large is kept, too"
     other = atoms.copy()
     other.rattle(0.01)
@@ -216,6 +217,11 @@ def test_a_label_that_was_finished_when_its_owner_was_killed_is_not_paid_for_aga
     assert oracle.label(atoms).get_potential_energy() != -7.5, "it was taken twice"
     assert nothing_is_left(tmp_path)
 
+    for changed in ({"campaign": "another"}, {"config": config.model_copy(update={"min_label_distance": 0.4})}):
+        others = leave(**changed)  # type: ignore[arg-type]
+        np.savez(others / "label.npz", **right | {"energy": np.float64(-7.5)})
+        assert odd(tmp_path, "").label(atoms).get_potential_energy() != -7.5, "another's label was taken"
+        shutil.rmtree(others)
     file = leave() / "label.npz"  # one that was damaged, or has waited for too long, is no label
     file.write_bytes(file.read_bytes()[:-50])
     assert odd(tmp_path, "").label(atoms).get_potential_energy() == pytest.approx(float(right["energy"]))
