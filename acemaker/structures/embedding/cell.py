@@ -17,6 +17,11 @@ DEPTH = 1.3
 """Depth of a cut below a surface's atom, in units of the inscribed radius within the surface: the free surface that
 is cut there disturbs more than a seam across which a crystal goes on."""
 
+LATTICE = 0.5
+"""Mismatch up to which vectors are a lattice's, hot or distorted as it may be: halfway between a period of the parent
+and vectors that meet nothing. Shapes do not compete with it: one of nearly the lattice's size would be taken for its
+larger radius, and strain it."""
+
 CONSIDERED = 100
 """Vectors that are combined."""
 
@@ -89,7 +94,8 @@ def choose_cells(near: Surroundings, n_min: int, n_max: int, vacuum: float) -> l
         )
         for index in order[:200]
     ]
-    return _distinct([*cells, *_shapes(near, n_max)], radius)
+    has_lattice = any(cell.mismatch <= LATTICE for cell in cells)
+    return _distinct(cells if has_lattice else [*cells, *_shapes(near, n_max)], radius)
 
 
 def best_radius(near: Surroundings, n_atoms: int) -> float:
