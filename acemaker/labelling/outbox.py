@@ -9,18 +9,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from acemaker.checksum import checksum
-from acemaker.oracles.leftover import UNREADABLE
+from acemaker.array_file import UNREADABLE, read_arrays, write_arrays
 
 COPIES = ("npz", "spare.npz")
 """Endings of a label's two files: one that is damaged costs no second calculation."""
+
+RESULT = "result "
+"""Before the names of a label's results in its file."""
 
 
 class Outbox:
@@ -89,16 +91,12 @@ class Outbox:
             return self._held[key]
         for file in (folder / f"{key}.{end}" for folder in (self._folder, _elsewhere()) for end in COPIES):
             with contextlib.suppress(*UNREADABLE):
-                if file.stat().st_uid != os.getuid():
-                    continue
-                with file.open("rb") as stream, np.load(stream) as arrays:  # numpy leaves a bad file open
-                    if not _agrees(arrays):
-                        continue
-                    rest = json.loads(str(arrays["rest"]))
-                    names = [name.removeprefix("result ") for name in arrays.files if name.startswith("result ")]
-                    results = {name: arrays[f"result {name}"] for name in names}
-                results = {name: float(value) if value.ndim == 0 else value for name, value in results.items()}
-                return {"results": results, **rest}
+                arrays = read_arrays(file) if file.stat().st_uid == os.getuid() else None
+                if arrays is not None:
+                    rest = json.loads(str(arrays.pop("rest")))
+                    named = {name.removeprefix(RESULT): value for name, value in arrays.items()}
+                    results = {name: float(value) if value.ndim == 0 else value for name, value in named.items()}
+                    return {"results": results, **rest}
         return None
 
     def discard(self, key: str) -> None:
@@ -111,36 +109,20 @@ class Outbox:
 
 def _write(folder: Path, key: str, answer: dict[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    results = {f"result {name}": np.asarray(value) for name, value in answer["results"].items()}
+    results = {f"{RESULT}{name}": np.asarray(value) for name, value in answer["results"].items()}
     results = {name: value for name, value in results.items() if value.dtype.kind in "fiub"}
     info = {name: value for name, value in answer["info"].items() if isinstance(value, str | int | float)}
     rest = np.asarray(json.dumps({"info": info, "seconds": answer["seconds"]}))
-    arrays = {"rest": rest, **results}
-    part = folder / f"{key}.{os.getpid()}.part"
     file, spare = (folder / f"{key}.{end}" for end in COPIES)
+    write_arrays(file, {"rest": rest, **results})
+    part = folder / f"{key}.{os.getpid()}.part"
     try:
-        with part.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays, checksum=np.asarray(_sum(arrays)))
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
         with contextlib.suppress(OSError):  # one is better than none
             shutil.copyfile(file, part)
             part.replace(spare)
     finally:
         part.unlink(missing_ok=True)
     return file
-
-
-def _sum(arrays: Mapping[str, Any]) -> str:
-    pieces = [name.encode() + arrays[name].tobytes() for name in sorted(arrays) if name != "checksum"]
-    return checksum(b"".join(pieces))
-
-
-def _agrees(arrays: Mapping[str, Any]) -> bool:
-    """Tell whether a label is as it was left; those of older versions cannot tell."""
-    known = all(name in ("rest", "checksum") or name.startswith("result ") for name in arrays)
-    return known and ("checksum" not in arrays or str(arrays["checksum"]) == _sum(arrays))
 
 
 def _elsewhere() -> Path:

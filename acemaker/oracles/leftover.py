@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from acemaker.array_file import UNREADABLE
 from acemaker.oracles.scratch import folders_of_the_dead
 from acemaker.oracles.worker import JOB, LABEL, STRUCTURE
-
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What numpy and zipfile raise for a file that was cut off or changed: the label is made anew."""
 
 FREE = ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store")
 """Settings that a campaign may change when it is reopened, and that a label does not depend on."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from acemaker.array_file import read_arrays, write_arrays
 from acemaker.campaign.view import CampaignView
 from acemaker.display.summary import Summary
 from acemaker.oracles.oracle import Oracle
@@ -139,16 +138,14 @@ def kept(campaign: CampaignView) -> Trust | None:
 
 def _save_gamma(gamma: GammaTrust, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
-        arrays: dict[str, Any] = {one.name: np.asarray(getattr(gamma, one.name)) for one in fields(gamma)}
-        np.savez_compressed(stream, **arrays)
-    part.replace(path)
+    write_arrays(path, {one.name: np.asarray(getattr(gamma, one.name)) for one in fields(gamma)})
 
 
 def _read_gamma(path: Path) -> GammaTrust | None:
-    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-        data = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    data = read_arrays(path)
+    if data is None:
+        return None
+    with contextlib.suppress(KeyError, TypeError):
         values: dict[str, Any] = {
             one.name: read_only(data[one.name]) if data[one.name].ndim else data[one.name].item()
             for one in fields(GammaTrust)
