@@ -89,7 +89,9 @@ class Grown:
         self.campaign = Campaign.create(directory, config, oracle=oracle)
         self.campaign.prepare()
         self.campaign.explore()
-        while len(self.campaign.progress.halts) < halts:
+        while (done := len(self.campaign.progress.halts)) < halts:
+            if done % 25 == 0:
+                print(f"{directory.name}: {done} of {halts} halts, step {self.campaign.progress.step}", flush=True)
             heal(self.campaign, oracle)
         self.labels, self.halts = len(self.campaign.progress.labels), len(self.campaign.progress.halts)
 

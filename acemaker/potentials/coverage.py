@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -57,6 +57,25 @@ class Coverage:
         projections = [counted_blocks(atoms, basis.elements, builder.projections(atoms)) for atoms in structures]
         self.active_set = build_active_set(basis.elements, basis.n_functions, projections)
         self.basis, self._builder = basis, builder
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what is covered as arrays by name."""
+        assert self.active_set is not None
+        sets = zip(self.active_set.elements, self.active_set.matrices, self.active_set.sources, strict=True)
+        arrays: dict[str, np.ndarray] = {}
+        for element, matrix, sources in sets:
+            arrays |= {f"active {element}": matrix, f"sources {element}": sources}
+        return arrays | self._distances.state()
+
+    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`, in the same basis."""
+        elements = self.basis.elements
+        self.active_set = ActiveSet(
+            elements=elements,
+            matrices=tuple(state[f"active {element}"] for element in elements),
+            sources=tuple(state[f"sources {element}"] for element in elements),
+        )
+        self._distances.adopt(state)
 
     @single_threaded
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:

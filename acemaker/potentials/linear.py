@@ -6,7 +6,7 @@ what is new and memory does not grow with the number of labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,8 +102,8 @@ class LeastSquares:
     def __init__(self, n_coefficients: int, weights: dict[str, float], regularisation: float, n_folds: int) -> None:
         self.weights = weights
         self.regularisation = regularisation
-        width = n_coefficients + 1
-        self._factors = [{kind: np.zeros((0, width)) for kind in KINDS} for _ in range(n_folds)]
+        self._empty = np.zeros((0, n_coefficients + 1))
+        self._factors = [dict.fromkeys(KINDS, self._empty) for _ in range(n_folds)]
         self._counts = [dict.fromkeys(KINDS, 0) for _ in range(n_folds)]
         self._prior: Leaning | None = None
         self.n_structures = 0
@@ -116,10 +116,24 @@ class LeastSquares:
             self._counts[fold][kind] += 1
         self.n_structures += 1
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that was taken in, as arrays by name; not what is leant on."""
+        counts = [[counts[kind] for kind in KINDS] for counts in self._counts]
+        factors = {
+            f"{kind} {fold}": one[kind] for kind in KINDS for fold, one in enumerate(self._factors) if len(one[kind])
+        }
+        return {"counts": np.array(counts), **factors}
+
+    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`, in one that has the same unknowns and folds."""
+        for fold, numbers in enumerate(state["counts"].tolist()):
+            self._counts[fold] = dict(zip(KINDS, numbers, strict=True))
+            self._factors[fold] = {kind: state.get(f"{kind} {fold}", self._empty) for kind in KINDS}
+        self.n_structures = sum(counts["forces"] for counts in self._counts)  # which all structures have
+
     def alike(self) -> LeastSquares:
         """Return an empty one with the same weights and ridge."""
-        width = self._factors[0][KINDS[0]].shape[1]
-        return LeastSquares(width - 1, self.weights, self.regularisation, len(self._factors))
+        return LeastSquares(self._empty.shape[1] - 1, self.weights, self.regularisation, len(self._factors))
 
     def lean_on(self, prior: Leaning) -> None:
         """Have every fit, whatever fold it leaves out, come close to something; it counts in no error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -53,6 +53,21 @@ class LinearFit:
     def n_structures(self) -> int:
         """Labelled structures taken in."""
         return self._squares.n_structures
+
+    @property
+    def settled(self) -> bool:
+        """Whether the generation in use knows all that was taken in."""
+        return not self._recent
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that was taken in, as arrays by name; not what was pretrained, nor whether it is `settled`."""
+        reference = np.array([self.reference[element] for element in self.elements])
+        return {"reference": reference, **self._squares.state()}
+
+    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`."""
+        self.reference = dict(zip(self.elements, state["reference"].tolist(), strict=True))
+        self._squares.adopt(state)
 
     def pretrain(self, targets: Sequence[Atoms], designs: Sequence[Design]) -> Prior:
         """Lean on labels of a cheap calculator, which count in no error.

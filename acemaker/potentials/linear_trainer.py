@@ -15,6 +15,7 @@ from acemaker.potentials.coverage import Coverage
 from acemaker.potentials.evaluator import keep_evaluator
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.guard import judge
+from acemaker.potentials.kept_fit import FILE, Known, digest_of, identity_of, keep, recall
 from acemaker.potentials.linear import Rows
 from acemaker.potentials.linear_fit import RECENT, LinearFit
 from acemaker.potentials.prior import Prior
@@ -34,8 +35,9 @@ class LinearTrainer(Coverage):
     elements
         Chemical symbols of the system.
     kept
-        Where files of the baseline are kept from an earlier time; None to take those that the configuration
-        names. Labels are whole, the baseline is subtracted before the fit.
+        Where files of the baseline are kept from an earlier time, and what was learnt is kept for a later one; None
+        to take those files that the configuration names, and to keep nothing. Labels are whole, the baseline is
+        subtracted before the fit.
 
     Raises
     ------
@@ -50,6 +52,8 @@ class LinearTrainer(Coverage):
         self.baseline = find_baseline(config, tuple(elements), kept)
         super().__init__(Basis.create(config, elements))
         self._fit = LinearFit(config, self.basis)
+        self._file = kept / FILE if kept is not None else None
+        self._known: Known = []
 
     @single_threaded
     def pretrain(self, structures: Sequence[Atoms]) -> Prior:
@@ -72,7 +76,7 @@ class LinearTrainer(Coverage):
 
     @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
-        """Take in labelled structures without fitting.
+        """Take in labelled structures without fitting; what is kept of them is not computed again.
 
         Parameters
         ----------
@@ -81,11 +85,18 @@ class LinearTrainer(Coverage):
         predecessor
             The generation in use; a linear fit's functions do not depend on it.
         """
-        del predecessor
-        for number, group in enumerate(groups):
-            self._take_in(group)
+        identity = self._identity()
+        found = recall(self._file, identity, groups) if self._file is not None and identity is not None else None
+        if found is not None:
+            self._known, state = found
+            self._fit.adopt(state)
+            self.adopt(state)
+        for number in range(len(self._known), len(groups)):
+            self._take_in(groups[number])
             if number < len(groups) - RECENT:
                 self._fit.forget_recent()
+        if predecessor is not None and predecessor.n_structures == self._fit.n_structures:
+            self._fit.forget_recent()
 
     @single_threaded
     def train(
@@ -127,6 +138,7 @@ class LinearTrainer(Coverage):
         """
         if self.baseline is not None:
             self.baseline = self.baseline.kept_in(directory)  # what is subtracted is what will run, and stays it
+        self._keep()
         rows = self._take_in(structures)
         assert self.active_set is not None
         coefficients = self._fit.solve()
@@ -163,6 +175,15 @@ class LinearTrainer(Coverage):
             forces=forces,
         )
 
+    def _identity(self) -> str | None:
+        return identity_of(self.config, self.basis.elements, self.baseline)
+
+    def _keep(self) -> None:
+        """Keep what was learnt before: labels that are being learnt are known to nobody yet, should all end here."""
+        identity = self._identity()
+        if self._known and self._fit.settled and self._file is not None and identity is not None:
+            keep(self._file, identity, self._known, self._fit.state() | self.state())
+
     def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         designs = [self._builder.rows(atoms) for atoms in structures]
@@ -180,4 +201,5 @@ class LinearTrainer(Coverage):
         self.active_set = active_set
         for atoms in structures:
             self._distances.take_in(atoms)
+        self._known.append(tuple(digest_of(atoms) for atoms in structures))
         return rows

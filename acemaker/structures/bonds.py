@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,15 @@ class TrainedDistances:
     def smallest(self) -> float:
         """Smallest distance of any pair, Å; infinity before the first structure."""
         return min((low for low, _ in self._ranges.values()), default=float("inf"))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the ranges as arrays by name."""
+        return {"kinds": np.array(list(self._ranges)), "ranges": np.array(list(self._ranges.values()))}
+
+    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`."""
+        pairs_of = zip(state["kinds"].tolist(), state["ranges"].tolist(), strict=True)
+        self._ranges = {(first, second): (low, high) for (first, second), (low, high) in pairs_of}
 
     def take_in(self, atoms: Atoms) -> None:
         """Add a structure; around atoms that its mask leaves out nothing is learnt."""

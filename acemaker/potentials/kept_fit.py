@@ -1,0 +1,120 @@
+"""What a linear trainer has learnt, kept in a file, so that a campaign that is opened again need not compute it anew.
+
+The file saves time and nothing else: it counts only where it was made from just the labels that are there, by the same
+configuration and library, and is whole. Otherwise all is computed from the labels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.array_file import read_arrays, write_arrays
+from acemaker.config import PotentialConfig
+from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.pair_baseline import PairBaseline
+from acemaker.structures.mask import energy_counts, mask_of
+
+FILE = "fit.npz"
+"""Its name, in the folder of the potentials."""
+
+FORMAT = "1"
+"""To be raised with any change of what is computed from a label."""
+
+Known = list[tuple[str, ...]]
+"""The digests of the labels that were learnt, call of `train` by call."""
+
+
+def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Baseline | None) -> str | None:
+    """Name everything but the labels on which a fit depends.
+
+    Parameters
+    ----------
+    config
+        Basis and weights.
+    elements
+        In the basis's order.
+    baseline
+        What is subtracted; None for nothing.
+
+    Returns
+    -------
+    str or None
+        None where that cannot be told: the files of a calculator are nobody's business but its own.
+    """
+    if baseline is not None and not isinstance(baseline, PairBaseline):
+        return None
+    words = [FORMAT, version("python-ace"), config.model_dump_json(), *elements]
+    digest = hashlib.sha256("\n".join(words).encode())
+    for name, file in sorted(baseline.files.items()) if baseline is not None else ():
+        digest.update(f"\n{name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def digest_of(atoms: Atoms) -> str:
+    """Name a label by all that is learnt of it."""
+    results = atoms.calc.results if atoms.calc is not None else {}
+    labels = [(name, results[name]) for name in ("energy", "forces", "stress") if results.get(name) is not None]
+    mask = mask_of(atoms)
+    parts = [("cell", atoms.cell.array), ("pbc", atoms.pbc), ("positions", atoms.positions), *labels]
+    parts += [("mask", mask)] if mask is not None else []
+    digest = hashlib.sha256(f"{atoms.symbols} {energy_counts(atoms)}".encode())
+    for name, values in parts:
+        digest.update(name.encode() + np.ascontiguousarray(values, dtype=float).tobytes())
+    return digest.hexdigest()
+
+
+def keep(file: Path, identity: str, known: Known, state: Mapping[str, np.ndarray]) -> None:
+    """Write the file; where it cannot be written, the next opening takes longer.
+
+    Parameters
+    ----------
+    file
+        Replaced if it is there.
+    identity
+        As `identity_of` gives it.
+    known
+        Which labels are in the state.
+    state
+        Arrays by name.
+    """
+    names = {"identity": np.asarray(identity), "labels": np.asarray([one for group in known for one in group])}
+    sizes = np.asarray([len(group) for group in known])
+    with contextlib.suppress(OSError):
+        write_arrays(file, {**names, "groups": sizes, **{f"state {name}": one for name, one in state.items()}})
+
+
+def recall(file: Path, identity: str, groups: Sequence[Sequence[Atoms]]) -> tuple[Known, dict[str, np.ndarray]] | None:
+    """Read what was learnt of the first of some groups of labels.
+
+    Parameters
+    ----------
+    file
+        It may be missing, damaged, or of other labels.
+    identity
+        As `identity_of` gives it.
+    groups
+        The labels that are there, in the order in which they were learnt.
+
+    Returns
+    -------
+    tuple of list and dict, or None
+        The digests of as many groups as the state holds, and the state.
+    """
+    arrays = read_arrays(file)
+    if arrays is None or str(arrays["identity"]) != identity:
+        return None
+    sizes, labels = arrays["groups"], iter(arrays["labels"].tolist())
+    known = [tuple(next(labels) for _ in range(size)) for size in sizes]
+    if len(known) > len(groups):
+        return None
+    for digests, number in zip(known, range(len(known)), strict=True):
+        if tuple(digest_of(atoms) for atoms in groups[number]) != digests:
+            return None
+    return known, {name.removeprefix("state "): one for name, one in arrays.items() if name.startswith("state ")}
