@@ -1,8 +1,9 @@
 """What the parts of the loop buy: python benchmarks/ablations.py [--all] [--seeds N ...] [--only WORD ...].
 
 The main job without one part at a time: the soft start after a new potential, the smoothing of halts (three checks in a
-row), going back to the last safe state, the label of the halted structure itself, and, where small cells are labelled,
-the masks that leave the atoms near their seams out. What the configuration cannot switch off is switched off here.
+row), going back to the last safe state, the low weight of the first structures in the fit, the label of the halted
+structure itself, and, where small cells are labelled, the masks that leave the atoms near their seams out. What the
+configuration cannot switch off is switched off here.
 
 Rows that a file holds (--file FILE) are not computed again. By default one seed of those that take little, and no file.
 """
@@ -110,6 +111,7 @@ ABLATIONS = (
     Ablation("soft start", {"soft_start_steps": 0}, reduced=True),
     Ablation("smoothing", {"smooth_steps": 1}, reduced=True),
     Ablation("rewinding", {"resume_from": "halt"}, reduced=True),
+    Ablation("first structures' low weight", {"first_weight": 1.0}, reduced=True),
     Ablation("anchor's label", {"max_retries": 8}, AnchorLast),
     Ablation("anchor's label, and the guard on it", {}, AnchorUnseen),
     Ablation("nothing left out, cells of 48 atoms", EMBEDDED),

@@ -4,7 +4,7 @@ The main job under different settings of what is labelled at a halt. Each campai
 an independent trajectory of the oracle, against its number of labels and against what they cost: the sum of atoms
 cubed, as in plane-wave codes, in units of one label of the whole cell. Rows that the file holds are not computed
 again, so that the long run (--all, five seeds, hours) can be broken off. By default a few settings, one seed, and no
-file.
+file. The first structures weigh as much as later labels here (first_weight=1), as they did by default when it was run.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _run(setting: Setting, seed: int) -> dict[str, str]:
         if setting.frames:
             halts, labels, generation = 0, *_from_frames(setting.frames, seed, Path(folder))
         else:
-            config = copper(seed=seed, **setting.changes)
+            config = copper(seed=seed, first_weight=1.0, **setting.changes)
             factory = partial(ChanceTrainer, config.potential, ("Cu",)) if setting.by_chance else None
             with Campaign.create(Path(folder) / "campaign", config, trainer_factory=factory) as campaign:
                 try:

@@ -28,6 +28,12 @@ class SystemConfig(Section):
         lt=0.3,
         description="largest relative change of length of the first structures, dimensionless",
     )
+    first_weight: PositiveFloat = Field(
+        0.1,
+        le=1,
+        description="weight of the first structures in the fit, beside 1 of each later label: no trajectory comes by "
+        "them, and what they cost the others is paid in accuracy; dimensionless",
+    )
 
     @model_validator(mode="after")
     def _composition_adds_up(self) -> SystemConfig:

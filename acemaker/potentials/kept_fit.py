@@ -19,7 +19,7 @@ from acemaker.array_file import read_arrays, write_arrays
 from acemaker.config import PotentialConfig
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.pair_baseline import PairBaseline
-from acemaker.structures.mask import energy_counts, mask_of
+from acemaker.structures.mask import energy_counts, mask_of, weight_of
 
 FILE = "fit.npz"
 """Its name, in the folder of the potentials."""
@@ -64,7 +64,7 @@ def digest_of(atoms: Atoms) -> str:
     mask = mask_of(atoms)
     parts = [("cell", atoms.cell.array), ("pbc", atoms.pbc), ("positions", atoms.positions), *labels]
     parts += [("mask", mask)] if mask is not None else []
-    digest = hashlib.sha256(f"{atoms.symbols} {energy_counts(atoms)}".encode())
+    digest = hashlib.sha256(f"{atoms.symbols} {energy_counts(atoms)} {weight_of(atoms)!r}".encode())
     for name, values in parts:
         digest.update(name.encode() + np.ascontiguousarray(values, dtype=float).tobytes())
     return digest.hexdigest()

@@ -15,10 +15,13 @@ from scipy.linalg import qr, solve_triangular
 
 KINDS = ("energy", "forces", "virial")
 
+ROUNDING = 1e-9
+"""Share of a sum of weights that is taken for nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitErrors:
-    """Root mean squares over structures, each structure counting once.
+    """Root mean squares over structures, each counting by its weight.
 
     Attributes
     ----------
@@ -59,10 +62,13 @@ class Rows:
     ----------
     matrices : dict of str to ndarray, shape (n_rows, n_coefficients + 1)
         By kind of `KINDS`, forces always; the label is the last column. Rows are scaled so that the sum of squares over
-        a structure is its mean square.
+        a structure is its mean square times its weight.
+    weight : float
+        The structure's, beside others.
     """
 
     matrices: dict[str, np.ndarray]
+    weight: float = 1.0
 
 
 class Leaning(Protocol):
@@ -83,9 +89,9 @@ class Leaning(Protocol):
 class LeastSquares:
     """Ridge regression over folds of structures.
 
-    The loss is the sum over structures of ``w_E^2 (dE/n)^2 + w_F^2 mean(dF^2) + w_S^2 mean(dW^2)``, with
-    the virial W per atom, plus ``regularisation`` times the number of structures times the sum of squared
-    coefficients, each in units of its column's root mean square.
+    The loss is the sum over structures, each times its weight, of ``w_E^2 (dE/n)^2 + w_F^2 mean(dF^2) + w_S^2
+    mean(dW^2)``, with the virial W per atom, plus ``regularisation`` times the sum of these weights times the sum of
+    squared coefficients, each in units of its column's root mean square.
 
     Parameters
     ----------
@@ -104,7 +110,7 @@ class LeastSquares:
         self.regularisation = regularisation
         self._empty = np.zeros((0, n_coefficients + 1))
         self._factors = [dict.fromkeys(KINDS, self._empty) for _ in range(n_folds)]
-        self._counts = [dict.fromkeys(KINDS, 0) for _ in range(n_folds)]
+        self._counts = [dict.fromkeys(KINDS, 0.0) for _ in range(n_folds)]  # sums of weights
         self._prior: Leaning | None = None
         self.n_structures = 0
 
@@ -113,7 +119,7 @@ class LeastSquares:
         fold = self.n_structures % len(self._factors)
         for kind, matrix in rows.matrices.items():
             self._factors[fold][kind] = _compress(np.vstack([self._factors[fold][kind], matrix]))
-            self._counts[fold][kind] += 1
+            self._counts[fold][kind] += rows.weight
         self.n_structures += 1
 
     def state(self) -> dict[str, np.ndarray]:
@@ -122,14 +128,14 @@ class LeastSquares:
         factors = {
             f"{kind} {fold}": one[kind] for kind in KINDS for fold, one in enumerate(self._factors) if len(one[kind])
         }
-        return {"counts": np.array(counts), **factors}
+        return {"n_structures": np.array(self.n_structures), "counts": np.array(counts), **factors}
 
     def adopt(self, state: Mapping[str, np.ndarray]) -> None:
         """Undo `state`, in one that has the same unknowns and folds."""
         for fold, numbers in enumerate(state["counts"].tolist()):
             self._counts[fold] = dict(zip(KINDS, numbers, strict=True))
             self._factors[fold] = {kind: state.get(f"{kind} {fold}", self._empty) for kind in KINDS}
-        self.n_structures = sum(counts["forces"] for counts in self._counts)  # which all structures have
+        self.n_structures = int(state["n_structures"])
 
     def alike(self) -> LeastSquares:
         """Return an empty one with the same weights and ridge."""
@@ -161,13 +167,14 @@ class LeastSquares:
         if self._prior is not None:
             known = [(self._prior.coefficients, fold) for fold in folds]
             worth = self._prior.worth((1e-3 * self._mean(known).forces) ** 2)
+            worth *= sum(counts["forces"] for counts in self._counts) / max(self.n_structures, 1)  # of an average label
             stacked = np.vstack([stacked, np.sqrt(worth) * self._prior.rows])
-        n_structures = sum(self._counts[fold]["forces"] for fold in folds)
+        weight = sum(self._counts[fold]["forces"] for fold in folds)  # which all structures have
         columns = stacked[:, :-1]
-        scale = np.sqrt((columns**2).sum(axis=0) / max(n_structures, 1))
+        scale = np.sqrt((columns**2).sum(axis=0) / (weight or 1.0))
         scale[scale == 0] = 1.0
         ridge = np.zeros((columns.shape[1], columns.shape[1] + 1))
-        np.fill_diagonal(ridge, np.sqrt(self.regularisation * n_structures))
+        np.fill_diagonal(ridge, np.sqrt(self.regularisation * weight))
         scaled = np.vstack([np.column_stack([columns / scale, stacked[:, -1]]), ridge])
         triangle = _compress(scaled)
         solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
@@ -186,7 +193,7 @@ class LeastSquares:
         CrossValidation or None
             None while fewer than two folds hold structures.
         """
-        filled = [fold for fold, counts in enumerate(self._counts) if counts["forces"]]  # which all structures have
+        filled = [fold for fold, counts in enumerate(self._counts) if counts["forces"]]
         if len(filled) < 2:
             return None
         solutions = {fold: self.solve(without=fold) for fold in filled}
@@ -214,8 +221,8 @@ class LeastSquares:
         found: list[float | None] = []
         for fold, (factors, counts) in enumerate(zip(self._factors, self._counts, strict=True)):
             left = [rows for number, rows in besides if number % len(self._factors) == fold]
-            count = counts["forces"] - len(left)
-            if count == 0 or fold not in solutions:
+            count = counts["forces"] - sum(rows.weight for rows in left)
+            if count <= ROUNDING * counts["forces"] or fold not in solutions:
                 found.append(None)
                 continue
             squares = float(np.sum((factors["forces"] @ np.append(solutions[fold], -1.0)) ** 2))
@@ -236,7 +243,7 @@ class LeastSquares:
 
 
 def residuals(coefficients: np.ndarray, rows: Rows) -> dict[str, float]:
-    """Compute the mean squares of one structure's residuals by kind, in the labels' units squared."""
+    """Compute the mean squares of one structure's residuals by kind, times its weight, in the labels' units squared."""
     vector = np.append(coefficients, -1.0)
     return {kind: float(np.sum((matrix @ vector) ** 2)) for kind, matrix in rows.matrices.items()}
 

@@ -69,6 +69,7 @@ def structure_rows(
     stress: bool,
     mask: np.ndarray | None = None,
     energy_counts: bool = True,
+    weight: float = 1.0,
 ) -> Rows:
     """Put a structure's design matrix and labels side by side.
 
@@ -87,6 +88,8 @@ def structure_rows(
         contribute, does not count.
     energy_counts
         Whether the energy does.
+    weight
+        The structure's, beside others.
 
     Returns
     -------
@@ -106,7 +109,9 @@ def structure_rows(
     if stress and mask is None and atoms.calc is not None and "stress" in atoms.calc.results:
         virial = atoms.get_stress() * atoms.get_volume() / n_atoms
         matrices["virial"] = np.column_stack([design.virial, virial]) / np.sqrt(6)
-    return Rows(matrices=matrices)
+    if weight != 1:
+        matrices = {kind: np.sqrt(weight) * matrix for kind, matrix in matrices.items()}
+    return Rows(matrices=matrices, weight=weight)
 
 
 def parity(
@@ -131,13 +136,14 @@ def parity(
     energies: list[tuple[float, float]] = []
     forces = []
     for atoms, row in zip(structures, rows, strict=True):
+        unweighted = np.append(coefficients, -1.0) / np.sqrt(row.weight)
         if "energy" in row.matrices:
             label = atoms.get_potential_energy() / len(atoms)
-            error = float((row.matrices["energy"] @ np.append(coefficients, -1.0))[0])
+            error = float((row.matrices["energy"] @ unweighted)[0])
             energies.append((label, label + error))
         # errors, not targets: the label is whole, what was fitted may lack the baseline's part
         mask = mask_of(atoms)
         labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
-        difference = row.matrices["forces"] @ np.append(coefficients, -1.0) * np.sqrt(len(labels))
+        difference = row.matrices["forces"] @ unweighted * np.sqrt(len(labels))
         forces.append(np.column_stack([labels, labels + difference]))
     return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack(forces))

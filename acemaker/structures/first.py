@@ -9,7 +9,7 @@ from acemaker.config import SystemConfig
 from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.frames import check_announced
 from acemaker.structures.geometry import closeness
-from acemaker.structures.mask import with_mask_of
+from acemaker.structures.mask import LABEL_WEIGHT, with_mask_of
 
 
 def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
@@ -72,7 +72,7 @@ def first_structures(
     atoms
         The initial structure, or a small cell that stands for it, with its mask.
     config
-        ``first_rattle`` and ``first_strain``.
+        ``first_rattle``, ``first_strain`` and ``first_weight``.
     n
         How many.
     rng
@@ -95,6 +95,8 @@ def first_structures(
             copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
         copy.positions += rng.normal(scale=config.first_rattle, size=copy.positions.shape)
         copy.info |= {"origin": "first_structure", "distance_A": closeness(copy).distance}
+        if config.first_weight != 1:
+            copy.info[LABEL_WEIGHT] = config.first_weight
         made.append(copy)
     return made
 

@@ -1,7 +1,8 @@
 """What of a labelled structure is worth learning.
 
 ``arrays["mask"]`` says of each atom whether its forces and its environment count, ``info["energy_counts"]`` whether the
-energy does. A structure without a mask counts as a whole. Extended XYZ files keep both.
+energy does. A structure without a mask counts as a whole. ``info["label_weight"]`` is its weight beside others, 1 where
+there is none. Extended XYZ files keep all three.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from acemaker.errors import StructureError
 
 MASK = "mask"
 ENERGY_COUNTS = "energy_counts"
+LABEL_WEIGHT = "label_weight"
 
 
 def mask_of(atoms: Atoms) -> np.ndarray | None:
@@ -54,8 +56,28 @@ def energy_counts(atoms: Atoms) -> bool:
     return mask_of(atoms) is None or bool(atoms.info.get(ENERGY_COUNTS, False))
 
 
+def weight_of(atoms: Atoms) -> float:
+    """Return a structure's weight in a fit, beside 1 of one that says nothing.
+
+    Raises
+    ------
+    StructureError
+        If it is no positive number.
+    """
+    given = atoms.info.get(LABEL_WEIGHT, 1.0)
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = np.nan
+    if not 0 < weight < np.inf:
+        raise StructureError(
+            f"expected a positive number as info['{LABEL_WEIGHT}'], got {given!r}; leave it out for a weight of 1"
+        )
+    return weight
+
+
 def with_mask_of(source: Atoms, atoms: Atoms) -> Atoms:
-    """Give a structure the mask of another with as many atoms.
+    """Give a structure the mask and the weight of another with as many atoms.
 
     Parameters
     ----------
@@ -67,15 +89,18 @@ def with_mask_of(source: Atoms, atoms: Atoms) -> Atoms:
     Returns
     -------
     Atoms
-        `atoms` itself where neither has a mask, else a copy with that of `source`, results included.
+        `atoms` itself where neither has them, else a copy with those of `source`, results included.
     """
-    mask = mask_of(source)
-    if mask is None and MASK not in atoms.arrays:
+    mask, weight = mask_of(source), weight_of(source)
+    if mask is None and MASK not in atoms.arrays and weight == 1 and LABEL_WEIGHT not in atoms.info:
         return atoms
     made = atoms.copy()
     made.calc = atoms.calc
     made.arrays.pop(MASK, None)
     made.info.pop(ENERGY_COUNTS, None)
+    made.info.pop(LABEL_WEIGHT, None)
+    if weight != 1:
+        made.info[LABEL_WEIGHT] = weight
     if mask is not None:
         made.arrays[MASK] = mask.copy()
         made.info[ENERGY_COUNTS] = energy_counts(source)

@@ -153,6 +153,8 @@ def test_all_that_is_learnt_of_a_label_is_in_its_digest() -> None:
                 atoms.symbols[0] = "Ni"
             case "mask":
                 atoms.arrays["mask"] = mask
+            case "weight":
+                atoms.info["label_weight"] = 0.5
             case "energy counts":
                 atoms.arrays["mask"] = mask
                 atoms.info["energy_counts"] = True
@@ -163,7 +165,7 @@ def test_all_that_is_learnt_of_a_label_is_in_its_digest() -> None:
                 )
         return atoms
 
-    kinds = ("nothing", "positions", "cell", "species", "mask", "energy counts", "energy", "forces", "stress")
+    kinds = ("nothing", "positions", "cell", "species", "mask", "weight", "energy counts", "energy", "forces", "stress")
     digests = [digest_of(changed(what)) for what in kinds]
     assert digests[0] == digest_of(GROUPS[0][0])
     assert len(set(digests)) == len(kinds)

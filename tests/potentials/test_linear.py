@@ -76,6 +76,42 @@ def test_cross_validation_predicts_what_was_left_out() -> None:
     assert held_out.errors.forces == pytest.approx(1e3 * np.sqrt(np.mean(squares)), rel=1e-6)
 
 
+def weighted(rows: list[Rows], weights: list[float]) -> list[Rows]:
+    return [
+        Rows(matrices={kind: np.sqrt(weight) * matrix for kind, matrix in row.matrices.items()}, weight=weight)
+        for row, weight in zip(rows, weights, strict=True)
+    ]
+
+
+def test_a_structure_of_weight_three_counts_as_three() -> None:
+    """In fit, errors and cross-validation; folds of one structure and its copies."""
+    rows = structures(4)
+    once, thrice = filled(weighted(rows, [1, 3, 1, 3]), 1e-3, folds=2), LeastSquares(N, WEIGHTS, 1e-3, 2)
+    for fold in (0, 1):
+        once_more = rows[fold::2]
+        for row in [once_more[0]] * (3 if fold else 1) + [once_more[1]] * (3 if fold else 1):
+            thrice.n_structures = fold
+            thrice.add(row)
+    assert once.solve() == pytest.approx(thrice.solve(), rel=1e-9)
+    one, other = once.cross_validate(), thrice.cross_validate()
+    assert one is not None
+    assert other is not None
+    assert one.errors.forces == pytest.approx(other.errors.forces, rel=1e-9)
+    assert once.errors(once.solve()).energy == pytest.approx(thrice.errors(once.solve()).energy, rel=1e-9)
+
+
+def test_weights_that_all_have_change_nothing() -> None:
+    rows = structures(7)
+    light, plain = filled(weighted(rows, [0.1] * 7), 1e-3), filled(rows, 1e-3)
+    assert light.solve() == pytest.approx(plain.solve(), rel=1e-9)
+    assert light.errors(plain.solve()).forces == pytest.approx(plain.errors(plain.solve()).forces, rel=1e-9)
+    held_out = light.cross_validate()
+    besides = list(enumerate(weighted(rows, [0.1] * 7)))
+    found = light.fold_forces(held_out, besides[1:3])
+    assert found == pytest.approx(plain.fold_forces(plain.cross_validate(), list(enumerate(rows))[1:3]), rel=1e-6)
+    assert light.fold_forces(held_out, besides) == (None, None, None)
+
+
 def test_one_structure_has_no_cross_validation() -> None:
     assert filled(structures(1)).cross_validate() is None
     assert filled(structures(2)).cross_validate() is not None

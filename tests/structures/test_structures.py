@@ -11,11 +11,12 @@ from ase.io import write
 from ase.neighborlist import neighbor_list
 
 from acemaker.config import SystemConfig
-from acemaker.errors import ConfigError, DamagedFileError, OracleError
+from acemaker.errors import ConfigError, DamagedFileError, OracleError, StructureError
 from acemaker.labelling.files import read_result
 from acemaker.structures.files import as_written, read_structures, write_structures
 from acemaker.structures.first import first_structures, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
+from acemaker.structures.mask import weight_of, with_mask_of
 from tests.conftest import alloy, copper, rattled
 
 
@@ -75,6 +76,25 @@ def test_first_structures_are_strained_and_rattled() -> None:
     assert volumes == pytest.approx([0.98**3, 1, 1.02**3])
     assert (made[1].positions - copper().positions).std() == pytest.approx(0.1, rel=0.2)
     assert first_structures(copper(), SystemConfig(), 1, rng())[0].get_volume() == pytest.approx(copper().get_volume())
+
+
+def test_first_structures_count_less(tmp_path: Path) -> None:
+    made = first_structures(copper(), SystemConfig(first_weight=0.25), 2, rng())
+    back = write_structures(tmp_path / "first.extxyz", made)
+    assert [weight_of(atoms) for atoms in back] == [0.25, 0.25]
+    assert weight_of(with_mask_of(back[0], copper())) == 0.25
+    assert weight_of(with_mask_of(copper(), back[0])) == 1
+    plain = first_structures(copper(), SystemConfig(first_weight=1), 1, rng())[0]
+    assert weight_of(plain) == 1
+    assert with_mask_of(copper(), plain) is plain
+
+
+@pytest.mark.parametrize("given", [0, -1.0, np.inf, np.nan, "much"])
+def test_a_weight_is_a_positive_number(given: object) -> None:
+    atoms = copper()
+    atoms.info["label_weight"] = given
+    with pytest.raises(StructureError, match="positive number as info"):
+        weight_of(atoms)
 
 
 def test_files_are_whole_or_not_there_and_read_back(tmp_path: Path) -> None:

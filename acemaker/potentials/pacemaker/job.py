@@ -14,7 +14,7 @@ import yaml
 from ase import Atoms
 
 from acemaker.config import PacemakerConfig, PotentialConfig
-from acemaker.structures.mask import energy_counts, mask_of
+from acemaker.structures.mask import energy_counts, mask_of, weight_of
 
 INPUT, DATA, START, OUTPUT_POTENTIAL = "input.yaml", "data.pckl.gzip", "start.yaml", "output_potential.yaml"
 """Names of a job's files; the last is pacemaker's own."""
@@ -73,8 +73,8 @@ def make_job(
 ) -> Job:
     """Say in pacemaker's words what the linear fit would be given.
 
-    The loss is the linear fit's without the virial, which pacemaker does not fit: each structure counts once, its
-    energy per atom and the mean of its force components that count, in the ratio of the squared weights.
+    The loss is the linear fit's without the virial, which pacemaker does not fit: each structure counts by its weight,
+    with its energy per atom and the mean of its force components that count, in the ratio of the squared weights.
 
     Parameters
     ----------
@@ -97,10 +97,11 @@ def make_job(
     -------
     Job
     """
-    counted = [energy_counts(atoms) for atoms in structures]
-    ratio = 3 * (config.energy_weight / config.force_weight) ** 2 * sum(counted) / len(counted)
+    shares = np.array([weight_of(atoms) for atoms in structures])
+    counted = shares * [energy_counts(atoms) for atoms in structures]
+    ratio = float(3 * (config.energy_weight / config.force_weight) ** 2 * counted.sum() / shares.sum())
     if not ratio:  # pacemaker divides by the sum of the weights, which then do not matter
-        counted = [True] * len(counted)
+        counted = shares
     settings: dict[str, Any] = {
         "seed": SEED,
         # energies have no part of single atoms any more; told so, pacemaker leaves them as they are
@@ -118,7 +119,7 @@ def make_job(
     if first and fit.ladder_step:
         settings["fit"] |= {"ladder_step": fit.ladder_step, "ladder_type": "power_order"}
     table: dict[str, list[Any]] = {name: [] for name in ("ase_atoms", "energy", "forces", "w_energy", "w_forces")}
-    for atoms, target, counts in zip(structures, targets, counted, strict=True):
+    for atoms, target, share, counts in zip(structures, targets, shares, counted, strict=True):
         mask = mask_of(atoms)
         weights = np.ones(len(atoms)) if mask is None else mask.astype(float)
         free = sum(reference[symbol] for symbol in atoms.get_chemical_symbols())
@@ -126,5 +127,5 @@ def make_job(
         table["energy"].append(float(target.get_potential_energy()) - free)
         table["forces"].append(np.array(target.get_forces()))
         table["w_energy"].append(float(counts))
-        table["w_forces"].append(weights / weights.sum())
+        table["w_forces"].append(share * weights / weights.sum())
     return Job(settings=settings, table=table, start=start)
