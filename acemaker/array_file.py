@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +22,14 @@ UNREADABLE = (
     EOFError,
     RuntimeError,
     MemoryError,
+    ArithmeticError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
 )
-"""What numpy and zipfile raise for a file that was cut off or changed."""
+"""What numpy and zipfile raise for a file that was cut off or changed; numpy reads the head of an array as Python."""
 
 SUM = "checksum"
 
@@ -41,11 +48,16 @@ def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     ------
     OSError
         If it cannot be written; nothing is left of it.
+    TypeError
+        If an array holds Python objects.
     """
+    if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
+        raise TypeError(f"expected numbers or text, got Python objects in {', '.join(objects)}")
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **dict(arrays), **{SUM: np.asarray(_sum(arrays))})
+            named: dict[str, Any] = {**arrays, SUM: np.asarray(_sum(arrays))}
+            np.savez(stream, **named)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)

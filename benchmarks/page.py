@@ -1,8 +1,8 @@
 """The page of all results: python benchmarks/page.py [FOLDER [PAGE]].
 
 Reads the outcomes that the benchmarks have kept in a folder (results, beside this file) and writes them as one page
-(docs/benchmarks.md). Nothing on it comes from anywhere else. Other pages name the tables that they show in comments,
-between which these are put.
+(docs/benchmarks.md), with pictures. Nothing on it comes from anywhere else. Other pages name the tables that they show
+in comments, between which these are put.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pictures import PANELS, draw
+
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
 PICTURES = PAGE.parent / "images"
-"""A picture that has a benchmark's name is shown with it."""
+"""A picture that has a benchmark's name is shown with it; those of `pictures.py` are drawn anew."""
 
 SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("embedding.md", "labels.md", "scale.md"))
 """Pages that show tables of the results."""
@@ -56,6 +58,11 @@ def bounds(found: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
     ]
 
 
+def name_of(outcome: dict[str, Any]) -> str:
+    """Return the name of the benchmark that found it."""
+    return Path(outcome["command"].split()[1]).stem
+
+
 def section(outcome: dict[str, Any]) -> str:
     """Tell one outcome."""
     versions = ", ".join(f"{name} {version}" for name, version in outcome["versions"].items())
@@ -65,7 +72,7 @@ def section(outcome: dict[str, Any]) -> str:
         parts += [f"{one['title']}:\n"] if one["title"] else []
         parts.append(table(one["columns"], one["rows"]))
     parts += [f"{note}\n" for note in outcome["notes"]]
-    picture = PICTURES / f"{Path(outcome['command'].split()[1]).stem}.png"
+    picture = PICTURES / f"{name_of(outcome)}.png"
     if picture.exists():
         parts.append(f"![{outcome['title']}](images/{picture.name})\n")
     return "\n".join(parts)
@@ -94,6 +101,9 @@ def main() -> None:
     """Write the page, and the tables of others."""
     words = [Path(word) for word in sys.argv[1:]]
     folder, file = [*words, *(RESULTS, PAGE)[len(words) :]]
+    for outcome in outcomes(folder) if folder == RESULTS else ():
+        if name_of(outcome) in PANELS:
+            draw(outcome, name_of(outcome), PICTURES / f"{name_of(outcome)}.png")
     file.write_text(page(folder))
     print(f"written: {file}")
     for other in SHOWING if folder == RESULTS else ():

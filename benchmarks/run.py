@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[list[str] | None, list[str]]] = {
     "engine_speed": ([], []),
     "engine_sizes": (["--reduced"], []),
     "embedding": (["vacancy"], []),
-    "soak": (["--campaigns", "25", "--inputs", "1000"], ["--seed", "2026"]),
+    "soak": (["--campaigns", "25", "--inputs", "1000"], ["--seed", "2026", "--results", "benchmarks/results/soak.csv"]),
     "workshop": ([], ["--solutions"]),
     "label_cost": ([], ["--all", "--file", "benchmarks/results/label_cost.csv"]),
     "label_systems": ([], ["--all", "--file", "benchmarks/results/label_systems.csv"]),

@@ -35,6 +35,19 @@ def test_the_page_is_what_the_commands_wrote(monkeypatch: pytest.MonkeyPatch) ->
     assert (ROOT / "docs" / "benchmarks.md").read_text() == page["page"](RESULTS), "python benchmarks/page.py"
 
 
+def test_every_benchmark_has_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pictures, names = of_benchmarks(monkeypatch, "pictures"), of_benchmarks(monkeypatch, "run")["COMMANDS"]
+    drawn_apart = {"label_cost", "label_systems", "delta_learning"}
+    assert set(names) - drawn_apart == set(pictures["PANELS"])
+    for name in drawn_apart:
+        assert (ROOT / "docs" / "images" / f"{name}.png").exists()
+    for file in RESULTS.glob("*.json"):
+        assert (ROOT / "docs" / "images" / f"{file.stem}.png").exists(), "python benchmarks/page.py"
+        if file.stem not in drawn_apart:
+            pictures["draw"](json.loads(file.read_text()), file.stem, tmp_path / "one.png")
+            assert (tmp_path / "one.png").stat().st_size > 5000
+
+
 def test_the_readmes_figures_are_in_the_results() -> None:
     outcome = json.loads((RESULTS / "label_efficiency.json").read_text())
     (table,) = outcome["tables"]
@@ -76,6 +89,7 @@ def test_the_scale_plans_figures_are_in_the_results(monkeypatch: pytest.MonkeyPa
     assert [row[0] for row in rows["The store of shared labels, 32 atoms each"]] == ["1000", "10000", "100000"]
     hours = 1e5 * float(rows["The linear trainer takes labels in"][-1][1]) / 3.6e6
     assert f"{hours:.0f} hours for 100,000" in " ".join(text.split())
+    assert float(rows["The linear trainer takes labels in"][-1][2]) < 10  # ms to open again: minutes for 100,000
     places = [row[0].split(":")[0] for row in rows["What a label costs beyond the oracle"]]
     assert set(places) == {"threads", "processes", "dask", "slurm"}
 

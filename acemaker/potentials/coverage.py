@@ -68,14 +68,24 @@ class Coverage:
         return arrays | self._distances.state()
 
     def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, in the same basis."""
-        elements = self.basis.elements
-        self.active_set = ActiveSet(
-            elements=elements,
-            matrices=tuple(state[f"active {element}"] for element in elements),
-            sources=tuple(state[f"sources {element}"] for element in elements),
-        )
+        """Undo `state`, in the same basis.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If it is not of this basis.
+        """
+        elements, sizes = self.basis.elements, self.basis.n_functions
+        matrices = tuple(state[f"active {element}"] for element in elements)
+        sources = tuple(state[f"sources {element}"] for element in elements)
+        if [matrix.shape for matrix in matrices] != [(n, n) for n in sizes] or list(map(len, sources)) != list(sizes):
+            raise ValueError("the active set is of another basis")
         self._distances.adopt(state)
+        self.active_set = ActiveSet(elements=elements, matrices=matrices, sources=sources)
+
+    def forget(self) -> None:
+        """Know nothing."""
+        self.active_set, self._distances = None, TrainedDistances(self.basis.cutoff)
 
     @single_threaded
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:

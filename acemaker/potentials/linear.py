@@ -131,11 +131,20 @@ class LeastSquares:
         return {"n_structures": np.array(self.n_structures), "counts": np.array(counts), **factors}
 
     def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, in one that has the same unknowns and folds."""
-        for fold, numbers in enumerate(state["counts"].tolist()):
-            self._counts[fold] = dict(zip(KINDS, numbers, strict=True))
-            self._factors[fold] = {kind: state.get(f"{kind} {fold}", self._empty) for kind in KINDS}
-        self.n_structures = int(state["n_structures"])
+        """Undo `state`, in one that has the same unknowns and folds.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If it has others; nothing is changed then.
+        """
+        counts, n_structures, folds = state["counts"], int(state["n_structures"]), range(len(self._factors))
+        factors = [{kind: state.get(f"{kind} {fold}", self._empty) for kind in KINDS} for fold in folds]
+        widths = {factor.shape[1:] for one in factors for factor in one.values()}
+        if counts.shape != (len(folds), len(KINDS)) or widths != {self._empty.shape[1:]}:
+            raise ValueError("the triangles are those of another fit")
+        self._counts = [dict(zip(KINDS, numbers, strict=True)) for numbers in counts.tolist()]
+        self._factors, self.n_structures = factors, n_structures
 
     def alike(self) -> LeastSquares:
         """Return an empty one with the same weights and ridge."""

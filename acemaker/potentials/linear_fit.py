@@ -65,9 +65,10 @@ class LinearFit:
         return {"reference": reference, **self._squares.state()}
 
     def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`."""
-        self.reference = dict(zip(self.elements, state["reference"].tolist(), strict=True))
+        """Undo `state`, or change nothing and raise KeyError or ValueError if it is not of such a fit."""
+        reference = dict(zip(self.elements, state["reference"].tolist(), strict=True))
         self._squares.adopt(state)
+        self.reference = reference
 
     def pretrain(self, targets: Sequence[Atoms], designs: Sequence[Design]) -> Prior:
         """Lean on labels of a cheap calculator, which count in no error.

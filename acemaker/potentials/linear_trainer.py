@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ase import Atoms
 
+from acemaker.array_file import UNREADABLE
 from acemaker.config import PotentialConfig
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.baseline_files import find_baseline
@@ -52,8 +53,10 @@ class LinearTrainer(Coverage):
         self.baseline = find_baseline(config, tuple(elements), kept)
         super().__init__(Basis.create(config, elements))
         self._fit = LinearFit(config, self.basis)
-        self._file = kept / FILE if kept is not None else None
+        # a trainer that is built on this one may learn more than is kept
+        self._file = kept / FILE if kept is not None and type(self) is LinearTrainer else None
         self._known: Known = []
+        self._n_kept = 0
 
     @single_threaded
     def pretrain(self, structures: Sequence[Atoms]) -> Prior:
@@ -85,12 +88,7 @@ class LinearTrainer(Coverage):
         predecessor
             The generation in use; a linear fit's functions do not depend on it.
         """
-        identity = self._identity()
-        found = recall(self._file, identity, groups) if self._file is not None and identity is not None else None
-        if found is not None:
-            self._known, state = found
-            self._fit.adopt(state)
-            self.adopt(state)
+        self._recall(groups)
         for number in range(len(self._known), len(groups)):
             self._take_in(groups[number])
             if number < len(groups) - RECENT:
@@ -178,11 +176,26 @@ class LinearTrainer(Coverage):
     def _identity(self) -> str | None:
         return identity_of(self.config, self.basis.elements, self.baseline)
 
+    def _recall(self, groups: Sequence[Sequence[Atoms]]) -> None:
+        """Take up what is kept of the first groups, or nothing of it."""
+        if self._file is None or (identity := self._identity()) is None:
+            return
+        try:
+            found = recall(self._file, identity, groups)
+            if found is not None:
+                known, state = found
+                self.adopt(state)
+                self._fit.adopt(state)
+                self._known, self._n_kept = known, len(known)
+        except UNREADABLE:  # a file that is whole, and not such a one
+            self.forget()
+
     def _keep(self) -> None:
         """Keep what was learnt before: labels that are being learnt are known to nobody yet, should all end here."""
-        identity = self._identity()
-        if self._known and self._fit.settled and self._file is not None and identity is not None:
+        news = len(self._known) > self._n_kept and self._fit.settled
+        if news and self._file is not None and (identity := self._identity()) is not None:
             keep(self._file, identity, self._known, self._fit.state() | self.state())
+            self._n_kept = len(self._known)
 
     def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]

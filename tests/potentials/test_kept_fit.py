@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from acemaker.array_file import read_arrays, write_arrays
 from acemaker.potentials.design import Design, DesignBuilder
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.kept_fit import FILE, digest_of
@@ -115,6 +116,51 @@ def test_a_damaged_file_costs_time_alone(spoil: Callable[[Path], None], folder: 
     spoil(folder / FILE)
     reopened(folder, GROUPS[:3])
     assert len(evaluated) == sum(map(len, GROUPS[:3]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"groups": np.asarray(3.5)},
+        {"labels": np.zeros(3, dtype=np.uint8)},
+        {"state counts": np.zeros((2, 2))},
+        {"state active Cu": np.eye(3)},
+        {"state forces 0": np.zeros((4, 5))},
+        {"state kinds": np.asarray("Cu")},
+        {"state reference": None},
+        {"identity": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_whole_file_of_something_else_is_left_alone(
+    change: dict[str, np.ndarray | None], folder: Path, evaluated: list[int]
+) -> None:
+    arrays = read_arrays(folder / FILE)
+    assert arrays is not None
+    write_arrays(folder / FILE, {name: array for name, array in (arrays | change).items() if array is not None})
+    trainer = reopened(folder, GROUPS[:3])
+    assert len(evaluated) == sum(map(len, GROUPS[:3]))
+    assert trained(trainer, folder, GROUPS[3], read_generation(folder, 2)).generation.n_structures == 7
+
+
+def test_a_trainer_that_is_built_on_this_one_keeps_nothing(folder: Path, evaluated: list[int]) -> None:
+    class Own(LinearTrainer):
+        """It may learn more than is kept."""
+
+    Own(small_basis(), ["Cu"], folder).restore(GROUPS[:3])
+    assert len(evaluated) == sum(map(len, GROUPS[:3]))
+
+
+def test_what_was_kept_is_not_written_again(folder: Path) -> None:
+    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 2))
+    before = (folder / FILE).stat().st_mtime_ns
+    (folder / f"{FILE}.1.part").touch()  # of a process that was killed
+    trainer = reopened(folder, GROUPS[:3])
+    trainer.restore([])
+    assert (folder / FILE).stat().st_mtime_ns == before
+    trained(reopened(folder, GROUPS), folder, labels(1, 0.2, 8), read_generation(folder, 3))
+    assert (folder / FILE).stat().st_mtime_ns > before
+    assert not list(folder.glob("*.part"))
 
 
 def test_flipped_bits_are_noticed_anywhere(folder: Path, evaluated: list[int]) -> None:

@@ -94,7 +94,7 @@ def choose_cells(near: Surroundings, n_min: int, n_max: int, vacuum: float) -> l
         )
         for index in order[:200]
     ]
-    has_lattice = any(cell.mismatch <= LATTICE for cell in cells)
+    has_lattice = bool((kept.mismatch[triples].max(axis=1, initial=0.0) <= LATTICE).any())
     return _distinct(cells if has_lattice else [*cells, *_shapes(near, n_max)], radius)
 
 

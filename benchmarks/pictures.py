@@ -1,0 +1,181 @@
+"""What page.py draws of each benchmark's tables. Some are drawn from all of their rows instead: *_picture.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STYLES, MARKERS = ("-", "--", ":"), ("o", "s", "^")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One diagram.
+
+    Attributes
+    ----------
+    x, ys
+        Columns: what is compared, and the values of each, a line or a set of bars a column.
+    says
+        Of the values, with units; the only column's head if it is empty.
+    table
+        How the table's title begins.
+    by
+        A column whose values have a line each.
+    log
+        Axes that are logarithmic: "x", "y", "xy".
+    bars
+        Whether values are bars: upright ones by numbers, lying ones by names.
+    """
+
+    x: str
+    ys: tuple[str, ...]
+    says: str = ""
+    table: str = ""
+    by: str = ""
+    log: str = ""
+    bars: bool = True
+
+
+HEAL = "from halt to resumed, without the oracle / s"
+FAULTS = ("same end, or read", "typed error", "violation")
+
+PANELS: dict[str, tuple[Panel, ...]] = {
+    "ablations": (
+        Panel("without", ("labels",)),
+        Panel("without", ("force RMSE / (meV/Å)",)),
+    ),
+    "candidates": (Panel("strategy", ("ms a candidate",), "time a candidate / ms", log="x"),),
+    "cockpit": (Panel("halts", ("opened / s",)), Panel("halts", ("updated / ms",))),
+    "embedded_campaign": (
+        Panel("max_atoms", ("largest label",), "atoms of the largest label", log="y"),
+        Panel("max_atoms", ("labels",)),
+        Panel("max_atoms", ("force RMSE / (meV/Å)",)),
+    ),
+    "embedding": (
+        Panel("parent", ("seam relaxed", "not relaxed"), "median error of core forces / (meV/Å)", table="Median"),
+    ),
+    "engine_sizes": (
+        Panel(
+            "atoms",
+            ("in-process", "isolated, Python", "native", "ASE and pyace"),
+            "time an atom and step, one core / µs",
+            by="functions",
+            log="xy",
+            bars=False,
+        ),
+    ),
+    "engine_speed": (
+        Panel("atoms", ("ratio",), "time, in-process to native, one core each", table="One core"),
+        Panel("atoms", ("ratio",), "time, in-process on two cores to native on one", table="In-process on two"),
+    ),
+    "guard": (Panel("labels", ("honest", "shuffled forces"), "rise of the error of known structures", log="y"),),
+    "heal_against": (Panel("labels", ("acemaker / s", "pacemaker's tools / s"), HEAL, log="y"),),
+    "heal_growth": (Panel("labels", ("heal / s", "of it solving / s"), HEAL, by="halts", log="x", bars=False),),
+    "heal_time": (Panel("heal", ("time / s",), HEAL),),
+    "import_time": (Panel("", ("Python alone / s", "with acemaker / s"), "time of the process / s"),),
+    "journal": (Panel("labels", ("open / s",)), Panel("labels", ("memory / MB",))),
+    "label_efficiency": (Panel("seed", ("labels",)), Panel("seed", ("force RMSE / (meV/Å)",))),
+    "maxvol": (Panel("active set by", ("time / s",)), Panel("active set by", ("memory / MB",))),
+    "pacemaker": (Panel("fit", ("training / (meV/Å)", "test / (meV/Å)"), "force RMSE / (meV/Å)"),),
+    "scale": (
+        Panel("labels", ("open / s",), "opening the campaign / s", table="A simulated"),
+        Panel("labels", ("memory / MB",), "memory of the process / MB", table="A simulated"),
+    ),
+    "soak": (Panel("fault, or file", FAULTS, "campaigns, or inputs", log="x"),),
+    "workshop": (Panel("notebook", ("in all / s",), "time of the notebook / s"),),
+}
+"""By the benchmark's name."""
+
+
+def draw(outcome: Mapping[str, Any], name: str, picture: Path) -> None:
+    """Draw one benchmark's diagrams.
+
+    Parameters
+    ----------
+    outcome
+        As it was kept.
+    name
+        The benchmark's.
+    picture
+        Where to write it.
+    """
+    panels = PANELS[name]
+    tables = [next(one for one in outcome["tables"] if one["title"].startswith(panel.table)) for panel in panels]
+    lying = [panel.bars and _names(_column(table, panel.x)) for panel, table in zip(panels, tables, strict=True)]
+    longest = max(len(table["rows"]) for table in tables)
+    height = 1.4 + 0.11 * longest * max(len(panel.ys) + 1 for panel in panels) if any(lying) else 3.4
+    figure = Figure(figsize=(max(4.2 * len(panels), 6.0), height), layout="constrained")
+    for axis, panel, table, lies in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, tables, lying, strict=True
+    ):
+        says = panel.says or panel.ys[0]
+        if panel.bars:
+            _bars(axis, panel, table, lies=lies)
+        else:
+            _lines(axis, panel, table)
+        (axis.set_xlabel if lies else axis.set_ylabel)(says, fontsize=9)
+        if not lies:
+            axis.set_xlabel(panel.x or "", fontsize=9)
+        if len(panel.ys) > 1 or panel.by:
+            axis.legend(fontsize=7)
+        axis.tick_params(labelsize=8)
+        (axis.grid)(alpha=0.3, axis="x" if lies else "y")
+        axis.set_axisbelow(True)
+    figure.savefig(picture, dpi=90)
+
+
+def _lines(axis: Axes, panel: Panel, table: Mapping[str, Any]) -> None:
+    groups = _column(table, panel.by) if panel.by else [""] * len(table["rows"])
+    x = [_number(text) for text in _column(table, panel.x)]
+    for number, group in enumerate(dict.fromkeys(groups)):
+        own = [place for place, one in enumerate(groups) if one == group]
+        for colour, y in enumerate(panel.ys):
+            values = [_number(text) for text in _column(table, y)]
+            label = f"{y.split(' / ')[0]}, {group} {panel.by}" if panel.by else y
+            line = STYLES[number % len(STYLES)] + MARKERS[number % len(MARKERS)]
+            axis.plot([x[i] for i in own], [values[i] for i in own], line, color=f"C{colour}", ms=4, label=label)
+    for letter, rescale in (("x", axis.set_xscale), ("y", axis.set_yscale)):
+        if letter in panel.log:
+            rescale("log")
+    if "y" not in panel.log:
+        axis.set_ylim(bottom=0)
+
+
+def _bars(axis: Axes, panel: Panel, table: Mapping[str, Any], *, lies: bool) -> None:
+    names = _column(table, panel.x) if panel.x else [""]
+    width = 0.8 / len(panel.ys)
+    for number, y in enumerate(panel.ys):
+        places = [place + (number - (len(panel.ys) - 1) / 2) * width for place in range(len(names))]
+        values = [_number(text) for text in _column(table, y)]
+        (axis.barh if lies else axis.bar)(places, values, width, label=y.split(" / ")[0], color=f"C{number}")
+    if lies:
+        axis.set_yticks(range(len(names)), names)
+        axis.invert_yaxis()
+        if panel.log:
+            axis.set_xscale("log")
+    else:
+        axis.set_xticks(range(len(names)), names)
+        if panel.log:
+            axis.set_yscale("log")
+
+
+def _column(table: Mapping[str, Any], head: str) -> list[str]:
+    place = table["columns"].index(head) if head else 0
+    return [row[place] for row in table["rows"]]
+
+
+def _names(texts: Sequence[str]) -> bool:
+    return not all(text.replace(",", "").replace(".", "").isdigit() for text in texts)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.split()[0].replace(",", ""))
+    except (ValueError, IndexError):
+        return float("nan")
