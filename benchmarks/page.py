@@ -19,7 +19,10 @@ from pictures import PANELS, draw
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
 PICTURES = PAGE.parent / "images"
-"""A picture that has a benchmark's name is shown with it; those of `pictures.py` are drawn anew."""
+"""A picture that has a benchmark's name is shown with it."""
+
+DRAWN = PICTURES / "benchmarks"
+"""Those that `pictures.py` draws, whenever the page is written."""
 
 SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("embedding.md", "labels.md", "scale.md"))
 """Pages that show tables of the results."""
@@ -72,9 +75,10 @@ def section(outcome: dict[str, Any]) -> str:
         parts += [f"{one['title']}:\n"] if one["title"] else []
         parts.append(table(one["columns"], one["rows"]))
     parts += [f"{note}\n" for note in outcome["notes"]]
-    picture = PICTURES / f"{name_of(outcome)}.png"
-    if picture.exists():
-        parts.append(f"![{outcome['title']}](images/{picture.name})\n")
+    for folder in (DRAWN, PICTURES):
+        if (picture := folder / f"{name_of(outcome)}.png").exists():
+            parts.append(f"![{outcome['title']}]({picture.relative_to(PAGE.parent)})\n")
+            break
     return "\n".join(parts)
 
 
@@ -103,7 +107,7 @@ def main() -> None:
     folder, file = [*words, *(RESULTS, PAGE)[len(words) :]]
     for outcome in outcomes(folder) if folder == RESULTS else ():
         if name_of(outcome) in PANELS:
-            draw(outcome, name_of(outcome), PICTURES / f"{name_of(outcome)}.png")
+            draw(outcome, name_of(outcome), DRAWN / f"{name_of(outcome)}.png")
     file.write_text(page(folder))
     print(f"written: {file}")
     for other in SHOWING if folder == RESULTS else ():

@@ -31,6 +31,8 @@ class Panel:
         Axes that are logarithmic: "x", "y", "xy".
     bars
         Whether values are bars: upright ones by numbers, lying ones by names.
+    shares
+        Whether bars are parts of a whole, one behind the other.
     """
 
     x: str
@@ -40,6 +42,7 @@ class Panel:
     by: str = ""
     log: str = ""
     bars: bool = True
+    shares: bool = False
 
 
 HEAL = "from halt to resumed, without the oracle / s"
@@ -53,7 +56,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "candidates": (Panel("strategy", ("ms a candidate",), "time a candidate / ms", log="x"),),
     "cockpit": (Panel("halts", ("opened / s",)), Panel("halts", ("updated / ms",))),
     "embedded_campaign": (
-        Panel("max_atoms", ("largest label",), "atoms of the largest label", log="y"),
+        Panel("max_atoms", ("largest label",), "atoms of the largest label"),
         Panel("max_atoms", ("labels",)),
         Panel("max_atoms", ("force RMSE / (meV/Å)",)),
     ),
@@ -71,11 +74,11 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         ),
     ),
     "engine_speed": (
-        Panel("atoms", ("ratio",), "time, in-process to native, one core each", table="One core"),
-        Panel("atoms", ("ratio",), "time, in-process on two cores to native on one", table="In-process on two"),
+        Panel("atoms", ("ratio",), "in-process to native, one core each", table="One core"),
+        Panel("atoms", ("ratio",), "in-process on two cores to native", table="In-process on two"),
     ),
     "guard": (Panel("labels", ("honest", "shuffled forces"), "rise of the error of known structures", log="y"),),
-    "heal_against": (Panel("labels", ("acemaker / s", "pacemaker's tools / s"), HEAL, log="y"),),
+    "heal_against": (Panel("labels", ("acemaker / s", "pacemaker's tools / s"), HEAL),),
     "heal_growth": (Panel("labels", ("heal / s", "of it solving / s"), HEAL, by="halts", log="x", bars=False),),
     "heal_time": (Panel("heal", ("time / s",), HEAL),),
     "import_time": (Panel("", ("Python alone / s", "with acemaker / s"), "time of the process / s"),),
@@ -87,7 +90,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         Panel("labels", ("open / s",), "opening the campaign / s", table="A simulated"),
         Panel("labels", ("memory / MB",), "memory of the process / MB", table="A simulated"),
     ),
-    "soak": (Panel("fault, or file", FAULTS, "campaigns, or inputs", log="x"),),
+    "soak": (Panel("fault, or file", FAULTS, "share of the campaigns, or inputs", shares=True),),
     "workshop": (Panel("notebook", ("in all / s",), "time of the notebook / s"),),
 }
 """By the benchmark's name."""
@@ -109,7 +112,8 @@ def draw(outcome: Mapping[str, Any], name: str, picture: Path) -> None:
     tables = [next(one for one in outcome["tables"] if one["title"].startswith(panel.table)) for panel in panels]
     lying = [panel.bars and _names(_column(table, panel.x)) for panel, table in zip(panels, tables, strict=True)]
     longest = max(len(table["rows"]) for table in tables)
-    height = 1.4 + 0.11 * longest * max(len(panel.ys) + 1 for panel in panels) if any(lying) else 3.4
+    thick = max(2 if panel.shares else len(panel.ys) + 1 for panel in panels)
+    height = 1.0 + (0.08 if longest > 20 else 0.13) * longest * thick if any(lying) else 3.4
     figure = Figure(figsize=(max(4.2 * len(panels), 6.0), height), layout="constrained")
     for axis, panel, table, lies in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, tables, lying, strict=True
@@ -123,9 +127,10 @@ def draw(outcome: Mapping[str, Any], name: str, picture: Path) -> None:
         if not lies:
             axis.set_xlabel(panel.x or "", fontsize=9)
         if len(panel.ys) > 1 or panel.by:
-            axis.legend(fontsize=7)
+            apart = panel.shares or not panel.bars
+            axis.legend(fontsize=7, **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if apart else {}))
         axis.tick_params(labelsize=8)
-        (axis.grid)(alpha=0.3, axis="x" if lies else "y")
+        axis.grid(alpha=0.3, axis="x" if lies else "y")
         axis.set_axisbelow(True)
     figure.savefig(picture, dpi=90)
 
@@ -149,13 +154,22 @@ def _lines(axis: Axes, panel: Panel, table: Mapping[str, Any]) -> None:
 
 def _bars(axis: Axes, panel: Panel, table: Mapping[str, Any], *, lies: bool) -> None:
     names = _column(table, panel.x) if panel.x else [""]
-    width = 0.8 / len(panel.ys)
-    for number, y in enumerate(panel.ys):
-        places = [place + (number - (len(panel.ys) - 1) / 2) * width for place in range(len(names))]
-        values = [_number(text) for text in _column(table, y)]
-        (axis.barh if lies else axis.bar)(places, values, width, label=y.split(" / ")[0], color=f"C{number}")
+    columns = [[_number(text) for text in _column(table, y)] for y in panel.ys]
+    if panel.shares:
+        wholes = [sum(row) for row in zip(*columns, strict=True)]
+        columns = [[value / whole for value, whole in zip(column, wholes, strict=True)] for column in columns]
+    width = 0.8 if panel.shares else 0.8 / len(panel.ys)
+    before = [0.0] * len(names)
+    for number, (y, values) in enumerate(zip(panel.ys, columns, strict=True)):
+        off = 0.0 if panel.shares else (number - (len(panel.ys) - 1) / 2) * width
+        draw_bars, start = (axis.barh, "left") if lies else (axis.bar, "bottom")
+        style: dict[str, Any] = {"label": y.split(" / ")[0], "color": f"C{number}", start: before}
+        draw_bars([place + off for place in range(len(names))], values, width, **style)
+        if panel.shares:
+            before = [one + value for one, value in zip(before, values, strict=True)]
     if lies:
         axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(-0.6, len(names) - 0.4)
         axis.invert_yaxis()
         if panel.log:
             axis.set_xscale("log")

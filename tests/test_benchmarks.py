@@ -42,8 +42,8 @@ def test_every_benchmark_has_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_path
     for name in drawn_apart:
         assert (ROOT / "docs" / "images" / f"{name}.png").exists()
     for file in RESULTS.glob("*.json"):
-        assert (ROOT / "docs" / "images" / f"{file.stem}.png").exists(), "python benchmarks/page.py"
         if file.stem not in drawn_apart:
+            assert (ROOT / "docs/images/benchmarks" / f"{file.stem}.png").exists(), "python benchmarks/page.py"
             pictures["draw"](json.loads(file.read_text()), file.stem, tmp_path / "one.png")
             assert (tmp_path / "one.png").stat().st_size > 5000
 
