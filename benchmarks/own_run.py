@@ -26,7 +26,7 @@ from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.structures.first import first_structures
+from acemaker.structures.first import first_structures, first_weight
 
 NEVER = 1e300
 """A threshold that no gamma exceeds; only one that is no number halts."""
@@ -92,7 +92,8 @@ def loop(system: System, seed: int, pick: Pick, rounds: tuple[int, ...], folder:
     rng = np.random.default_rng([seed, 77])
     trainer, oracle = LinearTrainer(config.potential, elements), make_oracle(config.oracle, elements)
     first = max(config.system.n_first, trainer.minimum_structures(start))
-    made = first_structures(start, config.system, first, np.random.default_rng([seed, 2]), first)[:first]
+    weight = first_weight(config.system, config.potential, start, start)
+    made = first_structures(start, config.system, first, np.random.default_rng([seed, 2]), first, weight)[:first]
     labels = [oracle.label(atoms) for atoms in made]
     generation = _train(trainer, labels, 0, folder)
     for number, wanted in enumerate(rounds, 1):

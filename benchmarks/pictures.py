@@ -20,7 +20,8 @@ class Panel:
     Attributes
     ----------
     x, ys
-        Columns: what is compared, and the values of each, a line or a set of bars a column.
+        Columns: what is compared ("one + another" for both together), and the values of each, a line or a set of bars
+        a column.
     says
         Of the values, with units; the only column's head if it is empty.
     table
@@ -77,7 +78,9 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         Panel("atoms", ("ratio",), "in-process to native, one core each", table="One core"),
         Panel("atoms", ("ratio",), "in-process on two cores to native", table="In-process on two"),
     ),
-    "guard": (Panel("labels", ("honest", "shuffled forces"), "rise of the error of known structures", log="y"),),
+    "guard": (
+        Panel("basis + labels", ("honest", "other atoms' forces", "+1 eV/atom"), "the error is so many times", log="x"),
+    ),
     "heal_against": (Panel("labels", ("acemaker / s", "pacemaker's tools / s"), HEAL),),
     "heal_growth": (Panel("labels", ("heal / s", "of it solving / s"), HEAL, by="halts", log="x", bars=False),),
     "heal_time": (Panel("heal", ("time / s",), HEAL),),
@@ -180,8 +183,8 @@ def _bars(axis: Axes, panel: Panel, table: Mapping[str, Any], *, lies: bool) -> 
 
 
 def _column(table: Mapping[str, Any], head: str) -> list[str]:
-    place = table["columns"].index(head) if head else 0
-    return [row[place] for row in table["rows"]]
+    places = [table["columns"].index(one) for one in head.split(" + ")] if head else [0]
+    return [", ".join(row[place] for place in places) for row in table["rows"]]
 
 
 def _names(texts: Sequence[str]) -> bool:

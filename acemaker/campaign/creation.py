@@ -33,7 +33,7 @@ from acemaker.potentials.trainers import make_trainer
 from acemaker.structures.candidates import check_strategies
 from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
-from acemaker.structures.first import first_structures
+from acemaker.structures.first import first_structures, first_weight
 
 UNIVERSAL = ("chgnet", "sevenn", "torch")
 """Packages that need not be there."""
@@ -205,7 +205,11 @@ def create_files(
             "or lower n_first or n_functions"
         )
     # as many again in reserve, for those that cannot be labelled
-    first = first_structures(start_cell, config.system, n_first, np.random.default_rng([config.seed, 2]), n_first)
+    rng, weight = (
+        np.random.default_rng([config.seed, 2]),
+        first_weight(config.system, config.potential, start, start_cell),
+    )
+    first = first_structures(start_cell, config.system, n_first, rng, n_first, weight)
     if replaced:
         clear(store)
     write_structures(store.candidates(0), first)

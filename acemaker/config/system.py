@@ -28,11 +28,12 @@ class SystemConfig(Section):
         lt=0.3,
         description="largest relative change of length of the first structures, dimensionless",
     )
-    first_weight: PositiveFloat = Field(
-        0.1,
+    first_weight: PositiveFloat | None = Field(
+        None,
         le=1,
-        description="weight of the first structures in the fit, beside 1 of each later label: no trajectory comes by "
-        "them, and what they cost the others is paid in accuracy; dimensionless",
+        description="weight of the first structures in the fit, beside 1 of each later label, dimensionless; None for "
+        "0.1 where later labels can do without them: whole cells, each with more force components than the fit has "
+        "coefficients; else 1",
     )
 
     @model_validator(mode="after")

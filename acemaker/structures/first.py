@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from acemaker.config import SystemConfig
+from acemaker.config import PotentialConfig, SystemConfig
 from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.frames import check_announced
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import LABEL_WEIGHT, with_mask_of
+
+LOW = 0.1
+"""Weight of the first structures where later labels can do without them (``benchmarks/ablations.py``)."""
 
 
 def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
@@ -62,8 +65,35 @@ def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
     return atoms
 
 
+def first_weight(config: SystemConfig, potential: PotentialConfig, start: Atoms, cell: Atoms) -> float:
+    """Weigh the first structures beside later labels.
+
+    Rattled and strained crystals hold forces that no trajectory comes by, and what a small basis spends on them is lost
+    to the others. Labels of small cells, of which a dozen atoms count, or of few atoms cannot do without them.
+
+    Parameters
+    ----------
+    config
+        ``first_weight``, which counts where it is given.
+    potential
+        ``n_functions``.
+    start
+        The initial structure.
+    cell
+        It, or the small cell that stands for it.
+
+    Returns
+    -------
+    float
+    """
+    if config.first_weight is not None:
+        return config.first_weight
+    n_coefficients = potential.n_functions * len(set(start.get_chemical_symbols()))
+    return LOW if len(cell) == len(start) and 3 * len(start) >= n_coefficients else 1.0
+
+
 def first_structures(
-    atoms: Atoms, config: SystemConfig, n: int, rng: np.random.Generator, n_reserve: int = 0
+    atoms: Atoms, config: SystemConfig, n: int, rng: np.random.Generator, n_reserve: int = 0, weight: float = 1.0
 ) -> list[Atoms]:
     """Rattle and strain a structure into the first training set.
 
@@ -72,13 +102,15 @@ def first_structures(
     atoms
         The initial structure, or a small cell that stands for it, with its mask.
     config
-        ``first_rattle``, ``first_strain`` and ``first_weight``.
+        ``first_rattle`` and ``first_strain``.
     n
         How many.
     rng
         Random numbers.
     n_reserve
         How many more, with strains drawn at random.
+    weight
+        What each counts in a fit, see `first_weight`.
 
     Returns
     -------
@@ -95,8 +127,8 @@ def first_structures(
             copy.set_cell(copy.cell * (1 + strain), scale_atoms=True)
         copy.positions += rng.normal(scale=config.first_rattle, size=copy.positions.shape)
         copy.info |= {"origin": "first_structure", "distance_A": closeness(copy).distance}
-        if config.first_weight != 1:
-            copy.info[LABEL_WEIGHT] = config.first_weight
+        if weight != 1:
+            copy.info[LABEL_WEIGHT] = weight
         made.append(copy)
     return made
 

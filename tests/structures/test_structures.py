@@ -10,11 +10,11 @@ from ase.build import bulk
 from ase.io import write
 from ase.neighborlist import neighbor_list
 
-from acemaker.config import SystemConfig
+from acemaker.config import PotentialConfig, SystemConfig
 from acemaker.errors import ConfigError, DamagedFileError, OracleError, StructureError
 from acemaker.labelling.files import read_result
 from acemaker.structures.files import as_written, read_structures, write_structures
-from acemaker.structures.first import first_structures, initial_structure
+from acemaker.structures.first import first_structures, first_weight, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
 from acemaker.structures.mask import weight_of, with_mask_of
 from tests.conftest import alloy, copper, rattled
@@ -79,14 +79,23 @@ def test_first_structures_are_strained_and_rattled() -> None:
 
 
 def test_first_structures_count_less(tmp_path: Path) -> None:
-    made = first_structures(copper(), SystemConfig(first_weight=0.25), 2, rng())
+    made = first_structures(copper(), SystemConfig(), 2, rng(), weight=0.25)
     back = write_structures(tmp_path / "first.extxyz", made)
     assert [weight_of(atoms) for atoms in back] == [0.25, 0.25]
     assert weight_of(with_mask_of(back[0], copper())) == 0.25
     assert weight_of(with_mask_of(copper(), back[0])) == 1
-    plain = first_structures(copper(), SystemConfig(first_weight=1), 1, rng())[0]
+    plain = first_structures(copper(), SystemConfig(), 1, rng())[0]
     assert weight_of(plain) == 1
     assert with_mask_of(copper(), plain) is plain
+
+
+def test_first_structures_count_less_where_later_labels_can_do_without_them() -> None:
+    cell, small, alloyed = copper(), copper(1), alloy()
+    system, potential = SystemConfig(), PotentialConfig(n_functions=96)
+    assert first_weight(system, potential, cell, cell) == 0.1  # 32 atoms, 96 force components
+    assert first_weight(system, potential, alloyed, alloyed) == 1  # for twice as many coefficients
+    assert first_weight(system, potential, cell, small) == 1
+    assert first_weight(SystemConfig(first_weight=0.5), potential, cell, small) == 0.5
 
 
 @pytest.mark.parametrize("given", [0, -1.0, np.inf, np.nan, "much"])
