@@ -27,6 +27,7 @@ from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.structures.first import first_structures, first_weight
+from acemaker.structures.mask import with_mask_of
 
 NEVER = 1e300
 """A threshold that no gamma exceeds; only one that is no number halts."""
@@ -94,7 +95,7 @@ def loop(system: System, seed: int, pick: Pick, rounds: tuple[int, ...], folder:
     first = max(config.system.n_first, trainer.minimum_structures(start))
     weight = first_weight(config.system, config.potential, start, start)
     made = first_structures(start, config.system, first, np.random.default_rng([seed, 2]), first, weight)[:first]
-    labels = [oracle.label(atoms) for atoms in made]
+    labels = [with_mask_of(atoms, oracle.label(atoms)) for atoms in made]  # with their weight
     generation = _train(trainer, labels, 0, folder)
     for number, wanted in enumerate(rounds, 1):
         run = _first_run if number == 1 else functools.partial(_run, number=number)

@@ -205,10 +205,8 @@ def create_files(
             "or lower n_first or n_functions"
         )
     # as many again in reserve, for those that cannot be labelled
-    rng, weight = (
-        np.random.default_rng([config.seed, 2]),
-        first_weight(config.system, config.potential, start, start_cell),
-    )
+    rng = np.random.default_rng([config.seed, 2])
+    weight = first_weight(config.system, config.potential, start, start_cell)
     first = first_structures(start_cell, config.system, n_first, rng, n_first, weight)
     if replaced:
         clear(store)
