@@ -7,14 +7,19 @@ in comments, between which these are put.
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from outcome import Outcome
 from pictures import PANELS, draw
+from rows import read_rows
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
@@ -24,8 +29,13 @@ PICTURES = PAGE.parent / "images"
 DRAWN = PICTURES / "benchmarks"
 """Those that `pictures.py` draws, whenever the page is written."""
 
-SHOWING = tuple(HERE.parent / "docs/how_it_works" / name for name in ("embedding.md", "labels.md", "scale.md"))
+SHOWING = tuple(
+    HERE.parent / "docs/how_it_works" / name for name in ("efficiency.md", "embedding.md", "labels.md", "scale.md")
+)
 """Pages that show tables of the results."""
+
+TITLES = {"label_systems": "Labels against error on four systems", "ablations": "What the parts of the loop buy"}
+"""Of long benchmarks whose rows are summed up as far as they have come."""
 
 NAMED = re.compile(r"(<!-- table of (\w+): (.*?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
@@ -45,6 +55,21 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
     """Read what is in a folder, by title."""
     found = [json.loads(file.read_text()) for file in folder.glob("*.json")]
     return sorted(found, key=lambda outcome: str(outcome["title"]))
+
+
+def of_rows(folder: Path) -> list[dict[str, Any]]:
+    """Sum up the rows of those long benchmarks that have not come to their end, as these would."""
+    found = []
+    for name, title in TITLES.items():
+        file, module = folder / f"{name}.csv", importlib.import_module(name)
+        if file.exists() and not (folder / f"{name}.json").exists():
+            rows = list(read_rows(file, module.KEY).values())
+            with redirect_stdout(io.StringIO()):
+                outcome = Outcome(title, sorted({int(row["seed"]) for row in rows}))
+                module.summarise(outcome, rows, list(dict.fromkeys(row[module.KEY[0]] for row in rows)))
+            here = {"command": module.COMMAND, "machine": "The rows of several runs", "versions": {}}
+            found.append({**outcome.kept, **here})
+    return found
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -68,9 +93,9 @@ def name_of(outcome: dict[str, Any]) -> str:
 
 def section(outcome: dict[str, Any]) -> str:
     """Tell one outcome."""
-    versions = ", ".join(f"{name} {version}" for name, version in outcome["versions"].items())
+    versions = "".join(f", {name} {version}" for name, version in outcome["versions"].items())
     seeds = f"; seeds {', '.join(map(str, outcome['seeds']))}" if outcome["seeds"] else ""
-    parts = [f"## {outcome['title']}\n", f"    {outcome['command']}\n", f"{outcome['machine']}, {versions}{seeds}.\n"]
+    parts = [f"## {outcome['title']}\n", f"    {outcome['command']}\n", f"{outcome['machine']}{versions}{seeds}.\n"]
     for one in outcome["tables"]:
         parts += [f"{one['title']}:\n"] if one["title"] else []
         parts.append(table(one["columns"], one["rows"]))
@@ -84,17 +109,18 @@ def section(outcome: dict[str, Any]) -> str:
 
 def page(folder: Path) -> str:
     """Return the page."""
-    found = outcomes(folder)
+    found = sorted(outcomes(folder) + of_rows(folder), key=lambda outcome: str(outcome["title"]))
     heads = ("what", "found", "bound", "")
     return HEAD + table(heads, bounds(found)) + "\n" + "\n".join(map(section, found))
 
 
 def shown(text: str, folder: Path) -> str:
     """Put the tables that a page names where it names them, by how their titles begin."""
+    kept = outcomes(folder) + of_rows(folder)
 
     def put(found: re.Match[str]) -> str:
         begin, name, title, end = found.groups()
-        outcome = json.loads((folder / f"{name}.json").read_text())
+        (outcome,) = [one for one in kept if name_of(one) == name]
         (one,) = [one for one in outcome["tables"] if one["title"].startswith(title)]
         return f"{begin}\n{one['title']}:\n\n{table(one['columns'], one['rows'])}\n{end}"
 
@@ -105,7 +131,7 @@ def main() -> None:
     """Write the page, and the tables of others."""
     words = [Path(word) for word in sys.argv[1:]]
     folder, file = [*words, *(RESULTS, PAGE)[len(words) :]]
-    for outcome in outcomes(folder) if folder == RESULTS else ():
+    for outcome in outcomes(folder) + of_rows(folder) if folder == RESULTS else ():
         if name_of(outcome) in PANELS:
             draw(outcome, name_of(outcome), DRAWN / f"{name_of(outcome)}.png")
     file.write_text(page(folder))

@@ -146,28 +146,15 @@ def test_labels_are_weighed_by_rows_that_a_file_holds(monkeypatch: pytest.Monkey
     assert done.returncode == 0
 
 
-def test_the_pages_figures_of_four_systems_are_in_the_kept_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "how_it_works" / "efficiency.md").read_text()
-    medians = of_benchmarks(monkeypatch, "equal_error")["medians"]
-    strategies = of_benchmarks(monkeypatch, "label_strategies")["STRATEGIES"]
-    rows = rows_of(RESULTS / "label_systems.csv")
-    for system in dict.fromkeys(row["system"] for row in rows):
-        for strategy in strategies:
-            for point in medians(rows, system, strategy):
-                cells = (system, strategy, str(point.seeds), f"{point.labels:g}", f"{point.cost:.2f}")
-                errors = (f"{point.error:.2f}", f"{point.least:.2f} to {point.largest:.2f}")
-                assert f"| {' | '.join((*cells, *errors))} |" in page
-
-
-def test_the_pages_figures_of_the_loops_parts_are_in_the_kept_rows() -> None:
-    page = (ROOT / "docs" / "how_it_works" / "efficiency.md").read_text()
-    rows = rows_of(RESULTS / "ablations.csv")
-    columns = {"labels": "g", "cost": ".2f", "halts": "g", "steps_run_again": "g", "heat_K": ".0f"}
-    for name in dict.fromkeys(row["without"] for row in rows):
-        own = [row for row in rows if row["without"] == name]
-        cells = [format(statistics.median(float(row[column]) for row in own), how) for column, how in columns.items()]
-        error = statistics.median(float(row["force_rmse_meV_per_A"]) for row in own)
-        assert f"| {' | '.join([name, str(len(own)), *cells, f'{error:.2f}'])} |" in page
+def test_the_tables_of_labels_are_those_of_the_kept_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, text = of_benchmarks(monkeypatch, "page"), (ROOT / "docs/how_it_works/efficiency.md").read_text()
+    assert page["shown"](text, RESULTS) == text, "python benchmarks/page.py"
+    rows = [row for row in rows_of(RESULTS / "label_systems.csv") if row["system"] == "silicon"]
+    own = [row for row in rows if row["strategy"] == "acemaker"]
+    labels = statistics.median(float(row["labels"]) for row in own)
+    assert f"| silicon | acemaker | {len(own)} | {labels:g} |" in text
+    rows = [row for row in rows_of(RESULTS / "ablations.csv") if row["without"] == "smoothing"]
+    assert f"| smoothing | {len(rows)} | {len(rows)} |" in text
 
 
 @pytest.mark.parametrize(("error", "frames"), [(99.0, 2.0), (8.0, 4.0), (4.0, 8.0), (4 * 2**0.5, 32**0.5), (1.0, 16.0)])

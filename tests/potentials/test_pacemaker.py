@@ -145,6 +145,17 @@ def test_pacemaker_is_given_the_linear_fits_loss() -> None:
     assert "ladder_step" not in job([whole], first=False, **ladder).settings["fit"]
 
 
+def test_a_light_label_weighs_little_in_all_that_it_says() -> None:
+    """The ratio of energies to forces stays that of the linear fit's loss."""
+    structures = labels(2)
+    even = job(structures)
+    structures[0].info["label_weight"] = 0.25
+    light = job(structures)
+    assert light.table["w_energy"] == pytest.approx([0.25, 1])
+    assert [weights.sum() for weights in light.table["w_forces"]] == pytest.approx([0.25, 1])
+    assert light.settings["fit"]["loss"]["kappa"] == pytest.approx(even.settings["fit"]["loss"]["kappa"])
+
+
 def test_a_fits_key_is_that_of_all_it_is_given() -> None:
     structures = labels(2)
     moved = [structures[0], labels(2, seed=1)[1]]
