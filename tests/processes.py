@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 PATIENCE = 180.0
 """s, for what must come to pass however slow and busy the machine is; bounds that were promised are asserted apart."""
 
@@ -29,6 +31,14 @@ def end_all() -> None:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Return a process's command line; nothing of one that has ended since it was listed."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:

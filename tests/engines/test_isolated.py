@@ -33,7 +33,7 @@ from acemaker.states import State
 from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper
 from tests.engines.test_inprocess import request
-from tests.processes import PATIENCE, start, until
+from tests.processes import PATIENCE, start, until, words_of
 
 SHORT: dict[str, Any] = {
     "engine": "isolated",
@@ -446,7 +446,8 @@ def test_a_campaign_survives_the_death_of_its_child_at_ten_random_instants(
         if deaths < 10 and check.step > last and draw.random() < 0.12:
             last = check.step
             for process in ours():
-                if "warden" not in " ".join(process.cmdline()):
+                words = words_of(process)
+                if words and "warden" not in " ".join(words):
                     process.kill()
                     deaths += 1
                     break

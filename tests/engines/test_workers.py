@@ -28,7 +28,7 @@ from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from tests.conftest import alloy, copper
 from tests.engines.test_inprocess import request
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, words_of
 
 RUN: dict[str, Any] = {"temperature": (300, 900), "steps": 60, "restart_every": 20, "trajectory_every": 20}
 
@@ -42,7 +42,7 @@ def explore(asked: Request, **changes: Any) -> Exploration:
 
 
 def helpers() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if "acemaker.engines.worker" in one.cmdline()]
+    return [one for one in psutil.Process().children(recursive=True) if "acemaker.engines.worker" in words_of(one)]
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 5))
