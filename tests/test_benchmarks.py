@@ -108,7 +108,7 @@ def test_a_scale_plan_of_little_prints_all_tables(tmp_path: Path) -> None:
 
 def test_every_benchmark_is_run_by_make_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = of_benchmarks(monkeypatch, "run")["COMMANDS"]
-    measuring = {file.stem for file in BENCHMARKS.glob("*.py") if "Outcome(" in file.read_text()} - {"outcome"}
+    measuring = {file.stem for file in BENCHMARKS.glob("*.py") if "outcome.finish()" in file.read_text()}
     assert measuring == set(commands)
     for file in RESULTS.glob("*.json"):
         outcome = json.loads(file.read_text())
