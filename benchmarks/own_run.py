@@ -100,7 +100,8 @@ def loop(system: System, seed: int, pick: Pick, rounds: tuple[int, ...], folder:
     for number, wanted in enumerate(rounds, 1):
         run = _first_run if number == 1 else functools.partial(_run, number=number)
         frames, step = run(system, seed, generation)
-        new = _label(oracle, [frames[index] for index in pick(len(frames), wanted, rng)], wanted)
+        order = pick(len(frames), wanted, rng) if frames else []  # a run may explode before its first frame
+        new = _label(oracle, [frames[index] for index in order], wanted)
         if new:
             generation = _train(trainer, new, number, folder)
         labels = labels + new
