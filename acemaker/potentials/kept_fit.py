@@ -33,7 +33,6 @@ LIBRARIES = ("python-ace", "numpy", "scipy", "ase")
 Known = list[tuple[bytes, ...]]
 """The digests of the labels that were learnt, call of `train` by call."""
 
-
 DIGEST = hashlib.sha256().digest_size
 
 

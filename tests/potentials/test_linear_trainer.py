@@ -11,7 +11,6 @@ from ase import Atoms
 
 from acemaker.errors import ConfigError, StructureError
 from acemaker.oracles.oracle import CalculatorOracle
-from acemaker.potentials.design import Design, DesignBuilder
 from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation, read_generation
@@ -82,15 +81,7 @@ def test_a_restored_trainer_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     assert again.comparison.before > 0
 
 
-def test_a_refit_evaluates_what_is_new_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluated: list[int] = []
-    rows = DesignBuilder.rows
-
-    def counting(self: DesignBuilder, atoms: Atoms) -> Design:
-        evaluated.append(len(atoms))
-        return rows(self, atoms)
-
-    monkeypatch.setattr(DesignBuilder, "rows", counting)
+def test_a_refit_evaluates_what_is_new_alone(tmp_path: Path, evaluated: list[int]) -> None:
     trainer = LinearTrainer(small_basis(), ["Cu"])
     first = train(trainer, tmp_path, labels(6))
     evaluated.clear()
