@@ -33,7 +33,7 @@ from acemaker.errors import AcemakerError
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.ranking import Grading, Ranking
 from acemaker.results import Training
-from acemaker.structures.mask import ENERGY_COUNTS, MASK
+from acemaker.structures.mask import ENERGY_COUNTS, MASK, STRESS_COUNTS
 from acemaker.verdict import campaign_summary
 
 COMMAND = "python benchmarks/ablations.py --all --file benchmarks/results/ablations.csv"
@@ -89,7 +89,8 @@ def _bare(atoms: Atoms) -> Atoms:
     bare = atoms.copy()
     bare.calc = atoms.calc
     bare.arrays.pop(MASK, None)
-    bare.info.pop(ENERGY_COUNTS, None)
+    for name in (ENERGY_COUNTS, STRESS_COUNTS):
+        bare.info.pop(name, None)
     return bare
 
 

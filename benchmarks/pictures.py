@@ -130,7 +130,7 @@ def draw(outcome: Mapping[str, Any], name: str, picture: Path) -> None:
         if not lies:
             axis.set_xlabel(panel.x or "", fontsize=9)
         if len(panel.ys) > 1 or panel.by:
-            apart = panel.shares or not panel.bars
+            apart = lies or not panel.bars
             axis.legend(fontsize=7, **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if apart else {}))
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.3, axis="x" if lies else "y")

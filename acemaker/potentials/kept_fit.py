@@ -19,12 +19,12 @@ from acemaker.array_file import read_arrays, write_arrays
 from acemaker.config import PotentialConfig
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.pair_baseline import PairBaseline
-from acemaker.structures.mask import energy_counts, mask_of, weight_of
+from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weight_of
 
 FILE = "fit.npz"
 """Its name, in the folder of the potentials."""
 
-FORMAT = "2"
+FORMAT = "3"
 """To be raised with any change of what is computed from a label, or of how it is kept."""
 
 LIBRARIES = ("python-ace", "numpy", "scipy", "ase")
@@ -71,7 +71,8 @@ def digest_of(atoms: Atoms) -> bytes:
     mask = mask_of(atoms)
     parts = [("cell", atoms.cell.array), ("pbc", atoms.pbc), ("positions", atoms.positions), *labels]
     parts += [("mask", mask)] if mask is not None else []
-    digest = hashlib.sha256(f"{atoms.symbols} {energy_counts(atoms)} {weight_of(atoms)!r}".encode())
+    counts = f"{energy_counts(atoms)} {stress_counts(atoms)}"
+    digest = hashlib.sha256(f"{atoms.symbols} {counts} {weight_of(atoms)!r}".encode())
     for name, values in parts:
         digest.update(name.encode() + np.ascontiguousarray(values, dtype=float).tobytes())
     return digest.digest()

@@ -15,7 +15,7 @@ from acemaker.potentials.guard import Comparison, compare
 from acemaker.potentials.linear import CrossValidation, FitErrors, LeastSquares, Rows
 from acemaker.potentials.prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
-from acemaker.structures.mask import energy_counts, mask_of, weight_of
+from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weight_of
 
 RECENT = 5
 """Groups of labels whose rows are kept when a trainer is restored: those of rejected rounds are needed again."""
@@ -119,7 +119,7 @@ class LinearFit:
                 target,
                 design,
                 self.reference,
-                self.config.stress_weight > 0,
+                self.config.stress_weight > 0 and stress_counts(atoms),
                 mask_of(atoms),
                 energy_counts(atoms),
                 weight_of(atoms),

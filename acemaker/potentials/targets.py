@@ -84,8 +84,7 @@ def structure_rows(
     stress
         Whether to use the stress.
     mask : ndarray of bool, shape (n_atoms,), or None
-        Atoms whose forces count; None for all. Forces are then a mean over these, and the stress, to which all atoms
-        contribute, does not count.
+        Atoms whose forces count; None for all. Forces are then a mean over these.
     energy_counts
         Whether the energy does.
     weight
@@ -106,7 +105,7 @@ def structure_rows(
     }
     if not energy_counts:
         del matrices["energy"]
-    if stress and mask is None and atoms.calc is not None and "stress" in atoms.calc.results:
+    if stress and atoms.calc is not None and "stress" in atoms.calc.results:
         virial = atoms.get_stress() * atoms.get_volume() / n_atoms
         matrices["virial"] = np.column_stack([design.virial, virial]) / np.sqrt(6)
     if weight != 1:

@@ -1,8 +1,9 @@
 """What of a labelled structure is worth learning.
 
-``arrays["mask"]`` says of each atom whether its forces and its environment count, ``info["energy_counts"]`` whether the
-energy does. A structure without a mask counts as a whole. ``info["label_weight"]`` is its weight beside others, 1 where
-there is none. Extended XYZ files keep all three.
+``arrays["mask"]`` says of each atom whether its forces and its environment count, ``info["energy_counts"]`` and
+``info["stress_counts"]`` whether the energy and the stress do, to which all atoms contribute: with a mask only if they
+are there and true. A structure without a mask counts as a whole. ``info["label_weight"]`` is its weight beside others,
+1 where there is none. Extended XYZ files keep all of these.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from acemaker.errors import StructureError
 
 MASK = "mask"
 ENERGY_COUNTS = "energy_counts"
+STRESS_COUNTS = "stress_counts"
 LABEL_WEIGHT = "label_weight"
 
 
@@ -54,6 +56,11 @@ def mask_of(atoms: Atoms) -> np.ndarray | None:
 def energy_counts(atoms: Atoms) -> bool:
     """Tell whether a structure's energy counts: without a mask always, with one if its info says so."""
     return mask_of(atoms) is None or bool(atoms.info.get(ENERGY_COUNTS, False))
+
+
+def stress_counts(atoms: Atoms) -> bool:
+    """Tell whether a structure's stress counts: without a mask always, with one if its info says so."""
+    return mask_of(atoms) is None or bool(atoms.info.get(STRESS_COUNTS, False))
 
 
 def weight_of(atoms: Atoms) -> float:
@@ -97,13 +104,14 @@ def with_mask_of(source: Atoms, atoms: Atoms) -> Atoms:
     made = atoms.copy()
     made.calc = atoms.calc
     made.arrays.pop(MASK, None)
-    made.info.pop(ENERGY_COUNTS, None)
-    made.info.pop(LABEL_WEIGHT, None)
+    for name in (ENERGY_COUNTS, STRESS_COUNTS, LABEL_WEIGHT):
+        made.info.pop(name, None)
     if weight != 1:
         made.info[LABEL_WEIGHT] = weight
     if mask is not None:
         made.arrays[MASK] = mask.copy()
         made.info[ENERGY_COUNTS] = energy_counts(source)
+        made.info[STRESS_COUNTS] = stress_counts(source)
     return made
 
 

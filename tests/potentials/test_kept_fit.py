@@ -189,6 +189,9 @@ def test_all_that_is_learnt_of_a_label_is_in_its_digest() -> None:
             case "energy counts":
                 atoms.arrays["mask"] = mask
                 atoms.info["energy_counts"] = True
+            case "stress counts":
+                atoms.arrays["mask"] = mask
+                atoms.info["stress_counts"] = True
             case "energy" | "forces" | "stress":
                 assert atoms.calc is not None
                 atoms.calc = type(atoms.calc)(
@@ -196,7 +199,8 @@ def test_all_that_is_learnt_of_a_label_is_in_its_digest() -> None:
                 )
         return atoms
 
-    kinds = ("nothing", "positions", "cell", "species", "mask", "weight", "energy counts", "energy", "forces", "stress")
+    counts = ("mask", "weight", "energy counts", "stress counts")
+    kinds = ("nothing", "positions", "cell", "species", *counts, "energy", "forces", "stress")
     digests = [digest_of(changed(what)) for what in kinds]
     assert digests[0] == digest_of(GROUPS[0][0])
     assert len(set(digests)) == len(kinds)

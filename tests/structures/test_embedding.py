@@ -55,6 +55,7 @@ def test_a_hot_crystal(copper_generation: Generation) -> None:
     assert made.audit.force_error <= 20
     assert closeness(made.structure).share == pytest.approx(made.audit.share)
     assert np.array_equal(made.structure.arrays["mask"], made.core)
+    assert made.structure.info["stress_counts"]
     assert abs(parent.get_volume() / len(parent) * len(made.structure) / made.structure.get_volume() - 1) < 0.02
     # what is counted, and its nearest neighbours, stand where they do in the parent
     distances = made.structure.get_distances(0, range(len(made.structure)), mic=True)

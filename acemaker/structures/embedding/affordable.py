@@ -12,7 +12,7 @@ from acemaker.structures.embedding.cell import choose_cells, reach
 from acemaker.structures.embedding.cut import cut
 from acemaker.structures.embedding.surroundings import check_parent, surroundings
 from acemaker.structures.geometry import closeness
-from acemaker.structures.mask import ENERGY_COUNTS, MASK
+from acemaker.structures.mask import ENERGY_COUNTS, MASK, STRESS_COUNTS
 
 MATCHED = 0.5
 """Mismatch up to which a cell is a crystal's own and counts as a whole: hot crystals have 0.3, melts 0.8."""
@@ -61,5 +61,5 @@ def affordable(parent: Atoms, max_atoms: int, config: EmbeddingConfig | None = N
     cut_below = window is not None and slab is not None and window[1] - window[0] < slab.top - slab.bottom
     if cells[0].mismatch > MATCHED or cut_below:
         made.arrays[MASK] = piece.distances <= max(cells[0].radius - config.core_margin, 1.5 * near.spacing)
-        made.info[ENERGY_COUNTS] = False
+        made.info |= {ENERGY_COUNTS: False, STRESS_COUNTS: False}  # nothing has relaxed the seam
     return made

@@ -194,7 +194,8 @@ def _make(
     structure = as_written(relaxed.structure)
     structure.arrays["mask"] = core
     clean = found.seam_gamma <= rule.threshold_add_train and found.seam_force <= parent.force_max
-    structure.info["energy_counts"] = bool(clean)
+    # the pressure rests on the stress: forces alone let a run under constant pressure swell
+    structure.info |= {"energy_counts": bool(clean), "stress_counts": True}
     return EmbeddedCell(
         structure=frozen(structure),
         core=read_only(core, bool),

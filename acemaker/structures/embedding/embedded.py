@@ -19,8 +19,8 @@ class EmbeddedCell(Record):
     Attributes
     ----------
     structure : Atoms
-        The small cell, read-only, with ``arrays["mask"]``, True for core atoms, and ``info["energy_counts"]``, True
-        where the seam is clean: so does a label say what of it is to be learned.
+        The small cell, read-only, with ``arrays["mask"]``, True for core atoms, ``info["energy_counts"]``, True
+        where the seam is clean, and ``info["stress_counts"]``: so does a label say what of it is to be learned.
     core : ndarray of bool, shape (n_atoms,)
         Atoms whose surroundings are the parent's.
     indices : ndarray of int, shape (n_atoms,)
