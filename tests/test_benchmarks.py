@@ -152,7 +152,7 @@ def test_the_tables_of_labels_are_those_of_the_kept_rows(monkeypatch: pytest.Mon
     rows = [row for row in rows_of(RESULTS / "label_systems.csv") if row["system"] == "silicon"]
     own = [row for row in rows if row["strategy"] == "acemaker"]
     labels = statistics.median(float(row["labels"]) for row in own)
-    assert f"| silicon | acemaker | {len(own)} | {labels:g} |" in text
+    assert f"| silicon | acemaker | {labels:g} |" in text
     rows = [row for row in rows_of(RESULTS / "ablations.csv") if row["without"] == "smoothing"]
     assert f"| smoothing | {len(rows)} | {len(rows)} |" in text
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.units import GPa
 
 from acemaker.errors import StructureError
 from acemaker.labelling.job import Job
@@ -15,6 +16,7 @@ from acemaker.labelling.outbox import Outbox
 from acemaker.labelling.place import Here
 from acemaker.labelling.queue import Queue
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.results import Candidates, Selection, Training
@@ -107,6 +109,24 @@ def test_core_forces_do_count_and_so_do_energy_and_stress_where_they_are_said_to
     part, all_of_it = (trainer._take_in([atoms])[0].matrices["forces"] for atoms in (masked(extra), extra))
     assert part.shape[0] == 3 * FIRST
     assert np.allclose(part * np.sqrt(3 * FIRST), all_of_it[: 3 * FIRST] * np.sqrt(3 * 32))
+
+
+def test_the_pressure_rests_on_the_stress_of_small_cells(tmp_path: Path) -> None:
+    def swollen(structures: list[Atoms], factors: tuple[float, ...]) -> list[Atoms]:
+        for atoms, factor in zip(structures, factors, strict=True):
+            atoms.set_cell(factor * atoms.cell, scale_atoms=True)
+        return [ORACLE.label(atoms) for atoms in structures]
+
+    small = swollen(rattled(copper(), 4, seed=5), (1.02, 1.04, 1.06, 1.08))
+    unseen = swollen(rattled(copper(), 2, seed=9), (1.05, 1.07))
+
+    def pressure_error(stress: bool) -> float:
+        training, _ = train(tmp_path / f"{stress}", [labels(4), [masked(atoms, 12, stress=stress) for atoms in small]])
+        evaluator = evaluator_of(training.generation)
+        said = [evaluator.structure(atoms).virial[:3].mean() / atoms.get_volume() for atoms in unseen]
+        return max(abs(one - atoms.get_stress()[:3].mean()) / GPa for one, atoms in zip(said, unseen, strict=True))
+
+    assert pressure_error(stress=True) < 0.2 * pressure_error(stress=False)
 
 
 def test_masked_environments_stay_out_of_the_active_set(tmp_path: Path) -> None:
