@@ -30,7 +30,14 @@ DRAWN = PICTURES / "benchmarks"
 """Those that `pictures.py` draws, whenever the page is written."""
 
 SHOWING = tuple(
-    HERE.parent / "docs/how_it_works" / name for name in ("efficiency.md", "embedding.md", "labels.md", "scale.md")
+    HERE.parent / "docs" / name
+    for name in (
+        "how_it_works/efficiency.md",
+        "how_it_works/embedding.md",
+        "how_it_works/labels.md",
+        "how_it_works/scale.md",
+        "how_to/pacemaker.md",
+    )
 )
 """Pages that show tables of the results."""
 
