@@ -41,7 +41,8 @@ class EngineConfig(Section):
     launcher: str = Field(
         "",
         description="isolated engine: command line put before that of each segment, which says where it runs, such as "
-        "'srun --exact --ntasks=1' within a job; it passes standard input on, and the campaign's folder is there, too",
+        "'srun --exact --ntasks=1' within a job, or 'python -m acemaker.engines.dask_launcher ADDRESS'; it passes "
+        "standard input on, and the campaign's folder is there, too",
     )
     hang_after: PositiveFloat = Field(
         600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"

@@ -1,0 +1,138 @@
+"""Segments on Dask's workers, by the launcher that comes with acemaker."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from acemaker import Campaign
+from acemaker.engines.dask_launcher import BEGUN
+from acemaker.errors import MDHaltError
+from acemaker.potentials.generation import Generation
+from acemaker.states import State
+from acemaker.testing.contracts import NERVOUS
+from tests.campaign.test_walkers import assert_alike, isolated
+from tests.conftest import copper
+from tests.engines.test_inprocess import request
+from tests.engines.test_isolated import _here, explore, ours
+from tests.processes import start, until
+
+__all__ = ["_here"]
+
+COMMAND = [sys.executable, "-m", "acemaker.engines.dask_launcher"]
+WARDEN = [sys.executable, "-m", "acemaker.engines.warden"]
+SLEEP = [*WARDEN, "sleep", "1000.25"]
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    distributed = pytest.importorskip("distributed", reason="no distributed: pip install 'acemaker[dask]'")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def launch(folder: Path, address: str, command: list[str]) -> subprocess.Popen[str]:
+    folder.mkdir()
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return start([*COMMAND, address, *command], cwd=folder, **pipes)
+
+
+def words_at_end(process: subprocess.Popen[str]) -> str:
+    """Wait without closing its standard input, which would end it."""
+    process.wait()
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def sleeping() -> list[psutil.Process]:
+    return [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == SLEEP[-2:]]
+
+
+def test_status_and_words_come_back(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OF_THE_OWNER", "a word")
+    process = launch(tmp_path / "a", scheduler, [*WARDEN, "sh", "-c", "echo $OF_THE_OWNER; pwd; exit 3"])
+    words = words_at_end(process)
+    assert words.split("\n") == ["a word", str(tmp_path / "a"), ""]
+    assert process.returncode == 3
+
+
+@pytest.mark.parametrize("how", ["closed", "killed"])
+def test_it_ends_with_its_owner(tmp_path: Path, scheduler: str, how: str) -> None:
+    process = launch(tmp_path / "a", scheduler, SLEEP)
+    until(sleeping)
+    assert process.stdin is not None
+    if how == "closed":
+        process.stdin.close()
+        assert process.wait() == 1
+    else:
+        process.kill()
+    until(lambda: not sleeping())
+
+
+def test_a_lost_worker_is_told_and_nothing_is_begun_again(tmp_path: Path, scheduler: str) -> None:
+    process = launch(tmp_path / "a", scheduler, SLEEP)
+    until(sleeping)
+    (warden,) = [one.parent() for one in sleeping()]
+    assert warden is not None
+    worker = warden.parent()
+    assert worker is not None
+    worker.send_signal(signal.SIGKILL)
+    words = words_at_end(process)
+    assert "the command was lost on Dask's workers: the worker that ran it has ended" in words
+    assert process.returncode == 1
+    until(lambda: not sleeping())
+
+
+@pytest.mark.slow
+def test_a_segment_is_the_same_there(tmp_path: Path, copper_generation: Generation, scheduler: str) -> None:
+    asked = request(tmp_path / "here", copper_generation, copper())
+    launcher = shlex.join([*COMMAND, scheduler])
+    here = explore(asked, lammps="python")
+    there = explore(replace(asked, directory=tmp_path / "there"), lammps="python", launcher=launcher)
+    assert np.array_equal(here.timeline.gamma_max, there.timeline.gamma_max)
+    assert np.array_equal(here.frames[-1].positions, there.frames[-1].positions)
+    halted = explore(
+        request(tmp_path / "halts", copper_generation, copper(), rule=NERVOUS),
+        lammps="python",
+        launcher=launcher,
+        steps=100_000,
+        restart_every=1000,
+        trajectory_every=1000,
+    )
+    assert halted.verdict is not None
+    until(lambda: ours() == [])
+
+
+@pytest.mark.slow
+def test_walkers_explore_on_it_together(tmp_path: Path, scheduler: str) -> None:
+    here = isolated(1)
+    launched = here.engine.model_copy(
+        update={"explore_workers": 2, "launcher": shlex.join([*COMMAND, scheduler]), "hang_after": 60.0}
+    )
+    with Campaign.create(tmp_path / "one", here) as one:
+        one.run()
+        with Campaign.create(tmp_path / "two", here.model_copy(update={"engine": launched})) as two:
+            assert two.run().state is State.DONE
+            assert_alike(one, two)
+    until(lambda: ours() == [])
+
+
+def test_without_a_scheduler_it_is_said(
+    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    asked = request(tmp_path / "segment", copper_generation, copper())
+    with pytest.raises(MDHaltError) as error:
+        explore(asked, lammps="python", launcher=shlex.join([*COMMAND, "tcp://127.0.0.1:9"]))
+    assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in str(error.value)
+    assert not list((tmp_path / "segment").rglob(BEGUN))
