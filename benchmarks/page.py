@@ -37,6 +37,7 @@ SHOWING = tuple(
         "how_it_works/labels.md",
         "how_it_works/scale.md",
         "how_to/pacemaker.md",
+        "workshop.md",
     )
 )
 """Pages that show tables of the results."""
@@ -44,7 +45,7 @@ SHOWING = tuple(
 TITLES = {"label_systems": "Labels against error on four systems", "ablations": "What the parts of the loop buy"}
 """Of long benchmarks whose rows are summed up as far as they have come."""
 
-NAMED = re.compile(r"(<!-- table of (\w+): (.*?) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+NAMED = re.compile(r"(<!-- table of (\w+):(.*?)-->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 HEAD = """# Benchmarks
 
@@ -128,8 +129,9 @@ def shown(text: str, folder: Path) -> str:
     def put(found: re.Match[str]) -> str:
         begin, name, title, end = found.groups()
         (outcome,) = [one for one in kept if name_of(one) == name]
-        (one,) = [one for one in outcome["tables"] if one["title"].startswith(title)]
-        return f"{begin}\n{one['title']}:\n\n{table(one['columns'], one['rows'])}\n{end}"
+        (one,) = [one for one in outcome["tables"] if one["title"].startswith(title.strip())]
+        head = f"{one['title']}:\n\n" if one["title"] else ""
+        return f"{begin}\n{head}{table(one['columns'], one['rows'])}\n{end}"
 
     return NAMED.sub(put, text)
 
