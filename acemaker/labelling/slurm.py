@@ -95,6 +95,10 @@ class Slurm(Place):
         Folder of executorlib's files, by which it knows jobs that were submitted before.
     arguments
         As for `submission_script`.
+
+    Notes
+    -----
+    A job is submitted anew by another executor of the same folder than the one that it failed in.
     """
 
     where = "SLURM"
@@ -107,7 +111,8 @@ class Slurm(Place):
             if shlex.quote(path) != path:
                 raise ConfigError(f"executor 'slurm' takes no path that a shell would have to quote, got {path!r}")
         self._function, self._cache, self._arguments = function, cache, arguments
-        self._executor: Any = None
+        self._executors: list[Any] = []
+        self._handed: set[str] = set()
 
     def submit(self, job: Job) -> Future[Answer]:
         """Submit a job, or find the one that was submitted before."""
@@ -119,9 +124,12 @@ class Slurm(Place):
         }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of keys that executorlib passes on without knowing them
-            if self._executor is None:
-                self._executor = _executor_class()(cache_directory=str(self._cache), refresh_rate=0.2)
-            future: Future[Answer] = self._executor.submit(self._function, job, resource_dict=resources)
+            if job.key in self._handed or not self._executors:
+                # an executor takes a job that comes again for the one that it has just given up, and waits for ever
+                self._executors.append(_executor_class()(cache_directory=str(self._cache), refresh_rate=0.2))
+                self._handed.clear()
+            self._handed.add(job.key)
+            future: Future[Answer] = self._executors[-1].submit(self._function, job, resource_dict=resources)
         return future
 
     def explain(self, job: Job, error: Exception) -> Answer:
@@ -163,9 +171,9 @@ class Slurm(Place):
         self._let_go(cancel=True)
 
     def _let_go(self, *, cancel: bool) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=cancel)
+        while self._executors:
+            self._executors.pop().shutdown(wait=False, cancel_futures=cancel)
+        self._handed.clear()
 
 
 def _executor_class() -> Any:

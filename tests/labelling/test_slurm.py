@@ -170,6 +170,17 @@ def test_a_job_that_was_submitted_twice_labels_once(tmp_path: Path, sbatch: None
 
 
 @pytest.mark.slow
+def test_a_job_that_dies_is_tried_again_while_others_are_waited_for(tmp_path: Path, sbatch: None) -> None:
+    campaign, selection = at_halt(tmp_path, SLURM)
+    first, *others = selection.selected
+    tell(tmp_path, **{f"c{first}": "die once"}, **{f"c{other}": "sleep 8" for other in others})
+    with campaign:
+        assert campaign.label().candidates == selection.selected
+    assert calls(tmp_path, "began").count(str(first)) == 2
+    assert sorted(calls(tmp_path)) == sorted(map(str, selection.selected))
+
+
+@pytest.mark.slow
 def test_a_job_that_dies_costs_a_retry_or_its_structure(tmp_path: Path, sbatch: None) -> None:
     campaign, selection = at_halt(tmp_path, SLURM)
     first, second, *_ = selection.selected
