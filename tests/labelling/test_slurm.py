@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from acemaker import Campaign
 from acemaker.errors import ConfigError, OracleError
 from acemaker.labelling.slurm import submission_script
-from acemaker.results import Labels
+from acemaker.results import Labels, Submission
 from acemaker.states import State
 from tests.labelling.halted import (
     at_halt,
@@ -188,7 +188,9 @@ def test_a_job_that_dies_costs_a_retry_or_its_structure(tmp_path: Path, sbatch: 
     with campaign:
         campaign.submit()
         until(lambda: len(hung(tmp_path)) == 1)
-        number = next(note for note in campaign.collect().notes if note)  # type: ignore[union-attr]
+        submission = campaign.collect()
+        assert isinstance(submission, Submission)
+        number = submission.notes[submission.missing.index(second)]
         subprocess.run(["scancel", number.removeprefix("job ")], check=True)
         until(lambda: not running(hung(tmp_path)[0]))
         tell(tmp_path, **{f"c{second}": "impossible"})
