@@ -35,6 +35,7 @@ class LivingLammps:
         self._seed = seed
         self._paths = PlainPaths()
         self._thermostat_seed = script.random_seed(seed, 1)
+        self._thermostat = ""
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
         """Bring LAMMPS to a state, ready for production.
@@ -47,7 +48,9 @@ class LivingLammps:
             Its restart file; None to start from the initial structure.
         """
         self._read(request, checkpoint)
-        self._commands(script.ensemble_commands(self._config, self._thermostat_seed))
+        step = int(self.lmp.extract_global("ntimestep"))
+        self._commands(script.ensemble_commands(self._config, self._thermostat_seed, step))
+        self._thermostat = script.thermostat_name(self._config, step)
         self._commands(script.output_commands(self._config, request.rule.check_every))
 
     def soften(
@@ -134,7 +137,7 @@ class LivingLammps:
         rounds = is_triclinic(lmp)
         step = int(lmp.extract_global("ntimestep"))
         while step < config.steps:
-            self._commands(script.noise_commands(config, self._thermostat_seed, step))
+            self._draw_anew(step)
             callback.arm()
             lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
             if callback.error is not None:
@@ -145,6 +148,13 @@ class LivingLammps:
                 return
             if rounds and step < config.steps:
                 self.load(request, checkpoint)
+
+    def _draw_anew(self, step: int) -> None:
+        """Give the thermostat the random numbers that it would have if a restart file of this step were read."""
+        name = script.thermostat_name(self._config, step)
+        if name != self._thermostat or self._config.ensemble == "langevin":  # CSVR's are in the file of a halt
+            self._commands(script.noise_commands(self._config, self._thermostat_seed, step, self._thermostat))
+            self._thermostat = name
 
     def log(self, path: Path) -> None:
         """Write LAMMPS's log to a file from now on."""

@@ -71,7 +71,7 @@ def segment_script(
     if soft_seed is not None:
         commands += soft_commands(config, start_step, soft_seed, check_every, potential)
         commands += ["clear", f"log {script.LOG_FILE}", *opening]
-    commands += script.ensemble_commands(config, thermostat_seed)
+    commands += script.ensemble_commands(config, thermostat_seed, start_step)
     commands += script.output_commands(config, check_every)
     if soft_seed is not None:
         commands.append(script.soft_state_command(config, start_step, script.SOFT_STATE))
@@ -159,7 +159,7 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
     after += dump_commands(dump.dump_name("$(step)"), check_every, potential)
     after += script.noise_commands(config, seed, "step")
     first = script.stretch_end(start_step, config)
-    commands = script.noise_commands(config, seed, start_step)
+    commands = []
     if start_step < config.steps:
         commands += [script.run_command(first, config.steps), *after]
     if first < config.steps:

@@ -33,6 +33,9 @@ COLUMNS = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
 LOG_FILE = "log.lammps"
 
 
+THERMOSTAT, STOCHASTIC = "thermostat", {"csvr": "temp/csvr", "langevin": "langevin"}
+"""How names of stochastic thermostats begin, and what LAMMPS calls those that there are."""
+
 STRIDE, SEEDS = 7919, 900_000_000
 """Between the seeds of two steps, and how many there are: LAMMPS takes those up to 900 million."""
 
@@ -152,7 +155,7 @@ def velocity_commands(temperature: float, seed: int) -> list[str]:
     return [f"velocity all create {temperature:.17g} {seed} mom yes dist gaussian"]
 
 
-def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
+def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[str]:
     """Declare the integrator, thermostat and barostat.
 
     Parameters
@@ -161,6 +164,8 @@ def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
         Ensemble, ramps and relaxation times.
     seed
         For the stochastic thermostats.
+    step
+        At which the run starts.
 
     Returns
     -------
@@ -174,10 +179,9 @@ def ensemble_commands(config: EngineConfig, seed: int) -> list[str]:
         low, high = (pressure * BAR_PER_GPA for pressure in config.pressure)
         barostat = f"{config.pressure_coupling} {low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}"
         return [f"fix ensemble all npt temp {thermostat} {barostat} fixedpoint 0 0 0"]
-    if config.ensemble == "csvr":
-        return ["fix ensemble all nve", f"fix thermostat all temp/csvr {thermostat} {seed}"]
-    if config.ensemble == "langevin":
-        return ["fix ensemble all nve", _langevin_command(config, seed)]
+    if config.ensemble in STOCHASTIC:
+        noise = _stochastic_command(config, stretch_seed(seed, step), thermostat_name(config, step))
+        return ["fix ensemble all nve", noise]
     return ["fix ensemble all nve"]
 
 
@@ -261,10 +265,11 @@ def stretch_end(step: int, config: EngineConfig) -> int:
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
-def noise_commands(config: EngineConfig, seed: int, step: int | str) -> list[str]:
-    """Give ``fix langevin`` random numbers of the stretch's own, which a run that starts there draws as well.
+def noise_commands(config: EngineConfig, seed: int, step: int | str, before: str = "") -> list[str]:
+    """Give a stochastic thermostat random numbers of the stretch's own, which a run that starts there draws as well.
 
-    It does not save its random state in a restart file.
+    ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` not all of it: normal
+    random numbers come in pairs, of which one may be lost.
 
     Parameters
     ----------
@@ -274,16 +279,32 @@ def noise_commands(config: EngineConfig, seed: int, step: int | str) -> list[str
         The thermostat's.
     step
         Where the stretch starts; a string leaves the arithmetic to LAMMPS, with that for the step.
+    before
+        The thermostat's name; that of the stretch before if empty.
 
     Returns
     -------
     list of str
         None for other ensembles.
     """
-    if config.ensemble != "langevin":
+    if config.ensemble not in STOCHASTIC:
         return []
-    stretch = f"$(1+({seed}+{STRIDE}*{step})%{SEEDS}:%.0f)" if isinstance(step, str) else stretch_seed(seed, step)
-    return ["unfix thermostat", _langevin_command(config, stretch)]
+    every = config.restart_every
+    if isinstance(step, str):
+        before = before or f"{THERMOSTAT}_$(ceil({step}/{every})*{every}-{every}:%.0f)"
+        stretch, name = f"$(1+({seed}+{STRIDE}*{step})%{SEEDS}:%.0f)", f"{THERMOSTAT}_$({step}:%.0f)"
+        return [f"unfix {before}", _stochastic_command(config, stretch, name)]
+    before = before or thermostat_name(config, step - 1)
+    return [f"unfix {before}", _stochastic_command(config, stretch_seed(seed, step), thermostat_name(config, step))]
+
+
+def thermostat_name(config: EngineConfig, step: int) -> str:
+    """Name a stochastic thermostat by the checkpoint behind which a step lies.
+
+    LAMMPS gives a fix what a restart file holds for its name: here nothing at a checkpoint, whose stretch has random
+    numbers of its own, and the random state of CSVR at a halt between two.
+    """
+    return f"{THERMOSTAT}_{step // config.restart_every * config.restart_every}"
 
 
 def stretch_seed(seed: int, step: int) -> int:
@@ -291,8 +312,8 @@ def stretch_seed(seed: int, step: int) -> int:
     return 1 + (seed + STRIDE * step) % SEEDS
 
 
-def _langevin_command(config: EngineConfig, seed: int | str) -> str:
-    return f"fix thermostat all langevin {_thermostat(config)} {seed}"
+def _stochastic_command(config: EngineConfig, seed: int | str, name: str) -> str:
+    return f"fix {name} all {STOCHASTIC[config.ensemble]} {_thermostat(config)} {seed}"
 
 
 def _thermostat(config: EngineConfig) -> str:

@@ -74,6 +74,20 @@ def test_every_checkpoint_leads_to_the_same_bits(
         assert np.array_equal(part.frames[-1].cell.array, whole.frames[-1].cell.array)
 
 
+@pytest.mark.parametrize("ensemble", ["csvr", "langevin"])
+def test_noise_is_the_same_from_checkpoints_at_odd_steps(
+    tmp_path: Path, copper_generation: Generation, ensemble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There CSVR has one of two normal random numbers left, which no restart file holds."""
+    monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
+    config = EngineConfig(ensemble=ensemble, **{**HOT, "restart_every": 15})
+    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
+    for step in (15, 30):
+        checkpoint = tmp_path / "whole" / f"checkpoint.{step}"
+        asked = request(tmp_path / f"from_{step}", copper_generation, copper(), start_step=step, checkpoint=checkpoint)
+        assert np.array_equal(explore(config, asked).frames[-1].positions, whole.frames[-1].positions)
+
+
 @pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
 def test_the_living_run_goes_on_like_one_that_reads_its_file(
     tmp_path: Path, copper_generation: Generation, ensemble: str

