@@ -15,6 +15,7 @@ from acemaker.campaign.admission import admit, named_code, remember
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
 from acemaker.campaign.creation import check_parts, check_start, create_files, differences_to, with_bounds
+from acemaker.campaign.extension import reopening
 from acemaker.campaign.journal import Journal, closing_on_error
 from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.standing import what_next
@@ -94,7 +95,8 @@ class Campaign(CampaignView):
     ) -> Campaign:
         """Make a campaign, or go on with it if it is there already.
 
-        One that failed before its first label has cost nothing: a changed configuration takes its place.
+        One that failed before its first label has cost nothing: a changed configuration takes its place. One with more
+        ``steps`` lets the trajectories go on, where temperature and pressure stay.
 
         Parameters
         ----------
@@ -135,8 +137,8 @@ class Campaign(CampaignView):
             if journal is not None and there and not replaced:
                 if differences:  # a misspelt file is no difference to be told of
                     check_parts(store, config, structure, engine, oracle, executor)
-                refuse_another(store, there, differences)
-                journal.append("reopened", config=config.model_dump(mode="json"))
+                refuse_another(store, differences)
+                journal.append("reopened", **reopening(store, there, config))
                 remember(named_code(config))
             else:
                 starts = check_start(store, config, structure, engine, oracle, executor)
@@ -172,7 +174,8 @@ class Campaign(CampaignView):
             ``hang_after``, ``lammps``, ``launcher``, ``explore_workers``, ``pacemaker_environment``, ``embed_tries``,
             ``embed_force_error``, ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
             ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``, ``quiet_walkers``,
-            ``plateau_generations``, ``plateau_tolerance``, and ``executor`` by its name.
+            ``plateau_generations``, ``plateau_tolerance``, ``executor`` by its name, and ``steps``: more of them,
+            where temperature and pressure stay, with which one that was done goes on.
 
         Returns
         -------
@@ -187,7 +190,7 @@ class Campaign(CampaignView):
         UntrustedError
             If the directory names programs or code that were not used on this machine before.
         ConfigError
-            For a bound that does not exist.
+            For a bound that does not exist, or cannot be had.
         MissingLibraryError
             If there is no such `launcher` here.
         """
@@ -200,11 +203,12 @@ class Campaign(CampaignView):
             if isinstance(executor, str):  # a bound that has the name of an object
                 bounds, executor = {**bounds, "executor": executor}, None
             config = with_bounds(config_of(journal.events), bounds)
+            changed = reopening(store, journal.events, config)
             objects = {"engine": engine, "oracle": oracle, "trainer_factory": trainer_factory, "executor": executor}
             admit(config, store.directory, trust=trust, bounds=bounds, objects=objects)
             if engine is None:
                 launcher_command(config.engine.launcher)
-            journal.append("reopened", config=config.model_dump(mode="json"))
+            journal.append("reopened", **changed)
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @property

@@ -136,14 +136,14 @@ class ExploreWork:
             rule=self._chronicle.config.otf,
             directory=self._store.segment(number),
             on_check=self.on_check,
-            soft_start=stands.n_segments > 0,  # every later segment follows a RESUME with a new generation
+            soft_start=stands.n_segments > 0 and stands.generation != progress.generation,
             state=state,
         )
 
     def _needed(self) -> set[str]:
         """Name the restart files from which walkers go on, or may do so once their halts are healed."""
         progress = self._chronicle.progress
-        needed = {one.checkpoint for one in progress.walkers if not one.ended}
+        needed = {one.checkpoint for one in progress.walkers}  # those that have ended may be given more steps
         for walker in progress.halted:
             halt = progress.halts[progress.walkers[walker - 1].halted - 1]
             needed |= {halt["safe_checkpoint"], halt["halt_checkpoint"]}

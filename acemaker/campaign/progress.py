@@ -209,11 +209,23 @@ class Progress:
     def _on_failed(self, event: Mapping[str, Any]) -> Progress:
         return self._with(state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
 
-    def _on_reopened(self, _event: Mapping[str, Any]) -> Progress:
-        if self.failed_state is None:
-            return self
-        # what the oracle refused before may be tried again once the cause is mended
-        return self._with(state=self.failed_state, failed_state=None, error="", failures={})
+    def _on_reopened(self, event: Mapping[str, Any]) -> Progress:
+        after = self
+        if self.failed_state is not None:
+            # what the oracle refused before may be tried again once the cause is mended
+            after = self._with(state=self.failed_state, failed_state=None, error="", failures={})
+        return after._with_more_steps() if event.get("more_steps") else after
+
+    def _with_more_steps(self) -> Progress:
+        """Let walkers that have ended go on, in the next round where one is under way."""
+        ended = tuple(number for number, one in enumerate(self.walkers, start=1) if one.ended)
+        again = sum(self.walkers[number - 1].step - self.walkers[number - 1].last_step for number in ended)
+        after = self._with(
+            walkers=tuple(one.with_more_steps() for one in self.walkers), discarded_steps=self.discarded_steps + again
+        )
+        if self.state is State.DONE:
+            return after._with(state=State.EXPLORE, exploring=ended)._turned()
+        return after._with(exploring=(*self.exploring, *ended)) if self.state is State.EXPLORE else after
 
     def _on_step(self, event: Mapping[str, Any]) -> Progress:
         state, following = _STATES[event["state"]], _STATES[event["next"]]
@@ -228,12 +240,10 @@ class Progress:
         return after if handler is None else handler(event)
 
     def _after_explore(self, event: Mapping[str, Any]) -> Progress:
-        halt, before = event["halt"], self.current
-        came = {"halted": halt["number"], "last_halt_step": halt["step"]} if halt is not None else {"ended": True}
-        went = replace(before, step=event["end_step"], n_segments=before.n_segments + 1, **came)
-        after = self._moved(went)._with(segments=self.segments.with_end(event), exploring=self.exploring[1:])
-        if halt is not None:
-            after = after._with(halts=self.halts.with_end(halt), halted=(*self.halted, self.walker))
+        after = self._moved(self.current.after(event))
+        after = after._with(segments=self.segments.with_end(event), exploring=self.exploring[1:])
+        if event["halt"] is not None:
+            after = after._with(halts=self.halts.with_end(event["halt"]), halted=(*self.halted, self.walker))
         return after._turned()
 
     def _moved(self, walker: Walker) -> Progress:

@@ -50,15 +50,30 @@ def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
     )
 
 
-def segment_event(segment: Segment, store: Store) -> dict[str, Any]:
-    """Describe a segment for the journal; its checks lie beside it."""
+def segment_event(segment: Segment, store: Store, restart_every: int) -> dict[str, Any]:
+    """Describe a segment for the journal; its checks lie beside it.
+
+    Parameters
+    ----------
+    segment
+        It.
+    store
+        The campaign's files.
+    restart_every
+        MD steps between checkpoints: one at the last step is none where the trajectory would not have had one.
+    """
+    log = SegmentLog(store.segment(segment.number))
+    last: dict[str, Any] = {}
+    if segment.halt is None and (kept := [one for one in log.checkpoints() if one.step % restart_every == 0]):
+        last = {"last_checkpoint": {"step": kept[-1].step, "file": store.relative(kept[-1].path)}}
     return {
         "generation": segment.generation,
         "start_step": segment.start_step,
         "end_step": segment.end_step,
         "halt": halt_event(segment.halt, store) if segment.halt is not None else None,
-        "checksums": SegmentLog(store.segment(segment.number)).checksums(),
+        "checksums": log.checksums(),
         **({"walker": segment.walker} if segment.walker else {}),
+        **last,
     }
 
 

@@ -56,17 +56,13 @@ def clear(store: Store) -> None:
         store.initial.unlink(missing_ok=True)
 
 
-def refuse_another(
-    store: Store, events: Sequence[Mapping[str, Any]], differences: Sequence[str], instead: str = BY_PYTHON
-) -> None:
+def refuse_another(store: Store, differences: Sequence[str], instead: str = BY_PYTHON) -> None:
     """Say that a directory holds another campaign, if there are differences.
 
     Parameters
     ----------
     store
         The campaign's files.
-    events
-        Of its journal.
     differences
         What is not the same.
     instead
@@ -80,8 +76,6 @@ def refuse_another(
     if not differences:
         return
     lines = [f"{store.directory} already holds another campaign; it differs in", *(f"  {one}" for one in differences)]
-    if Progress().apply_all(events).state is State.DONE and any(one.startswith("engine.steps:") for one in differences):
-        lines.append("it is finished, and a finished campaign cannot be extended: more steps are another campaign")
     if is_unpaid(store):
         lines.append("it has no label yet: nothing is lost if its directory is deleted")
     raise CampaignExistsError("\n".join([*lines, instead]))

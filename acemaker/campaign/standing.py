@@ -27,7 +27,10 @@ def what_next(progress: Progress, directory: Path) -> str:
     str
     """
     if progress.state is State.DONE:
-        return "the campaign is done: all requested steps have been run"
+        return (
+            "the campaign is done: all requested steps have been run; where nothing is ramped it can be given more: "
+            f"Campaign.open({str(directory)!r}, steps=...)"
+        )
     if progress.state is State.FAILED:
         return (
             f"the campaign failed in {progress.failed_state}; mend the cause and reopen it, it goes on "

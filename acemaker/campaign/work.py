@@ -93,7 +93,7 @@ class Work:
         """EXPLORE."""
         self._results.clear()
         segment = self.exploring.explore()
-        return segment, recall.segment_event(segment, self._store)
+        return segment, recall.segment_event(segment, self._store, self._chronicle.config.engine.restart_every)
 
     def diagnose(self) -> tuple[Diagnosis, Kept]:
         """DIAGNOSE."""

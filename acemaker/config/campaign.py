@@ -31,7 +31,7 @@ CLOSE = ("walker",)
 
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
-    "engine": ("hang_after", "lammps", "launcher", "explore_workers"),
+    "engine": ("hang_after", "lammps", "launcher", "explore_workers", "steps"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "labelling": ("n_workers", "executor", "executor_arguments"),
@@ -39,7 +39,7 @@ BOUNDS = {
     "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance"),
 }
 """Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
-run or read here, where labels are made, and what is asked for at the end."""
+run or read here, where labels are made, and what is asked for at the end. Steps may become more (`extension`)."""
 
 
 class CampaignConfig(Section):

@@ -50,7 +50,9 @@ class EngineConfig(Section):
     ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] = Field(
         "npt", description="nvt and npt: Nosé-Hoover; csvr and langevin: stochastic thermostats"
     )
-    steps: PositiveInt = Field(5000, description="MD steps of the whole trajectory")
+    steps: PositiveInt = Field(
+        5000, description="MD steps of the whole trajectory; where nothing is ramped, more can be asked for later"
+    )
     timestep: PositiveFloat = Field(2.0, description="fs")
     temperature: tuple[PositiveFloat, PositiveFloat] = Field(
         (300.0, 300.0), description="K, at the first and at the last step; linear between"

@@ -57,13 +57,15 @@ def what_now(notebook: Described, directory: Path | None, error: str | None) -> 
     return AGAIN
 
 
-def before(directory: Path | None) -> list[str]:
+def before(directory: Path | None, wanted: object = None) -> list[str]:
     """Say from where a campaign goes on.
 
     Parameters
     ----------
     directory
         Where there may be one.
+    wanted
+        Steps that it is to come to now; None for those that it was given.
 
     Returns
     -------
@@ -74,6 +76,9 @@ def before(directory: Path | None) -> list[str]:
     if view is None:
         return []
     steps = view.config.engine.steps
+    if isinstance(wanted, int) and wanted > steps:
+        now = f"{steps_reached(view.reached, steps)}, and is given {wanted} steps"
+        return [f"the campaign in {directory} has come to step {now}"]
     if view.state is State.DONE:
         return [f"the campaign in {directory} is already at {steps_reached(view.reached, steps)} steps"]
     return [f"the campaign in {directory} has come to step {steps_reached(view.reached, steps)}, and goes on"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from acemaker.campaign.extension import gives_more_steps
 from acemaker.campaign.journal import read_events
 from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.store import Store
@@ -54,12 +55,21 @@ def differences_from(directory: Path, config: CampaignConfig) -> list[str] | Non
     -------
     list of str or None
         Empty if it is the same; None where there is none, or one whose place may be taken.
+
+    Raises
+    ------
+    ConfigError
+        If it is the same, but cannot be given that many steps.
     """
     recorded = recorded_config(directory)
     if recorded is None:
         return None
     differences = recorded.differences(config)
-    return None if differences and may_be_replaced(Store(directory), _events(directory)) else differences
+    if differences and may_be_replaced(Store(directory), _events(directory)):
+        return None
+    if not differences and (events := _events(directory)):
+        gives_more_steps(Store(directory), events, config)
+    return differences
 
 
 def refuse_differences(directory: Path, differences: Sequence[str]) -> None:
@@ -70,7 +80,7 @@ def refuse_differences(directory: Path, differences: Sequence[str]) -> None:
     CampaignExistsError
         Names the differences.
     """
-    refuse_another(Store(directory), _events(directory), differences, INSTEAD)
+    refuse_another(Store(directory), differences, INSTEAD)
 
 
 def _events(directory: Path) -> list[dict[str, Any]]:

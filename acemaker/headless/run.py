@@ -76,7 +76,7 @@ def run_notebook(
     values = {**described.defaults, **checked}
     directory = Path(values["directory"]).resolve() if isinstance(values.get("directory"), str) else None
     streams = Lines(sys.stdout), Lines(sys.stderr)
-    _say(streams[0], before(directory))
+    _say(streams[0], before(directory, values.get("steps")))
     try:
         with stoppable() as stop:
             try:

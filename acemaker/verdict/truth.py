@@ -44,7 +44,7 @@ def truth_trajectory(
     elements
         For which the oracle's ``pair_coeff`` is written, in alphabetical order; those of the structure if None.
     file
-        Where to keep them; read instead of run if it exists.
+        Where to keep them; read instead of run if it exists, and leads to the last step.
     progress
         Called with each step that was reached.
 
@@ -58,8 +58,9 @@ def truth_trajectory(
     ConfigError
         If the oracle is not one that can run its own dynamics.
     """
-    if file is not None and file.exists():
-        return read_structures(file)
+    total = config.engine.steps
+    if file is not None and file.exists() and (there := read_structures(file))[-1].info["step"] == total:
+        return there  # else the campaign has been given more steps since
     if config.oracle.oracle != "lammps":
         raise ConfigError(
             f"OracleConfig.oracle: a truth trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
@@ -70,7 +71,6 @@ def truth_trajectory(
     try:
         _prepare(lmp, config, structure, types)
         frames = []
-        total = config.engine.steps
         for step in np.unique(np.linspace(0, total, n_frames + 1).astype(int)[1:]):
             lmp.command(f"run {step} upto start 0 stop {total}")
             frames.append(_frame(lmp, structure, int(step)))

@@ -278,14 +278,6 @@ def test_one_without_a_label_that_has_not_failed_may_be_deleted(tmp_path: Path) 
         make(tmp_path / "c", n_select=1)
 
 
-def test_a_finished_campaign_cannot_be_extended(tmp_path: Path) -> None:
-    make(tmp_path / "c").run().close()
-    longer = toy_config()
-    longer = type(longer)(**{**longer.model_dump(), "engine": {**longer.engine.model_dump(), "steps": 10**4}})
-    with pytest.raises(CampaignExistsError, match="a finished campaign cannot be extended"):
-        Campaign.create(tmp_path / "c", longer, engine=ToyEngine(), oracle=ToyOracle())
-
-
 def test_a_missing_file_is_no_difference(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
     other = toy_config()

@@ -33,6 +33,9 @@ def test_it_is_said_where_a_campaign_goes_on_and_what_came_of_it(tmp_path: Path)
         assert before(here) == [f"the campaign in {here} has come to step 0 of 200, and goes on"]
         campaign.run()
         assert before(here) == [f"the campaign in {here} is already at 200 of 200 steps"]
+        assert before(here, 200) == before(here)
+        given = f"the campaign in {here} has come to step 200 of 200, and is given 300 steps"
+        assert before(here, 300) == [given]
     assert after(here) == [
         f"the campaign in {here} is DONE: 200 of 200 steps, 1 halt, 4 labels",
         "the potential is generation 1, potentials/potential_v2.yace",
