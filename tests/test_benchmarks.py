@@ -127,6 +127,18 @@ def test_a_reduced_run_prints_tables_and_every_bound_again(tmp_path: Path) -> No
         assert len(re.findall(line, done.stdout, flags=re.M)) == 2
 
 
+def test_what_has_no_reduced_form_is_shown_as_it_is_kept(tmp_path: Path) -> None:
+    command = [sys.executable, BENCHMARKS / "run.py", "--only", "embedded_campaign", "--results", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    measured, _, kept = done.stdout.partition("and, as kept in benchmarks/results:")
+    assert "as kept in benchmarks/results/embedded_campaign.json" in measured
+    for table in json.loads((RESULTS / "embedded_campaign.json").read_text())["tables"]:
+        assert table["title"] in measured
+        assert all(cell in measured for row in table["rows"] for cell in row)
+    assert kept.count("pass  ") == 2
+    assert "pass  force RMSE, embedded to whole: " in kept
+
+
 def test_labels_are_weighed_by_rows_that_a_file_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All that is printed comes from the file, and nothing is computed again."""
     file, lines = tmp_path / "rows.csv", ["system,strategy,point,seed,labels,cost,force_rmse_meV_per_A,step,ended"]
