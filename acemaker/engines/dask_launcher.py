@@ -8,6 +8,7 @@ is not begun again, as what it had written is being read already.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import subprocess
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         import distributed
     except ImportError as error:
         return _refuse(f"a launch on Dask's workers needs distributed ({error}); pip install 'acemaker[dask]'")
+    logging.disable()  # its tracebacks would hide what is said below
     try:
         client = distributed.Client(address, set_as_default=False)  # Dask's own timeouts
     except (OSError, ValueError) as error:
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         except Exception as error:
             return _refuse(f"the command was lost on Dask's workers: {error}")
     sys.stdout.buffer.write(output)
-    return int(status)
+    return int(status) if status >= 0 else 128 - int(status)
 
 
 def run(command: Sequence[str], directory: str, environment: Mapping[str, str]) -> tuple[int, bytes]:
@@ -105,15 +107,17 @@ def run(command: Sequence[str], directory: str, environment: Mapping[str, str]) 
 
 
 def _wanted() -> Any:
-    """Return what tells whether this task is still wanted: not cancelled, and its client has not gone."""
+    """Return what tells whether this task is wanted: not cancelled, its client there, and the worker not closing."""
     from distributed import get_worker
+    from distributed.core import Status
 
     worker = get_worker()
     key = worker.get_current_task()
 
     def wanted() -> bool:
         task = worker.state.tasks.get(key)
-        return task is not None and task.state == "executing"
+        closing = worker.status in (Status.closing, Status.closed, Status.failed)  # its scheduler has gone, perhaps
+        return task is not None and task.state == "executing" and not closing
 
     return wanted
 

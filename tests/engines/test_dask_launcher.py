@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import subprocess
@@ -91,6 +92,34 @@ def test_a_lost_worker_is_told_and_nothing_is_begun_again(tmp_path: Path, schedu
     assert "the command was lost on Dask's workers: the worker that ran it has ended" in words
     assert process.returncode == 1
     until(lambda: not sleeping())
+
+
+def test_it_ends_with_the_scheduler(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m"]
+    given = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    chief = start([*dask, "distributed.cli.dask_scheduler", *given], **quiet)
+    given = ["--no-nanny", "--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file)]
+    worker = start([*dask, "distributed.cli.dask_worker", *given], **quiet)
+    until(file.exists)
+    begun, parent = tmp_path / "a" / "begun.word", tmp_path / "a" / "parent"
+    watching = f"import os, sys; open('{begun}', 'w'); sys.stdin.read(); open('{parent}', 'w').write(str(os.getppid()))"
+    process = launch(tmp_path / "a", json.loads(file.read_text())["address"], [sys.executable, "-c", watching])
+    until(begun.exists)
+    chief.kill()
+    until(lambda: parent.exists() and parent.read_text())
+    assert int(parent.read_text()) == worker.pid, "the worker, which may take half a minute to end, waits for it"
+    first, *more = words_at_end(process).splitlines()
+    assert first.startswith("the command was lost on Dask's workers: ")
+    assert not any("Traceback" in line for line in more)
+    assert process.returncode == 1
+
+
+def test_a_signal_is_told_as_shells_do(tmp_path: Path, scheduler: str) -> None:
+    process = launch(tmp_path / "a", scheduler, ["sh", "-c", "kill -9 $$"])
+    words_at_end(process)
+    assert process.returncode == 128 + signal.SIGKILL
 
 
 @pytest.mark.slow
