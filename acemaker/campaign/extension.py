@@ -60,7 +60,7 @@ def gives_more_steps(store: Store, events: Sequence[Mapping[str, Any]], config: 
         )
     for number in range(1, config.n_walkers + 1):
         if ramp := _ramp(config.walker(number).engine):
-            whose = f"that of walker {number}" if config.n_walkers > 1 else "the one"
+            whose = f"that of walker {number}" if config.n_walkers > 1 else "it"
             raise ConfigError(
                 f"EngineConfig.steps: the campaign in {store.directory} has a ramp {ramp} over its {given} steps, and "
                 f"with {wanted} {whose} would have been slower from the start; more steps can be had where temperature "

@@ -113,7 +113,7 @@ def test_a_ramp_cannot_be_made_longer_once_it_has_begun(tmp_path: Path, ramp: di
     Campaign.create(tmp_path / "c", config(50, **ramp)).close()
     with Campaign.open(tmp_path / "c", steps=75) as untouched:  # nothing has been explored
         untouched.prepare()
-    with pytest.raises(ConfigError, match=f"has a ramp {words} over its 75 steps, and with 100 the one would have"):
+    with pytest.raises(ConfigError, match=f"has a ramp {words} over its 75 steps, and with 100 it would have"):
         Campaign.open(tmp_path / "c", steps=100)
     with Campaign.open(tmp_path / "c") as campaign:
         assert campaign.run().progress.steps == (75,)
