@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from acemaker.campaign.chronicle import config_of
@@ -12,7 +12,7 @@ from acemaker.config import CampaignConfig, EngineConfig
 from acemaker.errors import ConfigError
 
 
-def reopening(store: Store, events: Sequence[Mapping[str, Any]], config: CampaignConfig) -> dict[str, Any]:
+def reopening(store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig) -> dict[str, Any]:
     """Describe for the journal that a campaign is opened again.
 
     Parameters
@@ -28,7 +28,7 @@ def reopening(store: Store, events: Sequence[Mapping[str, Any]], config: Campaig
     return {"config": config.model_dump(mode="json"), **more}
 
 
-def gives_more_steps(store: Store, events: Sequence[Mapping[str, Any]], config: CampaignConfig) -> bool:
+def gives_more_steps(store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig) -> bool:
     """Tell whether a configuration asks for more steps than a campaign has been given.
 
     Parameters
@@ -50,7 +50,7 @@ def gives_more_steps(store: Store, events: Sequence[Mapping[str, Any]], config: 
     ConfigError
         If it asks for fewer, or if the steps made so far would have been others with more of them: a ramp spans all.
     """
-    given, wanted = config_of([dict(event) for event in events]).engine.steps, config.engine.steps
+    given, wanted = config_of(events).engine.steps, config.engine.steps
     if wanted == given or Progress().apply_all(events).generation < 0:
         return False
     if wanted < given:
