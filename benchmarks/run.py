@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[list[str] | None, list[str]]] = {
     "heal_time": ([], []),
     "heal_growth": (["60", "20"], []),
     "heal_against": (["10"], []),
-    "maxvol": (["20000", "100"], []),
+    "maxvol": (["50000", "200"], []),
     "journal": (["20000"], []),
     "scale": (["10000", "--each", "4", "--fitted", "6"], []),
     "cockpit": ([], []),
