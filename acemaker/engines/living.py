@@ -153,7 +153,8 @@ class LivingLammps:
         """Give the thermostat the random numbers that it would have if a restart file of this step were read."""
         name = script.thermostat_name(self._config, step)
         if name != self._thermostat or self._config.ensemble == "langevin":  # CSVR's are in the file of a halt
-            self._commands(script.noise_commands(self._config, self._thermostat_seed, step, self._thermostat))
+            seed = script.stretch_seed(self._thermostat_seed, step)
+            self._commands(script.noise_commands(self._config, self._thermostat, name, seed))
             self._thermostat = name
 
     def log(self, path: Path) -> None:

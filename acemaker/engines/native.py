@@ -157,7 +157,7 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
     if potential.gamma:
         after += ["unfix gamma", *potential.gamma]
     after += dump_commands(dump.dump_name("$(step)"), check_every, potential)
-    after += script.noise_commands(config, seed, "step")
+    after += noise_commands(config, seed)
     first = script.stretch_end(start_step, config)
     commands = []
     if start_step < config.steps:
@@ -166,6 +166,17 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
         every = " ".join(f'"{command}"' for command in after)
         commands.append(f"{script.run_command(config.steps, config.steps)} every {config.restart_every} {every}")
     return commands
+
+
+def noise_commands(config: EngineConfig, seed: int) -> list[str]:
+    """Write `script.noise_commands` for the end of any stretch: LAMMPS computes names and seed from the step."""
+    every, name = config.restart_every, script.THERMOSTAT
+    return script.noise_commands(
+        config,
+        f"{name}_$(ceil(step/{every})*{every}-{every}:%.0f)",
+        f"{name}_$(step:%.0f)",
+        f"$(1+({seed}+{script.STRIDE}*step)%{script.SEEDS}:%.0f)",
+    )
 
 
 def check_script(elements: Sequence[str], periodic: bool, skin: float, baseline: Baseline | None = None) -> str:

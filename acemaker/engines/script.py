@@ -265,7 +265,7 @@ def stretch_end(step: int, config: EngineConfig) -> int:
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
-def noise_commands(config: EngineConfig, seed: int, step: int | str, before: str = "") -> list[str]:
+def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str) -> list[str]:
     """Give a stochastic thermostat random numbers of the stretch's own, which a run that starts there draws as well.
 
     ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` not all of it: normal
@@ -275,27 +275,17 @@ def noise_commands(config: EngineConfig, seed: int, step: int | str, before: str
     ----------
     config
         The ensemble.
+    before, name
+        The thermostat's name so far and from now on, as of `thermostat_name`.
     seed
-        The thermostat's.
-    step
-        Where the stretch starts; a string leaves the arithmetic to LAMMPS, with that for the step.
-    before
-        The thermostat's name; that of the stretch before if empty.
+        The stretch's, as of `stretch_seed`.
 
     Returns
     -------
     list of str
         None for other ensembles.
     """
-    if config.ensemble not in STOCHASTIC:
-        return []
-    every = config.restart_every
-    if isinstance(step, str):
-        before = before or f"{THERMOSTAT}_$(ceil({step}/{every})*{every}-{every}:%.0f)"
-        stretch, name = f"$(1+({seed}+{STRIDE}*{step})%{SEEDS}:%.0f)", f"{THERMOSTAT}_$({step}:%.0f)"
-        return [f"unfix {before}", _stochastic_command(config, stretch, name)]
-    before = before or thermostat_name(config, step - 1)
-    return [f"unfix {before}", _stochastic_command(config, stretch_seed(seed, step), thermostat_name(config, step))]
+    return [f"unfix {before}", _stochastic_command(config, seed, name)] if config.ensemble in STOCHASTIC else []
 
 
 def thermostat_name(config: EngineConfig, step: int) -> str:
