@@ -14,9 +14,11 @@ from ase import Atoms
 from acemaker.campaign.admission import admit, named_code, remember
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
-from acemaker.campaign.creation import check_parts, check_start, create_files, differences_to, with_bounds
+from acemaker.campaign.creation import create_files
+from acemaker.campaign.differences import differences_to, with_bounds
 from acemaker.campaign.extension import reopening
 from acemaker.campaign.journal import Journal, closing_on_error
+from acemaker.campaign.parts import check_parts, check_start
 from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store

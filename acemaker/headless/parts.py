@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from acemaker.campaign.creation import HERE
+from acemaker.campaign.parts import HERE
 from acemaker.campaign.starts import starts_of
 from acemaker.config import CampaignConfig
 from acemaker.engines.installed import native_command

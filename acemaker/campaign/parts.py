@@ -1,0 +1,144 @@
+"""Whether the parts of a campaign are there and fit together."""
+
+from __future__ import annotations
+
+from ase import Atoms
+
+from acemaker.campaign.starts import starts_of
+from acemaker.campaign.store import Store
+from acemaker.config import CampaignConfig
+from acemaker.engines.ensemble import check_ensemble
+from acemaker.engines.installed import launcher_command, native_command
+from acemaker.engines.lammps_library import load_lammps
+from acemaker.engines.plain_path import check_path
+from acemaker.engines.protocol import Engine
+from acemaker.errors import CampaignExistsError, ConfigError, EngineError
+from acemaker.labelling.making import GivenExecutor, make_place
+from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.trial import try_oracle
+from acemaker.potentials.baseline_files import find_baseline
+from acemaker.potentials.environment import check_structure
+from acemaker.structures.candidates import check_strategies
+from acemaker.structures.embedding import affordable
+
+HERE = ("threads", "processes")
+"""Executors whose labels are made with the programs of this machine."""
+
+
+def check_start(
+    store: Store,
+    config: CampaignConfig,
+    structure: Atoms | None,
+    engine: Engine | None,
+    oracle: Oracle | None,
+    executor: GivenExecutor | None = None,
+) -> tuple[Atoms, ...]:
+    """Make sure that a campaign can start in a directory.
+
+    Parameters
+    ----------
+    store
+        The campaign's files.
+    config
+        Everything that defines it.
+    structure, engine, oracle, executor
+        The user's own, or None.
+
+    Returns
+    -------
+    tuple of Atoms
+        The structure with which each walker starts.
+
+    Raises
+    ------
+    CampaignExistsError
+        If files of another campaign lie there.
+    ConfigError, StructureError, MissingLibraryError, OracleError
+        If the parts do not fit together, or one is missing.
+    """
+    check_path(store.directory)
+    left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
+    if left:
+        raise CampaignExistsError(
+            f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
+            "choose another directory"
+        )
+    return check_parts(store, config, structure, engine, oracle, executor)
+
+
+def check_parts(
+    store: Store,
+    config: CampaignConfig,
+    structure: Atoms | None,
+    engine: Engine | None,
+    oracle: Oracle | None,
+    executor: GivenExecutor | None = None,
+) -> tuple[Atoms, ...]:
+    """Make sure that the parts of a campaign are there and fit together, whatever its directory holds.
+
+    Parameters
+    ----------
+    store
+        The campaign's files; nothing is written.
+    config
+        Everything that defines it.
+    structure, engine, oracle, executor
+        The user's own, or None.
+
+    Returns
+    -------
+    tuple of Atoms
+        The structure with which each walker starts.
+
+    Raises
+    ------
+    ConfigError, StructureError, MissingLibraryError, OracleError
+        If the parts do not fit together, or one is missing.
+    """
+    starts = starts_of(config, structure)
+    elements = tuple(sorted(set(starts[0].get_chemical_symbols())))
+    for number, one in enumerate(starts, start=1):
+        if engine is None:
+            check_ensemble(config.walker(number).engine, one)
+        if number == 1 or one != starts[0]:
+            check_structure(one, elements)
+            check_strategies(config.otf, one)
+            affordable(one, config.oracle.max_atoms, config.embedding)
+    start = starts[0]
+    cell = affordable(start, config.oracle.max_atoms, config.embedding)
+    if engine is None:
+        launcher_command(config.engine.launcher)
+    if engine is None and (config.engine.engine == "inprocess" or not native_command(config.engine.lammps)):
+        load_lammps()
+    check_baseline(config, start, elements, engine)
+    make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
+    if oracle is None and executor is None and config.labelling.executor in HERE:
+        try_oracle(config.oracle, cell)
+    return starts
+
+
+def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ...], engine: Engine | None) -> None:
+    """Make sure that the baseline can be evaluated, and that the engine can run it.
+
+    Raises
+    ------
+    ConfigError, MissingLibraryError
+        If not.
+    """
+    baseline = find_baseline(config.potential, elements)
+    if baseline is None:
+        return
+    fields = "baseline_style, baseline_coeff" if baseline.in_lammps else "baseline_calculator"
+    try:
+        isolated = engine is None and config.engine.engine == "isolated"
+        if isolated and config.potential.baseline_calculator.startswith("__main__:"):
+            raise ConfigError(
+                f"PotentialConfig.baseline_calculator: {config.potential.baseline_calculator!r} cannot be imported by "
+                "a child process; put the factory into a module, or choose engine='inprocess'"
+            )
+        if isolated and native_command(config.engine.lammps):
+            baseline.commands("pace/extrapolation")  # which it refuses where LAMMPS cannot run it
+        load_lammps()
+        baseline.evaluate(start)
+    except EngineError as error:
+        raise ConfigError(f"PotentialConfig.{fields}: {error}") from error
