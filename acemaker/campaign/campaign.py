@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ase import Atoms
 
-from acemaker.campaign.admission import admit, named_code, remember
+from acemaker.campaign.admission import admit
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
-from acemaker.campaign.creation import create_files
-from acemaker.campaign.differences import differences_to, with_bounds
+from acemaker.campaign.creation import begin
+from acemaker.campaign.differences import with_bounds
 from acemaker.campaign.extension import reopening
 from acemaker.campaign.journal import Journal, closing_on_error
-from acemaker.campaign.parts import check_parts, check_start
-from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.standing import what_next
 from acemaker.campaign.store import Store
 from acemaker.campaign.view import CampaignView
@@ -130,22 +128,16 @@ class Campaign(CampaignView):
             If the directory cannot be written.
         """
         store = Store(Path(directory).resolve())
-        with writable(store.directory):
-            journal = Journal(store.journal) if store.journal.exists() else None
+        journal = begin(
+            store,
+            config,
+            structure=structure,
+            engine=engine,
+            oracle=oracle,
+            trainer_factory=trainer_factory,
+            executor=executor,
+        )
         with closing_on_error(journal), writable(store.directory):
-            there = journal.events if journal is not None else []
-            differences = differences_to(store, there, config, structure) if there else []
-            replaced = differences if differences and may_be_replaced(store, there) else []
-            if journal is not None and there and not replaced:
-                if differences:  # a misspelt file is no difference to be told of
-                    check_parts(store, config, structure, engine, oracle, executor)
-                refuse_another(store, differences)
-                journal.append("reopened", **reopening(store, there, config))
-                remember(named_code(config))
-            else:
-                starts = check_start(store, config, structure, engine, oracle, executor)
-                remember(named_code(config))  # before there is anything that could be opened after a crash
-                journal = create_files(store, config, starts, trainer_factory, replaced)
             return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
 
     @classmethod

@@ -58,7 +58,7 @@ def check_start(
     """
     check_path(store.directory)
     left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
-    if left:
+    if left and not store.journal.exists():  # another process may have begun one since the journal was looked for
         raise CampaignExistsError(
             f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
             "choose another directory"

@@ -13,7 +13,7 @@ import pytest
 
 import acemaker
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.creation import create_files
+from acemaker.campaign.creation import begin
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.label_files import spare_of
 from acemaker.errors import AcemakerError, CampaignError, DamagedFileError, EngineError
@@ -219,12 +219,12 @@ def test_a_kill_while_it_is_created_leaves_one_that_can_be_opened(
     config = toy_config().model_dump()
     config["oracle"] = {"oracle": "tests.campaign.test_damage:ToyOracle", "label_process": "this"}
 
-    def killed(*arguments: Any) -> Any:
-        create_files(*arguments).close()
+    def killed(*arguments: Any, **more: Any) -> Any:
+        begin(*arguments, **more).close()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "create_files", killed)
+        patch.setattr(module, "begin", killed)
         with pytest.raises(KeyboardInterrupt):
             Campaign.create(tmp_path / "c", CampaignConfig(**config), engine=engine())
     Campaign.open(tmp_path / "c", engine=engine()).close()

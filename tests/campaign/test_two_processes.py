@@ -1,0 +1,130 @@
+"""Two processes that begin a campaign in one directory at the same time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from acemaker import Campaign
+from acemaker.campaign import creation
+from acemaker.campaign.journal import read_events
+from acemaker.errors import CampaignExistsError, CampaignLockedError
+from acemaker.states import State
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+OTHER = """
+    import sys
+    from acemaker import Campaign
+    from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+
+    campaign = Campaign.create(
+        sys.argv[1],
+        toy_config().model_copy(update={"seed": int(sys.argv[2])}),
+        engine=ToyEngine(200, halting_at(60)),
+        oracle=ToyOracle(),
+    )
+    if sys.argv[3] == "to the end":
+        campaign.run().close()
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def make(directory: Path) -> Campaign:
+    return Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle())
+
+
+@contextmanager
+def other(directory: Path, seed: int, how_far: str) -> Iterator[None]:
+    """Another process, which has created the campaign, and keeps it open or has run it to its end."""
+    command = [sys.executable, "-c", textwrap.dedent(OTHER), str(directory), str(seed), how_far]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        yield
+        process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def overtaken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path, int, str], None]]:
+    """Have another process come first: between what is checked and what is written here."""
+    with ExitStack() as stack:
+
+        def overtake(directory: Path, seed: int, how_far: str) -> None:
+            plan_for = creation.plan_for
+
+            def slow(*arguments: object) -> object:
+                monkeypatch.setattr(creation, "plan_for", plan_for)
+                planned = plan_for(*arguments)  # type: ignore[arg-type]
+                stack.enter_context(other(directory, seed, how_far))
+                return planned
+
+            monkeypatch.setattr(creation, "plan_for", slow)
+
+        yield overtake
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def begun(directory: Path) -> list[str]:
+    return [event["event"] for event in read_events(directory / "journal.jsonl")[0]]
+
+
+def test_the_slower_one_is_kept_out(tmp_path: Path, overtaken: Callable[[Path, int, str], None]) -> None:
+    """It writes nothing: the files are of the one that has the lock, whose seed is another."""
+    directory = tmp_path / "c"
+    with other(tmp_path / "alone", 5, "begin"):
+        pass
+    overtaken(directory, 5, "begin")
+    with pytest.raises(CampaignLockedError, match=r"another process has the campaign in .* open"):
+        make(directory)
+    assert begun(directory) == ["created"]
+    assert (directory / "candidates").is_dir()
+    for path, content in files(tmp_path / "alone").items():
+        assert Path(path.replace("alone", "c")).read_bytes() == content
+
+
+def test_the_slower_one_goes_on_with_what_it_finds(tmp_path: Path, overtaken: Callable[[Path, int, str], None]) -> None:
+    directory = tmp_path / "c"
+    overtaken(directory, toy_config().seed, "to the end")
+    with make(directory) as campaign:
+        assert campaign.state is State.DONE
+    assert begun(directory).count("created") == 1
+    assert begun(directory)[-1] == "reopened"
+
+
+def test_the_slower_one_is_told_of_another_campaign(
+    tmp_path: Path, overtaken: Callable[[Path, int, str], None]
+) -> None:
+    directory = tmp_path / "c"
+    overtaken(directory, 5, "to the end")
+    with pytest.raises(CampaignExistsError, match="already holds another campaign"):
+        make(directory)
+    assert begun(directory).count("created") == 1
+    Campaign.open(directory, engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle()).close()  # nobody has it open
+
+
+def test_labels_that_come_while_parts_are_checked_are_no_leftovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal was looked for before the other process made it, and the labels after."""
+    directory = tmp_path / "c"
+    check_start = creation.check_start
+    with ExitStack() as stack:
+
+        def slow(*arguments: object) -> object:
+            stack.enter_context(other(directory, toy_config().seed, "to the end"))
+            return check_start(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(creation, "check_start", slow)
+        with make(directory) as campaign:
+            assert campaign.state is State.DONE
