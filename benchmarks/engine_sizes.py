@@ -39,8 +39,8 @@ REDUCED = {100: (2, 4), 300: (4,)}
 """Repeats of the cubic cell, by functions: 32, 108, 256, 864, 4,000 and 32,000 atoms."""
 
 TURNS, FROM = 5, 256
-WORK = 1_500_000
-"""Atoms times steps times functions of a run, where that is more than 10 steps."""
+WORK = 6_000_000
+"""Atoms times steps times functions of a run, where that is more than 10 steps: two seconds of 100 functions."""
 
 ORDERS = {"nradmax_by_orders": (20, 10, 6, 4), "lmax_by_orders": (0, 6, 4, 3)}
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from hypothesis import HealthCheck, settings
 
 from acemaker.config import OracleConfig, PotentialConfig
 from acemaker.engines.installed import native_command
@@ -27,6 +28,10 @@ from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pacemaker.installation import find_python
 from tests import processes
+
+# a machine that does something else for a moment is no failing example
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 MISHIN = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_mishin1.eam.alloy Cu",))
 CUNI = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * CuNi.eam.alloy Cu Ni",))

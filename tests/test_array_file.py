@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from acemaker.array_file import read_arrays, write_arrays
 
+HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 ARRAYS = {"forces": np.arange(12.0).reshape(4, 3), "what": np.asarray("a label"), "none": np.zeros((0, 3))}
 
 
@@ -45,7 +47,7 @@ def test_a_changed_head_of_a_large_array_is_nothing(tmp_path: Path) -> None:
             assert read_arrays(file) is None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=HEALTH, deadline=None)
 @given(data=st.data())
 def test_a_changed_file_is_whole_or_nothing(tmp_path: Path, data: st.DataObject) -> None:
     file = tmp_path / "one.npz"

@@ -53,11 +53,11 @@ class AttachedCampaign(CampaignView):
     """
 
     def __init__(self, store: Store) -> None:
+        self._driven = is_driven(store.journal)  # before its last line is looked for, which comes before it ends
         events, self._end = _events(store, 0, 0)
         self._n_events = len(events)
         super().__init__(store, History(events))
         self._running: Segment | None = self._read_running()
-        self._driven = is_driven(store.journal)
 
     @property
     def driven(self) -> bool:
@@ -93,12 +93,12 @@ class AttachedCampaign(CampaignView):
             raise CampaignError(
                 f"another campaign has taken the place of the one in {self.directory}, which had no label; attach again"
             )
+        self._driven = is_driven(self._store.journal)
         events, self._end = _events(self._store, self._end, self._n_events)
         self._n_events += len(events)
         for event in events:
             self._history.take(event)
         self._running = self._read_running()
-        self._driven = is_driven(self._store.journal)
         return self
 
     def follow(self, every: float = 1.0, *, show: Callable[[AttachedCampaign], None] | None = None) -> Self:

@@ -96,8 +96,9 @@ def begin(
     def plan() -> Plan:
         return plan_for(config, check_start(store, config, structure, engine, oracle, executor), trainer_factory)
 
-    with writable(store.directory):
+    with writable(store.directory, begun=False):
         planned = None if store.journal.exists() else plan()  # the lock is a file, too
+    with writable(store.directory):
         journal = Journal(store.journal)
         with closing_on_error(journal):
             there = journal.events
@@ -113,7 +114,7 @@ def begin(
             remember(named_code(config))  # before there is anything that could be opened after a crash
             if there:
                 clear(store)
-                journal = Journal(store.journal)
+                journal.begin_anew()
             write_files(store, journal, config, planned, differences)
             return journal
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from acemaker.errors import CampaignError, CampaignLockedError
 
 VERSION = 1
 
-LOCK_TRIES, LOCK_PAUSE = 5, 0.05
+LOCK_TRIES, LOCK_PAUSE = 20, 0.05
 """How often the lock is asked for, and seconds in between."""
 
 AT_ONCE = 1 << 20
@@ -33,7 +34,8 @@ _SIZE = len(_ENTRY % b"x00000000")
 
 _DAMAGED_ENTRY = re.compile(rb'"x[0-9a-f]{8}"}\n$')
 
-_held: dict[Path, int] = {}
+_held: dict[Path, tuple[int, Journal]] = {}
+"""Descriptors of the locks that this process holds, and who opened the campaign last."""
 
 
 class Journal:
@@ -60,8 +62,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._before: weakref.ref[Journal] | None = None
         self._lock()
-        self._end = 0
+        self._end, self._torn = 0, False
         with closing_on_error(self):
             self.events = self._read()
 
@@ -79,9 +82,20 @@ class Journal:
         -------
         dict
             The event as it will be read.
+
+        Raises
+        ------
+        CampaignError
+            If the file is not as this object left it; nothing is written then.
+        CampaignLockedError
+            If this object was closed, and another process has the journal open.
         """
+        if self.path not in _held:
+            self._lock()
+        self._check_end()
         line = json.dumps({"v": VERSION, "n": len(self.events), "event": event, **data})
         content = sealed(line)
+        self._torn = True  # until it is known to be whole
         with self.path.open("r+b" if self.path.exists() else "w+b") as stream:
             # an earlier write may have failed halfway, on a full disk say: what it left is cut off
             stream.truncate(self._end)
@@ -89,20 +103,51 @@ class Journal:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        self._end += len(content)
+        self._end, self._torn = self._end + len(content), False
         read: dict[str, Any] = json.loads(line)
         self.events.append(read)
         return read
 
+    def begin_anew(self) -> None:
+        """Forget the events, whose file was removed; the lock stays."""
+        self.events, self._end, self._torn = [], 0, False
+
     def close(self) -> None:
-        """Let other processes open the campaign."""
-        descriptor = _held.pop(self.path, None)
-        if descriptor is not None:
-            os.close(descriptor)
+        """Let other processes open the campaign, unless it was opened once more in this one since."""
+        if self._has_lock():
+            os.close(_held.pop(self.path)[0])
+
+    def give_back(self) -> None:
+        """Close what could not be opened; whoever had the campaign open in this process before has it still."""
+        before = self._before() if self._before is not None else None
+        if before is not None and self._has_lock():
+            _held[self.path] = _held[self.path][0], before
+        else:
+            self.close()
+
+    def _has_lock(self) -> bool:
+        return self.path in _held and _held[self.path][1] is self
+
+    def _check_end(self) -> None:
+        """Make sure that nobody else has written: two objects of one process may hold the same campaign."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < self._end or (size > self._end and not self._torn and self._has_lines_after(self._end)):
+            raise CampaignError(
+                f"the campaign in {self.path.parent} has been opened by another since, which has gone on with it, or "
+                "its journal was changed; nothing is written: use the campaign that was opened last, or open it again"
+            )
+
+    def _has_lines_after(self, end: int) -> bool:
+        with self.path.open("rb") as stream:
+            stream.seek(end)
+            return b"\n" in stream.read()
 
     def _lock(self) -> None:
         """Lock against other processes; this one may open a campaign again, as a re-run cell does."""
         if self.path in _held:
+            descriptor, before = _held[self.path]
+            self._before = weakref.ref(before)
+            _held[self.path] = descriptor, self
             return
         descriptor = os.open(self.path.with_name("lock"), os.O_CREAT | os.O_RDWR, 0o644)
         for left in reversed(range(LOCK_TRIES)):
@@ -118,7 +163,7 @@ class Journal:
                     "directory, or look on: acemaker.attach(directory)"
                 ) from error
             break
-        _held[self.path] = descriptor
+        _held[self.path] = descriptor, self
 
     def _read(self) -> list[dict[str, Any]]:
         if not self.path.exists():
@@ -210,7 +255,7 @@ def closing_on_error(journal: Journal | None) -> Iterator[None]:
         yield
     except BaseException:
         if journal is not None:
-            journal.close()
+            journal.give_back()
         raise
 
 

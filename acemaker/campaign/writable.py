@@ -21,13 +21,15 @@ REMEDIES = {
 
 
 @contextmanager
-def writable(directory: Path) -> Iterator[None]:
+def writable(directory: Path, *, begun: bool = True) -> Iterator[None]:
     """Say of an error of the file system what it means for a campaign.
 
     Parameters
     ----------
     directory
         The campaign's.
+    begun
+        Whether there is a campaign already, or its files are about to be written.
 
     Raises
     ------
@@ -39,6 +41,11 @@ def writable(directory: Path) -> Iterator[None]:
     except AcemakerError:
         raise
     except OSError as error:
+        if not begun:
+            raise CampaignError(
+                f"no campaign can be made in {directory} ({error}); mend that and make it again: nothing has been "
+                "written there"
+            ) from error
         remedy = REMEDIES.get(error.errno or 0, "mend that")
         raise CampaignError(
             f"the campaign in {directory} cannot go on ({error}); {remedy} and open it again: what it has done is kept"

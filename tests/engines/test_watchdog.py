@@ -20,6 +20,8 @@ from acemaker.engines.watchdog import Watchdog
 from acemaker.errors import EngineError
 from acemaker.potentials.generation import Generation
 
+HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 RULE = OTFConfig(threshold_add_train=0.03, threshold_call_dft=0.05, threshold_break=1.0, check_every=5)
 N = 4
 
@@ -95,7 +97,7 @@ def test_three_in_a_row_halt_at_the_third(tmp_path: Path, copper_generation: Gen
     assert epicentre(gamma, RULE).tolist() == [3, 2]  # gamma is 0, 0.027, 0.053, 0.08
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=HEALTH)
 @given(
     gammas=st.lists(st.one_of(st.floats(0, 0.1), st.floats(0, 2), st.just(float("nan"))), min_size=1, max_size=25),
     cuts=st.lists(st.integers(0, 12000), max_size=12),

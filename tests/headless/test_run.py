@@ -124,8 +124,10 @@ def test_nobody_watches_a_headless_run(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
-    words = [CAMPAIGN, "out.ipynb", *(word for value in SMALL for word in ("-p", value)), "-p", "directory=here"]
-    status, errors, left = stop(start(tmp_path, *words), signal.SIGINT, "step     120")
+    # so many that the signal comes in time on a busy machine, and so cold that it comes before a halt
+    values = [*SMALL[:-2], "steps=8000", "temperature=[300,300]", SMALL[-1], "directory=here"]
+    words = [CAMPAIGN, "out.ipynb", *(word for value in values for word in ("-p", value))]
+    status, errors, left = stop(start(tmp_path, *words), signal.SIGINT, "step     800")
     assert (status, left) == (130, [])
     assert "stopped by Ctrl-C" in errors
     assert "the same command again continues the campaign" in errors
@@ -141,15 +143,15 @@ def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     assert all(line.strip() for line in lines)
     assert not [line for line in lines if "Generation 0" in line]  # not started over
     assert lines[0].startswith(f"the campaign in {tmp_path / 'here'} has come to step ")
-    assert lines[0].endswith(" of 400, and goes on")
-    reached = next(number for number, line in enumerate(lines) if line.endswith("reached step 400"))
+    assert lines[0].endswith(" of 8000, and goes on")
+    reached = next(number for number, line in enumerate(lines) if line.endswith("reached step 8000"))
     assert lines[reached + 1].startswith("Not converged: ")
     assert lines[reached + 2] == "the executed notebook is out.ipynb"
-    assert lines[reached + 3].startswith(f"the campaign in {tmp_path / 'here'} is DONE: 400 of 400 steps, ")
+    assert lines[reached + 3].startswith(f"the campaign in {tmp_path / 'here'} is DONE: 8000 of 8000 steps, ")
     assert " meV/Å" in lines[reached + 3]
     assert lines[-1].startswith("the story of the run is")
     summary = json.loads((tmp_path / "here/summary.json").read_text())
-    assert (summary["state"], summary["steps"]) == ("DONE", 400)
+    assert (summary["state"], summary["steps"]) == ("DONE", 8000)
     assert any("image/png" in output.get("data", {}) for output in outputs(tmp_path / "out.ipynb"))
     done = Campaign.open(tmp_path / "here")
     done.close()

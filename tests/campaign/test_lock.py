@@ -1,4 +1,4 @@
-"""Two processes that begin a campaign in one directory at the same time."""
+"""Several processes, or several objects of one process, that have the same campaign."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+import acemaker
 from acemaker import Campaign
 from acemaker.campaign import creation
 from acemaker.campaign.journal import read_events
-from acemaker.errors import CampaignExistsError, CampaignLockedError
+from acemaker.errors import CampaignError, CampaignExistsError, CampaignLockedError, ConfigError
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
@@ -128,3 +129,76 @@ def test_labels_that_come_while_parts_are_checked_are_no_leftovers(
         monkeypatch.setattr(creation, "check_start", slow)
         with make(directory) as campaign:
             assert campaign.state is State.DONE
+
+
+def is_kept_out(directory: Path) -> bool:
+    """Whether another process is told that the campaign is open."""
+    code = "import sys; from acemaker import Campaign; Campaign.open(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, str(directory)], capture_output=True, text=True, check=False)
+    assert done.returncode
+    return "CampaignLockedError: another process has" in done.stderr
+
+
+def fails_to_create(directory: Path) -> None:
+    with pytest.raises(CampaignExistsError):
+        Campaign.create(directory, toy_config(max_labels=50).model_copy(update={"seed": 77}), oracle=ToyOracle())
+
+
+def fails_to_open(directory: Path) -> None:
+    with pytest.raises(ConfigError):
+        Campaign.open(directory, no_such_bound=1)
+
+
+@pytest.mark.parametrize("fails", [fails_to_create, fails_to_open])
+def test_a_campaign_in_use_keeps_its_lock_if_it_cannot_be_opened_once_more(
+    tmp_path: Path, fails: Callable[[Path], None]
+) -> None:
+    """As when a cell further down is run with a mistake in it."""
+    with make(tmp_path / "c") as campaign:
+        fails(tmp_path / "c")
+        assert acemaker.attach(tmp_path / "c").driven
+        assert is_kept_out(tmp_path / "c")
+        assert campaign.run().state is State.DONE
+    assert not acemaker.attach(tmp_path / "c").driven
+
+
+def test_an_older_object_cannot_undo_what_a_later_one_has_done(tmp_path: Path) -> None:
+    directory = tmp_path / "c"
+    older = make(directory)
+    later = make(directory)
+    later.run()
+    written = (directory / "journal.jsonl").read_bytes()
+    for act in (older.prepare, older.close, older.prepare):
+        with suppress(CampaignError):
+            act()
+            assert act == older.close
+        assert (directory / "journal.jsonl").read_bytes() == written
+        assert acemaker.attach(directory).driven  # by the later one
+    with pytest.raises(CampaignError, match="opened by another since"):
+        older.step()
+    later.close()
+    assert not acemaker.attach(directory).driven
+    with pytest.raises(CampaignError, match="opened by another since"):
+        older.step()
+    assert (directory / "journal.jsonl").read_bytes() == written
+
+
+def test_one_that_was_closed_locks_again_before_it_writes(tmp_path: Path) -> None:
+    directory = tmp_path / "c"
+    campaign = make(directory)
+    campaign.close()
+    with other(directory, toy_config().seed, "begin"), pytest.raises(CampaignLockedError):
+        campaign.step()
+    campaign.close()
+
+
+def test_an_error_of_the_parts_says_nothing_of_a_campaign_that_was_never_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> object:
+        raise FileNotFoundError(2, "No such file or directory", "my_prior.npz")
+
+    monkeypatch.setattr(creation, "check_start", missing)
+    with pytest.raises(CampaignError, match=r"no campaign can be made in .*my_prior\.npz.*nothing has been written"):
+        make(tmp_path / "c")
+    assert not (tmp_path / "c").exists()
