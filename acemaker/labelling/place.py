@@ -28,6 +28,8 @@ class Place:
         Whether what was handed in goes on when this process ends.
     notice : str
         What to tell those who wait for it; empty for nothing.
+    cancels_when_lost : bool
+        Whether jobs are cancelled when it has lost whoever makes them, which a `BrokenExecutor` tells of others.
     """
 
     where: str
@@ -36,6 +38,7 @@ class Place:
     apart: bool = True
     outlives: bool = False
     notice: str = ""
+    cancels_when_lost: bool = False
 
     def submit(self, job: Job) -> Future[Answer]:
         """Take a job in hand."""

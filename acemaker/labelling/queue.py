@@ -81,7 +81,10 @@ class Queue:
             except BrokenExecutor:
                 lost.append(job)
             except CancelledError:
-                answers.append((job, failure("the label was cancelled", Cause.KILLED)))
+                if self.place.cancels_when_lost:
+                    lost.append(job)
+                else:
+                    answers.append((job, failure("the label was cancelled", Cause.KILLED)))
             except Exception as error:  # of the executor, since failures of the oracle are answers
                 answers.append((job, self.place.explain(job, error)))
         if lost:
