@@ -16,6 +16,7 @@ from typing import Any
 from acemaker.errors import Cause, ConfigError, MissingLibraryError
 from acemaker.labelling.job import Answer, Job, failure
 from acemaker.labelling.place import Place
+from acemaker.labelling.slurm_watch import keep_watching
 from acemaker.oracles.words import last_words, texts
 
 OURS = ("output", "job-name", "chdir", "array", "dependency", "wrap", "parsable", "requeue")
@@ -135,8 +136,10 @@ class Slurm(Place):
     def explain(self, job: Job, error: Exception) -> Answer:
         """Say why a job came back without an answer, in SLURM's words and its own."""
         if isinstance(error, subprocess.CalledProcessError):
-            # it would refuse every other one, too
-            return failure(f"sbatch refused the job: {' '.join(str(error.output).split())}", Cause.PROGRAM_MISSING)
+            # it would do so of every other one, too
+            words, asked = " ".join(str(error.output).split()), "squeue" in str(error.cmd)
+            said = f"squeue did not answer: {words}" if asked else f"sbatch refused the job: {words}"
+            return failure(said, Cause.PROGRAM_MISSING)
         said = last_words(texts(self._cache / job.key)) if (self._cache / job.key).is_dir() else "it said nothing"
         died = "terminated without producing output" in str(error)
         message = f"the job of candidate {job.candidate} ended without an answer ({error}): {said}"
@@ -187,4 +190,5 @@ def _executor_class() -> Any:
         raise MissingLibraryError(
             f"executor 'slurm' needs executorlib, pysqa and h5py ({error}); pip install 'acemaker[slurm]'"
         ) from error
+    keep_watching()
     return SlurmClusterExecutor

@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -162,7 +164,11 @@ def test_a_job_that_was_submitted_twice_labels_once(tmp_path: Path, sbatch: None
     tell(tmp_path, **{f"c{candidate}": "sleep 6" for candidate in selection.selected})
     campaign.submit()
     campaign.close()
-    shutil.rmtree(tmp_path / "c/queue/slurm")
+    until(
+        lambda: (
+            shutil.rmtree(tmp_path / "c/queue/slurm", ignore_errors=True) or not (tmp_path / "c/queue/slurm").exists()
+        )
+    )
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
     until(lambda: not queued())
@@ -206,16 +212,55 @@ def test_a_job_that_dies_costs_a_retry_or_its_structure(tmp_path: Path, sbatch: 
 def test_ctrl_c_leaves_the_jobs(tmp_path: Path, sbatch: None) -> None:
     campaign, selection = at_halt(tmp_path, SLURM)
     campaign.close()
-    tell(tmp_path, **{f"c{candidate}": "sleep 8" for candidate in selection.selected})
+    tell(tmp_path, **{f"c{candidate}": "wait" for candidate in selection.selected})
     child = driver(tmp_path, "label()")
     until(lambda: calls(tmp_path, "began"))
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=PATIENCE)
     assert said.strip().endswith("KeyboardInterrupt")
     assert queued()
+    (tmp_path / "go").touch()
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
     assert len(calls(tmp_path, "began")) == len(selection.selected)
+
+
+@pytest.mark.slow
+def test_jobs_outlive_a_controller_that_does_not_answer(
+    tmp_path: Path, sbatch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked about jobs that have given no answer yet, and about all when somebody comes back to them."""
+    down, asked, failed, squeue = (tmp_path / name for name in ("down", "asked", "failed", "bin/squeue"))
+    squeue.parent.mkdir()
+    refused = f"[ ! -e {down} ] || {{ echo >> {failed}; echo 'Unable to contact slurm controller'; exit 1; }}"
+    squeue.write_text(f"#!/bin/sh\necho >> {asked}\n{refused}\nexec {which('squeue')} $@\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    campaign, selection = at_halt(tmp_path, SLURM)
+    tell(tmp_path, **{f"c{candidate}": "wait" for candidate in selection.selected})
+    down.touch()
+    with campaign:
+        assert isinstance(campaign.submit(), Submission)
+        assert failed.exists()
+        with pytest.raises(OracleError, match="squeue did not answer: Unable to contact slurm controller"):
+            campaign.label()
+    down.unlink()
+
+    def fail_while_they_are_watched() -> None:
+        until(lambda: len(asked.read_text()) > 2 * len(selection.selected))  # twice for each to find it again
+        down.touch()
+        until(failed.exists)
+        (tmp_path / "go").touch()
+
+    with reopen(tmp_path) as again:
+        tell(tmp_path, **{f"c{candidate}": "wait" for candidate in selection.selected})
+        asked.write_text("")
+        failed.unlink()
+        thread = threading.Thread(target=fail_while_they_are_watched)
+        thread.start()
+        assert again.label().candidates == selection.selected
+        thread.join()
+    assert sorted(calls(tmp_path, "began")) == sorted(str(candidate) for candidate in selection.selected)
 
 
 @pytest.mark.slow
