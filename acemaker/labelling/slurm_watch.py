@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 QUESTIONS = {"pysqa_job_output_validation": False, "pysqa_terminate": None}
-"""What of executorlib asks ``squeue``, and what is answered for it where that fails: that a job is not known to be dead;
-and nothing, so that a job which cannot be looked for is not cancelled."""
+"""What of executorlib asks ``squeue``, and what counts as its answer where that fails: a job is not known to be dead,
+and one that cannot be looked for is not cancelled."""
 
 
 def keep_watching() -> None:
