@@ -94,7 +94,8 @@ def begin(
     """
 
     def plan() -> Plan:
-        return plan_for(config, check_start(store, config, structure, engine, oracle, executor), trainer_factory)
+        check_start(store)
+        return plan_for(config, check_parts(store, config, structure, engine, oracle, executor), trainer_factory)
 
     with writable(store.directory, begun=False):
         planned = None if store.journal.exists() else plan()  # the lock is a file, too

@@ -90,6 +90,8 @@ class Journal:
         CampaignLockedError
             If this object was closed, and another process has the journal open.
         """
+        if not self._has_lock():
+            self._torn = False  # others may have written since, and what they wrote is not this one's to cut off
         if self.path not in _held:
             self._lock()
         self._check_end()

@@ -25,36 +25,20 @@ HERE = ("threads", "processes")
 """Executors whose labels are made with the programs of this machine."""
 
 
-def check_start(
-    store: Store,
-    config: CampaignConfig,
-    structure: Atoms | None,
-    engine: Engine | None,
-    oracle: Oracle | None,
-    executor: GivenExecutor | None = None,
-) -> tuple[Atoms, ...]:
+def check_start(store: Store) -> None:
     """Make sure that a campaign can start in a directory.
 
     Parameters
     ----------
     store
         The campaign's files.
-    config
-        Everything that defines it.
-    structure, engine, oracle, executor
-        The user's own, or None.
-
-    Returns
-    -------
-    tuple of Atoms
-        The structure with which each walker starts.
 
     Raises
     ------
     CampaignExistsError
         If files of another campaign lie there.
-    ConfigError, StructureError, MissingLibraryError, OracleError
-        If the parts do not fit together, or one is missing.
+    ConfigError
+        If a program cannot be given the path.
     """
     check_path(store.directory)
     left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
@@ -63,7 +47,6 @@ def check_start(
             f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
             "choose another directory"
         )
-    return check_parts(store, config, structure, engine, oracle, executor)
 
 
 def check_parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ import pytest
 import acemaker
 from acemaker import Campaign
 from acemaker.campaign import creation
-from acemaker.campaign.journal import read_events
+from acemaker.campaign.journal import Journal, read_events
 from acemaker.errors import CampaignError, CampaignExistsError, CampaignLockedError, ConfigError
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -190,6 +191,34 @@ def test_one_that_was_closed_locks_again_before_it_writes(tmp_path: Path) -> Non
     with other(directory, toy_config().seed, "begin"), pytest.raises(CampaignLockedError):
         campaign.step()
     campaign.close()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_a_full_disk_tore_is_not_cut_off_once_others_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "journal.jsonl"
+    older = Journal(path)
+    older.append("created")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            older.append("label")
+    if closed:
+        older.close()
+    later = Journal(path)
+    later.append("reopened")
+    if closed:
+        later.close()
+    written = path.read_bytes()
+    with pytest.raises(CampaignError, match="opened by another since"):
+        older.append("label")
+    assert path.read_bytes() == written
+    older.close()
+    later.close()
 
 
 def test_an_error_of_the_parts_says_nothing_of_a_campaign_that_was_never_made(
