@@ -12,7 +12,7 @@ from acemaker.display.viewer.candidate_scenes import CandidateScenes
 from acemaker.display.viewer.pane import Pane
 from acemaker.display.viewer.protocol import ViewerFactory
 from acemaker.display.viewer.watched import forced, live
-from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
+from acemaker.display.widgets import discard, live_bundle, load_ipywidgets, picture_widget
 from acemaker.errors import MissingLibraryError, StructureError
 from acemaker.results.record import Record
 from acemaker.review.page import figure
@@ -129,9 +129,8 @@ class CandidatesView:
         shown = "" if self.shown is None else f"; candidate {self.shown} is shown"
         return f"{self.selection!r}{shown}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        return bundle | {"text/plain": repr(self), "image/png": self._plane.value}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return live_bundle(self.box, repr(self), png=self._plane.value)
 
 
 class CandidatesTwin(Record):

@@ -9,7 +9,7 @@ import numpy as np
 from acemaker.display import html, text
 from acemaker.display.viewer.watched import live
 from acemaker.display.what_if import LiveWhatIf
-from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
+from acemaker.display.widgets import discard, live_bundle, load_ipywidgets, picture_widget
 from acemaker.review.thresholds import Thresholds, threshold_range, thresholds
 
 if TYPE_CHECKING:
@@ -107,9 +107,8 @@ class WhatIfSlider:
     def __repr__(self) -> str:
         return text.render(self.review.summary())
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        return bundle | {"text/plain": repr(self), "image/png": self._picture.value}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return live_bundle(self.box, repr(self), png=self._picture.value)
 
 
 def what_if_slider(recorded: WhatIf) -> WhatIfSlider | Thresholds:

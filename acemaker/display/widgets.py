@@ -33,6 +33,35 @@ def picture_widget() -> Any:
     return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
 
 
+def live_bundle(box: Any, text: str, *, png: bytes | memoryview = b"", html: str = "") -> dict[str, Any]:
+    """Return the MIME bundle of a widget with what is stored beside it in a saved notebook.
+
+    Parameters
+    ----------
+    box
+        The widget.
+    text
+        Its plain text.
+    png
+        Its picture; left out if empty. A widget holds it as a memoryview, which the kernel does not encode: it would
+        be saved as a list of numbers, and the notebook would be invalid.
+    html
+        Its HTML; left out if empty.
+
+    Returns
+    -------
+    dict
+        Representations by MIME type, pictures as bytes.
+    """
+    bundle: dict[str, Any] = dict(box._repr_mimebundle_())
+    bundle["text/plain"] = text
+    if png:
+        bundle["image/png"] = bytes(png)
+    if html:
+        bundle["text/html"] = html
+    return bundle
+
+
 def discard(widget: Any) -> None:
     """Close a widget with all that is in it: ipywidgets keeps every part of it until it is closed by itself.
 

@@ -14,7 +14,7 @@ from acemaker.display.cockpit.halt_panel import HaltPanel
 from acemaker.display.cockpit.trace import Trace
 from acemaker.display.cockpit.what_if_panel import WhatIfPanel
 from acemaker.display.live_timeline import LiveTimeline
-from acemaker.display.widgets import discard, load_ipywidgets, picture_widget
+from acemaker.display.widgets import discard, live_bundle, load_ipywidgets, picture_widget
 from acemaker.results import Diagnosis, Selection
 from acemaker.results.record import Record
 from acemaker.states import State
@@ -107,9 +107,8 @@ class Cockpit:
         self._halt_shown, self._n_labels = 0, 0
         self.update()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        return bundle | {"text/plain": repr(self.campaign), "image/png": self._picture.value}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return live_bundle(self.box, repr(self.campaign), png=self._picture.value)
 
     @property
     def message(self) -> str:

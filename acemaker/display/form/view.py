@@ -11,7 +11,7 @@ import yaml
 
 from acemaker.display import html
 from acemaker.display.form.inputs import Input
-from acemaker.display.widgets import discard, load_ipywidgets
+from acemaker.display.widgets import discard, live_bundle, load_ipywidgets
 from acemaker.errors import AcemakerError, ConfigError
 from acemaker.headless.form import Form
 from acemaker.headless.started import Started
@@ -239,9 +239,8 @@ class FormView:
     def __repr__(self) -> str:
         return repr(self.form)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        return bundle | {"text/plain": repr(self), "text/html": html.render(self.form.summary())}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return live_bundle(self.box, repr(self), html=html.render(self.form.summary()))
 
 
 def _ended(status: int | None, out: Path) -> str:

@@ -12,7 +12,7 @@ from acemaker.display.viewer.picked import Picked
 from acemaker.display.viewer.protocol import Viewer, ViewerFactory
 from acemaker.display.viewer.scale import Scale
 from acemaker.display.viewer.scene import Scenes
-from acemaker.display.widgets import discard, load_ipywidgets
+from acemaker.display.widgets import discard, live_bundle, load_ipywidgets
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
@@ -110,7 +110,6 @@ class HaltView:
     def __repr__(self) -> str:
         return f"Halt viewer: {counted(len(self.scenes), 'check')}; {self.scenes.caption(self.slider.value)}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         # the picture is what is left of it where there is no kernel: on a web page, in an export
-        bundle: dict[str, Any] = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        return bundle | {"text/plain": repr(self), "image/png": self._twin(self.slider.value)._repr_png_()}
+        return live_bundle(self.box, repr(self), png=self._twin(self.slider.value)._repr_png_())
