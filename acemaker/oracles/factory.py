@@ -44,7 +44,7 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
         return lambda: EMT(**config.oracle_arguments)
     if config.oracle == "lammps":
         commands = pair_commands(config, elements)
-        return lambda: lammps_calculator(commands, elements, config.oracle_arguments)
+        return lambda: lammps_calculator(commands, elements)
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_espresso, espresso_calculator
 
@@ -89,9 +89,7 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
     return commands
 
 
-def lammps_calculator(
-    commands: list[str], elements: tuple[str, ...], arguments: dict[str, Any], *, keep_alive: bool = False
-) -> BaseCalculator:
+def lammps_calculator(commands: list[str], elements: tuple[str, ...], *, keep_alive: bool = False) -> BaseCalculator:
     """Make ASE's calculator around LAMMPS's library.
 
     Parameters
@@ -100,8 +98,6 @@ def lammps_calculator(
         Pair styles and coefficients.
     elements
         In the order of LAMMPS's types.
-    arguments
-        Further keyword arguments of ``LAMMPSlib``.
     keep_alive
         Whether one LAMMPS serves all calls, which must then be of one cell.
     """
@@ -111,7 +107,7 @@ def lammps_calculator(
     from ase.calculators.lammpslib import LAMMPSlib
 
     types = {element: number for number, element in enumerate(elements, start=1)}
-    return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=keep_alive, **arguments)
+    return LAMMPSlib(lmpcmds=commands, atom_types=types, log_file=None, keep_alive=keep_alive)
 
 
 def _tblite() -> Callable[..., BaseCalculator]:

@@ -92,7 +92,7 @@ class PairBaseline(Baseline):
         with contextlib.closing(PlainPaths()) as paths:
             lines = list(self.commands("zero 1.0", quote=paths.quote))  # as it runs: overlaid, pairs are never mixed
             try:
-                work.calc = lammps_calculator(lines, self.elements, {})
+                work.calc = lammps_calculator(lines, self.elements)
                 energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)
                 virial = np.zeros((3, 3))
                 if work.pbc.all():

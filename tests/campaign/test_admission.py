@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import acemaker
+import acemaker.trust
 from acemaker import Campaign, CampaignConfig
 from acemaker.campaign.admission import named_code
 from acemaker.campaign.journal import sealed
+from acemaker.config import OracleConfig
 from acemaker.config.campaign import parameter_homes
-from acemaker.errors import CampaignError, UntrustedError
+from acemaker.errors import CampaignError, ConfigError, UntrustedError
 from acemaker.states import State
 from acemaker.testing import ToyEngine, halting_at, toy_config
 from tests.labelling.halted import config as told_config
@@ -159,6 +161,86 @@ def test_a_label_that_was_left_is_not_unpickled(tmp_path: Path) -> None:
                 np.load(queue / f"{key}.npz")["rest"]
         assert {entry.key for entry in campaign.run().progress.labels} == keys
     assert not told.exists()
+
+
+COMMANDS = [
+    ("lammps", {"amendments": ["shell touch {told}"]}),
+    ("lammps", {"lammps_header": ["units metal", "shell touch {told}", "atom_style atomic"]}),
+    ("lammps", {"post_changebox_cmds": ["shell touch {told}"]}),
+    ("lammps", {"log_file": "{told}"}),
+    ("emt", {"directory": "{told}"}),
+    ("espresso", {"command": "touch {told}"}),
+    ("tblite", {"xtb_config": "{told}"}),
+]
+
+
+@pytest.mark.parametrize(("oracle", "arguments"), COMMANDS, ids=[next(iter(row[1])) for row in COMMANDS])
+def test_no_command_comes_in_by_the_arguments_of_a_built_in_oracle(
+    tmp_path: Path, oracle: str, arguments: dict[str, Any]
+) -> None:
+    told = tmp_path / "told"
+    given = json.loads(json.dumps(arguments).replace("{told}", str(told)))
+    directory = by_mail(tmp_path, toy_config())
+    lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])
+    del first["checksum"]
+    first["config"]["oracle"] |= {
+        "oracle": oracle,
+        "oracle_arguments": given,
+        "ecutwfc": 20.0,
+        "pair_style": "eam/alloy",
+        "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"],
+    }
+    (directory / "journal.jsonl").write_bytes(b"".join([sealed(json.dumps(first)), *lines[1:]]))
+    for look in (Campaign.open, acemaker.attach):
+        with pytest.raises(CampaignError, match=f"the '{oracle}' oracle has no argument '{next(iter(given))}'"):
+            look(directory)
+    assert not told.exists()
+    settings = {"pair_style": "eam/alloy", "pair_coeff": "* * Cu_mishin1.eam.alloy Cu", "ecutwfc": 20}
+    with pytest.raises(ConfigError, match=r"For all arguments of the calculator name it by its path: oracle='[\w.]+:"):
+        OracleConfig(oracle=oracle, oracle_arguments=given, **settings)
+
+
+def test_arguments_of_built_in_oracles() -> None:
+    assert OracleConfig(oracle="emt", oracle_arguments={"asap_cutoff": True}).oracle_arguments
+    assert OracleConfig(oracle="tblite", oracle_arguments={"method": "GFN1-xTB", "charge": -1}).oracle_arguments
+    with pytest.raises(ConfigError, match=r"no argument 'acuracy'; did you mean 'accuracy'\?"):
+        OracleConfig(oracle="tblite", oracle_arguments={"acuracy": 0.1})
+
+
+def test_judging_an_attached_campaign_asks_for_permission(tmp_path: Path) -> None:
+    style = {
+        "pair_style": "hybrid/overlay zero 4.0 python 5.0",
+        "pair_coeff": ("* * zero", "* * python elsewhere.X Cu"),
+    }
+    config = with_parameters(oracle="lammps", **style)
+    for attempt in (acemaker.judge, acemaker.trust.verdict):
+        attached = acemaker.attach(by_mail(tmp_path / attempt.__name__, config))
+        with pytest.raises(UntrustedError, match=r"pair_style = \['hybrid/overlay zero 4.0 python"):
+            attempt(attached)
+
+
+def test_a_baseline_in_lammps_that_calls_python_asks_for_permission(tmp_path: Path) -> None:
+    parameters = {"baseline_style": "python 5.0", "baseline_coeff": ("* * elsewhere.X Cu",)}
+    directory = by_mail(tmp_path, with_parameters(**parameters))
+    file = directory / "potentials" / "potential_v1.json"
+    described = json.loads(file.read_text())
+    del described["checksum"]
+    baseline = {"style": "python 5.0", "coeff": ["* * elsewhere.X Cu"], "files": []}
+    file.write_text(json.dumps({**described, "baseline": baseline}))
+    with pytest.raises(UntrustedError, match="baseline_style = "):
+        acemaker.attach(directory).generation  # noqa: B018
+
+
+def test_what_cannot_be_remembered_is_asked_once_a_process(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    directory = by_mail(tmp_path, with_parameters(oracle="elsewhere:nothing", label_process="this"))
+    with pytest.raises(UntrustedError):
+        Campaign.open(directory)
+    Campaign.open(directory, trust=True).close()
+    Campaign.open(directory).close()
 
 
 def test_every_parameter_that_names_code_is_known() -> None:
