@@ -168,7 +168,7 @@ def remember(named: Mapping[str, Any]) -> None:
         _remembered.add(file)
         with contextlib.suppress(OSError):  # where nothing can be kept, the next process asks for the word again
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
+            file.write_text(_content(name, value))
 
 
 def generation_of(store: Store, number: int, config: CampaignConfig) -> Generation:
@@ -211,13 +211,22 @@ def _is_plain(baseline: PairBaseline) -> bool:
 
 def _is_remembered(name: str, value: Any) -> bool:
     file = _file(name, value)
-    return file in _remembered or file.exists()
+    if file in _remembered:
+        return True
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        # a file that is only there may have been made by something else, through a link say
+        return file.read_text() == _content(name, value)
+    return False
 
 
 def _file(name: str, value: Any) -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    content = json.dumps([name, _plain(value)], sort_keys=True, default=str)
-    return Path(state) / "acemaker" / "trusted" / hashlib.sha256(content.encode()).hexdigest()
+    return Path(state) / "acemaker" / "trusted" / hashlib.sha256(_content(name, value).encode()).hexdigest()
+
+
+def _content(name: str, value: Any) -> str:
+    """Write what is remembered: the content of its file, and, by a digest, that file's name."""
+    return json.dumps([name, _plain(value)], sort_keys=True, default=str)
 
 
 def _plain(value: Any) -> Any:

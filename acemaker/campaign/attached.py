@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from acemaker.campaign.chronicle import History
+from acemaker.campaign.contents import check_contents
 from acemaker.campaign.journal import is_driven, read_events
 from acemaker.campaign.store import Store
 from acemaker.campaign.view import CampaignView
@@ -49,10 +50,11 @@ class AttachedCampaign(CampaignView):
     Raises
     ------
     CampaignError
-        If there is no campaign, or its journal cannot be read.
+        If there is no campaign, its journal cannot be read, or its directory holds links.
     """
 
     def __init__(self, store: Store) -> None:
+        check_contents(store.directory)
         self._driven = is_driven(store.journal)  # before its last line is looked for, which comes before it ends
         events, self._end = _events(store, 0, 0)
         self._n_events = len(events)
@@ -184,7 +186,7 @@ def attach(directory: str | Path) -> AttachedCampaign:
     Raises
     ------
     CampaignError
-        If there is no campaign, or its journal cannot be read.
+        If there is no campaign, its journal cannot be read, or its directory holds links.
     """
     return AttachedCampaign(Store(Path(directory).resolve()))
 

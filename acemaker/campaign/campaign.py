@@ -14,6 +14,7 @@ from ase import Atoms
 from acemaker.campaign.admission import admit
 from acemaker.campaign.attention import Attention
 from acemaker.campaign.chronicle import Chronicle, config_of
+from acemaker.campaign.contents import check_contents
 from acemaker.campaign.creation import begin
 from acemaker.campaign.differences import with_bounds
 from acemaker.campaign.extension import reopening
@@ -178,7 +179,7 @@ class Campaign(CampaignView):
         Raises
         ------
         CampaignError
-            If there is none, its journal cannot be read, or the directory cannot be written.
+            If there is none, its journal cannot be read, or the directory cannot be written or holds links.
         CampaignLockedError
             If another process has it open.
         UntrustedError
@@ -190,6 +191,7 @@ class Campaign(CampaignView):
         """
         store = Store(Path(directory).resolve())
         with writable(store.directory):
+            check_contents(store.directory)
             journal = Journal(store.journal) if store.journal.exists() else None
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")

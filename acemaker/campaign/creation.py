@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.admission import named_code, remember
+from acemaker.campaign.contents import check_contents
 from acemaker.campaign.differences import differences_to
 from acemaker.campaign.extension import reopening
 from acemaker.campaign.journal import Journal, closing_on_error
@@ -90,7 +91,7 @@ def begin(
     CampaignLockedError
         If another process has it open.
     CampaignError
-        If the directory cannot be written.
+        If the directory cannot be written, or holds links.
     """
 
     def plan() -> Plan:
@@ -98,6 +99,7 @@ def begin(
         return plan_for(config, check_parts(store, config, structure, engine, oracle, executor), trainer_factory)
 
     with writable(store.directory, begun=False):
+        check_contents(store.directory)
         planned = None if store.journal.exists() else plan()  # the lock is a file, too
     with writable(store.directory):
         journal = Journal(store.journal)

@@ -151,7 +151,7 @@ class Journal:
             self._before = weakref.ref(before)
             _held[self.path] = descriptor, self
             return
-        descriptor = os.open(self.path.with_name("lock"), os.O_CREAT | os.O_RDWR, 0o644)
+        descriptor = os.open(self.path.with_name("lock"), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o644)
         for left in reversed(range(LOCK_TRIES)):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -237,7 +237,7 @@ def is_driven(path: Path) -> bool:
         The journal.
     """
     try:
-        descriptor = os.open(path.with_name("lock"), os.O_RDONLY)
+        descriptor = os.open(path.with_name("lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

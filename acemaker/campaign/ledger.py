@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.contents import contained
 from acemaker.campaign.label_files import find_label, read_label, set_aside, write_label
 from acemaker.campaign.label_index import LabelIndex
 from acemaker.campaign.label_store import LabelStore
@@ -70,7 +71,7 @@ class Ledger:
         entry = self._noted().of_key(self._keys[candidate])
         if entry is not None:
             # an equal structure may have been labelled for the sake of other atoms
-            labelled = read_label(self._store.directory / entry.file)
+            labelled = read_label(contained(self._store.directory, entry.file))
             return self.record(candidate, with_mask_of(self._structures[candidate], labelled))
         shared = self._shared.find(self._keys[candidate], self._key) if self._shared is not None else None
         if shared is None:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 from ase import Atoms
 
+from acemaker.campaign.contents import contained
 from acemaker.campaign.label_files import read_label
 from acemaker.campaign.progress import Progress
 from acemaker.campaign.store import Store
@@ -182,7 +183,7 @@ class Groups(Sequence[list[Atoms]]):
     def __getitem__(self, index: int | slice) -> list[Atoms] | list[list[Atoms]]:
         if isinstance(index, slice):
             return [self[place] for place in range(len(self))[index]]
-        return [read_label(self._store.directory / entry.file) for entry in self._groups[index]]
+        return [read_label(contained(self._store.directory, entry.file)) for entry in self._groups[index]]
 
 
 def read_groups(progress: Progress, store: Store) -> Groups:

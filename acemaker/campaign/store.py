@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from acemaker.campaign.contents import contained
+
 A_FOLDER = 1000
 """Halts or segments whose files lie in one folder: a file system is slow with, or refuses, very many."""
 
@@ -75,7 +77,7 @@ class Store:
 
     def absolute(self, name: str | None) -> Path | None:
         """Undo `relative`."""
-        return None if name is None else self.directory / name
+        return None if name is None else contained(self.directory, name)
 
     def keep_checkpoints(self, keep: Collection[Path | None], segments: int) -> None:
         """Delete the checkpoints of ended segments but those from which walkers go on.

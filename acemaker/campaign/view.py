@@ -13,6 +13,7 @@ from ase import Atoms
 from acemaker.campaign import recall
 from acemaker.campaign.admission import generation_of
 from acemaker.campaign.chronicle import History
+from acemaker.campaign.contents import contained
 from acemaker.campaign.journal import read_events
 from acemaker.campaign.label_files import read_label
 from acemaker.campaign.progress import Progress
@@ -147,7 +148,7 @@ class CampaignView(Record):
 
     def labels(self) -> list[Atoms]:
         """Read all labelled structures, oldest first."""
-        return [read_label(self.directory / entry.file) for entry in self.progress.labels]
+        return [read_label(contained(self.directory, entry.file)) for entry in self.progress.labels]
 
     def summary(self) -> Summary:
         """Return what the campaign says of itself."""

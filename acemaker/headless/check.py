@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from acemaker.campaign.contents import check_contents
 from acemaker.config import CampaignConfig
 from acemaker.config.base import nearest
 from acemaker.config.campaign import parameter_homes
@@ -51,8 +52,9 @@ def check_parameters(notebook: Described, given: Mapping[str, Any], *, parts: bo
         For an unknown name (with the nearest known one), a wrong type, or a value out of range.
     StructureError, MissingLibraryError, OracleError
         If one of the parts is missing, as far as the notebook leaves them to its configuration.
-    CampaignExistsError, CampaignLockedError
-        If the directory holds another campaign, or another process runs it.
+    CampaignError
+        If the directory holds links or special files, or another campaign (`CampaignExistsError`), or another process
+        runs it (`CampaignLockedError`).
     """
     homes = parameter_homes()
     known = [*notebook.types, *(name for name in homes if notebook.takes_all and name not in notebook.types)]
@@ -64,6 +66,8 @@ def check_parameters(notebook: Described, given: Mapping[str, Any], *, parts: bo
             _check_type(name, value, notebook.types[name])
     values = {**notebook.defaults, **given}
     directory = Path(values["directory"]).resolve() if isinstance(values.get("directory"), str) else None
+    if directory and notebook.is_campaign:
+        check_contents(directory)
     checked = dict(given)
     if notebook.takes_all and not {"engine"} & {*given, *notebook.types}:
         recorded = recorded_config(directory) if directory else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from acemaker.campaign.contents import check_contents
 from acemaker.campaign.extension import gives_more_steps
-from acemaker.campaign.journal import read_events
+from acemaker.campaign.journal import is_driven, read_events
 from acemaker.campaign.replacing import may_be_replaced, refuse_another
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
@@ -35,6 +35,7 @@ def recorded_config(directory: Path) -> CampaignConfig | None:
         None where there is none, or none that can be read: the notebook will say more.
     """
     try:
+        check_contents(directory)  # a pipe would be waited for
         with Store(directory).journal.open() as stream:
             return CampaignConfig(**json.loads(stream.readline())["config"])
     except (OSError, ValueError, KeyError, TypeError, AcemakerError):
@@ -98,12 +99,7 @@ def check_free(directory: Path) -> None:
     CampaignLockedError
         If one does.
     """
-    try:
-        with (directory / "lock").open() as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if is_driven(Store(directory).journal):
         raise CampaignLockedError(
             f"another process has the campaign in {directory} open; wait for it or stop it, or choose another directory"
-        ) from error
-    except OSError:
-        return
+        )
