@@ -70,15 +70,23 @@ class ChildProcess:
 def kill_leftovers(directory: Path) -> int:
     """Kill processes of an earlier run in a directory, whose owner and warden were both killed.
 
+    Parameters
+    ----------
+    directory
+        Where it ran. A link is none: nothing is killed for what lies where it leads.
+
     Returns
     -------
     int
         How many there were.
     """
-    mark, killed = str(directory.resolve()), 0
+    if directory.is_symlink():
+        return 0
+    where, killed = directory.resolve(), 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and Path(process.environ().get(MARK, "/")).is_relative_to(mark):
+            mark = process.environ().get(MARK)
+            if mark and process.pid != os.getpid() and Path(mark).is_relative_to(where):
                 process.kill()
                 killed += 1
     return killed
