@@ -7,13 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from acemaker.config.base import Section
-
-OURS = {
-    "calculation", "tprnfor", "tstress", "outdir", "prefix", "pseudo_dir", "disk_io", "restart_mode", "max_seconds",
-    "ecutwfc", "ecutrho", "occupations", "smearing", "degauss", "ibrav", "nat", "ntyp",
-    "conv_thr", "electron_maxstep", "mixing_beta", "scf_must_converge",
-}  # fmt: skip
-"""Names of pw.x's input that have a field here, or that a label depends on."""
+from acemaker.config.espresso_input import check_input
 
 
 class EspressoFields(Section):
@@ -46,14 +40,13 @@ class EspressoFields(Section):
     electron_maxstep: PositiveInt = Field(100, description="SCF steps")
     mixing_beta: float = Field(0.7, gt=0, le=1, description="share of the new density that is mixed in, dimensionless")
     espresso_input: dict[str, Any] = Field(
-        default_factory=dict, description="further input of pw.x, by name or by namelist and name"
+        default_factory=dict,
+        description="further input of pw.x, by name or by namelist and name; in 'starting_magnetization(1)' the 1 is "
+        "the first of the elements in alphabetical order",
     )
 
     @field_validator("espresso_input")
     @classmethod
-    def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
-        given = {name for key, inner in value.items() for name in (inner if isinstance(inner, dict) else (key,))}
-        taken = sorted({name.lower() for name in given} & OURS)
-        if taken:
-            raise ValueError(f"{', '.join(taken)} must not be among it: a field of its own, or fixed for labels")
+    def _understood(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_input(value)
         return value

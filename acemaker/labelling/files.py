@@ -59,6 +59,9 @@ class Files(Place):
         )
         self._folder, self._config, self._elements, self._every = folder, config, elements, every
         if config.oracle == "espresso":
+            from acemaker.oracles.espresso import check_species
+
+            check_species(config, elements)
             _pseudopotentials(config, elements)  # what is missing is missed now
         self._jobs: dict[Future[Answer], Job] = {}
 
@@ -144,14 +147,14 @@ def write_input(file: Path, atoms: Atoms, config: OracleConfig, elements: tuple[
     """
     from ase.io import write
 
-    from acemaker.oracles.espresso import input_data
+    from acemaker.oracles.espresso import input_for
 
-    settings = input_data(config)
+    placed, settings = input_for(config, elements, atoms)
     if config.pseudo_dir:
         settings["control"]["pseudo_dir"] = config.pseudo_dir
     write(
         file,
-        atoms,
+        placed,
         format="espresso-in",
         input_data=settings,
         pseudopotentials=_pseudopotentials(config, elements),

@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OracleConfig
+from acemaker.config.espresso_input import SPECIES_INDEX, indexed, items
 from acemaker.errors import Cause, ConfigError, OracleError
 from acemaker.oracles.pseudopotentials import Pseudopotential, find_folder, find_pseudopotentials
 
@@ -37,7 +39,8 @@ def check_espresso(config: OracleConfig, elements: tuple[str, ...]) -> list[Pseu
     OracleError
         If the program is missing.
     ConfigError
-        If pseudopotentials are missing or do not fit together, or the cutoffs do not suit them.
+        If pseudopotentials are missing or do not fit together, the cutoffs do not suit them, or the input numbers
+        elements that there are not.
     """
     words = shlex.split(absolute_command(config.espresso_command))
     for word in [words[0], *(word for word in words[1:] if Path(word).name == "pw.x")]:
@@ -47,6 +50,7 @@ def check_espresso(config: OracleConfig, elements: tuple[str, ...]) -> list[Pseu
                 "quantum-espresso) or name it with its path",
                 Cause.PROGRAM_MISSING,
             )
+    check_species(config, elements)
     found = find_pseudopotentials(find_folder(config.pseudo_dir), config.pseudopotentials, elements)
     soft = [pseudo.path.name for pseudo in found if not pseudo.norm_conserving]
     if soft and config.ecutrho is None:
@@ -73,15 +77,19 @@ def espresso_calculator(config: OracleConfig, elements: tuple[str, ...]) -> Base
     """
     from ase.calculators.espresso import Espresso, EspressoProfile
 
+    class ByElement(Espresso):  # type: ignore[misc]  # ASE has no types
+        def write_inputfiles(self, atoms: Atoms, properties: Any) -> None:
+            placed, self.parameters["input_data"] = input_for(config, elements, atoms)
+            super().write_inputfiles(placed, properties)
+
     found = check_espresso(config, elements)
-    return Espresso(
+    return ByElement(
         profile=EspressoProfile(
             command=absolute_command(config.espresso_command), pseudo_dir=str(found[0].path.parent)
         ),
         pseudopotentials={pseudo.element: pseudo.path.name for pseudo in found},
         kspacing=config.kspacing,
         koffset=config.koffset,
-        input_data=input_data(config),
         directory=".",
     )
 
@@ -112,6 +120,66 @@ def input_data(config: OracleConfig) -> dict[str, dict[str, Any]]:
     for name, values in (("control", control), ("system", system), ("electrons", electrons)):
         merged[name] = {**merged.get(name, {}), **values}
     return merged
+
+
+def check_species(config: OracleConfig, elements: tuple[str, ...]) -> None:
+    """Make sure that the elements that pw.x's further input numbers exist.
+
+    Raises
+    ------
+    ConfigError
+        It lists the elements with their numbers.
+    """
+    for _, name, _ in items(config.espresso_input):
+        bare, indices = indexed(name)
+        if bare in SPECIES_INDEX and not 1 <= indices[SPECIES_INDEX[bare]] <= len(elements):
+            numbered = ", ".join(f"{number} {element}" for number, element in enumerate(elements, start=1))
+            raise ConfigError(f"OracleConfig.espresso_input: {name} is of none of the elements, which are {numbered}")
+
+
+def input_for(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms) -> tuple[Atoms, dict[str, dict[str, Any]]]:
+    """Write the settings for one structure: what is meant for an element goes to the number that it has there.
+
+    ASE numbers species in the order in which they appear, and takes starting magnetizations from the structure,
+    whatever the input says.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    elements
+        Of the system: those that the settings number, from 1.
+    atoms
+        The structure, with some or all of them.
+
+    Returns
+    -------
+    Atoms
+        A copy, whose initial magnetic moments are starting magnetizations: shares of the valence electrons.
+    dict
+        Of dicts, by namelist.
+    """
+    placed = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    there = list(dict.fromkeys(placed.get_chemical_symbols()))
+    moments: dict[str, float] = {}
+    written: dict[str, dict[str, Any]] = {}
+    for section, values in input_data(config).items():
+        written[section] = {}
+        for name, value in values.items():
+            bare, indices = indexed(name)
+            if bare not in SPECIES_INDEX:
+                written[section][name] = value
+                continue
+            place = SPECIES_INDEX[bare]
+            element = elements[indices[place] - 1]
+            if bare == "starting_magnetization":
+                moments[element] = float(value)
+            elif element in there:
+                numbers = [*indices[:place], there.index(element) + 1, *indices[place + 1 :]]
+                written[section][f"{bare}({','.join(map(str, numbers))})"] = value
+    if moments:
+        placed.set_initial_magnetic_moments([moments.get(symbol, 0.0) for symbol in placed.get_chemical_symbols()])
+    return placed, written
 
 
 def located(config: OracleConfig) -> OracleConfig:

@@ -27,6 +27,8 @@ from acemaker.testing import OracleContract
 REAL = shutil.which("pw.x") is not None and Path(DEBIAN).is_dir()
 real = pytest.mark.skipif(not REAL, reason="no pw.x: apt-get install quantum-espresso quantum-espresso-data")
 SILICON = {"Si": "Si.pbe-rrkj.UPF"}
+IRON_SPIN = {"nspin": 2, "starting_magnetization(1)": 0.5}
+"""The example of the docs."""
 
 
 def settings(**changes: Any) -> OracleConfig:
@@ -251,8 +253,8 @@ def test_cutoffs_have_no_default() -> None:
 
 
 def test_further_input_reaches_its_namelist() -> None:
-    data = input_data(settings(espresso_input={"nspin": 2, "electrons": {"mixing_ndim": 12}}))
-    assert data["system"]["nspin"] == 2
+    data = input_data(settings(espresso_input={"nbnd": 20, "electrons": {"mixing_ndim": 12}}))
+    assert data["system"]["nbnd"] == 20
     assert data["electrons"]["mixing_ndim"] == 12
     assert data["electrons"]["mixing_beta"] == 0.7
     assert data["control"]["tprnfor"] is True
@@ -260,8 +262,8 @@ def test_further_input_reaches_its_namelist() -> None:
 
 
 def test_the_ladder_changes_how_and_not_what() -> None:
-    first, *rungs = attempts(settings(espresso_input={"mixing_mode": "TF", "nspin": 2}))
-    assert first.config == settings(espresso_input={"mixing_mode": "TF", "nspin": 2})
+    first, *rungs = attempts(settings(espresso_input={"mixing_mode": "TF", **IRON_SPIN}))
+    assert first.config == settings(espresso_input={"mixing_mode": "TF", **IRON_SPIN})
     for rung in rungs:
         assert isinstance(rung.config, Section)
         assert input_data(rung.config)["system"] == input_data(first.config)["system"]
