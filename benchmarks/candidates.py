@@ -17,6 +17,7 @@ from common import copper
 from outcome import Outcome
 
 from acemaker import Campaign, OTFConfig, State, steps
+from acemaker.structures.computed import forces_of
 
 STRATEGIES = ("random_displacement", "strain", "md_burst", "normal_modes")
 REPEATS = 3
@@ -37,7 +38,7 @@ def main() -> None:
         def evaluate() -> None:
             atoms.rattle(0.001, rng=np.random.default_rng(0))
             atoms.calc = calculator
-            atoms.get_forces()
+            forces_of(atoms)
 
         evaluate()
         unit = _median(evaluate)

@@ -38,6 +38,7 @@ from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.potentials.threads import single_threaded
+from acemaker.structures.computed import forces_of
 from acemaker.structures.files import read_structures
 from acemaker.structures.pretraining import pretraining_structures, springs_of
 
@@ -123,7 +124,7 @@ class Bench:
     def _judge(self, coefficients: np.ndarray, rest: Sequence[Atoms]) -> float:
         squares = []
         for atoms, design in list(zip(rest, self._designs, strict=True))[-N_TEST:]:
-            squares.append(np.mean((design.forces @ coefficients - atoms.get_forces().ravel()) ** 2))
+            squares.append(np.mean((design.forces @ coefficients - forces_of(atoms).ravel()) ** 2))
         return 1e3 * float(np.sqrt(np.mean(squares)))
 
     def _pretrain(self, name: str) -> Prior:

@@ -25,6 +25,7 @@ from acemaker.engines.pair_words import find_file
 from acemaker.errors import EmbeddingError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import EmbeddedCell, embed
 from acemaker.structures.geometry import pairs
 
@@ -123,7 +124,7 @@ def potential(oracle: CalculatorOracle, directory: Path) -> object:
 
 def errors(cell: EmbeddedCell, oracle: CalculatorOracle, truth: np.ndarray) -> np.ndarray:
     """Return the length of the difference between true forces in the cell and in the parent, meV/Å."""
-    forces = oracle.label(cell.structure).get_forces()
+    forces = forces_of(oracle.label(cell.structure))
     return 1e3 * np.linalg.norm(forces - truth[cell.indices], axis=1)
 
 
@@ -152,7 +153,7 @@ def main(kinds: list[str]) -> None:
         calculator = potential(oracle, Path(folder))
         for kind in kinds:
             atoms, centres = parent(kind)
-            truth = oracle.label(atoms).get_forces()
+            truth = forces_of(oracle.label(atoms))
             for steps in (EmbeddingConfig().seam_steps, 0):
                 # without relaxation the seam would never pass: its gamma is let through to be seen
                 rule = OTFConfig() if steps else OTFConfig(threshold_call_dft=1e6, threshold_break=1e6)
@@ -175,7 +176,7 @@ def main(kinds: list[str]) -> None:
                     found = errors(cell, oracle, truth)
                     core, rest = found[cell.core], ~cell.core
                     pooled.append(core)
-                    seam = np.linalg.norm(oracle.label(cell.structure).get_forces()[rest], axis=1).max()
+                    seam = np.linalg.norm(forces_of(oracle.label(cell.structure))[rest], axis=1).max()
                     outcome.row(
                         f"{kind}, {len(atoms):,}",
                         len(found),

@@ -32,6 +32,7 @@ from acemaker.campaign.store import Store
 from acemaker.engines.installed import native_command
 from acemaker.engines.native import extrapolating
 from acemaker.potentials.generation import Generation
+from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.files import read_structures
 
 LABELS, TURNS, BOUND = (10, 100), 3, 10.0
@@ -135,12 +136,12 @@ def _frame(structures: Sequence[Atoms], reference: dict[str, float] | None = Non
     if reference is None:
         return pd.DataFrame({"ase_atoms": bare})
     free = [sum(reference[symbol] for symbol in atoms.symbols) for atoms in structures]
-    energies = [atoms.get_potential_energy() for atoms in structures]
+    energies = [energy_of(atoms) for atoms in structures]
     return pd.DataFrame(
         {
             "ase_atoms": bare,
             "energy_corrected": [energy - of_atoms for energy, of_atoms in zip(energies, free, strict=True)],
-            "forces": [atoms.get_forces() for atoms in structures],
+            "forces": [forces_of(atoms) for atoms in structures],
         }
     )
 

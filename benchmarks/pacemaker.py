@@ -25,6 +25,7 @@ from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Training
+from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.first import initial_structure
 from acemaker.verdict.truth import truth_trajectory
 
@@ -44,8 +45,8 @@ def test_error(generation: Generation, frames: Sequence[Atoms]) -> tuple[float, 
     for atoms in frames:
         said = evaluator.structure(atoms)
         free = sum(generation.reference_energies[symbol] for symbol in atoms.symbols)
-        forces.append(said.forces - atoms.get_forces())
-        energies.append((said.energy + free - atoms.get_potential_energy()) / len(atoms))
+        forces.append(said.forces - forces_of(atoms))
+        energies.append((said.energy + free - energy_of(atoms)) / len(atoms))
     return 1e3 * float(np.sqrt(np.mean(np.square(forces)))), 1e3 * float(np.sqrt(np.mean(np.square(energies))))
 
 

@@ -15,6 +15,7 @@ from common import COPPER
 from acemaker import CampaignConfig
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
+from acemaker.structures.computed import forces_of
 from acemaker.structures.first import initial_structure
 from acemaker.verdict.truth import truth_trajectory
 
@@ -102,5 +103,5 @@ def truth(system: System, seed: int) -> tuple[Atoms, ...]:
 def force_rmse(generation: Generation, frames: Sequence[Atoms]) -> float:
     """Return the error of a potential's forces along labelled frames, meV/Å."""
     evaluator = evaluator_of(generation)
-    squares = [np.mean((evaluator.structure(atoms).forces - atoms.get_forces()) ** 2) for atoms in frames]
+    squares = [np.mean((evaluator.structure(atoms).forces - forces_of(atoms)) ** 2) for atoms in frames]
     return float(1e3 * np.sqrt(np.mean(squares)))

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.constraints import FixAtoms, FixCartesian
+from ase.io import read, write
 
 from acemaker import Campaign, CampaignConfig, judge, truth_trajectory, write_summary
 from acemaker.errors import ConfigError, StateError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
+from acemaker.trust import judge_gamma
 from acemaker.verdict.verdict import signs_of_melting
 from tests.conftest import MISHIN, copper
 
@@ -27,6 +30,14 @@ CONFIG = CampaignConfig(
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     return Campaign.create(tmp_path_factory.mktemp("verdict") / "c", CONFIG).run()
+
+
+def held(atoms: Atoms) -> Atoms:
+    """The same frame as from a run in which some atoms did not move, or not in all directions."""
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    copy.set_constraint([FixAtoms(range(12)), FixCartesian([20, 21], mask=(True, False, True))])
+    return copy
 
 
 @pytest.mark.parametrize("ensemble", ["npt", "langevin"])
@@ -106,3 +117,28 @@ def test_signs_of_melting() -> None:
     shaken.positions += rng.normal(size=shaken.positions.shape)
     assert signs_of_melting(start, [start, shaken], 2.556).displacement == pytest.approx(3, rel=0.3)
     assert np.isnan(signs_of_melting(start, [], 2.5).displacement)
+
+
+def test_fixed_atoms_of_the_frames_have_their_forces(campaign: Campaign) -> None:
+    """ASE applies the constraints of a frame to its forces: errors were computed from zeros."""
+    plain = truth_trajectory(CONFIG, campaign.initial, n_frames=5)
+    frames = [held(atoms) for atoms in plain]
+    assert not np.allclose(frames[0].get_forces(), plain[0].get_forces())
+    ours, theirs = judge(campaign, truth=frames), judge(campaign, truth=plain)
+    assert np.array_equal(ours.force_rmse, theirs.force_rmse)
+    assert np.array_equal(ours.atom_error, theirs.atom_error)
+    assert np.array_equal(ours.energy_error, theirs.energy_error)
+    seen = [judge_gamma(campaign, held_out=some) for some in (frames, plain)]
+    assert repr(seen[0]) == repr(seen[1])
+
+
+def test_fixed_atoms_of_a_file_have_their_forces(campaign: Campaign, tmp_path: Path) -> None:
+    plain = truth_trajectory(CONFIG, campaign.initial, n_frames=3)
+    write(tmp_path / "fixed.extxyz", [held(atoms) for atoms in plain], write_results=True)
+    frames = read(tmp_path / "fixed.extxyz", ":")
+    assert frames[0].constraints
+    assert judge(campaign, truth=frames).force_rmse_all == pytest.approx(
+        judge(campaign, plain).force_rmse_all, abs=1e-4
+    )
+    seen = judge_gamma(campaign, held_out=tmp_path / "fixed.extxyz")
+    assert repr(seen) == repr(judge_gamma(campaign, held_out=plain))

@@ -14,6 +14,7 @@ from acemaker.dotted import imported
 from acemaker.errors import AcemakerError, ConfigError, OracleError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.trainer import Pretrained, Trainer
+from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import affordable
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.pretraining import pretraining_structures, springs_of
@@ -76,7 +77,7 @@ def pretraining_labels(file: Path, config: CampaignConfig, start: Atoms) -> tupl
         config.potential.pretrain_structures,
         temperatures=config.engine.temperature,
         strain=config.system.first_strain,
-        springs=springs_of(cell, displaced, *(cheap.label(atoms).get_forces() for atoms in (cell, displaced))),
+        springs=springs_of(cell, displaced, *(forces_of(cheap.label(atoms)) for atoms in (cell, displaced))),
         rng=rng,
     )
     labels, heard = [], time.monotonic()

@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.units import GPa
 
 from acemaker.errors import Cause, OracleError
+from acemaker.structures.computed import stress_of
 from acemaker.structures.geometry import closeness
 
 
@@ -52,7 +53,7 @@ def pressure_remark(labels: Sequence[Atoms]) -> str:
     labels
         Structures with stress.
     """
-    stresses = [atoms.get_stress()[:3].mean() for atoms in labels if "stress" in atoms.calc.results]
+    stresses = [stress_of(atoms)[:3].mean() for atoms in labels if "stress" in atoms.calc.results]
     pressure = -float(np.mean(stresses)) / GPa if stresses else 0.0
     if abs(pressure) < ODD_PRESSURE:
         return ""

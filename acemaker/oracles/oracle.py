@@ -15,6 +15,7 @@ from acemaker.config import OracleConfig
 from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.factory import CalculatorFactory, calculator_factory
 from acemaker.oracles.words import explain
+from acemaker.structures.computed import forces_of, stress_of
 
 
 class Oracle(Protocol):
@@ -96,12 +97,12 @@ class CalculatorOracle:
             consistent = "free_energy" in calculator.implemented_properties
             results: dict[str, float | np.ndarray] = {
                 "energy": float(work.get_potential_energy(force_consistent=consistent)),
-                "forces": np.array(work.get_forces(), dtype=float),
+                "forces": forces_of(work),
             }
             if work.pbc.all() and "stress" in calculator.implemented_properties:
                 # some classes promise a stress that these settings do not give: train without it
                 with contextlib.suppress(PropertyNotImplementedError):
-                    results["stress"] = np.array(work.get_stress(), dtype=float)
+                    results["stress"] = stress_of(work)
         except Exception as error:  # whatever a user's calculator raises
             raise explain(error, self._folder) from error
         labelled = with_results(work, results)

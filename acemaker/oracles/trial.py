@@ -11,6 +11,7 @@ from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.process import INLINE, is_inline
+from acemaker.structures.computed import energy_of
 
 LINE = re.compile(r"ERROR(?: on proc \d+)?: (.*?)(?: \(\S+:\d+\))?$")
 """Of LAMMPS, without the place in its source."""
@@ -40,7 +41,7 @@ def try_oracle(config: OracleConfig, atoms: Atoms) -> None:
     work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     try:
         work.calc = factory()
-        work.get_potential_energy()
+        energy_of(work)
     except Exception as error:  # LAMMPS's own, and whatever wrong arguments raise
         fields = "pair_style, pair_coeff" if config.oracle == "lammps" else "oracle"
         raise ConfigError(

@@ -12,6 +12,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from acemaker.structures.computed import energy_of, forces_of, stress_of
+
 
 class Baseline(ABC):
     """What runs under an ACE.
@@ -96,8 +98,8 @@ class Baseline(ABC):
         """
         energy, forces, virial = self.evaluate(atoms)
         rest = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        results = {"energy": atoms.get_potential_energy() - energy, "forces": atoms.get_forces() - forces}
+        results = {"energy": energy_of(atoms) - energy, "forces": forces_of(atoms) - forces}
         if atoms.calc is not None and "stress" in atoms.calc.results:
-            results["stress"] = atoms.get_stress() - full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
+            results["stress"] = stress_of(atoms) - full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
         rest.calc = SinglePointCalculator(rest, **results)
         return rest

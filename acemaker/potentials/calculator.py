@@ -10,6 +10,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from acemaker.potentials.baseline import Baseline
+from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 
 class GenerationCalculator(Calculator):  # type: ignore[misc]
@@ -44,9 +45,9 @@ class GenerationCalculator(Calculator):  # type: ignore[misc]
         structure = self.atoms.copy()
         structure.set_constraint()  # they are the caller's: a fixed atom has its forces all the same
         structure.calc = self.ace
-        energy = structure.get_potential_energy() + sum(self.reference_energies[one] for one in structure.symbols)
-        forces, periodic = structure.get_forces(), structure.pbc.all()
-        stress = structure.get_stress() if periodic else None
+        energy = energy_of(structure) + sum(self.reference_energies[one] for one in structure.symbols)
+        forces, periodic = forces_of(structure), structure.pbc.all()
+        stress = stress_of(structure) if periodic else None
         if self.baseline is not None:
             own_energy, own_forces, virial = self.baseline.evaluate(structure)
             energy, forces = energy + own_energy, forces + own_forces

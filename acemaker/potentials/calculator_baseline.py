@@ -18,6 +18,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from acemaker.dotted import imported
 from acemaker.errors import AcemakerError, EngineError
 from acemaker.potentials.baseline import Baseline
+from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 FIELD = "PotentialConfig.baseline_calculator"
 
@@ -86,10 +87,10 @@ class CalculatorBaseline(Baseline):
         try:
             work.calc = copy.copy(_calculator(self.path, json.dumps(dict(self.arguments), sort_keys=True)))
             work.calc.reset()
-            energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)
+            energy, forces = energy_of(work), forces_of(work)
             virial = np.zeros((3, 3))
             if work.pbc.all():
-                virial = voigt_6_to_full_3x3_stress(np.array(work.get_stress(), dtype=float)) * work.get_volume()
+                virial = voigt_6_to_full_3x3_stress(stress_of(work)) * work.get_volume()
         except AcemakerError:
             raise
         except Exception as error:  # whatever a calculator raises

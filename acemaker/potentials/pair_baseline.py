@@ -16,6 +16,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from acemaker.engines.script import BAR_A3_PER_EV
 from acemaker.errors import EngineError
 from acemaker.potentials.baseline import Baseline
+from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +94,12 @@ class PairBaseline(Baseline):
             lines = list(self.commands("zero 1.0", quote=paths.quote))  # as it runs: overlaid, pairs are never mixed
             try:
                 work.calc = lammps_calculator(lines, self.elements)
-                energy, forces = float(work.get_potential_energy()), np.array(work.get_forces(), dtype=float)
+                energy, forces = energy_of(work), forces_of(work)
                 virial = np.zeros((3, 3))
                 if work.pbc.all():
                     # ASE takes newer constants than LAMMPS, which would show in the eighth digit
                     volume = work.get_volume() / (units.bar * BAR_A3_PER_EV)
-                    virial = voigt_6_to_full_3x3_stress(work.get_stress()) * volume
+                    virial = voigt_6_to_full_3x3_stress(stress_of(work)) * volume
             except Exception as error:  # LAMMPS's errors have no class of their own
                 raise EngineError(f"LAMMPS refused the baseline '{self.style}': {error}") from error
         return energy, forces, virial

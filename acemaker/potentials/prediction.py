@@ -13,6 +13,7 @@ from acemaker.potentials.environment import environment
 from acemaker.potentials.linear import FitErrors
 from acemaker.potentials.pyace_library import load_pyace
 from acemaker.results.record import read_only
+from acemaker.structures.computed import energy_of, forces_of, stress_of
 from acemaker.structures.mask import energy_counts, mask_of
 
 
@@ -62,12 +63,12 @@ def residuals_of(
     for atoms, target in zip(structures, targets, strict=True):
         calculator.compute(environment(atoms, basis.elements, basis.cutoff), compute_projections=False)
         mask, n_atoms = mask_of(atoms), len(atoms)
-        forces = np.array(calculator.forces, dtype=float).reshape(-1, 3) - target.get_forces()
+        forces = np.array(calculator.forces, dtype=float).reshape(-1, 3) - forces_of(target)
         free = sum(reference[symbol] for symbol in atoms.get_chemical_symbols())
-        energy = (calculator.energy + free - target.get_potential_energy()) / n_atoms
+        energy = (calculator.energy + free - energy_of(target)) / n_atoms
         virial = None
         if mask is None and target.calc is not None and "stress" in target.calc.results:
-            virial = np.array(calculator.virial)[[0, 1, 2, 5, 4, 3]] - target.get_stress() * target.get_volume()
+            virial = np.array(calculator.virial)[[0, 1, 2, 5, 4, 3]] - stress_of(target) * target.get_volume()
             virial /= n_atoms
         found.append(
             Residuals(
@@ -110,9 +111,9 @@ def parity_of(structures: Sequence[Atoms], residuals: Sequence[Residuals]) -> tu
     energies, forces = [], []
     for atoms, found in zip(structures, residuals, strict=True):
         if found.energy is not None:
-            label = atoms.get_potential_energy() / len(atoms)
+            label = energy_of(atoms) / len(atoms)
             energies.append((label, label + found.energy))
         mask = mask_of(atoms)
-        labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
+        labels = (forces_of(atoms) if mask is None else forces_of(atoms)[mask]).ravel()
         forces.append(np.column_stack([labels, labels + found.forces]))
     return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack([np.zeros((0, 2)), *forces]))

@@ -12,6 +12,7 @@ from acemaker.errors import ConfigError
 from acemaker.potentials.design import Design
 from acemaker.potentials.linear import Rows
 from acemaker.results.record import read_only
+from acemaker.structures.computed import energy_of, forces_of, stress_of
 from acemaker.structures.mask import mask_of
 
 
@@ -57,7 +58,7 @@ def reference_energies(
         return {element: given[element] for element in elements}
     counts = np.array([[atoms.symbols.count(e) for e in elements] for atoms in structures], dtype=float)
     sizes = counts.sum(axis=1)
-    energies = np.array([atoms.get_potential_energy() for atoms in structures])
+    energies = np.array([energy_of(atoms) for atoms in structures])
     solution = np.linalg.lstsq(counts / sizes[:, None], energies / sizes, rcond=1e-3)[0]
     return {element: float(energy) for element, energy in zip(elements, solution, strict=True)}
 
@@ -97,16 +98,15 @@ def structure_rows(
     n_atoms = len(atoms)
     counted = slice(None) if mask is None else np.repeat(mask, 3)
     n_counted = n_atoms if mask is None else int(mask.sum())
-    energy = (atoms.get_potential_energy() - sum(reference[s] for s in atoms.get_chemical_symbols())) / n_atoms
+    energy = (energy_of(atoms) - sum(reference[s] for s in atoms.get_chemical_symbols())) / n_atoms
     matrices = {
         "energy": np.append(design.energy, energy)[None],
-        "forces": np.column_stack([design.forces[counted], atoms.get_forces().ravel()[counted]])
-        / np.sqrt(3 * n_counted),
+        "forces": np.column_stack([design.forces[counted], forces_of(atoms).ravel()[counted]]) / np.sqrt(3 * n_counted),
     }
     if not energy_counts:
         del matrices["energy"]
     if stress and atoms.calc is not None and "stress" in atoms.calc.results:
-        virial = atoms.get_stress() * atoms.get_volume() / n_atoms
+        virial = stress_of(atoms) * atoms.get_volume() / n_atoms
         matrices["virial"] = np.column_stack([design.virial, virial]) / np.sqrt(6)
     if weight != 1:
         matrices = {kind: np.sqrt(weight) * matrix for kind, matrix in matrices.items()}
@@ -137,12 +137,12 @@ def parity(
     for atoms, row in zip(structures, rows, strict=True):
         unweighted = np.append(coefficients, -1.0) / np.sqrt(row.weight)
         if "energy" in row.matrices:
-            label = atoms.get_potential_energy() / len(atoms)
+            label = energy_of(atoms) / len(atoms)
             error = float((row.matrices["energy"] @ unweighted)[0])
             energies.append((label, label + error))
         # errors, not targets: the label is whole, what was fitted may lack the baseline's part
         mask = mask_of(atoms)
-        labels = (atoms.get_forces() if mask is None else atoms.get_forces()[mask]).ravel()
+        labels = (forces_of(atoms) if mask is None else forces_of(atoms)[mask]).ravel()
         difference = row.matrices["forces"] @ unweighted * np.sqrt(len(labels))
         forces.append(np.column_stack([labels, labels + difference]))
     return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack(forces))

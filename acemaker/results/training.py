@@ -13,6 +13,7 @@ from acemaker.display.summary import Summary, Table, counted, number
 from acemaker.oracles.checks import pressure_remark
 from acemaker.results.record import Record
 from acemaker.states import State
+from acemaker.structures.computed import energy_of, forces_of
 
 if TYPE_CHECKING:
     from acemaker.display.picture import Picture
@@ -83,8 +84,8 @@ class Labels(Record):
             (
                 str(index),
                 atoms.get_chemical_formula(),
-                f"{atoms.get_potential_energy() / len(atoms):.4f}",
-                number(float(np.abs(atoms.get_forces()).max())),
+                f"{energy_of(atoms) / len(atoms):.4f}",
+                number(float(np.abs(forces_of(atoms)).max())),
             )
             for index, atoms in zip(self.candidates, self.structures, strict=True)
         )

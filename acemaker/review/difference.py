@@ -13,6 +13,7 @@ from acemaker.display.summary import Summary, Table, counted, number
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.results.record import Record, read_only
+from acemaker.structures.computed import forces_of
 from acemaker.structures.mask import mask_of
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _tell(generation: Generation, labels: Sequence[Atoms]) -> tuple[list[np.ndar
         told = evaluator.structure(atoms)
         assert told.gamma is not None
         forces.append(told.forces[counts])
-        errors.append(1e3 * _rms(told.forces[counts] - atoms.get_forces()[counts]))
+        errors.append(1e3 * _rms(told.forces[counts] - forces_of(atoms)[counts]))
         gammas.append(float(told.gamma[counts].max()))
     return forces, errors, gammas
 

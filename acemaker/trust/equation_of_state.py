@@ -7,6 +7,7 @@ from ase import units
 from ase.calculators.calculator import BaseCalculator
 from ase.eos import EquationOfState
 
+from acemaker.structures.computed import energy_of
 from acemaker.trust.crystal import Crystal
 from acemaker.trust.measured import LeftOut, Measured, Value
 
@@ -54,7 +55,7 @@ def equation_of_state(crystal: Crystal, calculator: BaseCalculator) -> Measured:
             atoms.set_cell(atoms.cell.array * (middle * scale) ** (1 / 3), scale_atoms=True)
             atoms.calc = calculator
             volumes.append(atoms.get_volume() / n_atoms)
-            energies.append(atoms.get_potential_energy() / n_atoms)
+            energies.append(energy_of(atoms) / n_atoms)
         lowest = int(np.argmin(energies))
         if 0 < lowest < len(SCALES) - 1:
             break

@@ -13,6 +13,7 @@ from acemaker.campaign.view import CampaignView
 from acemaker.errors import ConfigError, StateError, StructureError
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
+from acemaker.structures.computed import forces_of
 from acemaker.structures.files import read_structures
 from acemaker.structures.mask import mask_of
 from acemaker.verdict.truth import truth_of
@@ -107,7 +108,7 @@ def grade(exam: Exam) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mask = mask_of(atoms)
         counts = np.ones(len(atoms), dtype=bool) if mask is None else mask
         gamma.append(result.gamma[counts])
-        error.append(np.linalg.norm(1e3 * (result.forces - atoms.get_forces()), axis=1)[counts])
+        error.append(np.linalg.norm(1e3 * (result.forces - forces_of(atoms)), axis=1)[counts])
         number.append(np.full(int(counts.sum()), which))
     return np.concatenate(gamma), np.concatenate(error), np.concatenate(number)
 

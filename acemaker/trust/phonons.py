@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from acemaker.structures.computed import forces_of
 from acemaker.trust.crystal import Crystal
 from acemaker.trust.measured import LeftOut, Measured, Value
 
@@ -62,7 +63,7 @@ def phonons(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Mea
     for cell in phonon.supercells_with_displacements:
         atoms = Atoms(cell.symbols, scaled_positions=cell.scaled_positions, cell=cell.cell, pbc=True)
         atoms.calc = calculator
-        forces.append(atoms.get_forces())
+        forces.append(forces_of(atoms))
     phonon.forces = forces
     phonon.produce_force_constants(show_drift=False)
     phonon.symmetrize_force_constants()

@@ -8,6 +8,7 @@ from ase.build import make_supercell
 from ase.calculators.calculator import BaseCalculator
 from ase.optimize import BFGS
 
+from acemaker.structures.computed import energy_of
 from acemaker.trust.crystal import Crystal
 from acemaker.trust.measured import LeftOut, Measured, Value
 
@@ -58,12 +59,12 @@ def vacancy(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Mea
         raise LeftOut(f"the crystal has {crystal.kinds} kinds of sites, each with a vacancy of its own")
     perfect = make_supercell(relaxed, crystal.supercell(SHORTEST))
     perfect.calc = calculator
-    energy = perfect.get_potential_energy()
+    energy = energy_of(perfect)
     left = perfect[1:]
     left.calc = calculator
     if not BFGS(left, logfile=None).run(fmax=FMAX, steps=STEPS):
         raise LeftOut(f"the atoms around the vacancy do not come to rest in {STEPS} steps")
-    formation = left.get_potential_energy() - energy * len(left) / len(perfect)
+    formation = energy_of(left) - energy * len(left) / len(perfect)
     return Measured(
         values=(Value(name="vacancy energy", unit="eV", value=float(formation)),), curves={"atoms": len(perfect)}
     )

@@ -17,6 +17,7 @@ from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structur
 from acemaker.engines.lammps_library import open_lammps
 from acemaker.errors import ConfigError
 from acemaker.oracles.factory import calculator_factory, pair_commands
+from acemaker.structures.computed import energy_of
 from acemaker.structures.files import read_structures, write_structures
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _without_noise(frames: list[Atoms], config: CampaignConfig, elements: tuple[
     make_calculator = calculator_factory(config.oracle, elements)
     for atoms in frames:
         forces = np.array(make_calculator().get_forces(atoms.copy()))
-        atoms.calc = SinglePointCalculator(atoms, energy=atoms.get_potential_energy(), forces=forces)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy_of(atoms), forces=forces)
 
 
 def _frame(lmp: Any, structure: Atoms, step: int) -> Atoms:

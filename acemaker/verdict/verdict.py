@@ -14,6 +14,7 @@ from acemaker.display.summary import Summary, Table, number
 from acemaker.errors import StateError
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.results.record import Record, read_only
+from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.geometry import closeness, mean_coordination
 from acemaker.verdict.truth import truth_of
 
@@ -173,10 +174,10 @@ def judge(
     for atoms in frames:
         result = evaluator.structure(atoms)
         reference = sum(generation.reference_energies[symbol] for symbol in atoms.get_chemical_symbols())
-        difference = 1e3 * (result.forces - atoms.get_forces())
+        difference = 1e3 * (result.forces - forces_of(atoms))
         assert result.gamma is not None
         force_rmse.append(np.sqrt(np.mean(difference**2)))
-        energy_error.append(1e3 * (result.energy + reference - atoms.get_potential_energy()) / len(atoms))
+        energy_error.append(1e3 * (result.energy + reference - energy_of(atoms)) / len(atoms))
         gamma_max.append(result.gamma.max())
         atom_gamma.append(result.gamma)
         atom_error.append(np.linalg.norm(difference, axis=1))

@@ -13,6 +13,7 @@ from ase.build import bulk
 from acemaker.config import CampaignConfig, OracleConfig
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
+from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import EmbeddedCell
 from acemaker.structures.geometry import pairs
 from acemaker.verdict import truth_trajectory
@@ -82,9 +83,9 @@ def grade(generation: Generation, structures: Sequence[Atoms]) -> Graded:
     oracle, calculator = copper_oracle(), generation.calculator()
     gammas, errors = [], []
     for atoms in structures:
-        true = (atoms if atoms.calc is not None else oracle.label(atoms)).get_forces()
+        true = forces_of(atoms if atoms.calc is not None else oracle.label(atoms))
         copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
-        errors.append(1e3 * np.linalg.norm(copy.get_forces() - true, axis=1))
+        errors.append(1e3 * np.linalg.norm(forces_of(copy) - true, axis=1))
         gammas.append(np.array(calculator.results["gamma"]))
     return Graded(gamma=np.concatenate(gammas), error=np.concatenate(errors))
 
@@ -200,6 +201,6 @@ def seam_error(cell: EmbeddedCell, parent: Atoms) -> tuple[np.ndarray, np.ndarra
         Å, distance of each atom from the centre in the small cell; meV/Å, length of the difference.
     """
     labelled = copper_oracle().label(cell.structure)
-    error = 1e3 * np.linalg.norm(labelled.get_forces() - parent.get_forces()[cell.indices], axis=1)
+    error = 1e3 * np.linalg.norm(forces_of(labelled) - forces_of(parent)[cell.indices], axis=1)
     distances: np.ndarray = cell.structure.get_distances(0, range(len(error)), mic=True)
     return distances, error

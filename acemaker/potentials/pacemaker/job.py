@@ -14,6 +14,7 @@ import yaml
 from ase import Atoms
 
 from acemaker.config import PacemakerConfig, PotentialConfig
+from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.mask import energy_counts, mask_of, weight_of
 
 INPUT, DATA, START, OUTPUT_POTENTIAL = "input.yaml", "data.pckl.gzip", "start.yaml", "output_potential.yaml"
@@ -124,8 +125,8 @@ def make_job(
         weights = np.ones(len(atoms)) if mask is None else mask.astype(float)
         free = sum(reference[symbol] for symbol in atoms.get_chemical_symbols())
         table["ase_atoms"].append(Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
-        table["energy"].append(float(target.get_potential_energy()) - free)
-        table["forces"].append(np.array(target.get_forces()))
+        table["energy"].append(energy_of(target) - free)
+        table["forces"].append(forces_of(target))
         table["w_energy"].append(float(counts))
         table["w_forces"].append(share * weights / weights.sum())
     return Job(settings=settings, table=table, start=start)

@@ -12,6 +12,7 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.config import EmbeddingConfig, OTFConfig
 from acemaker.errors import EmbeddingError
 from acemaker.results.record import frozen, read_only
+from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding.audit import Audit, audit, fewest_reasons
 from acemaker.structures.embedding.cell import SmallCell, choose_cells, reach
 from acemaker.structures.embedding.cut import SQUEEZE, cut
@@ -124,7 +125,7 @@ class _Parent:
     def of(cls, atoms: Atoms, calculator: BaseCalculator, rule: OTFConfig) -> _Parent:
         work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         work.calc = calculator
-        forces = np.array(work.get_forces())
+        forces = forces_of(work)
         gamma = calculator.results.get("gamma")
         return cls(
             atoms=work,

@@ -8,6 +8,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from acemaker.structures.computed import forces_of
+
 LARGEST_STEP = 0.1
 """Å, of an atom in one step of the relaxation: overlapping atoms have forces of any size."""
 
@@ -97,7 +99,7 @@ def relax_seam(
 
 
 def _look(atoms: Atoms, step: int) -> Relaxation:
-    forces = atoms.get_forces(apply_constraint=False)
+    forces = forces_of(atoms)
     gamma = atoms.calc.results.get("gamma")
     structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     return Relaxation(

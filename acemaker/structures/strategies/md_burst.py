@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms, units
 
 from acemaker.config import OTFConfig
+from acemaker.structures.computed import forces_of
 from acemaker.structures.strategies.site import Site
 
 TIMESTEP = 1.0
@@ -57,7 +58,7 @@ def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterato
 
 
 def _is_sound(atoms: Atoms, threshold_break: float) -> bool:
-    if not np.isfinite(atoms.get_forces(apply_constraint=False)).all():
+    if not np.isfinite(forces_of(atoms)).all():
         return False
     gamma = atoms.calc.results.get("gamma")
     return gamma is None or not (gamma > threshold_break).any()

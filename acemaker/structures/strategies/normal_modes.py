@@ -11,6 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OTFConfig
 from acemaker.dotted import imported
+from acemaker.structures.computed import forces_of
 from acemaker.structures.strategies.site import Site
 
 STEP = 0.01
@@ -124,7 +125,7 @@ def hessian(structure: Atoms, indices: np.ndarray, calculator: BaseCalculator) -
             for sign in (1, -1):
                 atoms.positions = structure.positions
                 atoms.positions[index, direction] += sign * STEP
-                forces.append(atoms.get_forces()[indices].ravel())
+                forces.append(forces_of(atoms)[indices].ravel())
             rows.append((forces[1] - forces[0]) / (2 * STEP))
     curvature = np.array(rows)
     symmetric: np.ndarray = (curvature + curvature.T) / 2

@@ -10,6 +10,7 @@ from ase import Atoms
 
 from acemaker.campaign.view import CampaignView
 from acemaker.oracles.oracle import Oracle
+from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import EmbeddedCell
 from acemaker.verdict import Verdict
 from acemaker.workshop.answer import NotRightError, as_number, checks, kind, tried
@@ -57,7 +58,7 @@ def liar(answer: Any, labels: Sequence[Atoms], oracle: Oracle) -> str:
     given = as_number(answer, "liar")
     for number, atoms in enumerate(labels):
         again = oracle.label(atoms)
-        off = 1e3 * float(np.abs(atoms.get_forces() - again.get_forces()).max())
+        off = 1e3 * float(np.abs(forces_of(atoms) - forces_of(again)).max())
         if off > DIFFERENT:
             if given != number:
                 raise NotRightError(f"label {given:g} is honest; look for the one that the fit cannot follow")

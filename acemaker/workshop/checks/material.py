@@ -20,6 +20,7 @@ from acemaker.config.campaign import parameter_homes
 from acemaker.errors import AcemakerError
 from acemaker.headless.command import add_run, join_pairs
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.structures.computed import energy_of, stress_of
 from acemaker.structures.first import initial_structure
 from acemaker.structures.geometry import closeness
 from acemaker.workshop.answer import NotRightError, NotYetError, as_number, checks, kind
@@ -60,14 +61,14 @@ def material(answer: Any, element: str) -> str:
         labelled = CalculatorOracle.from_config(config.oracle, (element,)).label(atoms)
     except AcemakerError as error:
         raise NotRightError(f"acemaker says: {error}") from error
-    pressure = -EV_PER_A3 * float(labelled.get_stress()[:3].mean())
+    pressure = -EV_PER_A3 * float(stress_of(labelled)[:3].mean())
     if abs(pressure) > PRESSURE:
         way = "larger" if pressure > 0 else "smaller"
         raise NotRightError(
             f"it runs, but under {pressure:.0f} GPa: this lattice constant is not that of {element}, which is {way}; "
             "see the table"
         )
-    energy = labelled.get_potential_energy() / len(atoms)
+    energy = energy_of(labelled) / len(atoms)
     return f"{len(atoms)} atoms of {element} at rest: {energy:.3f} eV/atom, {pressure:+.1f} GPa"
 
 
