@@ -15,6 +15,7 @@ from acemaker.config import CampaignConfig
 from acemaker.config.campaign import BOUNDS
 from acemaker.errors import ConfigError
 from acemaker.structures.files import read_structures
+from acemaker.structures.supported import check_supported
 
 
 def differences_to(
@@ -34,9 +35,15 @@ def differences_to(
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    StructureError
+        If the structure carries what would not be kept.
     """
     differences = config_of(events[:1]).differences(config)
     if structure is not None:
+        check_supported(structure, "the structure")
         there = read_structures(store.initial)
         meant = starts_of(config, structure) if not differences else (structure,) * len(there)
         if not all(map(_alike, there, meant)):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.campaign.starts import starts_of
 from acemaker.campaign.store import Store
-from acemaker.config import CampaignConfig
+from acemaker.config import CampaignConfig, OracleConfig
+from acemaker.config.espresso_input import items
 from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.installed import launcher_command, native_command
 from acemaker.engines.lammps_library import load_lammps
 from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
-from acemaker.errors import CampaignExistsError, ConfigError, EngineError
+from acemaker.errors import CampaignExistsError, ConfigError, EngineError, StructureError
 from acemaker.labelling.making import GivenExecutor, make_place
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.trial import try_oracle
@@ -83,6 +85,8 @@ def check_parts(
     for number, one in enumerate(starts, start=1):
         if engine is None:
             check_ensemble(config.walker(number).engine, one)
+        if oracle is None:
+            check_moments(config.oracle, one)
         if number == 1 or one != starts[0]:
             check_structure(one, elements)
             check_strategies(config.otf, one)
@@ -98,6 +102,27 @@ def check_parts(
     if oracle is None and executor is None and config.labelling.executor in HERE:
         try_oracle(config.oracle, cell)
     return starts
+
+
+def check_moments(config: OracleConfig, atoms: Atoms) -> None:
+    """Refuse magnetic moments of a structure that would not reach pw.x.
+
+    Raises
+    ------
+    StructureError
+        If it has moments, and the input asks for none, or one element has several.
+    """
+    moments = atoms.get_initial_magnetic_moments()
+    if config.oracle != "espresso" or not np.any(moments):
+        return
+    names = {name.lower() for _, name, _ in items(config.espresso_input)}
+    per_element = {(symbol, *np.atleast_1d(moment)) for symbol, moment in zip(atoms.symbols, moments, strict=True)}
+    if "nspin" not in names or len(per_element) > len(set(atoms.symbols)):
+        raise StructureError(
+            "the structure has magnetic moments, which do not reach pw.x yet: it takes one starting magnetization for "
+            "each element, espresso_input={'nspin': 2, 'starting_magnetization(1)': 0.5}, and elements with several "
+            "moments (antiferromagnets) are not supported. Without spin: atoms.set_initial_magnetic_moments(None)"
+        )
 
 
 def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ...], engine: Engine | None) -> None:

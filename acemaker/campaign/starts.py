@@ -8,6 +8,7 @@ from ase import Atoms
 from acemaker.config import CampaignConfig
 from acemaker.errors import ConfigError
 from acemaker.structures.first import initial_structure
+from acemaker.structures.supported import check_supported
 
 NAMES_ONE, SHAPES_ONE = ("structure", "crystal"), ("lattice_constant", "supercell", "composition")
 """What makes a structure of a walker's own, and what only changes one that the configuration names."""
@@ -33,6 +34,8 @@ def starts_of(config: CampaignConfig, structure: Atoms | None = None) -> tuple[A
     ConfigError
         If a structure cannot be made, or holds an element that the first walker's does not: the potential is for the
         elements of that one.
+    StructureError
+        If a structure carries constraints, masses or occupancies that would not be kept.
     """
     found: list[Atoms] = []
     for number in range(1, config.n_walkers + 1):
@@ -45,6 +48,7 @@ def starts_of(config: CampaignConfig, structure: Atoms | None = None) -> tuple[A
                 "your own; let it give structure or crystal as well, or nothing of these"
             )
         if structure is not None and not names_one:
+            check_supported(structure, "the structure")
             found.append(structure)
             continue
         alone = config.walker(number)

@@ -10,6 +10,7 @@ from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.frames import check_announced
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import LABEL_WEIGHT, with_mask_of
+from acemaker.structures.supported import check_supported
 
 LOW = 0.1
 """Weight of the first structures where later labels can do without them (``benchmarks/ablations.py``)."""
@@ -35,7 +36,8 @@ def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
     ConfigError
         If the file is missing or ASE does not know the crystal.
     StructureError
-        If the structure is periodic in some directions only.
+        If the structure is periodic in some directions only, or carries constraints, masses or occupancies that would
+        not be kept.
     """
     if config.file is not None:
         atoms = _read(config)
@@ -54,6 +56,7 @@ def initial_structure(config: SystemConfig, rng: np.random.Generator) -> Atoms:
                 f"SystemConfig.crystal: ASE cannot build {config.structure!r} as {config.crystal!r} ({error}); "
                 "give lattice_constant, another crystal, or a structure file"
             ) from error
+        cell.set_initial_magnetic_moments(None)  # ASE's guess for the element, which nobody has asked for
         atoms = cell.repeat(config.supercell)
     if config.composition:
         _mix(atoms, config.composition, rng)
@@ -148,6 +151,7 @@ def _read(config: SystemConfig) -> Atoms:
     except Exception as error:  # whatever ASE's readers raise
         raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error
     assert isinstance(atoms, Atoms)
+    check_supported(atoms, f"SystemConfig.structure: {config.structure!r}")
     if not atoms.pbc.all():
         return atoms
     if abs(atoms.cell.volume) < np.finfo(float).tiny or not np.isfinite(atoms.cell.array).all():

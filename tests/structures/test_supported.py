@@ -1,0 +1,231 @@
+"""What would be dropped of a structure is refused by name, however it comes, before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom, FixedPlane, FixScaled, Hookean
+from ase.io import read, write
+
+from acemaker import Campaign, CampaignConfig
+from acemaker.cli import main
+from acemaker.errors import StructureError
+from acemaker.structures.supported import check_supported
+from acemaker.testing import ToyEngine, ToyOracle, toy_config
+from tests.conftest import copper
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "otf_campaign.ipynb"
+
+
+def with_constraint(*constraints: Any) -> Atoms:
+    atoms = copper()
+    atoms.set_constraint(list(constraints))
+    return atoms
+
+
+def with_masses(**masses: float) -> Atoms:
+    atoms = molecule("CH3CH2OH", vacuum=4, pbc=True)
+    atoms.set_masses([masses.get(atom.symbol, atom.mass) for atom in atoms])
+    return atoms
+
+
+def with_column(name: str, values: Any) -> Atoms:
+    atoms = copper()
+    atoms.set_array(name, np.asarray(values))
+    return atoms
+
+
+REFUSED: dict[str, tuple[Atoms, str]] = {
+    "fixed atoms": (with_constraint(FixAtoms([0, 3, 4])), "constraints (FixAtoms on 3 of 32 atoms)"),
+    "a direction": (with_constraint(FixCartesian([0], (0, 0, 1))), "constraints (FixCartesian on 1 of 32 atoms)"),
+    "a plane": (with_constraint(FixedPlane([1, 2], (0, 0, 1))), "constraints (FixedPlane on 2 of 32 atoms)"),
+    "two kinds": (
+        with_constraint(FixAtoms([0]), FixScaled([1], [1, 1, 1])),
+        "FixAtoms on 1 of 32 atoms, FixScaled",
+    ),
+    "a bond": (with_constraint(FixBondLength(0, 1)), "constraints (FixBondLengths"),
+    "a spring": (with_constraint(Hookean(0, 1, k=2, rt=1)), "constraints (Hookean)"),
+    "the center of mass": (with_constraint(FixCom()), "constraints (FixCom"),
+    "deuterium": (with_masses(H=2.014), "6 H with 2.014 instead of 1.008 u"),
+    "a heavy isotope": (with_masses(C=13.003), "2 C with 13.003 instead of 12.011 u"),
+    "massless": (with_masses(O=0.0), "1 O with 0 instead of 15.999 u"),
+    "no number": (with_masses(O=float("nan")), "1 O with nan instead of 15.999 u"),
+    "a column of masses": (with_column("mass", [56.0] * 32), "32 Cu with 56 instead of 63.546 u"),
+    "a column of marks": (with_column("fixed", [1] + [0] * 31), "a column 'fixed'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_object_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    atoms, words = REFUSED[name]
+    with pytest.raises(StructureError, match=re.escape(words)):
+        Campaign.create(tmp_path / "c", toy_config(), structure=atoms, engine=ToyEngine(), oracle=ToyOracle())
+    assert not (tmp_path / "c").exists()
+
+
+ACCEPTED: dict[str, Atoms] = {
+    "plain": copper(),
+    "masses that are the elements'": with_masses(),
+    "masses to fewer digits": with_column("masses", [63.55] * 32),
+    "nothing held": with_constraint(FixAtoms([]), FixCartesian([0, 1], (0, 0, 0))),
+    "marks that mark nothing": with_column("fixed", [0] * 32),
+    "velocities": with_column("momenta", np.ones((32, 3))),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_says_nothing_else_is_accepted(name: str) -> None:
+    check_supported(ACCEPTED[name], "the structure")
+
+
+def poscar(path: Path) -> None:
+    write(path, with_constraint(FixScaled([0], [True, True, False])), format="vasp")
+
+
+def extended_xyz(path: Path) -> None:
+    write(path, with_constraint(FixAtoms([5])), format="extxyz")
+    assert "move_mask" in path.read_text()
+
+
+def extended_xyz_with_masses(path: Path) -> None:
+    write(path, with_masses(H=3.016), format="extxyz", columns=["symbols", "positions", "masses"])
+
+
+def extended_xyz_of_other_programs(path: Path) -> None:
+    write(path, with_column("mass", [62.93] * 32), format="extxyz", columns=["symbols", "positions", "mass"])
+
+
+def trajectory(path: Path) -> None:
+    write(path, with_constraint(FixAtoms([5])), format="traj")
+
+
+def lammps_data(path: Path) -> None:
+    atoms = copper()
+    atoms.set_masses([62.93] * 32)
+    write(path, atoms, format="lammps-data", masses=True)
+    path.write_text(path.read_text().replace("63.546", "62.93"))
+
+
+CIF = """\
+data_heavy_water
+_cell_length_a 5
+_cell_length_b 5
+_cell_length_c 5
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+O1 O 0 0 0 1
+"""
+
+
+def cif_with_deuterium(path: Path) -> None:
+    path.write_text(CIF + "D1 D 0.19 0 0 1\nD2 D 0 0.19 0 1\n")
+
+
+def cif_with_half_a_site(path: Path) -> None:
+    path.write_text(CIF + "H1 H 0.19 0 0 1\nH2 H 0 0.19 0 0.5\n")
+
+
+def cif_with_a_shared_site(path: Path) -> None:
+    path.write_text(CIF + "Fe1 Fe 0.5 0.5 0.5 0.7\nNi1 Ni 0.5 0.5 0.5 0.3\n")
+
+
+FILES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "POSCAR": (poscar, "constraints (FixScaled on 1 of 32 atoms)"),
+    "fixed.extxyz": (extended_xyz, "constraints (FixAtoms on 1 of 32 atoms)"),
+    "tritium.extxyz": (extended_xyz_with_masses, "6 H with 3.016 instead of 1.008 u"),
+    "mass.extxyz": (extended_xyz_of_other_programs, "32 Cu with 62.93 instead of 63.546 u"),
+    "fixed.traj": (trajectory, "constraints (FixAtoms on 1 of 32 atoms)"),
+    "heavy_water.cif": (cif_with_deuterium, "2 H with 2.01355 instead of 1.008 u"),
+    "half.cif": (cif_with_half_a_site, "sites that are occupied in part (0.5 H)"),
+    "shared.cif": (cif_with_a_shared_site, "sites that are occupied in part (0.7 Fe, 0.3 Ni)"),
+}
+
+
+def config_of(path: Path) -> CampaignConfig:
+    made = toy_config().model_dump()
+    made["system"] |= {"structure": str(path), "supercell": (1, 1, 1)}
+    return CampaignConfig(**made)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    make, words = FILES[name]
+    make(tmp_path / name)
+    with pytest.raises(StructureError, match=rf"{re.escape(name)}' has .*{re.escape(words)}"):
+        Campaign.create(tmp_path / "c", config_of(tmp_path / name), engine=ToyEngine(), oracle=ToyOracle())
+    assert not (tmp_path / "c").exists()
+
+
+def test_the_command_refuses_it_before_a_kernel_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    poscar(tmp_path / "POSCAR")
+    words = ["run", str(NOTEBOOK), str(tmp_path / "out.ipynb"), "-p", f"structure={tmp_path / 'POSCAR'}"]
+    assert main([*words, "-p", f"directory={tmp_path / 'c'}"]) == 2
+    said = capsys.readouterr()
+    assert "constraints (FixScaled on 1 of 32 atoms), which are not supported yet" in said.err + said.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["POSCAR"]
+
+
+def test_each_walkers_structure_is_looked_at(tmp_path: Path) -> None:
+    """Also one whose atoms are where those of the first are: ASE's comparison does not see constraints."""
+    write(tmp_path / "free.vasp", copper(), format="vasp")
+    poscar(tmp_path / "held.vasp")
+    made = toy_config().model_dump()
+    names = [str(tmp_path / name) for name in ("free.vasp", "held.vasp")]
+    made["walkers"] = [{"structure": name, "supercell": (1, 1, 1)} for name in names]
+    with pytest.raises(StructureError, match=r"held\.vasp' has constraints"):
+        Campaign.create(tmp_path / "c", CampaignConfig(**made), engine=ToyEngine(), oracle=ToyOracle())
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_existing_campaign_is_no_back_door(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"engine": ToyEngine(), "oracle": ToyOracle()}
+    Campaign.create(tmp_path / "c", toy_config(), structure=copper(), **parts).close()
+    with pytest.raises(StructureError, match="constraints"):
+        Campaign.create(tmp_path / "c", toy_config(), structure=with_constraint(FixAtoms([0])), **parts)
+    Campaign.create(tmp_path / "c", toy_config(), structure=copper(), **parts).close()
+
+
+SPIN = {"nspin": 2, "starting_magnetization(1)": 0.5}
+
+
+def antiferromagnet() -> Atoms:
+    atoms = bulk("Fe", cubic=True)
+    atoms.set_initial_magnetic_moments([2, -2])
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("atoms", "given"),
+    [(bulk("Fe"), {}), (antiferromagnet(), SPIN), (bulk("Ni", cubic=True).repeat(2), {"nbnd": 12})],
+    ids=["moments but no spin", "two moments of one element", "further input without spin"],
+)
+def test_moments_that_pw_would_not_see_are_refused(tmp_path: Path, atoms: Atoms, given: dict[str, Any]) -> None:
+    made = toy_config().model_dump()
+    made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
+    with pytest.raises(StructureError, match=r"has magnetic moments, which do not reach pw\.x yet"):
+        Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=atoms, engine=ToyEngine())
+    assert not (tmp_path / "c").exists()
+
+
+def test_files_are_read_as_they_were_meant(tmp_path: Path) -> None:
+    """The tests' own files hold what they are to hold."""
+    cif_with_deuterium(tmp_path / "a.cif")
+    assert read(tmp_path / "a.cif").get_masses()[1] == pytest.approx(2.014, abs=1e-3)
+    extended_xyz_with_masses(tmp_path / "a.extxyz")
+    assert read(tmp_path / "a.extxyz").get_masses().max() == pytest.approx(15.999)
