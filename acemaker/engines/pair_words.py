@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,6 +11,27 @@ from ase.data import atomic_numbers
 
 from acemaker.engines.setfl import elements_of, files_with, style_of
 from acemaker.errors import ConfigError
+
+
+def split_coeff(arguments: str, field: str) -> list[str]:
+    """Split the arguments of a ``pair_coeff`` command, in which paths with spaces are quoted as for a shell.
+
+    Parameters
+    ----------
+    arguments
+        As the user writes them.
+    field
+        The configuration's, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If quotation marks do not match.
+    """
+    try:
+        return shlex.split(arguments)
+    except ValueError as error:
+        raise ConfigError(f"{field}: quotation marks do not match in {arguments!r}") from error
 
 
 def check_order(words: Sequence[str], elements: tuple[str, ...], field: str) -> None:
@@ -98,10 +120,10 @@ def find_file(word: str, field: str) -> Path | None:
     """
     from acemaker.engines.lammps_library import potentials_directory
 
-    if "." not in word or _is_number(word):
-        return None
     if (file := _found(word)) is not None:
         return file
+    if "." not in word or _is_number(word):
+        return None
     folder = potentials_directory()
     names = [file.name for file in folder.iterdir()] if folder is not None else []
     close = difflib.get_close_matches(Path(word).name, names, n=1)
@@ -115,7 +137,7 @@ def _found(word: str) -> Path | None:
     """Look for a file here, and in LAMMPS's own collection."""
     from acemaker.engines.lammps_library import potentials_directory
 
-    if "." not in word or _is_number(word):
+    if not {".", "/"} & set(word) or _is_number(word):
         return None
     if Path(word).is_file():
         return Path(word).resolve()

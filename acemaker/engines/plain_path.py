@@ -1,48 +1,84 @@
-"""Paths that LAMMPS can be given, whatever their folders are called."""
+"""Paths that LAMMPS can be given, whatever their folders and files are called."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from acemaker.engines import script
-from acemaker.errors import ConfigError
 
 
 class PlainPaths:
-    """Names files by an open handle of their folder where LAMMPS would stumble over the folder's name.
+    """Names files by other paths where LAMMPS would stumble over the characters of their own.
 
-    It expands asterisks and percent signs in file names, and knows no way to write a double quote.
+    It expands asterisks and percent signs in file names, knows no way to write a double quote, and replaces characters
+    beyond ASCII. A folder is named by an open handle of it, a file by a link in a folder of its own.
     """
 
     def __init__(self) -> None:
         self._handles: dict[Path, int] = {}
+        self._links: dict[Path, Path] = {}
+        self._folder: Path | None = None
+        self._owner = os.getpid()
 
     def quote(self, path: Path) -> str:
         """Return the path for a LAMMPS command.
 
+        Parameters
+        ----------
+        path
+            Of a file that is read or written.
+
         Raises
         ------
         ConfigError
-            If the file's own name holds such characters, or the folder's does where the system has no
-            other name for it (only Linux has).
+            If the file's folder has such characters where the system has no other name for it (only Linux has).
         """
-        try:
+        if script.is_plain(str(path)):
             return script.quote(path)
-        except ConfigError:
-            if sys.platform != "linux":
-                raise
+        if not script.is_plain(path.name):
+            return self.quote(self._link(path))
+        if sys.platform != "linux":
+            return script.quote(path)  # which refuses it
         folder = path.parent.resolve()
         if folder not in self._handles:
             self._handles[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         return script.quote(Path(f"/proc/self/fd/{self._handles[folder]}") / path.name)
 
     def close(self) -> None:
-        """Let the folders go."""
+        """Let the folders and links go."""
         for handle in self._handles.values():
             os.close(handle)
         self._handles.clear()
+        self._links.clear()
+        if self._folder is not None and self._owner == os.getpid():  # in a fork, the links are still the parent's
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def _link(self, path: Path) -> Path:
+        """Give a file a plain name; its suffix stays, by which LAMMPS may tell what it is."""
+        target = path.absolute()
+        if target not in self._links:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="acemaker-names-"))
+            suffix = "".join(path.suffixes)
+            link = self._folder / f"file_{len(self._links)}{suffix if script.is_plain(suffix) else ''}"
+            link.symlink_to(target)
+            self._links[target] = link
+        return self._links[target]
+
+
+@cache
+def oracle_paths() -> PlainPaths:
+    """Return the names of the potential files of this process's oracles, which are kept to its end."""
+    paths = PlainPaths()
+    atexit.register(paths.close)
+    return paths
 
 
 def check_path(directory: Path) -> None:
@@ -51,7 +87,8 @@ def check_path(directory: Path) -> None:
     Raises
     ------
     ConfigError
-        Off Linux, for names with a double quote, an asterisk, a percent sign or a line break.
+        Off Linux, for names that are not plain ASCII, or hold a double quote, an asterisk, a percent sign or a line
+        break.
     """
     if sys.platform != "linux":
         script.quote(directory)

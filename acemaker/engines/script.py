@@ -46,7 +46,7 @@ def quote(path: Path) -> str:
     Parameters
     ----------
     path
-        Any path without characters that LAMMPS expands even within quotes.
+        Any path for which `is_plain` holds.
 
     Returns
     -------
@@ -58,12 +58,23 @@ def quote(path: Path) -> str:
         If LAMMPS cannot be given the path.
     """
     text = str(path)
-    if any(character in text for character in '"\n\r*%'):
+    if not is_plain(text):
         raise ConfigError(
-            f"LAMMPS cannot use the path {text!r}: it must hold no double quote, asterisk, percent sign or "
-            "line break; choose another directory"
+            f"LAMMPS cannot use the path {text!r}: it must be of ASCII characters and hold no double quote, asterisk, "
+            "percent sign or line break; choose another directory"
         )
     return f'"{text}"'
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether LAMMPS takes a path as it is: it expands some characters even within quotes, and replaces others.
+
+    Parameters
+    ----------
+    text
+        The path.
+    """
+    return text.isascii() and not any(character in text for character in '"\n\r*%')
 
 
 def random_seed(*numbers: int) -> int:

@@ -197,7 +197,7 @@ def read_result(file: Path, asked: Atoms) -> Atoms:
 
     try:
         check_announced(file)
-        found = read(file)
+        found = read(file, do_not_split_by_at_sign=True)
         assert isinstance(found, Atoms)
         results = dict(found.calc.results) if found.calc is not None else {}
     except Exception as error:  # whatever ASE raises for a file that is still being written

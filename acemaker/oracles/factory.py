@@ -9,7 +9,8 @@ from ase.calculators.calculator import BaseCalculator, all_changes
 
 from acemaker.config import OracleConfig
 from acemaker.dotted import imported
-from acemaker.engines.pair_words import check_order, find_file
+from acemaker.engines.pair_words import check_order, find_file, split_coeff
+from acemaker.engines.plain_path import oracle_paths
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
 
 CalculatorFactory = Callable[[], BaseCalculator]
@@ -74,17 +75,18 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
     Raises
     ------
     ConfigError
-        If a coefficient holds a line break, a file that is neither here nor in the collection, or elements in
-        another order than that of the types, which would label every structure wrongly.
+        If a coefficient holds a line break, quotation marks that do not match, a file that is neither here nor in the
+        collection, or elements in another order than that of the types, which would label every structure wrongly.
     """
-    commands = [f"pair_style {config.pair_style}"]
+    field, quote = "OracleConfig.pair_coeff", oracle_paths().quote
+    commands, own = [f"pair_style {config.pair_style}"], [config.pair_style]
     for arguments in config.pair_coeff:
-        words = arguments.split()
-        check_order(words, elements, "OracleConfig.pair_coeff")
-        files = [find_file(word, "OracleConfig.pair_coeff") for word in words]
-        words = [word if file is None else f'"{file}"' for word, file in zip(words, files, strict=True)]
-        commands.append(f"pair_coeff {' '.join(words)}")
-    if any(character in command for command in commands for character in "\n\r&"):
+        words = split_coeff(arguments, field)
+        check_order(words, elements, field)
+        files = {word: file for word in words if (file := find_file(word, field)) is not None}
+        commands.append(" ".join(["pair_coeff", *(quote(files[word]) if word in files else word for word in words)]))
+        own += [word for word in words if word not in files]
+    if any(set("\n\r") & set(line) for line in (config.pair_style, *config.pair_coeff)) or "&" in "".join(own):
         raise ConfigError("OracleConfig.pair_style and pair_coeff must be single lines without '&'")
     return commands
 

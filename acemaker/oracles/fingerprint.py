@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from acemaker.config import OracleConfig
-from acemaker.engines.pair_words import find_file
+from acemaker.engines.pair_words import find_file, split_coeff
 
 
 def fingerprint(config: OracleConfig, elements: tuple[str, ...]) -> str:
@@ -34,8 +34,9 @@ def fingerprint(config: OracleConfig, elements: tuple[str, ...]) -> str:
 
 def _files(config: OracleConfig, elements: tuple[str, ...]) -> list[Path]:
     if config.oracle == "lammps":
-        words = [word for arguments in config.pair_coeff for word in arguments.split()]
-        found = [find_file(word, "OracleConfig.pair_coeff") for word in words]
+        field = "OracleConfig.pair_coeff"
+        words = [word for arguments in config.pair_coeff for word in split_coeff(arguments, field)]
+        found = [find_file(word, field) for word in words]
         return [file for file in found if file is not None]
     if config.oracle == "espresso":
         from acemaker.oracles.pseudopotentials import find_folder, find_pseudopotentials

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 from acemaker.config import PotentialConfig
-from acemaker.engines.pair_words import check_order, find_file
+from acemaker.engines.pair_words import check_order, find_file, split_coeff
 from acemaker.errors import ConfigError
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
@@ -84,10 +83,7 @@ def _types(word: str, n: int) -> range:
 
 
 def _split(arguments: str) -> list[str]:
-    try:
-        words = shlex.split(arguments)
-    except ValueError as error:
-        raise ConfigError(f"{FIELD}: quotation marks do not match in {arguments!r}") from error
+    words = split_coeff(arguments, FIELD)
     if len(words) < 2:
         raise ConfigError(f"{FIELD}: expected at least two types, e.g. '* * 29 29', got {arguments!r}")
     return words
@@ -101,11 +97,6 @@ def _keep(word: str, files: dict[str, Path], kept: Path | None) -> str:
         return name
     path = find_file(word, FIELD)
     if path is not None:
-        if any(character in path.name for character in '"*%\n\r'):
-            raise ConfigError(
-                f"{FIELD}: LAMMPS cannot be given the name of the file {path.name!r}; rename it, without double "
-                "quotes, asterisks, percent signs or line breaks"
-            )
         if files.setdefault(name, path) != path:
             raise ConfigError(f"{FIELD}: two files would be kept as {name}, {files[name]} and {path}; rename one")
         return name

@@ -147,7 +147,7 @@ def _read(config: SystemConfig) -> Atoms:
         )
     try:
         check_announced(config.file)
-        atoms = read(config.file)
+        atoms = read(config.file, do_not_split_by_at_sign=True)
     except Exception as error:  # whatever ASE's readers raise
         raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error
     assert isinstance(atoms, Atoms)

@@ -304,8 +304,11 @@ def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Gener
         explore(EngineConfig(ensemble="npt", **HOT), request(tmp_path, copper_generation, structure))
 
 
-@pytest.mark.parametrize("name", ["a b's $HOME ${x} & #1", 'say "x"', "a*b%c", "line\nbreak"])
-def test_paths_with_spaces_quotes_and_dollars(tmp_path: Path, copper_generation: Generation, name: str) -> None:
+NAMES = ["a b's $HOME ${x} & #1", 'say "x"', "a*b%c", "line\nbreak", "Müller", "研究 🧪", "not UTF-8 \udcff"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_paths_of_any_characters(tmp_path: Path, copper_generation: Generation, name: str) -> None:
     odd = tmp_path / name
     halted = explore(EngineConfig(**HOT), request(odd, copper_generation, copper(), NERVOUS))
     assert halted.halt_checkpoint is not None

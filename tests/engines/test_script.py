@@ -46,7 +46,7 @@ def test_a_ramp_spans_the_whole_trajectory() -> None:
     assert script.run_command(150, 5000) == "run 150 upto start 0 stop 5000"
 
 
-@pytest.mark.parametrize("name", ['a"b', "a*b", "a%b", "a\nrun 5"])
+@pytest.mark.parametrize("name", ['a"b', "a*b", "a%b", "a\nrun 5", "Müller", "研究", "a\udcffb"])
 def test_paths_that_lammps_would_misread_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="choose another directory"):
         script.quote(Path(name))
