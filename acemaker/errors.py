@@ -20,6 +20,7 @@
     ├── FitError               (RuntimeError)     the program that fits a potential died
     ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
     ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
+    ├── NoProgressError        (RuntimeError)     halt after halt at the same place, whatever is learnt
     ├── LabelBudgetError       (RuntimeError)     ``max_labels`` is used up
     └── NotebookError          (RuntimeError)     a notebook that was run headless failed
 
@@ -197,6 +198,10 @@ class FitRejectedError(AcemakerError, RuntimeError):
 
 class IterationLimitError(AcemakerError, RuntimeError):
     """The campaign has halted more often than ``max_otf_iterations`` allows."""
+
+
+class NoProgressError(AcemakerError, RuntimeError):
+    """The run has halted again and again without getting further, although each halt was labelled and learnt."""
 
 
 class LabelBudgetError(AcemakerError, RuntimeError):

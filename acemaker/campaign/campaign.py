@@ -165,12 +165,12 @@ class Campaign(CampaignView):
             Your word that what the directory names may be run here: callables by their dotted paths, command lines.
             Not needed for what was used on this machine before.
         **bounds
-            New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_retries``, ``resume_from``,
-            ``hang_after``, ``lammps``, ``launcher``, ``explore_workers``, ``pacemaker_environment``, ``embed_tries``,
-            ``embed_force_error``, ``n_workers``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
-            ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``, ``quiet_walkers``,
-            ``plateau_generations``, ``plateau_tolerance``, ``executor`` by its name, and ``steps``: more of them,
-            where temperature and pressure stay, with which one that was done goes on.
+            New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
+            ``max_retries``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``, ``explore_workers``,
+            ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_workers``, ``executor_arguments``,
+            ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``,
+            ``quiet_walkers``, ``plateau_generations``, ``plateau_tolerance``, ``executor`` by its name, and ``steps``:
+            more of them, where temperature and pressure stay, with which one that was done goes on.
 
         Returns
         -------

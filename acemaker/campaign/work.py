@@ -13,9 +13,12 @@ from acemaker import steps
 from acemaker.campaign import recall
 from acemaker.campaign.admission import generation_of
 from acemaker.campaign.chronicle import Chronicle
+from acemaker.campaign.contents import contained
 from acemaker.campaign.explore_work import ExploreWork
+from acemaker.campaign.label_files import read_label
 from acemaker.campaign.label_work import LabelWork
 from acemaker.campaign.pretraining import pretraining_labels
+from acemaker.campaign.stall import explain_stall, halts_without_progress, what_is_wrong
 from acemaker.campaign.store import Store
 from acemaker.engines.protocol import Engine
 from acemaker.engines.script import ramp_temperature
@@ -23,6 +26,7 @@ from acemaker.errors import (
     FitRejectedError,
     IterationLimitError,
     LabelBudgetError,
+    NoProgressError,
     StateError,
 )
 from acemaker.labelling.making import GivenExecutor
@@ -38,6 +42,9 @@ from acemaker.structures.files import read_structures
 from acemaker.structures.mask import mask_of
 
 Kept = dict[str, Any]
+
+RECENT = 60
+"""Labels that are looked at where a campaign does not get on."""
 
 
 class Work:
@@ -106,6 +113,8 @@ class Work:
                 f"halt {progress.halt} is beyond max_otf_iterations={limit}; to go on: "
                 f"Campaign.open({str(self._store.directory)!r}, max_otf_iterations={2 * limit})"
             )
+        if not diagnosis.known:
+            self._check_progress()
         return diagnosis, {"epicentre": diagnosis.epicentre.tolist(), "note": diagnosis.note}
 
     def generate(self) -> tuple[Candidates, Kept]:
@@ -137,9 +146,11 @@ class Work:
         progress, rule = self._chronicle.progress, self._chronicle.config.otf
         rounds = len(progress.selections)
         if rounds > rule.max_retries:
+            seen = what_is_wrong(self._recent_labels(), rule)
             raise FitRejectedError(
-                f"{rounds} fits in a row were rejected at halt {progress.halt}, the last because "
-                f"{progress.reason}; look at the labels, or allow more rounds: "
+                f"{rounds} fits in a row were rejected at halt {progress.halt}, the last because {progress.reason}; "
+                + "".join(f"{wrong}; " for wrong in seen)
+                + "look at the labels, or allow more rounds: "
                 f"Campaign.open({str(self._store.directory)!r}, max_retries={rounds + 1})"
             )
         limit, made = rule.max_labels, len(progress.labels)
@@ -264,6 +275,29 @@ class Work:
         if isinstance(known, Segment) and known.halt is not None and known.halt.number == number:
             return known.halt
         return recall.read_halt(self._chronicle.progress.halts[number - 1], self._store)
+
+    def _check_progress(self) -> None:
+        """Stop before labels are paid that would teach as little as those before."""
+        progress, rule = self._chronicle.progress, self._chronicle.config.otf
+        window = rule.check_every * rule.smooth_steps
+        halts = halts_without_progress(reversed(progress.segments), progress.walker, window)
+        if len(halts) < rule.max_stalled_halts:
+            return
+        number = f" of walker {progress.walker}" if len(progress.walkers) > 1 else ""
+        raise NoProgressError(
+            f"{len(halts)} halts{number} in a row got no further: steps {', '.join(map(str, halts))}, each from the "
+            f"safe state at step {progress.halts[progress.halt - 1]['safe_step']}, with {progress.n_labels} labels so "
+            f"far. {self._looks_like()}. To go on all the same: "
+            f"Campaign.open({str(self._store.directory)!r}, max_stalled_halts={2 * len(halts)})"
+        )
+
+    def _looks_like(self) -> str:
+        errors = self._chronicle.progress.errors
+        return explain_stall(self._recent_labels(), self._chronicle.config.otf, errors[-1] if errors else None)
+
+    def _recent_labels(self) -> list[Atoms]:
+        entries = self._chronicle.progress.labels[-RECENT:]
+        return [read_label(contained(self._store.directory, entry.file)) for entry in entries]
 
     def _forget_but_segment(self) -> None:
         """Drop what the healing of another walker's halt has left in memory."""

@@ -30,7 +30,7 @@ CLOSE = ("walker",)
 """Names that are no typing errors: somebody looks at one walker after the other."""
 
 BOUNDS = {
-    "otf": ("max_otf_iterations", "max_labels", "max_retries", "resume_from"),
+    "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "resume_from"),
     "engine": ("hang_after", "lammps", "launcher", "explore_workers", "steps"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),

@@ -14,7 +14,10 @@ from acemaker.errors import (
     AcemakerError,
     CampaignExistsError,
     ConfigError,
+    IterationLimitError,
+    LabelBudgetError,
     MissingLibraryError,
+    NoProgressError,
     OracleError,
     StructureError,
     UntrustedError,
@@ -25,7 +28,10 @@ from acemaker.states import State
 
 AGAIN = "; the same command again continues the campaign"
 
-LASTING = (ConfigError, StructureError, MissingLibraryError, UntrustedError, CampaignExistsError)
+LASTING = (
+    *(ConfigError, StructureError, MissingLibraryError, UntrustedError, CampaignExistsError),
+    *(NoProgressError, IterationLimitError, LabelBudgetError),
+)
 """What the same command would run into again."""
 
 
