@@ -154,7 +154,7 @@ class LivingLammps:
         name = script.thermostat_name(self._config, step)
         if name != self._thermostat or self._config.ensemble == "langevin":  # CSVR's are in the file of a halt
             seed = script.stretch_seed(self._thermostat_seed, step)
-            self._commands(script.noise_commands(self._config, self._thermostat, name, seed))
+            self._commands(script.noise_commands(self._config, self._thermostat, name, seed, step))
             self._thermostat = name
 
     def log(self, path: Path) -> None:

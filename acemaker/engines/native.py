@@ -176,6 +176,7 @@ def noise_commands(config: EngineConfig, seed: int) -> list[str]:
         f"{name}_$(ceil(step/{every})*{every}-{every}:%.0f)",
         f"{name}_$(step:%.0f)",
         f"$(1+({seed}+{script.STRIDE}*step)%{script.SEEDS}:%.0f)",
+        "$(step:%.0f)",
     )
 
 

@@ -36,6 +36,9 @@ LOG_FILE = "log.lammps"
 THERMOSTAT, STOCHASTIC = "thermostat", {"csvr": "temp/csvr", "langevin": "langevin"}
 """How names of stochastic thermostats begin, and what LAMMPS calls those that there are."""
 
+BATH = "bath_temperature"
+"""LAMMPS's variable for the target of Langevin dynamics, K."""
+
 STRIDE, SEEDS = 7919, 900_000_000
 """Between the seeds of two steps, and how many there are: LAMMPS takes those up to 900 million."""
 
@@ -191,8 +194,8 @@ def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[st
         barostat = f"{config.pressure_coupling} {low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}"
         return [f"fix ensemble all npt temp {thermostat} {barostat} fixedpoint 0 0 0"]
     if config.ensemble in STOCHASTIC:
-        noise = _stochastic_command(config, stretch_seed(seed, step), thermostat_name(config, step))
-        return ["fix ensemble all nve", noise]
+        noise = _stochastic_commands(config, stretch_seed(seed, step), thermostat_name(config, step), step)
+        return ["fix ensemble all nve", *noise]
     return ["fix ensemble all nve"]
 
 
@@ -276,7 +279,7 @@ def stretch_end(step: int, config: EngineConfig) -> int:
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
-def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str) -> list[str]:
+def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str, step: int | str) -> list[str]:
     """Give a stochastic thermostat random numbers of the stretch's own, which a run that starts there draws as well.
 
     ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` not all of it: normal
@@ -290,13 +293,17 @@ def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str
         The thermostat's name so far and from now on, as of `thermostat_name`.
     seed
         The stretch's, as of `stretch_seed`.
+    step
+        Where the stretch starts.
 
     Returns
     -------
     list of str
         None for other ensembles.
     """
-    return [f"unfix {before}", _stochastic_command(config, seed, name)] if config.ensemble in STOCHASTIC else []
+    if config.ensemble not in STOCHASTIC:
+        return []
+    return [f"unfix {before}", *_stochastic_commands(config, seed, name, step)]
 
 
 def thermostat_name(config: EngineConfig, step: int) -> str:
@@ -313,8 +320,21 @@ def stretch_seed(seed: int, step: int) -> int:
     return 1 + (seed + STRIDE * step) % SEEDS
 
 
-def _stochastic_command(config: EngineConfig, seed: int | str, name: str) -> str:
-    return f"fix {name} all {STOCHASTIC[config.ensemble]} {_thermostat(config)} {seed}"
+def _stochastic_commands(config: EngineConfig, seed: int | str, name: str, step: int | str) -> list[str]:
+    """Declare a stochastic thermostat for the stretch that starts at a step.
+
+    ``fix langevin`` kicks an atom with one random force at the end of a time step and at the beginning of the next.
+    At a checkpoint the second half comes from other random numbers, so that the two add up to half of the variance:
+    the temperature would fall below the target by a share of 1 / (2 restart_every). Three times the temperature, for
+    the first evaluation of a stretch alone, gives the second half the variance that is missing.
+    """
+    fix = f"fix {name} all {STOCHASTIC[config.ensemble]}"
+    if config.ensemble != "langevin":
+        return [f"{fix} {_thermostat(config)} {seed}"]
+    start, end = config.temperature
+    target = f"ramp({start:.17g},{end:.17g})*(1+2*(step=={step}))"
+    damp = f"{config.thermostat_time / 1000:.17g}"
+    return [f"variable {BATH} equal {target}", f"{fix} v_{BATH} {end:.17g} {damp} {seed}"]
 
 
 def _thermostat(config: EngineConfig) -> str:
