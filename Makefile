@@ -80,7 +80,7 @@ universal: $(VENV)/.universal  ## CHGNet and SevenNet into .venv (1.5 GB; TORCH=
 # torch before what needs it: else pip takes the newest, with all of CUDA
 $(VENV)/.universal: $(VENV)/.notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[universal]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks,universal]'
 	@touch $@
 
 docs: $(VENV)/.test  ## the pages with all notebooks run, into docs/_build/html; a warning fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 from ase.io import read
@@ -78,6 +80,21 @@ def scroll_to(page: Any, what: str, seconds: float = 400) -> None:
             page.wait_for_timeout(2000)
 
 
+def check_saved(page: Any, path: Path) -> None:
+    """Save by the keys, and read the file as JupyterLab will when it opens it again."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    until(lambda: path.stat().st_mtime_ns > before)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    live = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.data]
+    pictures = [base64.b64decode(output.data["image/png"]) for output in live if "image/png" in output.data]
+    assert pictures
+    assert all(Image.open(io.BytesIO(picture)).size > (100, 100) for picture in pictures)
+    assert not list(path.parent.glob("**/*.invalid*"))
+
+
 @pytest.mark.slow
 def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -> None:
     name = "01_one_halt_by_hand.ipynb"
@@ -121,6 +138,7 @@ def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -
     )
     until(lambda: (np.abs(pixels(canvas) - before).max(axis=2) > 60).mean() > 0.02)
     page.screenshot(path=screenshots / "viewer_earlier.png")
+    check_saved(page, lab.folder / name)
     assert page.errors == []
 
 
@@ -181,4 +199,5 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     assert stopped < campaign.config.engine.steps
     time.sleep(2)
     assert campaign.refresh().step == stopped
+    check_saved(page, lab.folder / name)
     assert page.errors == []
