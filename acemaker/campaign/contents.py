@@ -22,19 +22,26 @@ def check_contents(directory: Path) -> None:
     Raises
     ------
     CampaignError
-        It names the first such entry, and where a link leads.
+        It names the first such entry, and where a link leads; or a folder that cannot be looked through.
     """
     folders = [os.fspath(directory)]
     while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     elif not entry.is_file(follow_symlinks=False):
                         _refuse(Path(entry.path), directory)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # deleted meanwhile, or told of by whoever opens it
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # deleted meanwhile, or no campaign
+        except OSError as error:  # its files could be opened all the same, by their names
+            where = os.path.relpath(folder, directory)
+            raise CampaignError(
+                f"the folder {where[:200]} in {directory} cannot be looked through ({error.strerror}); make it "
+                "readable, or remove it"
+            ) from error
 
 
 def _refuse(path: Path, directory: Path) -> None:

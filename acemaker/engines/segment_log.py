@@ -23,6 +23,7 @@ from acemaker.errors import DamagedFileError
 from acemaker.results.exploration import SoftStart, Timeline
 from acemaker.results.record import read_only
 from acemaker.structures.frames import frame_text, read_frames
+from acemaker.whole_file import write_whole
 
 CHECKSUM = "checksum"
 """The last column of the checks."""
@@ -145,10 +146,8 @@ class SegmentLog:
                     newest = checkpoint
         step = newest.step if newest else -1
         self.checks = [check for check in self.checks if check.step <= step]
-        part = self._csv.with_name("checks.part")
         if self.checks:
-            part.write_text(self._header(self.checks[0]) + "".join(map(self._row, self.checks)))
-            part.replace(self._csv)
+            write_whole(self._csv, self._header(self.checks[0]) + "".join(map(self._row, self.checks)))
         else:
             self._csv.unlink(missing_ok=True)
             self._soft_start.unlink(missing_ok=True)
@@ -268,9 +267,7 @@ class SegmentLog:
         self.n_frames = len(kept)
         if not self.trajectory.exists():
             return
-        part = self.directory / "trajectory.part"
-        part.write_text("".join(frame_text(frame, str(number)) for number, frame in enumerate(kept)))
-        part.replace(self.trajectory)
+        write_whole(self.trajectory, (frame_text(frame, str(number)) for number, frame in enumerate(kept)))
 
     def _header(self, check: Check) -> str:
         header = ",".join(["step", "gamma_max", *check.observables, CHECKSUM])

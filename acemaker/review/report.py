@@ -14,6 +14,7 @@ from acemaker.display.summary import counted, number
 from acemaker.results import Halt
 from acemaker.review.page import Page
 from acemaker.review.rounds import Round
+from acemaker.whole_file import write_whole
 
 if TYPE_CHECKING:
     from acemaker.campaign.view import CampaignView
@@ -52,10 +53,7 @@ def write_report(campaign: CampaignView, verdict: Verdict | None = None, file: P
         The file, whole or not there at all.
     """
     target = file if file is not None else campaign.directory / "report.html"
-    page = _page(campaign, verdict)
-    part = target.with_name(target.name + ".part")
-    part.write_text(page.html(), encoding="utf-8")
-    part.replace(target)
+    write_whole(target, _page(campaign, verdict).html())
     return target
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from acemaker.errors import DamagedFileError
 from acemaker.results.record import frozen
 from acemaker.structures.frames import frame_text, read_frames
 from acemaker.structures.mask import with_mask_of
+from acemaker.whole_file import write_whole
 
 DECIMALS = 8
 """Of a position in an extended XYZ file, Å; the cell keeps all of its digits."""
@@ -56,17 +55,7 @@ def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ..
         As they stand in the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w") as stream:
-            stream.writelines(frame_text(atoms, _place(n, len(structures))) for n, atoms in enumerate(structures))
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError:  # a full disk, say
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+    write_whole(path, (frame_text(atoms, _place(n, len(structures))) for n, atoms in enumerate(structures)))
     return read_structures(path)
 
 

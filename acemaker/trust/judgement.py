@@ -25,6 +25,7 @@ from acemaker.trust.measured import plain
 from acemaker.trust.quantities import Physics, Quantity
 from acemaker.trust.sides import FOLDER
 from acemaker.verdict.verdict import Verdict
+from acemaker.whole_file import write_whole
 
 GAMMA, PHYSICS = "gamma.npz", "physics.json"
 """Files in the folder ``trust`` of a campaign."""
@@ -111,7 +112,7 @@ def verdict(
     compared = None
     if properties:
         compared = physics(campaign, properties, max_calls=max_calls, oracle=oracle, trust=trust, progress=progress)
-        _write(campaign.directory / FOLDER / PHYSICS, json.dumps(asdict(compared), default=plain, indent=1) + "\n")
+        write_whole(campaign.directory / FOLDER / PHYSICS, json.dumps(asdict(compared), default=plain, indent=1) + "\n")
     return Trust(generation=gamma.potential, gamma=gamma, physics=compared)
 
 
@@ -162,9 +163,3 @@ def _read_physics(path: Path) -> Physics | None:
         described["left_out"] = tuple((name, why) for name, why in described["left_out"])
         return Physics(**described)
     return None
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from acemaker.whole_file import write_whole
+
 
 class LeftOut(Exception):  # noqa: N818  # no error: it becomes a line of the table
     """A property that cannot be measured here; the message says why."""
@@ -52,10 +54,8 @@ class Measured:
     def save(self, path: Path) -> None:
         """Write a file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
         described = {"values": [vars(one) for one in self.values], "curves": self.curves}
-        part.write_text(json.dumps(described, default=plain) + "\n")
-        part.replace(path)
+        write_whole(path, json.dumps(described, default=plain) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Measured | None:

@@ -11,6 +11,7 @@ from acemaker.display.summary import Summary, Table, number
 from acemaker.results.record import Record
 from acemaker.states import State
 from acemaker.verdict.verdict import Verdict
+from acemaker.whole_file import write_whole
 
 
 class CampaignSummary(Record):
@@ -105,7 +106,5 @@ def write_summary(campaign: Campaign, verdict: Verdict | None = None) -> Campaig
     """
     gathered = campaign_summary(campaign, verdict)
     path: Path = campaign.directory / "summary.json"
-    part = path.with_name("summary.json.part")
-    part.write_text(json.dumps(gathered.values, indent=1) + "\n")
-    part.replace(path)
+    write_whole(path, json.dumps(gathered.values, indent=1) + "\n")
     return gathered

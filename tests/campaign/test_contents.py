@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -104,6 +105,57 @@ def test_nothing_is_made_through_a_link_that_lies_there_before(tmp_path: Path, n
         make(directory)
     assert not outside.exists()
     assert [path.name for path in directory.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("folder", [".", "labels", "segments"])
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_what_cannot_be_looked_through_is_refused(
+    tmp_path: Path, entrance: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files in it could be opened by their names; to whom the machine belongs, nothing is forbidden."""
+    directory = halted(tmp_path / "c")
+    (directory / folder).chmod(0o311)
+    if os.geteuid() == 0:
+        scandir = os.scandir
+
+        def refusing(path: Any) -> Any:
+            if not Path(path).stat().st_mode & 0o444:
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(CampaignError, match=r"cannot be looked through \(Permission denied\)"):
+        ENTRANCES[entrance](directory)
+    (directory / folder).chmod(0o755)
+
+
+def test_a_tree_that_is_too_deep_is_named_in_short(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(25):  # by handles: no path may be as long as that
+            os.mkdir("d" * 200, dir_fd=here)
+            deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = deeper
+        with pytest.raises(CampaignError, match=r"cannot be looked through \(File name too long\)") as caught:
+            check_contents(tmp_path)
+        assert len(str(caught.value)) < 600
+    finally:
+        os.close(here)
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to], ids=["symbolic", "hard"])
+def test_a_link_that_comes_later_is_replaced_not_followed(tmp_path: Path, make: Any) -> None:
+    directory, precious = halted(tmp_path / "c"), tmp_path / "precious"
+    precious.write_text("mine")
+    attached = acemaker.attach(directory)
+    for name in ("report.html.part", "report.html", "summary.json.part"):
+        make(directory / name, precious)
+    attached.report()
+    acemaker.write_summary(attached)
+    assert precious.read_text() == "mine"
+    assert "<html" in (directory / "report.html").read_text()
+    assert not (directory / "report.html").is_symlink()
 
 
 def test_a_directory_that_is_reached_through_a_link_is_no_matter(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from acemaker.engines.child_process import MARK, kill_leftovers
-from acemaker.engines.scratch import clean
+from acemaker.engines.scratch import clean, unshared
+from acemaker.errors import EngineError
 
 
 def sleeping(mark: Path | None) -> subprocess.Popen[bytes]:
@@ -45,8 +46,11 @@ def test_only_processes_with_the_mark_of_that_folder_are_ended(tmp_path: Path, o
         for name in ("root", "linked", "gone"):
             assert kill_leftovers(tmp_path / "segments" / name) == 0
         for name in ("root", "linked"):
-            with pytest.raises(OSError, match="symbolic link"):
-                clean(tmp_path / "segments" / name)
+            for empty in (clean, unshared):
+                with pytest.raises(EngineError, match="is reached through a link"):
+                    empty(tmp_path / "segments" / name)
+                with pytest.raises(EngineError, match="is reached through a link"):
+                    empty(tmp_path / "segments" / name / "deeper")
         assert kill_leftovers(Path("/")) == 3  # whatever has a mark with a whole path, and nothing else
         assert [process.wait(10) if process in processes[1:4] else process.poll() for process in processes] == [
             *(None, -9, -9, -9, None)
