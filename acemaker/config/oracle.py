@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -11,6 +12,9 @@ from acemaker.config.espresso import EspressoFields
 
 NAMES = ("emt", "lammps", "espresso", "tblite")
 """Oracles that need no path."""
+
+PLAIN = re.compile(r"[\w.+*/:=, -]*", re.ASCII)
+"""What a pair style may be written with: nothing that LAMMPS quotes, expands or continues."""
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "emt": ("asap_cutoff",),
@@ -98,6 +102,10 @@ class OracleConfig(EspressoFields):
             raise ValueError(
                 "the 'lammps' oracle needs pair_style and pair_coeff, e.g. pair_style='eam/alloy', "
                 "pair_coeff=['* * Cu_mishin1.eam.alloy Cu']"
+            )
+        if not PLAIN.fullmatch(self.pair_style):
+            raise ValueError(
+                f"pair_style must be LAMMPS's words and numbers, without what it expands, got {self.pair_style!r}"
             )
         if self.oracle == "espresso" and self.ecutwfc is None:
             raise ValueError("the 'espresso' oracle needs ecutwfc in Ry, as its pseudopotentials ask for it")

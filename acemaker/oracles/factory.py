@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ from acemaker.dotted import imported
 from acemaker.engines.pair_words import check_order, find_file, split_coeff
 from acemaker.engines.plain_path import oracle_paths
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
+
+WORD = re.compile(r"[\w.+*/:=,@-]+", re.ASCII)
+"""What a word of a pair_coeff command may be made of: nothing that LAMMPS expands, quotes or continues."""
 
 CalculatorFactory = Callable[[], BaseCalculator]
 
@@ -79,15 +83,17 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
         collection, or elements in another order than that of the types, which would label every structure wrongly.
     """
     field, quote = "OracleConfig.pair_coeff", oracle_paths().quote
-    commands, own = [f"pair_style {config.pair_style}"], [config.pair_style]
+    commands = [f"pair_style {config.pair_style}"]
     for arguments in config.pair_coeff:
         words = split_coeff(arguments, field)
         check_order(words, elements, field)
         files = {word: file for word in words if (file := find_file(word, field)) is not None}
+        for word in words:
+            if word not in files and not WORD.fullmatch(word):
+                raise ConfigError(f"{field}: expected plain words, numbers and file names, got {word!r}")
+        if set("\n\r") & set(arguments) and not set("\n\r") & set("".join(files)):
+            raise ConfigError(f"{field}: expected the arguments of one command, in one line, got {arguments!r}")
         commands.append(" ".join(["pair_coeff", *(quote(files[word]) if word in files else word for word in words)]))
-        own += [word for word in words if word not in files]
-    if any(set("\n\r") & set(line) for line in (config.pair_style, *config.pair_coeff)) or "&" in "".join(own):
-        raise ConfigError("OracleConfig.pair_style and pair_coeff must be single lines without '&'")
     return commands
 
 

@@ -13,7 +13,7 @@ import pytest
 import acemaker
 import acemaker.trust
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.admission import named_code
+from acemaker.campaign.admission import check_trusted, named_code, remember
 from acemaker.campaign.journal import sealed
 from acemaker.config import OracleConfig
 from acemaker.config.campaign import parameter_homes
@@ -35,8 +35,10 @@ NAMED: dict[str, Any] = {
     "lammps": "elsewhere.sh",
     "launcher": "elsewhere.sh",
     "executor": "elsewhere:executor",
+    "scratch": "/elsewhere",
+    "label_store": "/elsewhere",
 }
-"""A value for each parameter that names something to be run."""
+"""A value for each parameter that names something to be run, or a folder to be written to."""
 
 
 def stand_still(site: Any, config: Any, rng: Any) -> Any:
@@ -80,7 +82,7 @@ def by_mail(tmp_path: Path, config: CampaignConfig) -> Path:
 def test_opening_says_what_would_be_run_and_runs_nothing(tmp_path: Path, elsewhere: Path, name: str) -> None:
     directory = by_mail(tmp_path, with_parameters(**{name: NAMED[name]}))
     before = (directory / "journal.jsonl").read_bytes()
-    words = rf"names what would be run here.*{name} = .*elsewhere.*open it with trust=True"
+    words = rf"names what would be run or written here.*{name} = .*elsewhere.*open it with trust=True"
     with pytest.raises(UntrustedError, match=words):
         Campaign.open(directory)
     assert (directory / "journal.jsonl").read_bytes() == before
@@ -230,6 +232,35 @@ def test_a_baseline_in_lammps_that_calls_python_asks_for_permission(tmp_path: Pa
     file.write_text(json.dumps({**described, "baseline": baseline}))
     with pytest.raises(UntrustedError, match="baseline_style = "):
         acemaker.attach(directory).generation  # noqa: B018
+
+
+def test_a_name_that_leads_elsewhere_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A word for a module or program of one folder is none for those of the same name in another."""
+    monkeypatch.setattr("acemaker.campaign.admission._remembered", set())
+    name = f"calc_{abs(hash(request.node.name)) % 10**6}"
+    named = {"oracle": f"{name}:make", "lammps": "./lmp"}
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.py").write_text("raise SystemExit('imported')\n")
+        (tmp_path / folder / "lmp").touch()
+    monkeypatch.chdir(tmp_path / "a")
+    monkeypatch.syspath_prepend("")
+    remember(named)
+    check_trusted(named, tmp_path)
+    monkeypatch.chdir(tmp_path / "b")
+    with pytest.raises(UntrustedError, match=rf"oracle = '{name}:make'; lammps = './lmp'"):
+        check_trusted(named, tmp_path)
+    monkeypatch.chdir(tmp_path / "a")
+    check_trusted(named, tmp_path)
+
+
+def test_an_environment_in_the_current_folder_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not named_code(with_parameters(trainer="pacemaker"))
+    (tmp_path / ".pacemaker").mkdir()
+    assert named_code(with_parameters(trainer="pacemaker")) == {"pacemaker_environment": str(tmp_path / ".pacemaker")}
 
 
 def test_what_cannot_be_remembered_is_asked_once_a_process(

@@ -188,7 +188,7 @@ def test_the_journal_names_no_file_outside(tmp_path: Path) -> None:
         acemaker.attach(directory).labels()
 
 
-NAMED = {"oracle": "elsewhere:calculator"}
+NAMED = {"oracle": "nowhere_at_all:calculator"}
 
 
 @pytest.mark.parametrize("content", ["", "<!doctype html>", "[]"])

@@ -179,7 +179,17 @@ def test_numbers_are_no_files() -> None:
     assert pair_commands(config) == ["pair_style lj/cut 5.5", "pair_coeff 1 1 0.167 2.31"]
 
 
-@pytest.mark.parametrize("style", ["lj/cut 5\nshell rm -rf /", "lj/cut &"])
-def test_nothing_is_smuggled_in(style: str) -> None:
-    with pytest.raises(ConfigError, match="single lines"):
-        pair_commands(OracleConfig(pair_style=style, pair_coeff=["1 1 1 1"]))
+SMUGGLED = ["lj/cut 5\nshell rm -rf /", "lj/cut &", "pytho$(5:%.0sn %.1f)", "lj/cut ${x}", 'lj/cut "5"', "lj/cut 5 # x"]
+
+
+@pytest.mark.parametrize("style", SMUGGLED)
+def test_nothing_is_smuggled_in_by_a_style(style: str) -> None:
+    """LAMMPS expands variables: what is looked through for names of Python's would not be what it reads."""
+    with pytest.raises(ConfigError, match="pair_style must be LAMMPS's words and numbers"):
+        OracleConfig(pair_style=style, pair_coeff=["1 1 1 1"])
+
+
+@pytest.mark.parametrize("coeff", ["1 1 0.1 &", "1 1 $(2^-1) 1", "1 1 'a b' 1", "1 1 0.1 `x`", "1 1 1 1\n2 2 1 1"])
+def test_nothing_is_smuggled_in_by_coefficients(coeff: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected (plain words|the arguments of one command)"):
+        pair_commands(OracleConfig(pair_style="lj/cut 5", pair_coeff=[coeff]))

@@ -14,6 +14,9 @@ REMEDY = (
     "pacemaker_environment if that is not .pacemaker"
 )
 
+HERE = ".pacemaker"
+"""Where ``make pacemaker`` puts it: in the current folder."""
+
 ASK = """
 import importlib.metadata, json
 names = {"python-ace": ["python-ace"], "tensorpotential": ["tensorpotential"], "numpy": ["numpy"],
@@ -61,7 +64,7 @@ def _places(environment: str) -> list[Path]:
     if environment:
         return [Path(environment).expanduser().absolute()]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "acemaker" / "pacemaker"
-    named = [os.environ.get("ACEMAKER_PACEMAKER"), ".pacemaker", str(cache)]
+    named = [os.environ.get("ACEMAKER_PACEMAKER"), HERE, str(cache)]
     return [Path(name).expanduser().absolute() for name in named if name]
 
 
