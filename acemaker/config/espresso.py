@@ -48,5 +48,4 @@ class EspressoFields(Section):
     @field_validator("espresso_input")
     @classmethod
     def _understood(cls, value: dict[str, Any]) -> dict[str, Any]:
-        check_input(value)
-        return value
+        return check_input(value)

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OracleConfig
-from acemaker.config.espresso_input import SPECIES_INDEX, indexed, items
+from acemaker.config.espresso_input import HUBBARD, SPECIES_INDEX, indexed, items, nested
 from acemaker.errors import Cause, ConfigError, OracleError
 from acemaker.oracles.pseudopotentials import Pseudopotential, find_folder, find_pseudopotentials
 
@@ -102,10 +102,6 @@ def input_data(config: OracleConfig) -> dict[str, dict[str, Any]]:
     dict
         Of dicts, by namelist.
     """
-    from ase.io.espresso import Namelist
-
-    further = Namelist(config.espresso_input)
-    further.to_nested("pw")
     control = {"tprnfor": True, "tstress": True, "disk_io": "none", "outdir": "."}
     system = {"ecutwfc": config.ecutwfc, "occupations": "smearing", "smearing": config.smearing}
     system["degauss"] = config.degauss
@@ -116,7 +112,7 @@ def input_data(config: OracleConfig) -> dict[str, dict[str, Any]]:
         "electron_maxstep": config.electron_maxstep,
         "mixing_beta": config.mixing_beta,
     }
-    merged = {name.lower(): dict(values) for name, values in further.items()}
+    merged = nested(config.espresso_input)
     for name, values in (("control", control), ("system", system), ("electrons", electrons)):
         merged[name] = {**merged.get(name, {}), **values}
     return merged
@@ -177,6 +173,10 @@ def input_for(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms) -> 
             elif element in there:
                 numbers = [*indices[:place], there.index(element) + 1, *indices[place + 1 :]]
                 written[section][f"{bare}({','.join(map(str, numbers))})"] = value
+    system = written.get("system", {})
+    if not any(indexed(name)[0] in HUBBARD & set(SPECIES_INDEX) for name in system):
+        # none of its elements has a parameter: pw.x would stop
+        written["system"] = {name: value for name, value in system.items() if name not in HUBBARD}
     if moments:
         placed.set_initial_magnetic_moments([moments.get(symbol, 0.0) for symbol in placed.get_chemical_symbols()])
     return placed, written

@@ -147,6 +147,7 @@ def test_an_element_that_a_structure_lacks_has_no_number_there() -> None:
                 "Hubbard_U(3)": 2.0,
                 "Hubbard_J(1,3)": 1.0,
                 "starting_ns_eigenvalue(2,1,3)": 1,
+                "lda_plus_u": True,
             },
         }
     )
@@ -192,11 +193,35 @@ def test_an_element_that_a_structure_lacks_has_no_number_there() -> None:
             {"nspin": 2, "starting_magnetization(1)": 2.5},
             "a share of the valence electrons from -1 to 1, got 2.5",
         ),
-        ({"nspin": 4}, "nspin must be 1 or 2, got 4: noncollinear magnetism is not supported"),
+        ({"nspin": 4}, "'nspin' must be 1 or 2, got 4: noncollinear magnetism is not supported"),
         ({"noncolin": True}, "noncollinear magnetism is not supported"),
         ({"lspinorb": True}, "spin-orbit coupling needs noncollinear magnetism"),
         ({"system": {"Hubbard_V(1,2,1)": 1.0}}, "it numbers atoms, which differ from label to label"),
         ({"nbnd": 8, "system": {"NBND": 9}}, "'NBND' is given twice"),
+        ({"system": {"Hubbard_U(2)": 4.0}}, "'hubbard_u(2)' needs 'lda_plus_u': True"),
+        ({"system": {"lda_plus_u": False, "Hubbard_U(1)": 4.0}}, "'hubbard_u(1)' needs 'lda_plus_u': True"),
+        ({"system": {"lda_plus_u": True}}, "'lda_plus_u': True needs parameters"),
+        ({"System": {"nspin": 2}, "system": {"nosym": True}}, "the namelist 'system' is given twice"),
+        ({"nspin": 2, "tot_magnetization": -1}, "-1 is none at all to pw.x before 7"),
+        ({"nspin": 2, "starting_magnetization(1)": 1e-12}, "'nspin': 2 needs a magnetization to begin with"),
+        ({"nspin": 2.0, "starting_magnetization(1)": 0.5}, "'nspin' must be 1 or 2, got 2.0"),
+        ({"nspin(1)": 2}, "'nspin(1)' takes no index: write 'nspin'"),
+        ({"system": {1: 2}}, "1 is no name of pw.x's input"),
+        ({1: 2}, "input should be a valid string"),
+        ({"nspin": 2, "starting_magnetization(02)": 0.1, "starting_magnetization(2)": 0.5}, "is given twice"),
+        ({"system": None}, "the namelist 'system' must be a mapping of names to values, got None"),
+        ({"system": {"system": {"nspin": 2}}}, "'system'"),
+        ({"tot_charge": None}, "'tot_charge' must be a number, text, True or False, got None"),
+        ({"nr1": [20]}, "'nr1' must be a number, text, True or False, got [20]"),
+        ({"tot_charge": float("nan")}, "'tot_charge' must be a number, text, True or False, got nan"),
+        ({"nosym": "T"}, "'nosym' must be True or False, not text, got 'T'"),
+        ({"nosym": ".false."}, "'nosym' must be True or False, not text"),
+        ({"title": 'x\' , wfcdir="/elsewhere" !'}, "the text of 'title' must hold no quotes, exclamation marks"),
+        ({"input_dft": "pbe\n/"}, "must hold no quotes, exclamation marks or line breaks"),
+        ({"celldm(1)": 10.2}, "celldm must not be among it: cell and positions are those of each label"),
+        ({"space_group": 225}, "cell and positions are those of each label"),
+        ({"nstep": 50}, "pw.x does not read nstep for labels"),
+        ({"startingpot": "file"}, "pw.x does not read startingpot for labels"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -213,10 +238,29 @@ def test_what_would_be_dropped_or_misread_is_refused(given: dict[str, Any], said
         {"SYSTEM": {"NSPIN": 2, "Starting_Magnetization(1)": -1}},
         {"nbnd": 12, "vdw_corr": "grimme-d3", "mixing_mode": "TF"},
         {"system": {"a_name_of_the_next_release": 1}},
+        {"noncolin": False, "lspinorb": False, "startingwfc": "random", "nspin": 1},
     ],
 )
 def test_what_pw_reads_is_accepted(given: dict[str, Any]) -> None:
     assert settings(given).espresso_input == given
+
+
+def test_numpys_numbers_are_numbers() -> None:
+    config = settings({"nspin": np.int64(2), "starting_magnetization(1)": np.float32(0.5), "nosym": np.True_})
+    assert config.espresso_input == IRON_SPIN | {"nosym": True}
+    assert [type(value) for value in config.espresso_input.values()] == [int, float, bool]
+    with pytest.raises(ConfigError, match="must be a number"):
+        settings({"tot_charge": np.array([1.0])})
+
+
+def test_without_its_element_a_label_has_no_hubbard_parameters() -> None:
+    """For which pw.x would stop."""
+    given = {"system": {"lda_plus_u": True, "lda_plus_u_kind": 0, "Hubbard_U(1)": 4.0, "nbnd": 12}}
+    _, data = input_for(settings(given), ("Fe", "O"), Atoms("O2"))
+    assert {name for name in data["system"] if "lda" in name or "hubbard" in name} == set()
+    assert data["system"]["nbnd"] == 12
+    _, data = input_for(settings(given), ("Fe", "O"), Atoms("OFe"))
+    assert data["system"]["lda_plus_u"] is True and data["system"]["hubbard_u(2)"] == 4.0
 
 
 def test_numbers_of_elements_that_there_are_not_are_refused() -> None:
