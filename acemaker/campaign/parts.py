@@ -8,7 +8,7 @@ from ase import Atoms
 from acemaker.campaign.starts import starts_of
 from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig, OracleConfig
-from acemaker.config.espresso_input import items
+from acemaker.config.espresso_input import indexed, items
 from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.installed import launcher_command, native_command
 from acemaker.engines.lammps_library import load_lammps
@@ -25,6 +25,9 @@ from acemaker.structures.embedding import affordable
 
 HERE = ("threads", "processes")
 """Executors whose labels are made with the programs of this machine."""
+
+START = "starting_magnetization"
+"""Of pw.x's input."""
 
 
 def check_start(store: Store) -> None:
@@ -86,7 +89,7 @@ def check_parts(
         if engine is None:
             check_ensemble(config.walker(number).engine, one)
         if oracle is None:
-            check_moments(config.oracle, one)
+            check_moments(config.oracle, one, elements)
         if number == 1 or one != starts[0]:
             check_structure(one, elements)
             check_strategies(config.otf, one)
@@ -104,24 +107,50 @@ def check_parts(
     return starts
 
 
-def check_moments(config: OracleConfig, atoms: Atoms) -> None:
-    """Refuse magnetic moments of a structure that would not reach pw.x.
+def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...]) -> None:
+    """Refuse magnetic moments and charges of a structure that would not reach the oracle.
+
+    Parameters
+    ----------
+    config
+        The oracle.
+    atoms
+        A walker's structure.
+    elements
+        Of the system.
 
     Raises
     ------
     StructureError
-        If it has moments, and the input asks for none, or one element has several.
+        If the structure has moments, and pw.x's input does not give each of its magnetic elements one, or an element
+        has several; or if it has moments or charges, and the oracle is a calculator that would not be told of them.
     """
+    if config.oracle in ("emt", "lammps") or config.oracle.startswith("acemaker.oracles.universal:"):
+        return  # which know no spin
     moments = atoms.get_initial_magnetic_moments()
-    if config.oracle != "espresso" or not np.any(moments):
+    magnetic = {symbol for symbol, moment in zip(atoms.symbols, moments, strict=True) if np.any(moment)}
+    if config.oracle == "espresso":
+        values = {indexed(name): value for _, name, value in items(config.espresso_input)}
+        given = {elements[indices[0] - 1] for (name, indices), value in values.items() if name == START and value}
+        per_element = {(symbol, *np.atleast_1d(moment)) for symbol, moment in zip(atoms.symbols, moments, strict=True)}
+        if magnetic - given or (magnetic and len(per_element) > len(set(atoms.symbols))):
+            raise StructureError(
+                f"the structure has magnetic moments ({', '.join(sorted(magnetic))}), which do not reach pw.x yet: it "
+                "takes one starting magnetization for each element, espresso_input={'nspin': 2, "
+                "'starting_magnetization(1)': 0.5}, and elements with several moments (antiferromagnets) are not "
+                "supported. Without spin: atoms.set_initial_magnetic_moments(None)"
+            )
         return
-    names = {name.lower() for _, name, _ in items(config.espresso_input)}
-    per_element = {(symbol, *np.atleast_1d(moment)) for symbol, moment in zip(atoms.symbols, moments, strict=True)}
-    if "nspin" not in names or len(per_element) > len(set(atoms.symbols)):
+    carried = [
+        name
+        for name, values in (("magnetic moments", moments), ("charges", atoms.get_initial_charges()))
+        if np.any(values)
+    ]
+    if carried:
         raise StructureError(
-            "the structure has magnetic moments, which do not reach pw.x yet: it takes one starting magnetization for "
-            "each element, espresso_input={'nspin': 2, 'starting_magnetization(1)': 0.5}, and elements with several "
-            "moments (antiferromagnets) are not supported. Without spin: atoms.set_initial_magnetic_moments(None)"
+            f"the structure has initial {' and '.join(carried)}, which do not reach the oracle {config.oracle!r}: it "
+            "is given symbols, positions, cell and periodicity. Let its factory set them, and remove them from the "
+            "structure (atoms.set_initial_magnetic_moments(None), atoms.set_initial_charges(None))"
         )
 
 

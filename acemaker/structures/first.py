@@ -10,7 +10,7 @@ from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.frames import check_announced
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import LABEL_WEIGHT, with_mask_of
-from acemaker.structures.supported import check_supported
+from acemaker.structures.supported import check_file, check_supported
 
 LOW = 0.1
 """Weight of the first structures where later labels can do without them (``benchmarks/ablations.py``)."""
@@ -152,6 +152,7 @@ def _read(config: SystemConfig) -> Atoms:
         raise ConfigError(f"SystemConfig.structure: ASE cannot read {config.structure!r}: {error}") from error
     assert isinstance(atoms, Atoms)
     check_supported(atoms, f"SystemConfig.structure: {config.structure!r}")
+    check_file(config.file, f"SystemConfig.structure: {config.structure!r}")
     if not atoms.pbc.all():
         return atoms
     if abs(atoms.cell.volume) < np.finfo(float).tiny or not np.isfinite(atoms.cell.array).all():

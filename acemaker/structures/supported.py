@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses
+from ase.data import atomic_masses, atomic_numbers
 
 from acemaker.errors import StructureError
 
 MASS_TOLERANCE = 1e-3
 """Share by which a mass may differ from its element's: tables round differently, isotopes differ by more."""
 
-MASS_COLUMNS = ("masses", "mass")
-"""Arrays of masses in atomic mass units: ASE's, and a column of extended XYZ files that it keeps under its own name."""
+OCCUPANCY_TOLERANCE = 1e-3
+"""By which an occupancy may differ from 1: files round."""
 
-FIXED_COLUMNS = ("fixed", "frozen", "fix", "selective_dynamics")
-"""Columns of extended XYZ files by which people mark atoms that do not move; ASE keeps them, and fixes nothing."""
+MASSES = {"masses", "mass", "atomic_mass", "atomic_masses", "isotope", "isotopes"}
+"""Columns of masses in atomic mass units, or of mass numbers, in lower case: ASE's own, and those that it keeps as they
+are."""
+
+HELD = {"fixed", "frozen", "fix", "freeze", "fix_atoms"}
+"""Columns in which people mark atoms that do not move; ASE keeps them, and fixes nothing."""
+
+FREE = {"move_mask", "selective_dynamics", "if_pos", "relax", "movable"}
+"""The same, of atoms that move."""
+
+OCCUPANCIES = {"occupancy", "occupancies", "occ"}
+"""Columns of occupancies."""
+
+NO = {"f", "false", ".false.", "no", "n", "0", "0.0", ""}
+"""Words for no in columns of text."""
+
+_SPECIES = re.compile(r"^\s*ATOMIC_SPECIES.*?\n((?:\s*[A-Z][a-z]?\S*\s+[-+.\deEdD]+\s+\S+[^\n]*\n?)+)", re.M | re.I)
+_HEAVY = re.compile(r"^\s*[A-Z]\w*\s+(D|T|[23]H)\d*[+-]?\s", re.M)
 
 
 def check_supported(atoms: Atoms, where: str) -> None:
@@ -41,22 +61,71 @@ def check_supported(atoms: Atoms, where: str) -> None:
             "remove them (atoms.set_constraint(), the move_mask column of an extended XYZ file, 'Selective dynamics' "
             "of a POSCAR)"
         )
-    for name in FIXED_COLUMNS:
-        if name in atoms.arrays and np.asarray(atoms.arrays[name]).astype(bool).any():
+    for name, column in _columns(atoms, HELD | FREE):
+        marked = _marks(column) if name.lower() in HELD else ~_marks(column)
+        if marked.any():
+            count = int(marked.reshape(len(atoms), -1).any(axis=1).sum())
             raise StructureError(
-                f"{where} has a column '{name}', but fixed atoms are not supported yet: all atoms would move. If that "
-                f"is meant, remove the column (del atoms.arrays[{name!r}])"
+                f"{where} marks {count} of {len(atoms)} atoms as fixed (column '{name}'), which is not supported yet: "
+                "all atoms would move. If that is meant, remove the column"
             )
-    if other := _masses(atoms):
-        raise StructureError(
-            f"{where} has masses that are not those of its elements ({other}), which are not supported yet: isotopes "
-            "would move as their elements do. If that is meant, remove the masses (del atoms.arrays['masses'], the "
-            "column of an extended XYZ file, D of a CIF)"
-        )
+    for _, column in _columns(atoms, MASSES):
+        if other := _other_masses(atoms, column):
+            _refuse_masses(where, other)
     if partial := _partial(atoms):
         raise StructureError(
             f"{where} has sites that are occupied in part ({partial}): decide for each which element it has, or none"
         )
+
+
+def check_file(path: Path, where: str) -> None:
+    """Refuse a file with isotopes that ASE's reader drops: masses of a pw.x input, heavy hydrogen of a CIF.
+
+    Parameters
+    ----------
+    path
+        The file, of any format.
+    where
+        What it is, for the message.
+
+    Raises
+    ------
+    StructureError
+        It names the element and its mass.
+    """
+    text = path.read_bytes()[:10_000_000].decode(errors="replace")
+    for block in _SPECIES.findall(text):
+        for line in block.splitlines():
+            label, mass = line.split()[:2]
+            symbol = re.match(r"[A-Z][a-z]?", label.capitalize())
+            if symbol is None or symbol[0] not in atomic_numbers:
+                continue
+            usual, given = atomic_masses[atomic_numbers[symbol[0]]], float(mass.lower().replace("d", "e"))
+            if given > 0 and abs(given - usual) > MASS_TOLERANCE * usual:
+                _refuse_masses(where, f"{symbol[0]} with {given:g} instead of {usual:g} u")
+    if "_atom_site" in text and (heavy := _HEAVY.search(text)):
+        _refuse_masses(where, f"{heavy[1]} in place of H")
+
+
+def _refuse_masses(where: str, other: str) -> None:
+    raise StructureError(
+        f"{where} has masses that are not those of its elements ({other}), which are not supported yet: isotopes would "
+        "move as their elements do. If that is meant, remove the masses, or name the element"
+    )
+
+
+def _columns(atoms: Atoms, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    for name, column in atoms.arrays.items():
+        if name.lower() in names:
+            yield name, np.asarray(column)
+
+
+def _marks(column: np.ndarray) -> np.ndarray:
+    """Read a column of marks, whatever stands for yes and no."""
+    if column.dtype.kind in "biuf":
+        return column.astype(bool)
+    marks: np.ndarray = np.array([str(mark).strip().lower() not in NO for mark in column.ravel()]).reshape(column.shape)
+    return marks
 
 
 def _held(atoms: Atoms) -> str:
@@ -70,25 +139,41 @@ def _held(atoms: Atoms) -> str:
     return ", ".join(f"{kind} on {n} of {len(atoms)} atoms" if n else kind for kind, n in sorted(kinds.items()))
 
 
-def _masses(atoms: Atoms) -> str:
-    """List elements with masses of their own."""
-    for name in MASS_COLUMNS:
-        if name not in atoms.arrays:
-            continue
-        given, usual = np.asarray(atoms.arrays[name], dtype=float), atomic_masses[atoms.numbers]
-        wrong = ~(np.abs(given - usual) <= MASS_TOLERANCE * usual)
-        if wrong.any():
-            number = atoms.numbers[wrong][0]
-            of = wrong & (atoms.numbers == number)
-            symbol = atoms.symbols[int(np.flatnonzero(of)[0])]
-            return f"{int(of.sum())} {symbol} with {given[of][0]:g} instead of {usual[of][0]:g} u"
-    return ""
+def _other_masses(atoms: Atoms, column: np.ndarray) -> str:
+    """List an element with masses of its own; a column of zeros, or of no numbers, says nothing."""
+    try:
+        given = column.astype(float).reshape(len(atoms))
+    except ValueError:
+        return ""
+    usual = atomic_masses[atoms.numbers]
+    if not np.nan_to_num(given).any():
+        return ""
+    whole = np.round(usual) == given  # a mass number, as of the column 'isotope'
+    wrong = ~((np.abs(given - usual) <= MASS_TOLERANCE * usual) | (whole & (given == np.round(given))))
+    if not wrong.any():
+        return ""
+    number = atoms.numbers[wrong][0]
+    of = wrong & (atoms.numbers == number)
+    symbol = atoms.symbols[int(np.flatnonzero(of)[0])]
+    return f"{int(of.sum())} {symbol} with {given[of][0]:g} instead of {usual[of][0]:g} u"
 
 
 def _partial(atoms: Atoms) -> str:
-    """Name the first site that a CIF says to be shared, or empty in part."""
+    """Name the first site that is shared, or empty in part: of a CIF, or of a column."""
     occupancy = atoms.info.get("occupancy")
     for site in occupancy.values() if isinstance(occupancy, dict) else ():
-        if isinstance(site, dict) and (len(site) > 1 or any(float(share) < 1 for share in site.values())):
-            return ", ".join(f"{float(share):g} {symbol}" for symbol, share in site.items())
+        if isinstance(site, dict) and (len(site) > 1 or any(_is_part(share) for share in site.values())):
+            return ", ".join(f"{share} {symbol}" for symbol, share in site.items())
+    for name, column in _columns(atoms, OCCUPANCIES):
+        for share in column.ravel():
+            if _is_part(share):
+                return f"{share}, in the column '{name}'"
     return ""
+
+
+def _is_part(share: Any) -> bool:
+    """Tell whether an occupancy is less than 1; one that is no number, '?' say, is not known to be."""
+    try:
+        return float(share) < 1 - OCCUPANCY_TOLERANCE
+    except (TypeError, ValueError):
+        return False

@@ -15,7 +15,9 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom, Fixed
 from ase.io import read, write
 
 from acemaker import Campaign, CampaignConfig
+from acemaker.campaign.parts import check_moments
 from acemaker.cli import main
+from acemaker.config import OracleConfig
 from acemaker.errors import StructureError
 from acemaker.structures.supported import check_supported
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
@@ -58,7 +60,14 @@ REFUSED: dict[str, tuple[Atoms, str]] = {
     "massless": (with_masses(O=0.0), "1 O with 0 instead of 15.999 u"),
     "no number": (with_masses(O=float("nan")), "1 O with nan instead of 15.999 u"),
     "a column of masses": (with_column("mass", [56.0] * 32), "32 Cu with 56 instead of 63.546 u"),
-    "a column of marks": (with_column("fixed", [1] + [0] * 31), "a column 'fixed'"),
+    "a column of marks": (with_column("fixed", [1] + [0] * 31), "marks 1 of 32 atoms as fixed (column 'fixed')"),
+    "words": (with_column("Frozen", ["yes", "no"] * 16), "marks 16 of 32 atoms as fixed (column 'Frozen')"),
+    "all fixed": (with_column("selective_dynamics", [[False] * 3] * 32), "marks 32 of 32 atoms as fixed"),
+    "one direction": (with_column("if_pos", [[1, 1, 0]] + [[1, 1, 1]] * 31), "marks 1 of 32 atoms as fixed"),
+    "freeze": (with_column("FREEZE", ["F"] * 31 + ["T"]), "marks 1 of 32 atoms as fixed"),
+    "isotopes": (with_column("isotope", [65] * 32), "32 Cu with 65 instead of 63.546 u"),
+    "masses by another name": (with_column("atomic_mass", [62.93] * 32), "32 Cu with 62.93"),
+    "half a site": (with_column("occupancy", [0.5] + [1.0] * 31), "occupied in part (0.5, in the column 'occupancy')"),
 }
 
 
@@ -76,6 +85,12 @@ ACCEPTED: dict[str, Atoms] = {
     "masses to fewer digits": with_column("masses", [63.55] * 32),
     "nothing held": with_constraint(FixAtoms([]), FixCartesian([0, 1], (0, 0, 0))),
     "marks that mark nothing": with_column("fixed", [0] * 32),
+    "words that mark nothing": with_column("fixed", ["F", "no"] * 16),
+    "all free": with_column("selective_dynamics", [["T"] * 3] * 32),
+    "masses that say nothing": with_column("mass", [0.0] * 32),
+    "masses that are no numbers": with_column("mass", [float("nan")] * 32),
+    "mass numbers": with_column("isotope", [64] * 32),
+    "whole sites": with_column("occupancy", [1.0, 0.9999] * 16),
     "velocities": with_column("momenta", np.ones((32, 3))),
 }
 
@@ -145,6 +160,20 @@ def cif_with_a_shared_site(path: Path) -> None:
     path.write_text(CIF + "Fe1 Fe 0.5 0.5 0.5 0.7\nNi1 Ni 0.5 0.5 0.5 0.3\n")
 
 
+def cif_of_a_heavy_type(path: Path) -> None:
+    path.write_text(CIF + "H1 2H 0.19 0 0 1\n")
+
+
+def pw_input_with_deuterium(path: Path) -> None:
+    atoms = molecule("H2O", vacuum=4, pbc=True)
+    write(path, atoms, format="espresso-in", pseudopotentials={"H": "H.UPF", "O": "O.UPF"}, kpts=(1, 1, 1))
+    path.write_text(path.read_text().replace("H 1.008", "H 2.014"))
+
+
+def pw_input_with_fixed_atoms(path: Path) -> None:
+    write(path, with_constraint(FixAtoms([0])), format="espresso-in", pseudopotentials={"Cu": "x"}, kpts=(1, 1, 1))
+
+
 FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "POSCAR": (poscar, "constraints (FixScaled on 1 of 32 atoms)"),
     "fixed.extxyz": (extended_xyz, "constraints (FixAtoms on 1 of 32 atoms)"),
@@ -152,6 +181,9 @@ FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "mass.extxyz": (extended_xyz_of_other_programs, "32 Cu with 62.93 instead of 63.546 u"),
     "fixed.traj": (trajectory, "constraints (FixAtoms on 1 of 32 atoms)"),
     "heavy_water.cif": (cif_with_deuterium, "2 H with 2.01355 instead of 1.008 u"),
+    "heavy_type.cif": (cif_of_a_heavy_type, "2H in place of H"),
+    "deuterium.pwi": (pw_input_with_deuterium, "H with 2.014 instead of 1.008 u"),
+    "fixed.pwi": (pw_input_with_fixed_atoms, "constraints (Fix"),
     "half.cif": (cif_with_half_a_site, "sites that are occupied in part (0.5 H)"),
     "shared.cif": (cif_with_a_shared_site, "sites that are occupied in part (0.7 Fe, 0.3 Ni)"),
 }
@@ -210,17 +242,52 @@ def antiferromagnet() -> Atoms:
     return atoms
 
 
+def iron_aluminium(iron: float, aluminium: float) -> Atoms:
+    atoms = Atoms("FeAl", [[0, 0, 0], [1.45, 1.45, 1.45]], cell=[2.9] * 3, pbc=True).repeat(2)
+    atoms.set_initial_magnetic_moments([iron, aluminium] * 8)
+    return atoms
+
+
 @pytest.mark.parametrize(
     ("atoms", "given"),
-    [(bulk("Fe"), {}), (antiferromagnet(), SPIN), (bulk("Ni", cubic=True).repeat(2), {"nbnd": 12})],
-    ids=["moments but no spin", "two moments of one element", "further input without spin"],
+    [
+        (bulk("Fe"), {}),
+        (antiferromagnet(), SPIN),
+        (bulk("Ni", cubic=True).repeat(2), {"nbnd": 12}),
+        (bulk("Fe"), {"nspin": 1}),
+        (iron_aluminium(2.0, 0.0), SPIN),  # which is aluminium's
+        (iron_aluminium(2.0, -1.0), {"nspin": 2, "starting_magnetization(2)": 0.5}),
+    ],
+    ids=["no spin", "two moments of one element", "other input", "spin off", "of another element", "of one element"],
 )
 def test_moments_that_pw_would_not_see_are_refused(tmp_path: Path, atoms: Atoms, given: dict[str, Any]) -> None:
     made = toy_config().model_dump()
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
-    with pytest.raises(StructureError, match=r"has magnetic moments, which do not reach pw\.x yet"):
+    with pytest.raises(StructureError, match=r"has magnetic moments .*, which do not reach pw\.x yet"):
         Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=atoms, engine=ToyEngine())
     assert not (tmp_path / "c").exists()
+
+
+def test_moments_that_pw_sees_are_accepted() -> None:
+    config = OracleConfig(oracle="espresso", ecutwfc=20, espresso_input={"nspin": 2, "starting_magnetization(2)": 0.5})
+    check_moments(config, iron_aluminium(2.0, 0.0), ("Al", "Fe"))
+
+
+@pytest.mark.parametrize(("moment", "charge", "said"), [(1.0, 0.0, "magnetic moments"), (0.0, 0.1, "charges")])
+def test_a_calculator_that_would_not_be_told_is_not_asked(moment: float, charge: float, said: str) -> None:
+    atoms = copper()
+    atoms.set_initial_magnetic_moments([moment] * 32)
+    atoms.set_initial_charges([charge] * 32)
+    with pytest.raises(StructureError, match=f"has initial {said}, which do not reach the oracle 'my_dft:make'"):
+        check_moments(OracleConfig(oracle="my_dft:make"), atoms, ("Cu",))
+    for oracle in ("emt", "acemaker.oracles.universal:chgnet"):
+        check_moments(OracleConfig(oracle=oracle), atoms, ("Cu",))
+
+
+def test_an_occupancy_that_is_not_known_is_no_part(tmp_path: Path) -> None:
+    atoms = copper()
+    atoms.info["occupancy"] = {"0": {"Cu": "?"}, "1": {"Cu": "1.00\x00"}, "2": {"Cu": 0.9999999}, "3": None}
+    check_supported(atoms, "the structure")
 
 
 def test_files_are_read_as_they_were_meant(tmp_path: Path) -> None:
