@@ -9,11 +9,14 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
-from acemaker.structures.computed import forces_of
+from acemaker.structures.computed import forces_of, stress_of
 from acemaker.structures.consistency import consistency
 
 LARGE_ERROR = 0.5
 """Share of the forces themselves; with a larger held-out error a potential has learnt nothing of them."""
+
+LARGE_STRESS = 5.0
+"""eV/Å^3, 800 GPa: more than matter is simulated under, less than a stress in GPa of ordinary solids."""
 
 
 def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, window: int) -> list[int]:
@@ -26,27 +29,28 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
     walker
         Its number, from 1.
     window
-        MD steps; a halt that comes more of them later than an earlier one has got further.
+        MD steps; a halt has got further that comes more of them after the furthest one so far.
 
     Returns
     -------
     list of int
-        Their MD steps, oldest first: the last halts in a row that go back to the same safe state, without one that
-        came more than the window after the first of them.
+        Their MD steps, oldest first: of the last halts in a row that go back to the same safe state, the one that got
+        furthest, and those after it.
     """
-    steps: list[int] = []
-    safe_step = None
+    halts: list[Mapping[str, Any]] = []
     for segment in segments:
         if segment.get("walker", 1) != walker:
             continue
-        halt = segment["halt"]
-        if halt is None or (safe_step is not None and halt["safe_step"] != safe_step):
+        if segment["halt"] is None or (halts and segment["halt"]["safe_step"] != halts[-1]["safe_step"]):
             break
-        if steps and max(steps) - halt["step"] > window:
-            break
-        safe_step = halt["safe_step"]
-        steps.insert(0, halt["step"])
-    return steps
+        halts.append(segment["halt"])
+    row: list[int] = []
+    furthest = 0
+    for step in (halt["step"] for halt in reversed(halts)):
+        if not row or step > furthest + window:
+            furthest, row = step, []
+        row.append(step)
+    return row
 
 
 def what_is_wrong(labels: Sequence[Atoms], rule: OTFConfig) -> list[str]:
@@ -58,7 +62,16 @@ def what_is_wrong(labels: Sequence[Atoms], rule: OTFConfig) -> list[str]:
                 f"{name}={threshold:g} is below 1, which gamma reaches on structures that were trained on: raise it "
                 "above 1 (the defaults are 2 and 5)"
             )
-    if told := consistency(labels).words():
+    pressures = [abs(float(stress_of(atoms)[:3].mean())) for atoms in labels if "stress" in atoms.calc.results]
+    pressure = float(np.median(pressures)) if pressures else 0.0
+    if len(labels) > 1 and not any(forces_of(atoms).any() for atoms in labels):
+        seen.append("all forces of the labels are zero: the oracle does not compute them")
+    elif pressure > LARGE_STRESS:
+        seen.append(
+            f"the labels are under {pressure:.3g} eV/Å^3, {160.2 * pressure:.3g} GPa: the stresses are in another unit "
+            "than eV/Å^3, GPa say, or multiplied by the volume"
+        )
+    elif told := consistency(labels).words():
         seen.append(f"by the labels' energies, {told}: compare the oracle's forces with differences of its energies")
     return seen
 
@@ -81,13 +94,13 @@ def explain_stall(labels: Sequence[Atoms], rule: OTFConfig, force_error: float |
         Sentences, the likeliest cause first.
     """
     seen = what_is_wrong(labels, rule)
-    sizes = [float(np.sqrt(np.mean(forces_of(atoms) ** 2))) for atoms in labels]
-    typical = 1e3 * float(np.median(sizes))
-    if force_error is not None and force_error > LARGE_ERROR * typical:
+    typical = 1e3 * float(np.sqrt(np.mean(np.concatenate([forces_of(atoms).ravel() for atoms in labels]) ** 2)))
+    if force_error is not None and typical and force_error > LARGE_ERROR * typical:
         seen.append(
             f"the held-out force error, {force_error:.3g} meV/Å, is as large as the forces themselves "
-            f"({typical:.3g} meV/Å): label one structure twice, and compare; or the basis is too small for this system "
-            "(n_functions, cutoff)"
+            f"({typical:.3g} meV/Å): the forces may have another sign, unit or order of atoms than the energies "
+            "(compare them with differences of energies), the oracle may not be deterministic (label one structure "
+            "twice), or the basis is too small for this system (n_functions, cutoff)"
         )
     if seen:
         return "It looks like this: " + "; ".join(seen)

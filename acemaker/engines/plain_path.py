@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from acemaker.engines import script
+from acemaker.errors import ConfigError
 
 
 class PlainPaths:
@@ -87,8 +88,14 @@ def check_path(directory: Path) -> None:
     Raises
     ------
     ConfigError
-        Off Linux, for names that are not plain ASCII, or hold a double quote, an asterisk, a percent sign or a line
-        break.
+        For names with bytes that are no text, which pyace cannot be given; off Linux, for names that are not plain
+        ASCII, or hold a double quote, an asterisk, a percent sign or a line break.
     """
+    try:
+        str(directory).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"the name of the directory {str(directory)!a} is not valid UTF-8; choose another one"
+        ) from error
     if sys.platform != "linux":
         script.quote(directory)

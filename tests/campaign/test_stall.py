@@ -142,6 +142,9 @@ def events(*halts: tuple[int, int] | None, walker: int | None = None) -> list[di
             [50],
         ),  # an adatom that is learnt: it gets on within a checkpoint
         (((30, 0), (10, 0), (15, 0)), [30, 10, 15]),
+        (((45, 0), (0, 0)) * 4, [45, 0] * 4),  # to and fro is no progress
+        (((45, 0), (0, 0), (0, 0), (0, 0), (35, 0)), [45, 0, 0, 0, 35]),
+        (((45, 0), (0, 0), (61, 0), (50, 0)), [61, 50]),
         (((100, 50), (100, 50), (130, 100), (110, 100)), [130, 110]),
         (((100, 50), None), []),
         ((), []),
@@ -168,9 +171,16 @@ def labelled(scale: float) -> list[Atoms]:
     return made
 
 
+def test_forces_that_are_missing_are_named() -> None:
+    made = labelled(0.05)
+    for atoms in made:
+        atoms.calc.results["forces"] = np.zeros((4, 3))
+    assert "all forces of the labels are zero" in explain_stall(made, toy_config().otf, 3.0)
+
+
 def test_the_error_says_what_is_seen() -> None:
     rule = toy_config().otf
-    forces = 1e3 * float(np.median([np.sqrt(np.mean(atoms.get_forces() ** 2)) for atoms in labelled(0.05)]))
+    forces = 1e3 * float(np.sqrt(np.mean([atoms.get_forces() ** 2 for atoms in labelled(0.05)])))
     assert "is as large as the forces themselves" in explain_stall(labelled(0.05), rule, 0.8 * forces)
     said = explain_stall(labelled(0.05), rule, 0.05 * forces)
     assert said.startswith("Nothing is seen to be wrong with the labels. Check the sign and unit")

@@ -159,6 +159,13 @@ def test_a_file_that_does_not_exist_yet_can_be_written(tmp_path: Path) -> None:
     assert all("hello" in path.read_text() for path in (tmp_path / "ü" / "log.lammps", tmp_path / "protokoll_ü.log"))
 
 
+def test_a_name_that_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
+    directory = tmp_path / "not UTF-8 \udcff"
+    with pytest.raises(ConfigError, match=r"\\udcff.* is not valid UTF-8; choose another one"):
+        Campaign.create(directory, settings())
+    assert not directory.exists()
+
+
 def test_where_folders_have_no_other_name_they_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acemaker.engines.plain_path.sys.platform", "darwin")
     with pytest.raises(ConfigError, match=r"of ASCII characters.*choose another directory"):
