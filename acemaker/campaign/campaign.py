@@ -354,6 +354,7 @@ class Campaign(CampaignView):
         """
         in_turn = (lambda: self.progress.walker) if self.n_walkers > 1 else None
         reporter = Reporter(self.config.engine.steps, in_turn) if progress else None
+        before = self._work.labels.on_label
         if reporter is not None:
             self._work.labels.on_label = reporter.label
         with self._attention.heard_by(reporter):
@@ -365,6 +366,8 @@ class Campaign(CampaignView):
                 if reporter is not None:
                     reporter.interrupted(self.directory)
                 raise
+            finally:
+                self._work.labels.on_label = before
         if reporter is not None and self.state is State.DONE:
             reporter.result(self.convergence())
         return self

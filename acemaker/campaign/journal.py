@@ -55,6 +55,7 @@ class Journal:
     ------
     CampaignError
         If a line other than the last cannot be read, or was written by a later version.
+        If its file system gives no locks.
     CampaignLockedError
         If another process has the journal open.
     """
@@ -155,7 +156,7 @@ class Journal:
         for left in reversed(range(LOCK_TRIES)):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 if left:  # whoever only asks whether the campaign is driven holds the lock for a moment
                     time.sleep(LOCK_PAUSE)
                     continue
@@ -163,6 +164,12 @@ class Journal:
                 raise CampaignLockedError(
                     f"another process has the campaign in {self.path.parent} open; stop it, or choose another "
                     "directory, or look on: acemaker.attach(directory)"
+                ) from error
+            except OSError as error:
+                os.close(descriptor)
+                raise CampaignError(
+                    f"the file system of {self.path.parent} gives no locks ({error.strerror}), without which two "
+                    "processes could write to one campaign; choose a directory on another one"
                 ) from error
             break
         _held[self.path] = descriptor, self
@@ -242,8 +249,10 @@ def is_driven(path: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # no locks there: nobody can have one
+        return False
     else:
         return False
     finally:

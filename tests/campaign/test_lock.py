@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -231,3 +233,25 @@ def test_an_error_of_the_parts_says_nothing_of_a_campaign_that_was_never_made(
     with pytest.raises(CampaignError, match=r"no campaign can be made in .*my_prior\.npz.*nothing has been written"):
         make(tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_without_locks_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As parallel file systems of clusters may be: no other process is to be looked for."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with make(tmp_path / "c") as campaign:
+        campaign.prepare()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(CampaignError, match=r"gives no locks \(.*\), without which two processes") as caught:
+        Campaign.open(tmp_path / "c")
+    assert not isinstance(caught.value, CampaignLockedError)
+    with pytest.raises(CampaignError, match="gives no locks"):
+        make(tmp_path / "other")
+    assert not acemaker.attach(tmp_path / "c").driven
+    monkeypatch.undo()
+    Campaign.open(tmp_path / "c", engine=ToyEngine(200), oracle=ToyOracle()).close()

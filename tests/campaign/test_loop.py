@@ -212,3 +212,29 @@ def test_the_labelled_are_the_selected_and_the_anchor_is_the_halted(tmp_path: Pa
     halted = campaign.segments()[0].halt.structure  # type: ignore[union-attr]
     anchor = campaign.labels()[2]
     assert np.allclose(anchor.positions, halted.positions, atol=1e-8)
+
+
+def test_lines_of_progress_end_with_the_run_that_asked_for_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of labels, too, whether it came to its end or was interrupted."""
+    campaign = make(tmp_path / "c", 60, 120)
+    campaign.run(1, progress=True)
+    assert "label 2 of 2" in capsys.readouterr().out
+    campaign.run(4)
+    while campaign.state is not State.LABEL:
+        campaign.step()
+    campaign.label()
+    assert capsys.readouterr().out == ""
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    campaign.listen(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run(progress=True)
+    assert "interrupted" in capsys.readouterr().out
+    campaign.listen(None)
+    campaign.run()
+    assert capsys.readouterr().out == ""
+    campaign.close()
