@@ -10,7 +10,8 @@ from ase.constraints import FixAtoms, FixCartesian
 from ase.io import read, write
 
 from acemaker import Campaign, CampaignConfig, judge, truth_trajectory, write_summary
-from acemaker.errors import ConfigError, StateError
+from acemaker.config import OracleConfig
+from acemaker.errors import ConfigError, EngineError, StateError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from acemaker.trust import judge_gamma
@@ -92,6 +93,13 @@ def test_the_summary_is_the_file(campaign: Campaign) -> None:
     assert written["wall_s"] == pytest.approx(sum(written["wall_s_by_state"].values()))
     assert "force RMSE against the truth" in repr(summary)
     assert write_summary(campaign).values["force_rmse_meV_per_A"] is None
+
+
+def test_an_oracle_that_lammps_refuses_is_named() -> None:
+    oracle = OracleConfig(oracle="lammps", pair_style="pace", pair_coeff="* * NULL Cu")
+    config = CONFIG.model_copy(update={"oracle": oracle})
+    with pytest.raises(EngineError, match=r"oracle's own trajectory \(pair_style 'pace'\): .*pace"):
+        truth_trajectory(config, copper(), n_frames=1)
 
 
 def test_nothing_to_judge(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ class LabelStore:
         Atoms or None
             None if there is none, or its file cannot be read: then it is made anew.
         """
+        if not self._file(key).is_file():  # a pipe would be waited for
+            return None
         with contextlib.suppress(Exception):  # whatever ASE raises for a file that somebody has cut off
             (labelled,) = read_structures(self._file(key))
             if key_of(labelled) == key and labelled.calc is not None:

@@ -69,8 +69,8 @@ class OTFConfig(Section):
     max_otf_iterations: PositiveInt = Field(100, description="halts that the campaign may heal")
     max_stalled_halts: PositiveInt = Field(
         5,
-        description="halts in a row that get no further than the one before (by smooth_steps checks, from the same "
-        "checkpoint); then the campaign ends with an error that says what it looks like",
+        description="halts in a row that get no further (by smooth_steps checks, from the same checkpoint); then the "
+        "campaign ends with an error that says what it looks like",
     )
     max_retries: NonNegativeInt = Field(
         2, description="further tries per structure after a failed label, and per halt after a rejected fit"

@@ -39,13 +39,19 @@ def claim(folder: Path, root: str) -> bool:
             return False
         for other in folders_of_the_dead(root):
             with contextlib.suppress(*UNREADABLE):
-                if (other / LABEL).is_file() and _job(other) == wanted and _same_structure(folder, other):
+                if _is_whole(other) and _job(other) == wanted and _same_structure(folder, other):
                     with (other / LABEL).open("rb") as stream, np.load(stream) as results:
                         dict(results)  # reads all of it
                     (other / LABEL).replace(folder / LABEL)  # of two who try, one has it
                     shutil.rmtree(other, ignore_errors=True)
                     return True
     return False
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether a folder holds a finished label in files of its own: a pipe would be waited for."""
+    files = [folder / name for name in (JOB, STRUCTURE, LABEL)]
+    return all(file.is_file() and not file.is_symlink() for file in files)
 
 
 def _job(folder: Path) -> dict[str, Any]:

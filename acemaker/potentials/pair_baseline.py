@@ -57,6 +57,9 @@ class PairBaseline(Baseline):
     @classmethod
     def read(cls, described: Mapping[str, Any], directory: Path, elements: tuple[str, ...]) -> PairBaseline:
         """Undo `described`."""
+        words = [described["style"], *described["coeff"], *described["files"]]
+        if not all(isinstance(word, str) for word in words):
+            raise ValueError(f"expected text for the baseline's style, coefficients and files, got {words}")
         files = {name: directory / name for name in described["files"]}
         return cls(style=described["style"], coeff=tuple(described["coeff"]), files=files, elements=elements)
 

@@ -15,7 +15,7 @@ from acemaker.config import CampaignConfig
 from acemaker.engines import script
 from acemaker.engines.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
 from acemaker.engines.lammps_library import open_lammps
-from acemaker.errors import ConfigError
+from acemaker.errors import AcemakerError, ConfigError, EngineError
 from acemaker.oracles.factory import calculator_factory, pair_commands
 from acemaker.structures.computed import energy_of
 from acemaker.structures.files import read_structures, write_structures
@@ -59,6 +59,8 @@ def truth_trajectory(
     ------
     ConfigError
         If the oracle is not one that can run its own dynamics.
+    EngineError
+        If LAMMPS refuses the pair style, or stops.
     """
     total = config.engine.steps
     if file is not None and file.exists() and (there := read_structures(file))[-1].info["step"] == total:
@@ -72,12 +74,20 @@ def truth_trajectory(
     lmp = open_lammps()
     try:
         _prepare(lmp, config, structure, types)
-        frames = []
+        frames: list[Atoms] = []
         for step in np.unique(np.linspace(0, total, n_frames + 1).astype(int)[1:]):
-            lmp.command(f"run {step} upto start 0 stop {total}")
+            # a set-up would draw another random force for the second half of Langevin's last kick
+            setup = "no" if frames and config.engine.ensemble == "langevin" else "yes"
+            lmp.command(f"run {step} upto start 0 stop {total} pre {setup}")
             frames.append(_frame(lmp, structure, int(step)))
             if progress is not None:
                 progress(int(step))
+    except AcemakerError:
+        raise
+    except Exception as error:  # LAMMPS's errors have no class of their own
+        raise EngineError(
+            f"LAMMPS stopped in the oracle's own trajectory (pair_style {config.oracle.pair_style!r}): {error}"
+        ) from error
     finally:
         lmp.close()
     if config.engine.ensemble == "langevin":

@@ -127,10 +127,12 @@ def test_a_potentials_file_names_no_other_code_than_the_configuration(tmp_path: 
     for baseline in (
         {"calculator": "elsewhere:calculator", "arguments": {}},
         {"style": "zbl 1 2\nshell touch x", "coeff": ["* * 29 29"], "files": []},
+        {"style": 5, "coeff": [1], "files": ["../../x"]},
+        5,
     ):
         file.write_text(json.dumps({**described, "baseline": baseline}))
         for campaign in (acemaker.attach(directory), Campaign.open(directory)):
-            with pytest.raises(CampaignError, match=r"another baseline|names what would be run"):
+            with pytest.raises(CampaignError, match=r"another baseline|names what would be run|cannot be read"):
                 campaign.generation  # noqa: B018
             if isinstance(campaign, Campaign):
                 campaign.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -133,3 +134,14 @@ def test_labels_of_an_oracle_object_are_not_shared(tmp_path: Path) -> None:
     with Campaign.create(tmp_path / "c", config, engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle()) as campaign:
         campaign.run()
     assert not (tmp_path / "s").exists()
+
+
+def test_a_pipe_in_the_store_is_no_label(tmp_path: Path) -> None:
+    """It would be waited for without end."""
+    store = LabelStore(tmp_path, "print")
+    labelled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(copper())
+    store.keep("ab" * 10, labelled)
+    (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    file.unlink()
+    os.mkfifo(file)
+    assert store.find("ab" * 10, lambda _: "ab" * 10) is None
