@@ -226,7 +226,7 @@ def _pacemaker() -> Finding:
 
 def _said(program: str) -> str:
     """Run pw.x without input, in a folder that does not last: it says its version, and stops."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir()).resolve()) as folder:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [program], cwd=folder, env=environment, input="", capture_output=True, text=True, timeout=20
@@ -237,7 +237,7 @@ def _said(program: str) -> str:
 def _preflights() -> list[Finding]:
     """Compare pyace with each LAMMPS that campaigns may run here."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir()).resolve()) as folder:
             return _compare(Path(folder))
     except AcemakerError as error:
         return [Finding(name="preflight", found=str(error), standing="wrong")]

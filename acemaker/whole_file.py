@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+_numbers = itertools.count()
 
 
 def write_whole(path: Path, content: str | Iterable[str]) -> None:
     """Write a text file at once or not at all, flushed to disk.
 
-    What lies in the place of the file or of its first draft is replaced, not written to: it may be a link to another
-    file.
+    What lies in its place is replaced, not written to: it may be a link to another file. Of several that write it at
+    the same time the last one counts.
 
     Parameters
     ----------
@@ -26,15 +29,15 @@ def write_whole(path: Path, content: str | Iterable[str]) -> None:
     OSError
         If it cannot be written; an earlier file is still there then, and nothing else is left.
     """
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}.part")
+    part.unlink(missing_ok=True)  # of a process of this number that was killed
     try:
         with part.open("x", encoding="utf-8") as stream:
             stream.writelines([content] if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
-    except OSError:  # a full disk, say
+    except BaseException:  # a full disk, say, or Ctrl-C
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise

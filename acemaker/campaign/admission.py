@@ -13,10 +13,11 @@ import json
 import os
 import re
 import shlex
+import site
 import sys
 import sysconfig
 from collections.abc import Collection, Mapping
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ REPLACES = {
     "executor": ("executor", "executor_arguments"),
 }
 """Parameters in whose place an object that is handed to `Campaign.open` is used."""
+
+FOLDERS = ("pacemaker_environment", "scratch", "label_store")
+"""Parameters that name a folder."""
 
 _DOTTED = re.compile(r"(\w+)[\w.]*:[\w.]+")
 
@@ -125,7 +129,9 @@ def admit(
     check_trusted({name: value for name, value in named.items() if name not in replaced}, directory)
 
 
-def admit_oracle(config: CampaignConfig, directory: Path, *, trust: bool = False) -> None:
+def admit_oracle(
+    config: CampaignConfig, directory: Path, *, trust: bool = False, used: Collection[str] = REPLACES["oracle"]
+) -> None:
     """Refuse to run what a directory that came from elsewhere names as its oracle.
 
     Whatever makes an oracle for a campaign that is only looked at asks here first.
@@ -138,6 +144,8 @@ def admit_oracle(config: CampaignConfig, directory: Path, *, trust: bool = False
         Where it lives.
     trust
         Whether the user gives their word for all that the directory names, which is remembered.
+    used
+        Names of the parameters that count.
 
     Raises
     ------
@@ -147,7 +155,7 @@ def admit_oracle(config: CampaignConfig, directory: Path, *, trust: bool = False
     named = named_code(config)
     if trust:
         remember(named)
-    check_trusted({name: value for name, value in named.items() if name in REPLACES["oracle"]}, directory)
+    check_trusted({name: value for name, value in named.items() if name in used}, directory)
 
 
 def check_trusted(named: Mapping[str, Any], directory: Path) -> None:
@@ -243,34 +251,38 @@ def _file(name: str, value: Any) -> Path:
 def _content(name: str, value: Any) -> str:
     """Write what is remembered: the content of its file, and, by a digest, that file's name.
 
-    Where a name leads is part of it: in another folder the same name may lead to other code.
+    Where a module, a program or a folder lies to which the name leads is part of it: in another folder the same name
+    may lead to other code. Files that are named among arguments are not looked for.
     """
-    return json.dumps([name, _plain(value), *_locations(value)], sort_keys=True, default=str)
+    return json.dumps([name, _plain(value), *_locations(name, value)], sort_keys=True, default=str)
 
 
-def _locations(value: Any) -> list[str]:
-    """Find modules and programs that are named relative to where one works."""
-    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+def _locations(name: str, value: Any) -> list[str]:
+    """Find what is named relative to where one works."""
+    texts = [text for text in (value if isinstance(value, list | tuple) else [value]) if isinstance(text, str)]
+    if name in FOLDERS:
+        return [str(Path(text).expanduser().resolve()) for text in texts if text]
     found = []
     for text in texts:
-        if not isinstance(text, str):
+        if (dotted := _DOTTED.fullmatch(text)) is not None:
+            found += _module_places(dotted[1])
             continue
-        module = _DOTTED.fullmatch(text)
-        with contextlib.suppress(ImportError, ValueError, AttributeError):
-            if module is not None:  # looked for, not imported
-                spec = find_spec(module[1])
-                places = [spec.origin, *(spec.submodule_search_locations or ())] if spec is not None else []
-                found += [str(place) for place in places if place and not _is_installed(str(place))][:1]
-                continue
-            program = (shlex.split(text) or [""])[0]
-            if "/" in program and not program.startswith("/") and Path(program).exists():
-                found.append(str(Path(program).absolute()))
+        with contextlib.suppress(ValueError):  # quotes that do not match are told of by whoever runs it
+            words = shlex.split(text)
+            found += [str(Path(word).resolve()) for word in words if "/" in word and not word.startswith("/")]
     return found
 
 
-def _is_installed(place: str) -> bool:
-    installed = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")}
-    return not Path(place).exists() or any(Path(place).is_relative_to(folder) for folder in installed)
+def _module_places(module: str) -> list[str]:
+    """Look for a module as a kernel will find it, without importing it; installed ones count by their names."""
+    with contextlib.suppress(ImportError, ValueError, AttributeError):
+        spec = PathFinder.find_spec(module, [*sys.path, str(Path.cwd())])
+        places = [spec.origin, *(spec.submodule_search_locations or ())] if spec is not None else []
+        found = [Path(place).resolve() for place in places if place][:1]
+        installed = {Path(folder).resolve() for folder in (*site.getsitepackages(), site.getusersitepackages())}
+        installed.add(Path(sysconfig.get_path("stdlib")).resolve())
+        return [str(place) for place in found if not any(place.is_relative_to(folder) for folder in installed)]
+    return []
 
 
 def _plain(value: Any) -> Any:

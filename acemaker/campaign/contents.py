@@ -11,6 +11,8 @@ from acemaker.errors import CampaignError
 def check_contents(directory: Path) -> None:
     """Refuse a directory with links or special files in it, before any of its files is opened.
 
+    Hidden entries, an environment beside the campaign's files say, are left alone: no file of a campaign is hidden.
+
     A link would have files outside of the directory read, written or deleted as if they were the campaign's; a pipe
     would be waited for without end.
 
@@ -24,12 +26,15 @@ def check_contents(directory: Path) -> None:
     CampaignError
         It names the first such entry, and where a link leads; or a folder that cannot be looked through.
     """
-    folders = [os.fspath(directory)]
+    top = os.fspath(directory)
+    folders = [top]
     while folders:
         folder = folders.pop()
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
+                    if folder == top and (entry.name.startswith(".") or entry.name == "lost+found"):
+                        continue  # what acemaker never opens: an environment, a notebook's checkpoints
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     elif not entry.is_file(follow_symlinks=False):

@@ -156,7 +156,7 @@ class Journal:
         for left in reversed(range(LOCK_TRIES)):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            except (BlockingIOError, PermissionError) as error:  # the latter on some network file systems
                 if left:  # whoever only asks whether the campaign is driven holds the lock for a moment
                     time.sleep(LOCK_PAUSE)
                     continue
@@ -249,7 +249,7 @@ def is_driven(path: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):
         return True
     except OSError:  # no locks there: nobody can have one
         return False

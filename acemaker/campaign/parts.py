@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.data import reference_states
 
 from acemaker.campaign.starts import starts_of
 from acemaker.campaign.store import Store
@@ -141,11 +142,10 @@ def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...])
                 "supported. Without spin: atoms.set_initial_magnetic_moments(None)"
             )
         return
-    carried = [
-        name
-        for name, values in (("magnetic moments", moments), ("charges", atoms.get_initial_charges()))
-        if np.any(values)
-    ]
+    guessed = [(reference_states[number] or {}).get("magmom_per_atom", 0.0) for number in atoms.numbers]
+    meant = moments.ndim > 1 or not np.allclose(moments, guessed)  # ase.build.bulk sets them unasked
+    there = {"magnetic moments": np.any(moments) and meant, "charges": np.any(atoms.get_initial_charges())}
+    carried = [name for name, given in there.items() if given]
     if carried:
         raise StructureError(
             f"the structure has initial {' and '.join(carried)}, which do not reach the oracle {config.oracle!r}: it "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -50,7 +51,8 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
         if not row or step > furthest + window:
             furthest, row = step, []
         row.append(step)
-    return row
+    gets_on = all(later > earlier for earlier, later in itertools.pairwise(row))
+    return row[-1:] if gets_on else row  # slowly, but each one further than all before
 
 
 def what_is_wrong(labels: Sequence[Atoms], rule: OTFConfig) -> list[str]:

@@ -176,7 +176,7 @@ def _check_namelists(given: Mapping[str, Any], known: list[str]) -> None:
             if key.lower() in known:
                 raise ValueError(f"the namelist '{key}' must be a mapping of names to values, got {value!r}")
             continue
-        if changes := SINGLE_POINT.get(key.lower()):
+        if value and (changes := SINGLE_POINT.get(key.lower())):
             raise ValueError(f"pw.x does not read the namelist '{key}' for labels, which have no {changes}")
         if key.lower() not in known:
             raise ValueError(f"pw.x has no namelist '{key}'; {_nearest(key, known)}")
@@ -252,7 +252,9 @@ def _check_spin(values: Mapping[tuple[str, tuple[int, ...]], Any]) -> None:
             )
     nspin, total = values.get(("nspin", ()), 1), values.get(("tot_magnetization", ()))
     if type(nspin) is not int or nspin not in (1, 2):
-        raise ValueError(f"'nspin' must be 1 or 2, got {nspin!r}: noncollinear magnetism is not supported")
+        raise ValueError(
+            f"'nspin' must be the whole number 1 or 2, got {nspin!r}: noncollinear magnetism is not supported"
+        )
     if nspin == 1 and (moments or total is not None):
         name = f"starting_magnetization({next(iter(moments))[0]})" if moments else "tot_magnetization"
         raise ValueError(f"'{name}' needs 'nspin': 2, without which pw.x does not look at it")

@@ -67,8 +67,9 @@ class OTFConfig(Section):
         description="labels that the campaign may use, of generation 0 and of a store included; None for any number",
     )
     max_otf_iterations: PositiveInt = Field(100, description="halts that the campaign may heal")
-    max_stalled_halts: PositiveInt = Field(
+    max_stalled_halts: int = Field(
         5,
+        ge=2,
         description="halts in a row that get no further (by smooth_steps checks, from the same checkpoint); then the "
         "campaign ends with an error that says what it looks like",
     )

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class PlainPaths:
         self._links: dict[Path, Path] = {}
         self._folder: Path | None = None
         self._owner = os.getpid()
+        self._lock = threading.Lock()
 
     def quote(self, path: Path) -> str:
         """Return the path for a LAMMPS command.
@@ -43,13 +45,14 @@ class PlainPaths:
         if script.is_plain(str(path)):
             return script.quote(path)
         if not script.is_plain(path.name):
-            return self.quote(self._link(path))
+            with self._lock:
+                link = self._link(path)
+            return self.quote(link)
         if sys.platform != "linux":
             return script.quote(path)  # which refuses it
-        folder = path.parent.resolve()
-        if folder not in self._handles:
-            self._handles[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        return script.quote(Path(f"/proc/self/fd/{self._handles[folder]}") / path.name)
+        with self._lock:
+            handle = self._handle(path.parent.resolve())
+        return script.quote(Path(f"/proc/self/fd/{handle}") / path.name)
 
     def close(self) -> None:
         """Let the folders and links go."""
@@ -61,14 +64,23 @@ class PlainPaths:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
+    def _handle(self, folder: Path) -> int:
+        """Open a folder; another one that has taken its place since is opened anew."""
+        handle = self._handles.get(folder)
+        if handle is None or not os.path.samestat(os.fstat(handle), folder.stat()):
+            handle = self._handles[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        return handle
+
     def _link(self, path: Path) -> Path:
         """Give a file a plain name; its suffix stays, by which LAMMPS may tell what it is."""
         target = path.absolute()
+        if self._owner != os.getpid():  # in a fork, whose links must not be those of the parent
+            self._links, self._folder, self._owner = {}, None, os.getpid()
         if target not in self._links:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="acemaker-names-"))
-            suffix = "".join(path.suffixes)
-            link = self._folder / f"file_{len(self._links)}{suffix if script.is_plain(suffix) else ''}"
+            suffix = next((text for text in ("".join(path.suffixes), path.suffix) if script.is_plain(text)), "")
+            link = self._folder / f"file_{len(self._links)}{suffix}"
             link.symlink_to(target)
             self._links[target] = link
         return self._links[target]

@@ -14,7 +14,7 @@ from acemaker.engines.pair_words import check_order, find_file, split_coeff
 from acemaker.engines.plain_path import oracle_paths
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
 
-WORD = re.compile(r"[\w.+*/:=,@-]+", re.ASCII)
+WORD = re.compile(r"[\w.+*/:=,@ -]+", re.ASCII)
 """What a word of a pair_coeff command may be made of: nothing that LAMMPS expands, quotes or continues."""
 
 CalculatorFactory = Callable[[], BaseCalculator]
@@ -93,7 +93,8 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
                 raise ConfigError(f"{field}: expected plain words, numbers and file names, got {word!r}")
         if set("\n\r") & set(arguments) and not set("\n\r") & set("".join(files)):
             raise ConfigError(f"{field}: expected the arguments of one command, in one line, got {arguments!r}")
-        commands.append(" ".join(["pair_coeff", *(quote(files[word]) if word in files else word for word in words)]))
+        named = [quote(files[word]) if word in files else f'"{word}"' if " " in word else word for word in words]
+        commands.append(" ".join(["pair_coeff", *named]))
     return commands
 
 

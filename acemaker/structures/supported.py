@@ -14,8 +14,12 @@ from ase.data import atomic_masses, atomic_numbers
 
 from acemaker.errors import StructureError
 
-MASS_TOLERANCE = 1e-3
-"""Share by which a mass may differ from its element's: tables round differently, isotopes differ by more."""
+MASS_TOLERANCE = 1e-3, 0.06
+"""By which a mass may differ from its element's, as a share and in u: people round, and isotopes that move otherwise
+differ by more."""
+
+READ = 10_000_000
+"""Bytes of a file in which isotopes are looked for: species and sites stand at its beginning."""
 
 OCCUPANCY_TOLERANCE = 1e-3
 """By which an occupancy may differ from 1: files round."""
@@ -36,8 +40,8 @@ OCCUPANCIES = {"occupancy", "occupancies", "occ"}
 NO = {"f", "false", ".false.", "no", "n", "0", "0.0", ""}
 """Words for no in columns of text."""
 
-_SPECIES = re.compile(r"^\s*ATOMIC_SPECIES.*?\n((?:\s*[A-Z][a-z]?\S*\s+[-+.\deEdD]+\s+\S+[^\n]*\n?)+)", re.M | re.I)
-_HEAVY = re.compile(r"^\s*[A-Z]\w*\s+(D|T|[23]H)\d*[+-]?\s", re.M)
+_CARD = re.compile(r"^[ \t]*ATOMIC_SPECIES\b.*$", re.M | re.I)
+_HEAVY = re.compile(r"(D|T|[23]H)\d*[+-]?")
 
 
 def check_supported(atoms: Atoms, where: str) -> None:
@@ -93,18 +97,52 @@ def check_file(path: Path, where: str) -> None:
     StructureError
         It names the element and its mass.
     """
-    text = path.read_bytes()[:10_000_000].decode(errors="replace")
-    for block in _SPECIES.findall(text):
-        for line in block.splitlines():
-            label, mass = line.split()[:2]
-            symbol = re.match(r"[A-Z][a-z]?", label.capitalize())
-            if symbol is None or symbol[0] not in atomic_numbers:
-                continue
-            usual, given = atomic_masses[atomic_numbers[symbol[0]]], float(mass.lower().replace("d", "e"))
-            if given > 0 and abs(given - usual) > MASS_TOLERANCE * usual:
-                _refuse_masses(where, f"{symbol[0]} with {given:g} instead of {usual:g} u")
-    if "_atom_site" in text and (heavy := _HEAVY.search(text)):
-        _refuse_masses(where, f"{heavy[1]} in place of H")
+    with path.open("rb") as stream:
+        text = stream.read(READ).decode(errors="replace")
+    for symbol, given in _species(text):
+        usual = float(atomic_masses[atomic_numbers[symbol]])
+        if _differs(np.array([given]), np.array([usual]))[0]:
+            _refuse_masses(where, f"{symbol} with {given:g} instead of {usual:g} u")
+    if heavy := _heavy_site(text):
+        _refuse_masses(where, f"{heavy} in place of H")
+
+
+def _species(text: str) -> Iterator[tuple[str, float]]:
+    """Read elements and masses of a pw.x input's card; anything that is no species ends it."""
+    card = _CARD.search(text)
+    for line in text[card.end() :].splitlines() if card is not None else ():
+        words = line.split("!")[0].split("#")[0].split()
+        if not words:
+            continue
+        symbol = re.match(r"[A-Z][a-z]?", words[0].capitalize())
+        try:
+            mass = float(words[1].lower().replace("d", "e"))
+        except (IndexError, ValueError):
+            return
+        if len(words) < 3 or symbol is None or symbol[0] not in atomic_numbers:
+            return
+        yield symbol[0], mass
+
+
+def _heavy_site(text: str) -> str:
+    """Find an isotope of hydrogen among the sites of a CIF: by its type, or by its label where there are no types."""
+    tags: list[str] = []
+    for line in text.splitlines() if "_atom_site_" in text else ():
+        words = line.split()
+        if not words:
+            continue
+        if words[0].lower().startswith("_atom_site_"):
+            tags.append(words[0].lower())
+        elif words[0].startswith(("_", "#")) or words[0].lower().startswith(("loop_", "data_")):
+            tags = []
+        else:
+            for tag, isotopes in (("_atom_site_type_symbol", ("D", "T", "2H", "3H")), ("_atom_site_label", ("D",))):
+                if tag in tags and tags.index(tag) < len(words):
+                    heavy = _HEAVY.fullmatch(words[tags.index(tag)])
+                    if heavy is not None and heavy[1] in isotopes:
+                        return heavy[1]
+                    break
+    return ""
 
 
 def _refuse_masses(where: str, other: str) -> None:
@@ -140,22 +178,28 @@ def _held(atoms: Atoms) -> str:
 
 
 def _other_masses(atoms: Atoms, column: np.ndarray) -> str:
-    """List an element with masses of its own; a column of zeros, or of no numbers, says nothing."""
+    """List an element with masses of its own."""
     try:
         given = column.astype(float).reshape(len(atoms))
     except ValueError:
         return ""
     usual = atomic_masses[atoms.numbers]
-    if not np.nan_to_num(given).any():
-        return ""
-    whole = np.round(usual) == given  # a mass number, as of the column 'isotope'
-    wrong = ~((np.abs(given - usual) <= MASS_TOLERANCE * usual) | (whole & (given == np.round(given))))
+    wrong = _differs(given, usual)
     if not wrong.any():
         return ""
     number = atoms.numbers[wrong][0]
     of = wrong & (atoms.numbers == number)
     symbol = atoms.symbols[int(np.flatnonzero(of)[0])]
     return f"{int(of.sum())} {symbol} with {given[of][0]:g} instead of {usual[of][0]:g} u"
+
+
+def _differs(given: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Tell which masses are not their elements'; zero, no number, and 1 for what is no hydrogen are placeholders."""
+    share, least = MASS_TOLERANCE
+    says_nothing = ~np.isfinite(given) | (given == 0) | ((given == 1) & (usual > 2))
+    rounded = given == np.round(usual)  # a mass number, too
+    differs: np.ndarray = ~says_nothing & ~rounded & (np.abs(given - usual) > np.maximum(share * usual, least))
+    return differs
 
 
 def _partial(atoms: Atoms) -> str:
@@ -165,9 +209,9 @@ def _partial(atoms: Atoms) -> str:
         if isinstance(site, dict) and (len(site) > 1 or any(_is_part(share) for share in site.values())):
             return ", ".join(f"{share} {symbol}" for symbol, share in site.items())
     for name, column in _columns(atoms, OCCUPANCIES):
-        for share in column.ravel():
-            if _is_part(share):
-                return f"{share}, in the column '{name}'"
+        parts = [share for share in column.ravel() if _is_part(share)]
+        if parts and _marks(column).any():  # a column of zeros says nothing
+            return f"{parts[0]}, in the column '{name}'"
     return ""
 
 

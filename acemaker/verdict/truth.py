@@ -63,8 +63,8 @@ def truth_trajectory(
         If LAMMPS refuses the pair style, or stops.
     """
     total = config.engine.steps
-    if file is not None and file.exists() and (there := read_structures(file))[-1].info["step"] == total:
-        return there  # else the campaign has been given more steps since
+    if (there := _kept(file, total)) is not None:
+        return there
     if config.oracle.oracle != "lammps":
         raise ConfigError(
             f"OracleConfig.oracle: a truth trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
@@ -117,8 +117,18 @@ def truth_of(campaign: CampaignView, walker: int | None = None) -> tuple[Atoms, 
     name = "truth.extxyz" if walker == 1 else f"truth_walker_{walker:04d}.extxyz"
     config, elements = campaign.config.walker(walker), sorted(set(campaign.initial.get_chemical_symbols()))
     start = campaign.starts[walker - 1]
-    admit_oracle(campaign.config, campaign.directory)
-    return truth_trajectory(config, start, elements=elements, file=campaign.directory / name)
+    file = campaign.directory / name
+    if _kept(file, config.engine.steps) is None:
+        admit_oracle(campaign.config, campaign.directory, used=("pair_style",))
+    return truth_trajectory(config, start, elements=elements, file=file)
+
+
+def _kept(file: Path | None, steps: int) -> tuple[Atoms, ...] | None:
+    """Read frames that were run before; None where there are none, or the campaign has been given more steps since."""
+    if file is None or not file.exists():
+        return None
+    there = read_structures(file)
+    return there if there[-1].info["step"] == steps else None
 
 
 def _conditions(config: CampaignConfig) -> list[int]:

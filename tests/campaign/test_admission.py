@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from acemaker.states import State
 from acemaker.testing import ToyEngine, halting_at, toy_config
 from tests.labelling.halted import config as told_config
 from tests.labelling.halted import tell
+
+ROOT = Path(__file__).parents[2]
 
 NAMED: dict[str, Any] = {
     "oracle": "elsewhere:calculator",
@@ -242,7 +246,7 @@ def test_a_name_that_leads_elsewhere_is_another_one(
     """A word for a module or program of one folder is none for those of the same name in another."""
     monkeypatch.setattr("acemaker.campaign.admission._remembered", set())
     name = f"calc_{abs(hash(request.node.name)) % 10**6}"
-    named = {"oracle": f"{name}:make", "lammps": "./lmp"}
+    named = {"oracle": f"{name}:make", "lammps": "srun ./lmp", "pacemaker_environment": "env", "scratch": "labels"}
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{name}.py").write_text("raise SystemExit('imported')\n")
@@ -252,10 +256,14 @@ def test_a_name_that_leads_elsewhere_is_another_one(
     remember(named)
     check_trusted(named, tmp_path)
     monkeypatch.chdir(tmp_path / "b")
-    with pytest.raises(UntrustedError, match=rf"oracle = '{name}:make'; lammps = './lmp'"):
+    with pytest.raises(UntrustedError, match=rf"oracle = '{name}:make'; lammps = .*; pacemaker_environment.*; scratch"):
         check_trusted(named, tmp_path)
-    monkeypatch.chdir(tmp_path / "a")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    monkeypatch.chdir(tmp_path / "link")
     check_trusted(named, tmp_path)
+    ask = "from acemaker.campaign.admission import check_trusted; from pathlib import Path; "
+    command = [sys.executable, "-P", "-c", f"{ask}check_trusted({named}, Path('.'))"]  # as a console script: no cwd
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_an_environment_in_the_current_folder_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,16 @@ def test_a_directory_that_is_reached_through_a_link_is_no_matter(tmp_path: Path)
     acemaker.attach(tmp_path / "runs" / "c").report()
 
 
+def test_an_environment_beside_the_files_is_no_matter(tmp_path: Path) -> None:
+    directory = halted(tmp_path / "c")
+    (directory / ".venv").mkdir()
+    (directory / ".venv" / "python").symlink_to(sys.executable)
+    check_contents(directory)
+    (directory / "labels" / ".hidden").symlink_to(sys.executable)
+    with pytest.raises(CampaignError, match=r"labels/\.hidden in .* is a link"):
+        check_contents(directory)
+
+
 def test_what_a_campaign_leaves_is_accepted(tmp_path: Path) -> None:
     with make(tmp_path / "c") as campaign:
         campaign.run()

@@ -147,6 +147,16 @@ def test_names_go_with_whoever_has_made_them(tmp_path: Path) -> None:
     assert paths.quote(tmp_path / "plain.eam") == f'"{tmp_path}/plain.eam"'
 
 
+def test_a_folder_that_was_exchanged_is_opened_anew(tmp_path: Path) -> None:
+    paths, folder = PlainPaths(), tmp_path / "100%"
+    for content in ("old", "new"):
+        folder.mkdir()
+        (folder / "a.eam").write_text(content)
+        assert Path(paths.quote(folder / "a.eam").strip('"')).read_text() == content
+        folder.rename(tmp_path / content)
+    paths.close()
+
+
 def test_a_file_that_does_not_exist_yet_can_be_written(tmp_path: Path) -> None:
     """LAMMPS's own words, into a file of such a name in such a folder."""
     lmp, paths = open_lammps(), PlainPaths()

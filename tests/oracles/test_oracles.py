@@ -174,6 +174,11 @@ def test_types_left_to_another_style_are_not_compared() -> None:
     assert pair_commands(config, ("Cu", "Ni"))
 
 
+def test_words_with_spaces_stay_one_word() -> None:
+    config = OracleConfig(pair_style="quip", pair_coeff=['* * NULL "Potential xml_label=GAP" 14'])
+    assert pair_commands(config)[1] == 'pair_coeff * * NULL "Potential xml_label=GAP" 14'
+
+
 def test_numbers_are_no_files() -> None:
     config = OracleConfig(pair_style="lj/cut 5.5", pair_coeff=["1 1 0.167 2.31"])
     assert pair_commands(config) == ["pair_style lj/cut 5.5", "pair_coeff 1 1 0.167 2.31"]
@@ -189,7 +194,7 @@ def test_nothing_is_smuggled_in_by_a_style(style: str) -> None:
         OracleConfig(pair_style=style, pair_coeff=["1 1 1 1"])
 
 
-@pytest.mark.parametrize("coeff", ["1 1 0.1 &", "1 1 $(2^-1) 1", "1 1 'a b' 1", "1 1 0.1 `x`", "1 1 1 1\n2 2 1 1"])
+@pytest.mark.parametrize("coeff", ["1 1 0.1 &", "1 1 $(2^-1) 1", "1 1 'a $x' 1", "1 1 0.1 `x`", "1 1 1 1\n2 2 1 1"])
 def test_nothing_is_smuggled_in_by_coefficients(coeff: str) -> None:
     with pytest.raises(ConfigError, match=r"expected (plain words|the arguments of one command)"):
         pair_commands(OracleConfig(pair_style="lj/cut 5", pair_coeff=[coeff]))

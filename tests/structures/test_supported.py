@@ -19,7 +19,7 @@ from acemaker.campaign.parts import check_moments
 from acemaker.cli import main
 from acemaker.config import OracleConfig
 from acemaker.errors import StructureError
-from acemaker.structures.supported import check_supported
+from acemaker.structures.supported import check_file, check_supported
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from tests.conftest import copper
 
@@ -57,8 +57,7 @@ REFUSED: dict[str, tuple[Atoms, str]] = {
     "the center of mass": (with_constraint(FixCom()), "constraints (FixCom"),
     "deuterium": (with_masses(H=2.014), "6 H with 2.014 instead of 1.008 u"),
     "a heavy isotope": (with_masses(C=13.003), "2 C with 13.003 instead of 12.011 u"),
-    "massless": (with_masses(O=0.0), "1 O with 0 instead of 15.999 u"),
-    "no number": (with_masses(O=float("nan")), "1 O with nan instead of 15.999 u"),
+    "a light isotope": (with_column("masses", [62.93] * 32), "32 Cu with 62.93 instead of 63.546 u"),
     "a column of masses": (with_column("mass", [56.0] * 32), "32 Cu with 56 instead of 63.546 u"),
     "a column of marks": (with_column("fixed", [1] + [0] * 31), "marks 1 of 32 atoms as fixed (column 'fixed')"),
     "words": (with_column("Frozen", ["yes", "no"] * 16), "marks 16 of 32 atoms as fixed (column 'Frozen')"),
@@ -87,6 +86,11 @@ ACCEPTED: dict[str, Atoms] = {
     "marks that mark nothing": with_column("fixed", [0] * 32),
     "words that mark nothing": with_column("fixed", ["F", "no"] * 16),
     "all free": with_column("selective_dynamics", [["T"] * 3] * 32),
+    "masses as people write them": with_masses(H=1.0, C=12.0, O=16.0),
+    "other roundings": with_masses(H=1.01, C=12.01, O=15.9994),
+    "one mass for all": with_column("mass", [1.0] * 32),
+    "some masses": with_column("isotope", [0, 64] * 16),
+    "sites that say nothing": with_column("occupancy", [0.0] * 32),
     "masses that say nothing": with_column("mass", [0.0] * 32),
     "masses that are no numbers": with_column("mass", [float("nan")] * 32),
     "mass numbers": with_column("isotope", [64] * 32),
@@ -282,6 +286,63 @@ def test_a_calculator_that_would_not_be_told_is_not_asked(moment: float, charge:
         check_moments(OracleConfig(oracle="my_dft:make"), atoms, ("Cu",))
     for oracle in ("emt", "acemaker.oracles.universal:chgnet"):
         check_moments(OracleConfig(oracle=oracle), atoms, ("Cu",))
+
+
+def test_moments_that_ase_has_guessed_are_not_meant() -> None:
+    for element in ("Fe", "Ni", "Co"):
+        check_moments(OracleConfig(oracle="my_dft:make"), bulk(element).repeat(2), (element,))
+    flipped = bulk("Fe", cubic=True)
+    flipped.set_initial_magnetic_moments(flipped.get_initial_magnetic_moments() * [1, -1])
+    with pytest.raises(StructureError, match="magnetic moments"):
+        check_moments(OracleConfig(oracle="my_dft:make"), flipped, ("Fe",))
+
+
+SPECIES = "ATOMIC_SPECIES\n{}\nATOMIC_POSITIONS angstrom\nSi 0 0 0\nCELL_PARAMETERS angstrom\n5 0 0\n0 5 0\n0 0 5\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["Si 28.0855 Si.UPF", "\nSi 28.0 Si.UPF", "! none\n\n  Si1 1.0 Si.UPF\n\n", "Si 0.0 Si.UPF", "Si 2.80855d1 a"],
+)
+def test_ordinary_inputs_of_pw_are_no_isotopes(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "pw.in").write_text(SPECIES.format(lines))
+    check_file(tmp_path / "pw.in", "it")
+
+
+@pytest.mark.parametrize("lines", ["Si 30 Si.UPF", "! none\nSi 30. Si.UPF", "Si 28.0855 a\n# more\n\nSi2 2.9973d1 b"])
+def test_isotopes_of_pw_are_seen(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "pw.in").write_text(SPECIES.format(lines))
+    with pytest.raises(StructureError, match=r"Si with (30|29\.973) instead of 28\.085 u"):
+        check_file(tmp_path / "pw.in", "it")
+
+
+SITES = "data_x\n_publ_section_title\n;\n Vitamin D and its salts, T 2H\n;\nloop_\n{}\n{}\n\nloop_\n_other\nD T\n"
+
+
+@pytest.mark.parametrize(
+    ("tags", "row", "heavy"),
+    [
+        ("_atom_site_type_symbol\n_atom_site_label", "Si T1", ""),
+        ("_atom_site_label\n_atom_site_type_symbol", "T1 Si", ""),
+        ("_atom_site_label\n_atom_site_fract_x", "T1 0.1", ""),
+        ("_atom_site_label\n_atom_site_fract_x", "D1 0.1", "D"),
+        ("_atom_site_type_symbol\n_atom_site_label", "T H1", "T"),
+        ("_atom_site_label\n_atom_site_type_symbol", "H1 2H", "2H"),
+        ("_atom_site_fract_x\n_atom_site_type_symbol", "0.1 D1+", "D"),
+    ],
+)
+def test_heavy_hydrogen_is_looked_for_where_sites_are(tmp_path: Path, tags: str, row: str, heavy: str) -> None:
+    (tmp_path / "x.cif").write_text(SITES.format(tags, row))
+    if not heavy:
+        check_file(tmp_path / "x.cif", "it")
+        return
+    with pytest.raises(StructureError, match=rf"\({heavy} in place of H\)"):
+        check_file(tmp_path / "x.cif", "it")
+
+
+def test_long_files_are_looked_through_at_once(tmp_path: Path) -> None:
+    (tmp_path / "blank.in").write_text("\n" * 2_000_000 + "ATOMIC_SPECIES" + "\n" * 100_000)
+    check_file(tmp_path / "blank.in", "it")
 
 
 def test_an_occupancy_that_is_not_known_is_no_part(tmp_path: Path) -> None:
