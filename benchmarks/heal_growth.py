@@ -79,6 +79,7 @@ class Grown:
             threshold_call_dft=1.05,
             smooth_steps=1,
             max_otf_iterations=10**5,
+            max_stalled_halts=10**5,  # at one place on purpose
             max_retries=100,
             soft_start_steps=0,
             trajectory_every=0,

@@ -197,6 +197,30 @@ def absolute_command(command: str) -> str:
     return shlex.join(words)
 
 
+def check_programs(folder: Path) -> list[str]:
+    """Make sure that one program alone wrote into a folder, whatever came of it.
+
+    Returns
+    -------
+    list of str
+        Its major version, if it says one.
+
+    Raises
+    ------
+    OracleError
+        If there were several.
+    """
+    text = (folder / OUTPUT).read_text(errors="replace") if (folder / OUTPUT).is_file() else ""
+    programs = re.findall(r"Program PWSCF v\.(\d+)", text)
+    if len(programs) > 1:
+        raise OracleError(
+            f"{len(programs)} independent pw.x ran in one folder: the mpiexec of espresso_command is not of the MPI "
+            "with which pw.x was built; name the right one with its path, e.g. /usr/bin/mpiexec",
+            Cause.NONSENSE,
+        )
+    return programs
+
+
 def check_output(config: OracleConfig, folder: Path) -> None:
     """Believe pw.x only what it says itself, and not everything.
 
@@ -213,14 +237,8 @@ def check_output(config: OracleConfig, folder: Path) -> None:
         If the SCF has not converged, several programs wrote into one folder, or an old one was asked for
         the smearing at which it goes wrong.
     """
+    programs = check_programs(folder)
     text = (folder / OUTPUT).read_text(errors="replace")
-    programs = re.findall(r"Program PWSCF v\.(\d+)", text)
-    if len(programs) > 1:
-        raise OracleError(
-            f"{len(programs)} independent pw.x ran in one folder: the mpiexec of espresso_command is not of the MPI "
-            "with which pw.x was built; name the right one with its path, e.g. /usr/bin/mpiexec",
-            Cause.NONSENSE,
-        )
     if "convergence has been achieved" not in text:
         raise OracleError("pw.x does not say that its SCF has converged", Cause.NOT_CONVERGED)
     if config.smearing == "mv" and programs and int(programs[0]) < 7:

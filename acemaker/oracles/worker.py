@@ -98,19 +98,24 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
         raise OracleError(str(error), cause) from error
     except OracleError as error:
         if error.cause is Cause.NONSENSE:
-            _check_convergence(run)  # which would be the reason for it
+            _check_run(config, run)  # which would be the reason for it
         raise
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_output
 
         check_output(config, run)
-    _check_convergence(run)
+    _check_run(config, run)
     return labelled
 
 
-def _check_convergence(run: Path) -> None:
+def _check_run(config: OracleConfig, run: Path) -> None:
+    """Look for why a result cannot be right: several programs wrote it, or its SCF did not converge."""
     from acemaker.oracles.words import unconverged
 
+    if config.oracle == "espresso":
+        from acemaker.oracles.espresso import check_programs
+
+        check_programs(run)
     if words := unconverged(run):
         raise OracleError(f"the calculator returned a result, but its program says: {words}", Cause.NOT_CONVERGED)
 

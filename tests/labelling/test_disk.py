@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,13 +58,12 @@ def test_where_nothing_can_be_written_memory_keeps_it(tmp_path: Path, monkeypatc
     with campaign:
         with monkeypatch.context() as patch:
             from acemaker.labelling import outbox
-            from acemaker.structures import files
 
             def full(*_: object, **__: object) -> Path:
                 raise OSError(28, "No space left on device")
 
             patch.setattr(outbox, "_write", full)
-            patch.setattr(files.os, "fsync", full)
+            patch.setattr(os, "fsync", full)
             with pytest.raises(CampaignError, match=r"No space left on device.*it is kept in this process's memory"):
                 campaign.label()
         campaign._chronicle.append("reopened")

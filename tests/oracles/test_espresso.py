@@ -139,6 +139,14 @@ def test_two_programs_in_one_folder_are_no_parallel_one(tmp_path: Path) -> None:
 
 
 @real
+def test_programs_that_have_spoilt_each_others_output_are_told_as_such(tmp_path: Path) -> None:
+    """Where nothing can be read from it any more."""
+    words = "echo '     Program PWSCF v.6.7 starts'; echo '     Program PWSCF v.6.7 starts'; echo '!    total energy'"
+    with pytest.raises(OracleError, match=r"2 independent pw.x ran in one folder: the mpiexec"):
+        espresso(tmp_path, espresso_command=program(tmp_path, words)).label(two_atoms())
+
+
+@real
 def test_an_mpiexec_that_finds_no_program(tmp_path: Path) -> None:
     with pytest.raises(OracleError, match=r"^program missing: ") as caught:
         espresso(tmp_path, espresso_command="/usr/bin/mpiexec --allow-run-as-root -n 1 no-pw.x").label(two_atoms())
