@@ -17,6 +17,7 @@ from acemaker.engines.plain_path import check_path
 from acemaker.engines.protocol import Engine
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError, StructureError
 from acemaker.labelling.making import GivenExecutor, make_place
+from acemaker.oracles.espresso import check_species
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.trial import try_oracle
 from acemaker.potentials.baseline_files import find_baseline
@@ -122,12 +123,16 @@ def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...])
 
     Raises
     ------
+    ConfigError
+        If pw.x's input numbers elements that there are not.
     StructureError
         If the structure has moments, and pw.x's input does not give each of its magnetic elements one, or an element
         has several; or if it has moments or charges, and the oracle is a calculator that would not be told of them.
     """
     if config.oracle in ("emt", "lammps") or config.oracle.startswith("acemaker.oracles.universal:"):
         return  # which know no spin
+    if config.oracle == "espresso":
+        check_species(config, elements)
     moments = atoms.get_initial_magnetic_moments()
     magnetic = {symbol for symbol, moment in zip(atoms.symbols, moments, strict=True) if np.any(moment)}
     if config.oracle == "espresso":

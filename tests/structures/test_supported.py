@@ -18,7 +18,7 @@ from acemaker import Campaign, CampaignConfig
 from acemaker.campaign.parts import check_moments
 from acemaker.cli import main
 from acemaker.config import OracleConfig
-from acemaker.errors import StructureError
+from acemaker.errors import ConfigError, StructureError
 from acemaker.structures.supported import check_file, check_supported
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from tests.conftest import copper
@@ -269,6 +269,16 @@ def test_moments_that_pw_would_not_see_are_refused(tmp_path: Path, atoms: Atoms,
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
     with pytest.raises(StructureError, match=r"has magnetic moments .*, which do not reach pw\.x yet"):
         Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=atoms, engine=ToyEngine())
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_an_element_that_is_not_there_is_told_as_such(tmp_path: Path, index: int) -> None:
+    made = toy_config().model_dump()
+    given = {"nspin": 2, f"starting_magnetization({index})": 0.5}
+    made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
+    with pytest.raises(ConfigError, match="is of none of the elements, which are 1 Al, 2 Fe"):
+        Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=iron_aluminium(2.0, 0.0), engine=ToyEngine())
     assert not (tmp_path / "c").exists()
 
 
