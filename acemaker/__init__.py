@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from acemaker.analysis import Verdict, judge, truth_trajectory, write_summary
     from acemaker.campaign import Campaign, attach
     from acemaker.config import (
         CampaignConfig,
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
         PotentialConfig,
         SystemConfig,
     )
-    from acemaker.display.form import form
     from acemaker.errors import AcemakerError
     from acemaker.health import doctor
     from acemaker.states import State
-    from acemaker.verdict import Verdict, judge, truth_trajectory, write_summary
+    from acemaker.widgets.form import form
 
 __all__ = [
     "AcemakerError",
@@ -54,12 +54,12 @@ _HOMES = {
     "Campaign": "campaign",
     "attach": "campaign",
     "State": "states",
-    "Verdict": "verdict",
+    "Verdict": "analysis",
     "doctor": "health",
-    "form": "display.form",
-    "judge": "verdict",
-    "truth_trajectory": "verdict",
-    "write_summary": "verdict",
+    "form": "widgets.form",
+    "judge": "analysis",
+    "truth_trajectory": "analysis",
+    "write_summary": "analysis",
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from acemaker.headless.command import add_run, join_pairs, run
 from acemaker.headless.listing import add_parameters, list_parameters
-from acemaker.headless.trust import add_trust, trust
+from acemaker.headless.validate import add_trust, trust
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from acemaker.display.summary import Summary, Table, number
-from acemaker.display.viewer.nglview_library import halves
 from acemaker.errors import AcemakerError
-from acemaker.results.record import Record
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, Table, number
+from acemaker.widgets.viewer.nglview_library import halves
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -115,7 +115,7 @@ def _library(name: str, *, required: bool) -> Finding:
 
 
 def _lammps() -> Finding:
-    from acemaker.engines.lammps_library import open_lammps
+    from acemaker.lammps.library import open_lammps
 
     try:
         lmp = open_lammps()
@@ -248,13 +248,13 @@ def _compare(folder: Path) -> list[Finding]:
     import numpy as np
 
     from acemaker.config import OracleConfig, PotentialConfig, SystemConfig
-    from acemaker.engines.installed import AUTO, native_command
     from acemaker.engines.native_check import evaluate
     from acemaker.engines.preflight import preflight
+    from acemaker.lammps.executable import AUTO, native_command
     from acemaker.oracles.oracle import CalculatorOracle
     from acemaker.potentials.evaluator import evaluator_of
     from acemaker.potentials.linear_trainer import LinearTrainer
-    from acemaker.structures.first import first_structures, initial_structure
+    from acemaker.structures.initial import first_structures, initial_structure
 
     rng = np.random.default_rng(0)
     system = SystemConfig(structure="Cu", supercell=(2, 2, 2))

@@ -28,13 +28,14 @@ from rows import Row, append, read_rows
 from systems import SYSTEMS, force_rmse, truth
 
 from acemaker import Campaign
-from acemaker.engines.script import ramp_temperature
+from acemaker.analysis import campaign_summary
 from acemaker.errors import AcemakerError
+from acemaker.lammps.script import ramp_temperature
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.potentials.ranking import Grading, Ranking
+from acemaker.potentials.ranking import Ranking
 from acemaker.results import Training
+from acemaker.structures.grading import Grading
 from acemaker.structures.mask import ENERGY_COUNTS, MASK, STRESS_COUNTS
-from acemaker.verdict import campaign_summary
 
 COMMAND = "python benchmarks/ablations.py --all --file benchmarks/results/ablations.csv"
 KEY = ("without", "seed")

@@ -20,8 +20,8 @@ from ipywidgets.widgets.widget import _instances
 from outcome import Outcome
 
 from acemaker import Campaign
-from acemaker.display.cockpit import Cockpit
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from acemaker.widgets.cockpit import Cockpit
 
 OPEN, UPDATE, SAVED, GROWTH = 2.0, 0.05, 5.0, 10.0  # s, s, MB, MB
 

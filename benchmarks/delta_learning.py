@@ -35,7 +35,7 @@ from acemaker.potentials.design import Design, DesignBuilder
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear import LeastSquares, Rows
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.potentials.prior import Prior, prior_of
+from acemaker.potentials.ridge_prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.potentials.threads import single_threaded
 from acemaker.structures.computed import forces_of

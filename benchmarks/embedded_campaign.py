@@ -14,7 +14,7 @@ from common import copper
 from outcome import Outcome
 
 from acemaker import Campaign, judge
-from acemaker.verdict import campaign_summary
+from acemaker.analysis import campaign_summary
 
 BOUND = 1.5
 """Largest ratio of the force errors, embedded to whole."""

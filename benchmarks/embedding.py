@@ -20,9 +20,9 @@ from ase.build import bulk, cut, stack
 from outcome import Outcome
 
 from acemaker.config import EmbeddingConfig, OracleConfig, OTFConfig, PotentialConfig
-from acemaker.engines.lammps_library import load_lammps
-from acemaker.engines.pair_words import find_file
 from acemaker.errors import EmbeddingError
+from acemaker.lammps.library import load_lammps
+from acemaker.lammps.pair_coeff import find_file
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.structures.computed import forces_of

@@ -24,8 +24,8 @@ from engine_speed import BOUND, CORES, ORACLE, loop_time, train
 from outcome import Outcome
 
 from acemaker.config import PotentialConfig
-from acemaker.engines.installed import native_command
 from acemaker.errors import MissingLibraryError
+from acemaker.lammps.executable import native_command
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.basis import Basis

@@ -22,18 +22,18 @@ from outcome import Outcome
 
 from acemaker.config import EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
 from acemaker.engines.factory import make_engine
-from acemaker.engines.installed import native_command
-from acemaker.engines.neighbours import share_out
+from acemaker.engines.neighbors import share_out
 from acemaker.engines.protocol import Request
-from acemaker.engines.script import LOG_FILE
 from acemaker.engines.workers import hire
 from acemaker.errors import MissingLibraryError
+from acemaker.lammps.executable import native_command
+from acemaker.lammps.script import LOG_FILE
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.structures.first import first_structures
+from acemaker.structures.initial import first_structures
 
 SIZES = {4: 100, 6: 60, 10: 30}
 """Steps by repetitions of the cubic cell: 256, 864 and 4,000 atoms."""

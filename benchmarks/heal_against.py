@@ -27,10 +27,10 @@ from heals import Stopwatch, heal
 from outcome import Outcome
 
 from acemaker import Campaign
-from acemaker.campaign.label_files import read_label
-from acemaker.campaign.store import Store
-from acemaker.engines.installed import native_command
 from acemaker.engines.native import extrapolating
+from acemaker.lammps.executable import native_command
+from acemaker.loop.label_files import read_label
+from acemaker.loop.store import Store
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.files import read_structures

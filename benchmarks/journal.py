@@ -21,7 +21,7 @@ from typing import Any
 from outcome import Outcome
 
 from acemaker import Campaign
-from acemaker.campaign.journal import read_events, sealed
+from acemaker.loop.journal import read_events, sealed
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 LABELS_A_HALT = 5

@@ -28,11 +28,11 @@ from rows import append, read_rows
 from systems import force_rmse
 
 from acemaker import Campaign
+from acemaker.analysis.reference import truth_trajectory
 from acemaker.errors import AcemakerError
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.ranking import Ranking
-from acemaker.verdict.truth import truth_trajectory
 
 COLUMNS = ("setting", "seed", "halts", "labels", "cost", "force_rmse_meV_per_A", "largest_label", "wall_s", "ended")
 STRATEGIES = ("random_displacement", "normal_modes", "md_burst", "strain")

@@ -14,7 +14,7 @@ from common import copper
 from outcome import Outcome
 
 from acemaker import Campaign, judge
-from acemaker.verdict import campaign_summary
+from acemaker.analysis import campaign_summary
 
 MEDIAN_LABELS, MOST_LABELS, LEAST_HALTS = 16, 24, 4
 FORCES, ENERGY, WALL = 7.0, 0.5, 90.0  # meV/Å, meV/atom, s

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acemaker.campaign.creation import installed_versions
+from acemaker.loop.creation import installed_versions
 
 FOLDER = "ACEMAKER_BENCHMARKS"
 """Names the environment's variable with the folder in which outcomes are kept; nothing is kept without it."""

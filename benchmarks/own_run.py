@@ -26,7 +26,7 @@ from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import make_oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.structures.first import first_structures, first_weight
+from acemaker.structures.initial import first_structures, first_weight
 from acemaker.structures.mask import with_mask_of
 
 NEVER = 1e300

@@ -18,6 +18,7 @@ from ase import Atoms
 from common import copper
 from outcome import Outcome
 
+from acemaker.analysis.reference import truth_trajectory
 from acemaker.config import PacemakerConfig, PotentialConfig
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
@@ -26,8 +27,7 @@ from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Training
 from acemaker.structures.computed import energy_of, forces_of
-from acemaker.structures.first import initial_structure
-from acemaker.verdict.truth import truth_trajectory
+from acemaker.structures.initial import initial_structure
 
 FUNCTIONS = 40
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.store import Store
+from acemaker.loop.store import Store
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.testing import ToyEngine, toy_config
 
@@ -94,7 +94,7 @@ def slurm() -> Iterator[bool]:
         yield shutil.which("sinfo") is not None and not subprocess.run(["sinfo", "-h"], capture_output=True).returncode
         return
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "acemaker/slurm"
-    command = ["bash", str(ROOT / "tests/labelling/start_slurm.sh"), starter, str(cache)]
+    command = ["bash", str(ROOT / "tests/labeling/start_slurm.sh"), starter, str(cache)]
     before = dict(os.environ)
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -16,10 +16,10 @@ from ase import Atoms
 from ase.build import bulk
 from journal import LABELS_A_HALT, write
 
-from acemaker.campaign.label_store import LabelStore
-from acemaker.campaign.ledger import label_key
-from acemaker.campaign.store import Store
 from acemaker.config import OracleConfig
+from acemaker.loop.label_store import LabelStore
+from acemaker.loop.ledger import label_key
+from acemaker.loop.store import Store
 from acemaker.testing import ToyOracle
 
 NOTING = """
@@ -27,9 +27,9 @@ import resource, statistics, sys, time
 from pathlib import Path
 import numpy as np
 from acemaker import Campaign
-from acemaker.campaign.label_index import LabelIndex
-from acemaker.campaign.ledger import Ledger
-from acemaker.campaign.store import Store
+from acemaker.loop.label_index import LabelIndex
+from acemaker.loop.ledger import Ledger
+from acemaker.loop.store import Store
 from acemaker.results import Candidates, Selection
 from acemaker.testing import ToyEngine, ToyOracle
 

@@ -13,10 +13,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from acemaker.config import OracleConfig
-from acemaker.engines.box import put_structure, read_cell
-from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.pair_words import find_file
-from acemaker.engines.script import header_commands
+from acemaker.lammps.box import put_structure, read_cell
+from acemaker.lammps.library import open_lammps
+from acemaker.lammps.pair_coeff import find_file
+from acemaker.lammps.script import header_commands
 from acemaker.oracles.process import make_oracle
 from acemaker.structures.files import write_structures
 

@@ -13,11 +13,11 @@ from ase.build import add_adsorbate, fcc111
 from common import COPPER
 
 from acemaker import CampaignConfig
+from acemaker.analysis.reference import truth_trajectory
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import forces_of
-from acemaker.structures.first import initial_structure
-from acemaker.verdict.truth import truth_trajectory
+from acemaker.structures.initial import initial_structure
 
 
 @dataclass(frozen=True, eq=False)

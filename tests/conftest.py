@@ -20,8 +20,8 @@ from ase.build import bulk
 from hypothesis import HealthCheck, settings
 
 from acemaker.config import OracleConfig, PotentialConfig
-from acemaker.engines.installed import native_command
 from acemaker.errors import MissingLibraryError
+from acemaker.lammps.executable import native_command
 from acemaker.oracles.factory import pair_commands
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
@@ -48,9 +48,9 @@ LONG = (
     "tests/test_main_job.py",
     "tests/test_real_dft.py",
     "tests/browser/",
-    "tests/campaign/test_pacemaker_campaign.py",
+    "tests/loop/test_pacemaker_campaign.py",
     "tests/potentials/test_pacemaker.py",
-    "tests/labelling/test_slurm.py",
+    "tests/labeling/test_slurm.py",
     "tests/engines/test_isolated.py",
 )
 """Files that take minutes: begun first, or a worker is left alone with one of them at the end. The next file goes to a

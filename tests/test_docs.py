@@ -21,12 +21,12 @@ from ase.io import write
 from ase.units import GPa
 
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.starts import starts_of
 from acemaker.config.campaign import parameter_homes
+from acemaker.loop.initial_structures import starts_of
 from acemaker.oracles.checks import pressure_remark
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.states import State
-from acemaker.structures.first import initial_structure
+from acemaker.structures.initial import initial_structure
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"

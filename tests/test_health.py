@@ -11,9 +11,9 @@ import pytest
 from acemaker import doctor
 from acemaker import health as health_module
 from acemaker.cli import main
-from acemaker.display.viewer import nglview_library
-from acemaker.engines.installed import native_command
 from acemaker.health import Health
+from acemaker.lammps.executable import native_command
+from acemaker.widgets.viewer import nglview_library
 
 EVERYTHING = ["Python", "LAMMPS library", "pyace", "ase", "papermill", "nglview", "lmp", "oracle pw.x", "preflight"]
 

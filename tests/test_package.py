@@ -53,7 +53,7 @@ def test_pyace_leaves_logging_alone() -> None:
     ("library", "load"),
     [
         ("pyace", "acemaker.potentials.pyace_library import load_pyace as load"),
-        ("lammps", "acemaker.engines.lammps_library import load_lammps as load"),
+        ("lammps", "acemaker.lammps.library import load_lammps as load"),
     ],
 )
 def test_a_missing_library_says_how_to_get_it(library: str, load: str) -> None:

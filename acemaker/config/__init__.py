@@ -4,7 +4,7 @@ from acemaker.config.campaign import CampaignConfig
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
-from acemaker.config.labelling import LabellingConfig
+from acemaker.config.labeling import LabellingConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig

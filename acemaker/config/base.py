@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from acemaker.errors import ConfigError
 
 if TYPE_CHECKING:
-    from acemaker.display.summary import Summary
+    from acemaker.formatting.summary import Summary
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -70,7 +70,7 @@ class Section(BaseModel):
 
     def summary(self) -> Summary:
         """Return what the section says of itself: all parameters, those that are not the defaults first."""
-        from acemaker.display.summary import Summary, Table
+        from acemaker.formatting.summary import Summary, Table
 
         known = self.parameters()
         changed = [row for row in known if row[1] != row[2]]
@@ -85,14 +85,14 @@ class Section(BaseModel):
         return Summary(type(self).__name__, items, table if rows else None)
 
     def __repr__(self) -> str:
-        from acemaker.display import text
+        from acemaker.formatting import text
 
         return text.render(self.summary())
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        from acemaker.display import html
+        from acemaker.formatting import html
 
         return html.render(self.summary())
 

@@ -14,7 +14,7 @@ from acemaker.config.base import Section, nearest
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
-from acemaker.config.labelling import LabellingConfig
+from acemaker.config.labeling import LabellingConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from acemaker.engines.box import by_tag, image_shifts, read_cell
 from acemaker.engines.forces import Forces
-from acemaker.engines.watch import Look
+from acemaker.engines.segment_monitor import Look
+from acemaker.lammps.box import by_tag, image_shifts, read_cell
 from acemaker.potentials.evaluator import Evaluation
 
 FORCE_TO_VELOCITY = 1 / 1.0364269e-4

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from acemaker.checksum import checksum
 from acemaker.errors import EngineError
+from acemaker.utils.checksum import checksum
 
 CHECKPOINT, HALT = "checkpoint.", "halt."
 

@@ -22,13 +22,13 @@ from acemaker.engines.callback import Callback
 from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.engines.dump import SOFT_DUMP, DumpWriter, dump_name
 from acemaker.engines.forces import Forces
-from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.living import LivingLammps
+from acemaker.engines.lammps_session import LivingLammps
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Request
-from acemaker.engines.script import LOG_FILE, SOFT_LOG, SOFT_STATE
 from acemaker.engines.workers import hire
 from acemaker.errors import AcemakerError
+from acemaker.lammps.library import open_lammps
+from acemaker.lammps.script import LOG_FILE, SOFT_LOG, SOFT_STATE
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import read_generation
 

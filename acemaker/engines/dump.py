@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 
-from acemaker.engines.watch import Look
+from acemaker.engines.segment_monitor import Look
 from acemaker.errors import EngineError
 
 COLUMNS = "id x y z vx vy vz ix iy iz f_gamma"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from acemaker.engines.box import held_atoms
-from acemaker.engines.neighbours import NeighbourEnvironment
+from acemaker.engines.neighbors import NeighbourEnvironment
 from acemaker.engines.workers import Workers
+from acemaker.lammps.box import held_atoms
 from acemaker.potentials.evaluator import Evaluation, Evaluator
 
 

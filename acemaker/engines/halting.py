@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from acemaker.config import OTFConfig
-from acemaker.results.exploration import Tier
+from acemaker.engines.records import Tier
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,25 +6,25 @@ from functools import partial
 from pathlib import Path
 
 from acemaker.config import EngineConfig
-from acemaker.engines import script
-from acemaker.engines.box import is_triclinic
 from acemaker.engines.callback import Callback
 from acemaker.engines.checkpoints import HALT
-from acemaker.engines.ensemble import check_ensemble
 from acemaker.engines.forces import Forces
-from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.living import LivingLammps
+from acemaker.engines.lammps_session import LivingLammps
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Exploration, Request
-from acemaker.engines.restart import is_whole
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.engines.segment_monitor import SegmentWatch
 from acemaker.engines.soft_start import SoftWatch
-from acemaker.engines.watch import SegmentWatch
 from acemaker.engines.workers import Workers, hire
 from acemaker.errors import AcemakerError, EngineError
-from acemaker.interrupt import interruptions
+from acemaker.lammps import script
+from acemaker.lammps.box import is_triclinic
+from acemaker.lammps.ensemble import check_ensemble
+from acemaker.lammps.library import open_lammps
+from acemaker.lammps.restart import is_whole
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation
+from acemaker.utils.interrupt import interruptions
 
 
 class InProcessEngine:

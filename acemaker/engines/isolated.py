@@ -10,23 +10,25 @@ import time
 from pathlib import Path
 
 from acemaker.config import EngineConfig
-from acemaker.engines import child, native, script
-from acemaker.engines.box import has_momenta
-from acemaker.engines.child_process import ChildProcess, describe_status, kill_leftovers
-from acemaker.engines.ensemble import check_ensemble
-from acemaker.engines.installed import launcher_command, native_command
+from acemaker.engines import child, native
 from acemaker.engines.native_check import evaluate
+from acemaker.engines.output_follower import SoftFollower, Watchdog
 from acemaker.engines.preflight import preflight
 from acemaker.engines.protocol import Exploration, Request
-from acemaker.engines.restart import is_whole
-from acemaker.engines.scratch import clean, keep_log, stage, stage_potential, unshared, write_data
+from acemaker.engines.scratch import keep_log, stage, stage_potential, write_data
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.engines.segment_monitor import SegmentWatch
 from acemaker.engines.soft_start import SoftWatch
-from acemaker.engines.watch import SegmentWatch
-from acemaker.engines.watchdog import SoftFollower, Watchdog
 from acemaker.errors import EngineError, MDHaltError
-from acemaker.interrupt import interruptions
+from acemaker.lammps import script
+from acemaker.lammps.box import has_momenta
+from acemaker.lammps.ensemble import check_ensemble
+from acemaker.lammps.executable import launcher_command, native_command
+from acemaker.lammps.restart import is_whole
 from acemaker.potentials.evaluator import evaluator_of
+from acemaker.process.child import ChildProcess, describe_status, kill_leftovers
+from acemaker.process.folder import clean, unshared
+from acemaker.utils.interrupt import interruptions
 
 RUN = "run"
 """The folder within a segment's where the child works; it is gone when the segment is over."""

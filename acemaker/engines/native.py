@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acemaker.config import EngineConfig
-from acemaker.engines import dump, script
+from acemaker.engines import dump
 from acemaker.engines.checkpoints import CHECKPOINT
+from acemaker.lammps import script
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.generation import pair_commands
 

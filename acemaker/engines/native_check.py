@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from acemaker.engines import native, script
-from acemaker.engines.box import standard_form
-from acemaker.engines.child_process import ChildProcess, describe_status
+from acemaker.engines import native
 from acemaker.engines.preflight import Seen
-from acemaker.engines.scratch import clean, keep_log, stage_potential, write_data
-from acemaker.engines.tail import ThermoReader
+from acemaker.engines.scratch import keep_log, stage_potential, write_data
 from acemaker.errors import MDHaltError
-from acemaker.interrupt import interruptions
+from acemaker.lammps import script
+from acemaker.lammps.box import standard_form
 from acemaker.potentials.generation import Generation
+from acemaker.process.child import ChildProcess, describe_status
+from acemaker.process.folder import clean
+from acemaker.process.tail import ThermoReader
+from acemaker.utils.interrupt import interruptions
 
 
 def evaluate(

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import number
-from acemaker.engines import script
-from acemaker.engines.box import by_tag, held_atoms, put_structure
 from acemaker.engines.forces import Forces
-from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.plain_path import PlainPaths
 from acemaker.engines.workers import Workers
 from acemaker.errors import EngineError
+from acemaker.formatting.summary import number
+from acemaker.lammps import script
+from acemaker.lammps.box import by_tag, held_atoms, put_structure
+from acemaker.lammps.library import open_lammps
+from acemaker.lammps.paths import PlainPaths
 from acemaker.potentials.evaluator import Evaluator
 
 RATTLE = 0.05

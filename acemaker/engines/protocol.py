@@ -11,8 +11,8 @@ from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import Verdict
+from acemaker.engines.records import SoftStart, Timeline
 from acemaker.potentials.generation import Generation
-from acemaker.results.exploration import SoftStart, Timeline
 
 
 @dataclass(frozen=True, kw_only=True)

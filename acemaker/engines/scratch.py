@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from acemaker.engines import native, script
-from acemaker.engines.box import has_momenta, image_numbers, is_tilted, standard_form
-from acemaker.engines.child_process import OUTPUT, kill_leftovers
-from acemaker.errors import EngineError
+from acemaker.engines import native
+from acemaker.lammps import script
+from acemaker.lammps.box import has_momenta, image_numbers, is_tilted, standard_form
 from acemaker.potentials.generation import Generation
-
-
-def clean(directory: Path) -> Path:
-    """Make an empty folder, and end what an earlier run has left in it.
-
-    Raises
-    ------
-    EngineError
-        If a link leads there: what lies behind it is not this run's.
-    """
-    _check_place(directory)
-    if directory.exists():
-        kill_leftovers(directory)
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
-    return directory
-
-
-def unshared(directory: Path) -> Path:
-    """Make a folder that no earlier run knows of, within one whose earlier content goes as far as it can be deleted.
-
-    A run on a machine that was lost may still write, and what it writes must not come among what is written now.
-
-    Raises
-    ------
-    EngineError
-        If a link leads there.
-    """
-    _check_place(directory)
-    kill_leftovers(directory)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=directory))
-
-
-def _check_place(directory: Path) -> None:
-    """Refuse a folder behind a link: its content would be deleted, and processes that run in it ended."""
-    if directory.resolve() != directory.absolute():
-        raise EngineError(f"{directory} is reached through a link, to {directory.resolve()}; nothing was deleted there")
+from acemaker.process.child import OUTPUT
 
 
 def stage(source: Path, target: Path) -> None:

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from acemaker.checksum import checksum
 from acemaker.engines.checkpoints import CHECKPOINT, Checkpoint, list_of, noted_of
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
+from acemaker.engines.records import SoftStart, Timeline
 from acemaker.errors import DamagedFileError
-from acemaker.results.exploration import SoftStart, Timeline
-from acemaker.results.record import read_only
+from acemaker.formatting.record import read_only
 from acemaker.structures.frames import frame_text, read_frames
-from acemaker.whole_file import write_whole
+from acemaker.utils.atomic_write import write_whole
+from acemaker.utils.checksum import checksum
 
 CHECKSUM = "checksum"
 """The last column of the checks."""

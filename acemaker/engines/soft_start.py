@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from acemaker.config import EngineConfig
-from acemaker.engines import script
-from acemaker.engines.watch import FRAMES_KEPT, Look, SegmentWatch
-from acemaker.results.exploration import SoftStart
+from acemaker.engines.records import SoftStart
+from acemaker.engines.segment_monitor import FRAMES_KEPT, Look, SegmentWatch
+from acemaker.lammps import script
 
 
 class SoftWatch:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from acemaker.engines.neighbours import SharedLists
+from acemaker.engines.neighbors import SharedLists
 from acemaker.errors import EngineError
 from acemaker.potentials.evaluator import Evaluation
 from acemaker.potentials.generation import Generation

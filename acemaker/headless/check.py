@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from acemaker.campaign.contents import check_contents
 from acemaker.config import CampaignConfig
 from acemaker.config.base import nearest
 from acemaker.config.campaign import parameter_homes
@@ -14,6 +13,7 @@ from acemaker.errors import ConfigError
 from acemaker.headless.existing import check_free, differences_from, recorded_config, refuse_differences
 from acemaker.headless.notebook import Described
 from acemaker.headless.parts import check_parts
+from acemaker.loop.contents import check_contents
 
 TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),

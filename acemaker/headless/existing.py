@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from acemaker.campaign.contents import check_contents
-from acemaker.campaign.extension import gives_more_steps
-from acemaker.campaign.journal import is_driven, read_events
-from acemaker.campaign.replacing import may_be_replaced, refuse_another
-from acemaker.campaign.store import Store
 from acemaker.config import CampaignConfig
 from acemaker.errors import AcemakerError, CampaignLockedError
+from acemaker.loop.contents import check_contents
+from acemaker.loop.extension import gives_more_steps
+from acemaker.loop.journal import is_driven, read_events
+from acemaker.loop.replacing import may_be_replaced, refuse_another
+from acemaker.loop.store import Store
 
 INSTEAD = (
     "for a new one add -p directory=runs/NAME (OUT names only the executed notebook); to go on with the one that is "

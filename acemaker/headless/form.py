@@ -12,15 +12,15 @@ from typing import Any
 import yaml
 
 from acemaker.config.campaign import parameter_homes
-from acemaker.display.summary import Summary, Table
 from acemaker.errors import AcemakerError, ConfigError, StateError
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, Table
 from acemaker.headless.arguments import read_value
+from acemaker.headless.background_run import Started
 from acemaker.headless.check import check_parameters
 from acemaker.headless.fields import Field, fields_of
 from acemaker.headless.notebook import describe
 from acemaker.headless.run import check_target
-from acemaker.headless.started import Started
-from acemaker.results.record import Record
 
 _CONFIG = re.compile(r"\w+Config\.(\w+)[.:]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from acemaker.display.viewer.watched import VARIABLE
+from acemaker.formatting.interactive import VARIABLE
 from acemaker.headless.stop import Stop
 
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from acemaker.campaign.parts import HERE
-from acemaker.campaign.starts import starts_of
 from acemaker.config import CampaignConfig
-from acemaker.engines.installed import native_command
 from acemaker.errors import ConfigError
+from acemaker.lammps.executable import native_command
+from acemaker.loop.checks import HERE
+from acemaker.loop.initial_structures import starts_of
 from acemaker.oracles.factory import calculator_factory
-from acemaker.oracles.trial import try_oracle
+from acemaker.oracles.smoke_test import try_oracle
 from acemaker.potentials.environment import check_structure
 from acemaker.structures.embedding import affordable
 

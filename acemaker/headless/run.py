@@ -10,11 +10,11 @@ from typing import Any
 
 from acemaker import errors
 from acemaker.errors import ConfigError, NotebookError
-from acemaker.headless.aftermath import after, before, what_now
 from acemaker.headless.check import check_parameters
 from acemaker.headless.kernel import kernel_manager_class
 from acemaker.headless.library import load_papermill
-from acemaker.headless.lines import Lines
+from acemaker.headless.line_stream import Lines
+from acemaker.headless.messages import after, before, what_now
 from acemaker.headless.notebook import Described, describe
 from acemaker.headless.stop import stoppable
 

@@ -9,10 +9,10 @@ from typing import Any
 from ase.calculators.calculator import BaseCalculator, all_changes
 
 from acemaker.config import OracleConfig
-from acemaker.dotted import imported
-from acemaker.engines.pair_words import check_order, find_file, split_coeff
-from acemaker.engines.plain_path import oracle_paths
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
+from acemaker.lammps.pair_coeff import check_order, find_file, split_coeff
+from acemaker.lammps.paths import oracle_paths
+from acemaker.utils.dotted_path import imported
 
 WORD = re.compile(r"[\w.+*/:=,@ -]+", re.ASCII)
 """What a word of a pair_coeff command may be made of: nothing that LAMMPS expands, quotes or continues."""
@@ -110,7 +110,7 @@ def lammps_calculator(commands: list[str], elements: tuple[str, ...], *, keep_al
     keep_alive
         Whether one LAMMPS serves all calls, which must then be of one cell.
     """
-    from acemaker.engines.lammps_library import load_lammps
+    from acemaker.lammps.library import load_lammps
 
     load_lammps()
     from ase.calculators.lammpslib import LAMMPSlib

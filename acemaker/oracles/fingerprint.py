@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from acemaker.config import OracleConfig
-from acemaker.engines.pair_words import find_file, split_coeff
+from acemaker.lammps.pair_coeff import find_file, split_coeff
 
 
 def fingerprint(config: OracleConfig, elements: tuple[str, ...]) -> str:

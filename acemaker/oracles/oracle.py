@@ -14,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acemaker.config import OracleConfig
 from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.factory import CalculatorFactory, calculator_factory
-from acemaker.oracles.words import explain
+from acemaker.oracles.output_messages import explain
 from acemaker.structures.computed import forces_of, stress_of
 
 

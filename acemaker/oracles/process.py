@@ -12,17 +12,17 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OracleConfig
-from acemaker.engines.child_process import OUTPUT, ChildProcess, describe_status
 from acemaker.errors import Cause, OracleError
 from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.espresso import located
 from acemaker.oracles.factory import calculator_factory
-from acemaker.oracles.ladder import Attempt, attempts
-from acemaker.oracles.leftover import claim
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
+from acemaker.oracles.output_messages import last_words, tells_of_full_disk, texts
+from acemaker.oracles.recover import claim
+from acemaker.oracles.scf_retries import Attempt, attempts
 from acemaker.oracles.scratch import cause_of, keep_texts, scratch_folder, sweep
-from acemaker.oracles.words import last_words, tells_of_full_disk, texts
 from acemaker.oracles.worker import read_answer, write_job
+from acemaker.process.child import OUTPUT, ChildProcess, describe_status
 
 INLINE = ("emt", "lammps")
 """Oracles that are faster than starting a process, and do not hang."""

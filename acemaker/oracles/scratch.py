@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from acemaker.engines.child_process import kill_leftovers
 from acemaker.errors import Cause, OracleError
-from acemaker.oracles.words import texts
+from acemaker.oracles.output_messages import texts
 from acemaker.oracles.worker import LABEL, RUN
+from acemaker.process.child import kill_leftovers
 
 SMALL = 200_000
 """Bytes; larger files of a failed calculation are not kept."""

@@ -110,7 +110,7 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
 
 def _check_run(config: OracleConfig, run: Path) -> None:
     """Look for why a result cannot be right: several programs wrote it, or its SCF did not converge."""
-    from acemaker.oracles.words import unconverged
+    from acemaker.oracles.output_messages import unconverged
 
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_programs

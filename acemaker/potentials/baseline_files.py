@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from acemaker.config import PotentialConfig
-from acemaker.engines.pair_words import check_order, find_file, split_coeff
 from acemaker.errors import ConfigError
+from acemaker.lammps.pair_coeff import check_order, find_file, split_coeff
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline

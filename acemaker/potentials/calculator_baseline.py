@@ -15,10 +15,10 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from acemaker.dotted import imported
 from acemaker.errors import AcemakerError, EngineError
 from acemaker.potentials.baseline import Baseline
 from acemaker.structures.computed import energy_of, forces_of, stress_of
+from acemaker.utils.dotted_path import imported
 
 FIELD = "PotentialConfig.baseline_calculator"
 

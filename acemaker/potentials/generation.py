@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from acemaker.checksum import checksum
-from acemaker.display.summary import Summary, counted, number
 from acemaker.errors import AcemakerError, DamagedFileError
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, counted, number
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
-from acemaker.results.record import Record
+from acemaker.utils.checksum import checksum
 
 CHECKSUM, CHECKSUMS = "checksum", "checksums"
 """In the description: its own, and those of the other files."""

@@ -72,7 +72,7 @@ class Rows:
 
 
 class Leaning(Protocol):
-    """What a fit may lean on, see `acemaker.potentials.prior`."""
+    """What a fit may lean on, see `acemaker.potentials.ridge_prior`."""
 
     @property
     def rows(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from acemaker.potentials.design import Design
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.guard import Comparison, compare
 from acemaker.potentials.linear import CrossValidation, FitErrors, LeastSquares, Rows
-from acemaker.potentials.prior import Prior, prior_of
+from acemaker.potentials.ridge_prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weight_of
 

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from ase import Atoms
 
-from acemaker.array_file import UNREADABLE
 from acemaker.config import PotentialConfig
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
-from acemaker.potentials.coverage import Coverage
+from acemaker.potentials.domain import Coverage
 from acemaker.potentials.evaluator import keep_evaluator
+from acemaker.potentials.fit_cache import FILE, Known, digest_of, identity_of, keep, recall
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.guard import judge
-from acemaker.potentials.kept_fit import FILE, Known, digest_of, identity_of, keep, recall
 from acemaker.potentials.linear import Rows
 from acemaker.potentials.linear_fit import RECENT, LinearFit
-from acemaker.potentials.prior import Prior
+from acemaker.potentials.ridge_prior import Prior
 from acemaker.potentials.targets import check_reference_energies, parity
 from acemaker.potentials.threads import single_threaded
-from acemaker.results.training import Training
+from acemaker.potentials.training import Training
 from acemaker.structures.mask import counted_blocks
+from acemaker.utils.array_file import UNREADABLE
 
 
 class LinearTrainer(Coverage):

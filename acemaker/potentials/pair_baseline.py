@@ -13,8 +13,8 @@ import numpy as np
 from ase import Atoms, units
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from acemaker.engines.script import BAR_A3_PER_EV
 from acemaker.errors import EngineError
+from acemaker.lammps.script import BAR_A3_PER_EV
 from acemaker.potentials.baseline import Baseline
 from acemaker.structures.computed import energy_of, forces_of, stress_of
 
@@ -85,8 +85,8 @@ class PairBaseline(Baseline):
 
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         """Evaluate a structure by itself; LAMMPS refuses wrong arguments and files that do not suit the elements."""
-        from acemaker.engines.box import standard_form
-        from acemaker.engines.plain_path import PlainPaths
+        from acemaker.lammps.box import standard_form
+        from acemaker.lammps.paths import PlainPaths
         from acemaker.oracles.factory import lammps_calculator
 
         work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from acemaker.formatting.record import read_only
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment
 from acemaker.potentials.linear import FitErrors
 from acemaker.potentials.pyace_library import load_pyace
-from acemaker.results.record import read_only
 from acemaker.structures.computed import energy_of, forces_of, stress_of
 from acemaker.structures.mask import energy_counts, mask_of
 

@@ -9,9 +9,9 @@ from ase import Atoms
 
 from acemaker.config import PotentialConfig
 from acemaker.errors import ConfigError
+from acemaker.formatting.record import read_only
 from acemaker.potentials.design import Design
 from acemaker.potentials.linear import Rows
-from acemaker.results.record import read_only
 from acemaker.structures.computed import energy_of, forces_of, stress_of
 from acemaker.structures.mask import mask_of
 

@@ -11,9 +11,10 @@ from ase import Atoms
 
 from acemaker.potentials.explanation import Explanation
 from acemaker.potentials.generation import Generation
-from acemaker.potentials.ranking import Grading, Ranking
-from acemaker.results.optimiser import Iteration
-from acemaker.results.training import Training
+from acemaker.potentials.optimizer import Iteration
+from acemaker.potentials.ranking import Ranking
+from acemaker.potentials.training import Training
+from acemaker.structures.grading import Grading
 
 Listener = Callable[[Iteration], None]
 

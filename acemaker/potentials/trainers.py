@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acemaker.config import PacemakerConfig, PotentialConfig
-from acemaker.dotted import imported
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Listener, Trainer
+from acemaker.utils.dotted_path import imported
 
 
 def make_trainer(

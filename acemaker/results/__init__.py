@@ -1,11 +1,14 @@
 """The frozen records that steps return."""
 
+from acemaker.engines.records import Timeline
+from acemaker.potentials.training import Training
 from acemaker.results.candidates import Candidates
 from acemaker.results.diagnosis import Diagnosis
-from acemaker.results.exploration import Halt, Segment, Timeline
+from acemaker.results.exploration import Halt, Segment
+from acemaker.results.labels import LabelFailure, Labels
+from acemaker.results.resumption import Resumption
 from acemaker.results.selection import Selection
 from acemaker.results.submission import Submission
-from acemaker.results.training import LabelFailure, Labels, Resumption, Training
 
 __all__ = [
     "Candidates",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import Summary, number
-from acemaker.results.record import Record
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, number
 from acemaker.states import State
 
 if TYPE_CHECKING:

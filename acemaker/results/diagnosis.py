@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import Summary, Table, number
+from acemaker.formatting.figures import Picture, draw, show
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, Table, number
 from acemaker.results.exploration import Halt
-from acemaker.results.record import Record
+from acemaker.results.picked import Picked, pick
 from acemaker.states import State
 
 if TYPE_CHECKING:
-    from acemaker.display.picture import Picture
-    from acemaker.display.viewer.picked import Picked
-    from acemaker.display.viewer.protocol import ViewerFactory
-    from acemaker.display.viewer.view import HaltView
     from acemaker.potentials.explanation import Carrier
+    from acemaker.results.picked import Picked
     from acemaker.structures.bonds import Bond
 
 
@@ -114,11 +113,9 @@ class Diagnosis(Record):
 
     def figure(self) -> Picture:
         """Draw the anchor coloured by gamma, the epicentre ringed."""
-        from acemaker.display.structure import structure_figure
+        return draw(self)
 
-        return structure_figure(self.structure, self.structure.arrays["gamma"], self.epicentre, self.halt.thresholds)
-
-    def view(self, viewer: ViewerFactory | None = None) -> HaltView | Picture:
+    def view(self, viewer: Callable[..., Any] | None = None) -> Any:
         """Look into the halt, beginning with the anchor: see `Halt.view`.
 
         Parameters
@@ -130,9 +127,7 @@ class Diagnosis(Record):
         -------
         HaltView or Picture
         """
-        from acemaker.display.viewer.choice import view
-
-        return view(*self.frames_to_view(), viewer)
+        return show(self, viewer)
 
     def frames_to_view(self) -> tuple[tuple[Atoms, ...], int, np.ndarray, tuple[float, ...]]:
         """Return what a viewer needs: frames, which of them is the anchor, the epicentre and the thresholds."""
@@ -142,8 +137,6 @@ class Diagnosis(Record):
 
     def atom(self, index: int) -> Picked:
         """Tell gamma, element, neighbours and bond lengths of one atom of the anchor."""
-        from acemaker.display.viewer.picked import pick
-
         return pick(self.structure, index, self.epicentre)
 
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from acemaker.display.summary import Summary, Table, number
+from acemaker.formatting.figures import Picture, draw, show
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, Table, number
 from acemaker.results.candidates import Candidates
-from acemaker.results.record import Record
 from acemaker.states import State
-
-if TYPE_CHECKING:
-    from acemaker.display.candidates_view import CandidatesTwin, CandidatesView
-    from acemaker.display.picture import Picture
-    from acemaker.display.viewer.protocol import ViewerFactory
-
 
 SHOWN = 3
 """Of a list that may be long."""
@@ -117,9 +113,7 @@ class Selection(Record):
         shown
             A candidate to be pointed out.
         """
-        from acemaker.display.candidates import candidates_figure
-
-        return candidates_figure(self, shown)
+        return draw(self, shown)
 
     def structure_figure(self, candidate: int) -> Picture:
         """Draw one candidate, coloured by gamma, from the same side as all others.
@@ -134,13 +128,9 @@ class Selection(Record):
         StructureError
             If there is no such candidate, or its gamma is not known.
         """
-        from acemaker.display.structure import scene_figure
-        from acemaker.display.viewer.candidate_scenes import CandidateScenes
+        return draw(self, candidate, kind="structure")
 
-        scenes = CandidateScenes(self.candidates)
-        return scene_figure(scenes[candidate], scenes.scale)
-
-    def view(self, viewer: ViewerFactory | None = None) -> CandidatesView | CandidatesTwin:
+    def view(self, viewer: Callable[..., Any] | None = None) -> Any:
         """Look into the candidates: the chosen one's structure, its row, and its point in the plane.
 
         Parameters
@@ -153,6 +143,4 @@ class Selection(Record):
         CandidatesView or CandidatesTwin
             A widget in a notebook that somebody watches; a table and pictures elsewhere.
         """
-        from acemaker.display.candidates_view import candidates_view
-
-        return candidates_view(self, viewer)
+        return show(self, viewer)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acemaker.display.summary import Summary, Table, counted
-from acemaker.results.record import Record
-from acemaker.results.training import LabelFailure
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, Table, counted
+from acemaker.results.labels import LabelFailure
 from acemaker.states import State
 
 

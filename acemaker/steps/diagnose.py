@@ -9,9 +9,9 @@ from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import epicentre
+from acemaker.formatting.record import read_only
 from acemaker.potentials.explanation import Explanation
 from acemaker.results import Diagnosis, Halt
-from acemaker.results.record import read_only
 from acemaker.structures.geometry import closeness, nearest_distances
 
 Explain = Callable[[Atoms, np.ndarray], Explanation]

@@ -10,13 +10,13 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import EmbeddingConfig, OTFConfig
-from acemaker.potentials.ranking import Grading
+from acemaker.formatting.record import read_only
 from acemaker.potentials.threads import single_threaded
 from acemaker.results import Candidates, Diagnosis
-from acemaker.results.record import read_only
 from acemaker.structures.candidates import Grader, make_candidates
 from acemaker.structures.embedding import EmbeddedCell, embed
 from acemaker.structures.files import write_structures
+from acemaker.structures.grading import Grading
 from acemaker.structures.strategies import Site
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ase import Atoms
 
 from acemaker.errors import CampaignError, OracleError
-from acemaker.labelling.job import Answer, Job, labelled_by, plain
-from acemaker.labelling.outbox import Outbox
-from acemaker.labelling.plan import walk
-from acemaker.labelling.queue import Queue
+from acemaker.labeling.finished_labels import Outbox
+from acemaker.labeling.job import Answer, Job, labelled_by, plain
+from acemaker.labeling.plan import walk
+from acemaker.labeling.queue import Queue
 from acemaker.oracles.checks import check_label
 from acemaker.results import LabelFailure, Labels, Selection, Submission
 from acemaker.structures.mask import with_mask_of
@@ -207,7 +207,7 @@ class Labelling:
         return self._walk()[0]
 
     def _walk(self) -> tuple[list[int], list[LabelFailure]]:
-        wanted, refused = walk(self._selection, self._needed, self._failures)
+        wanted, refused = walk(self._selection.selected, self._selection.reserve, self._needed, self._failures)
         return wanted, [self._failures[candidate] for candidate in refused]
 
     def _see_to(self, candidate: int, for_all: bool) -> bool:

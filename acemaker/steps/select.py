@@ -9,9 +9,9 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.errors import ConfigError, FitRejectedError
+from acemaker.formatting.record import read_only
 from acemaker.potentials.ranking import Ranking
 from acemaker.results import Candidates, Selection
-from acemaker.results.record import read_only
 from acemaker.structures.mask import mask_of
 
 Ranker = Callable[[Sequence[Atoms], int, Sequence[int]], Ranking]

@@ -11,13 +11,13 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
-from acemaker.dotted import imported
 from acemaker.errors import ConfigError
-from acemaker.potentials.ranking import Grading
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
+from acemaker.structures.grading import Grading
 from acemaker.structures.mask import mask_of, with_mask_of
 from acemaker.structures.strategies import Site, strategy_of
+from acemaker.utils.dotted_path import imported
 
 Grader = Callable[[Sequence[Atoms]], Grading]
 

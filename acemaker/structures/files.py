@@ -9,10 +9,10 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.errors import DamagedFileError
-from acemaker.results.record import frozen
+from acemaker.formatting.record import frozen
 from acemaker.structures.frames import frame_text, read_frames
 from acemaker.structures.mask import with_mask_of
-from acemaker.whole_file import write_whole
+from acemaker.utils.atomic_write import write_whole
 
 DECIMALS = 8
 """Of a position in an extended XYZ file, Å; the cell keeps all of its digits."""

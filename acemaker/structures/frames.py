@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from acemaker.checksum import checksum
+from acemaker.utils.checksum import checksum
 
 NAME = "checksum"
 """Of the entry; ASE reads it as one of ``info``, where nobody wants it."""

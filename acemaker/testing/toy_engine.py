@@ -14,7 +14,7 @@ from acemaker.engines.checkpoints import HALT
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
-from acemaker.results.record import frozen
+from acemaker.formatting.record import frozen
 
 GammaScript = Callable[[int, int], float]
 

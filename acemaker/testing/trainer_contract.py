@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.trainer import Trainer
-from acemaker.results.training import Training
+from acemaker.potentials.training import Training
 from acemaker.states import State
 
 GAMMA_LIMIT = 2.0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from acemaker.display.viewer.protocol import Viewer
-from acemaker.display.viewer.scale import Scale
-from acemaker.display.viewer.scene import Scene, Scenes
+from acemaker.plotting.scale import Scale
+from acemaker.plotting.scene import Scene, Scenes
+from acemaker.widgets.viewer.protocol import Viewer
 
 
 class ViewerContract:

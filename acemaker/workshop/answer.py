@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec
 
-from acemaker.display.summary import Summary
-from acemaker.results.record import Record
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary
 
 P = ParamSpec("P")
 

@@ -10,13 +10,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
+from acemaker.analysis import truth_trajectory
 from acemaker.config import CampaignConfig, OracleConfig
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import EmbeddedCell
 from acemaker.structures.geometry import pairs
-from acemaker.verdict import truth_trajectory
 
 ORACLE: dict[str, Any] = {"pair_style": "eam/alloy", "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"]}
 """The oracle twin, by the names of a campaign's parameters."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.display.axes import plain_log_ticks
-from acemaker.display.picture import Picture
+from acemaker.plotting.axes import plain_log_ticks
+from acemaker.plotting.png_figure import PngFigure
 
 if TYPE_CHECKING:
     from acemaker.workshop.copper import Graded
@@ -18,7 +18,7 @@ FLOOR = 1.0
 """meV/Å, error below which points are drawn at the edge of a logarithmic axis."""
 
 
-def plane_figure(plane: Plane, active: bool) -> Picture:
+def plane_figure(plane: Plane, active: bool) -> PngFigure:
     """Draw the plane of two basis functions.
 
     Parameters
@@ -30,9 +30,9 @@ def plane_figure(plane: Plane, active: bool) -> Picture:
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(6.4, 4.0), layout="constrained")
+    picture = PngFigure(figsize=(6.4, 4.0), layout="constrained")
     axes = picture.subplots()
     points = np.vstack([plane.trained, list(plane.strangers.values())])
     corners = np.vstack([points, [plane.active.sum(axis=0)]]) if active else points
@@ -66,7 +66,7 @@ def plane_figure(plane: Plane, active: bool) -> Picture:
     return picture
 
 
-def bars_figure(graded: Mapping[str, Graded]) -> Picture:
+def bars_figure(graded: Mapping[str, Graded]) -> PngFigure:
     """Draw the largest gamma and the largest force error of some structures side by side.
 
     Parameters
@@ -76,9 +76,9 @@ def bars_figure(graded: Mapping[str, Graded]) -> Picture:
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(7.6, 2.8), layout="constrained")
+    picture = PngFigure(figsize=(7.6, 2.8), layout="constrained")
     left, right = picture.subplots(1, 2, sharey=True)
     names = list(graded)
     gamma = [float(one.gamma.max()) for one in graded.values()]
@@ -97,7 +97,7 @@ def bars_figure(graded: Mapping[str, Graded]) -> Picture:
     return picture
 
 
-def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) -> Picture:
+def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) -> PngFigure:
     """Draw gamma and error along paths that lead out of the training set.
 
     Parameters
@@ -107,9 +107,9 @@ def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) 
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(8.0, 3.0), layout="constrained")
+    picture = PngFigure(figsize=(8.0, 3.0), layout="constrained")
     for axes, (label, (values, graded)) in zip(
         np.atleast_1d(picture.subplots(1, len(scans))), scans.items(), strict=True
     ):
@@ -127,7 +127,7 @@ def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) 
     return picture
 
 
-def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) -> Picture:
+def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) -> PngFigure:
     """Draw every atom's gamma against its true force error, and count the quarters.
 
     Parameters
@@ -141,9 +141,9 @@ def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) ->
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(6.4, 4.2), layout="constrained")
+    picture = PngFigure(figsize=(6.4, 4.2), layout="constrained")
     axes = picture.subplots()
     gamma, error = graded.gamma, np.maximum(graded.error, FLOOR)
     missed = (graded.error > tolerance) & (graded.gamma <= threshold)
@@ -177,7 +177,7 @@ def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) ->
     return picture
 
 
-def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None) -> Picture:
+def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None) -> PngFigure:
     """Draw the force residual of each label.
 
     Parameters
@@ -189,9 +189,9 @@ def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(6.4, 2.8), layout="constrained")
+    picture = PngFigure(figsize=(6.4, 2.8), layout="constrained")
     axes = picture.subplots()
     colours = ["C3" if number == highlight else "C0" for number in range(len(residuals))]
     axes.bar(range(len(residuals)), residuals, color=colours, alpha=0.8)
@@ -201,7 +201,7 @@ def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None
     return picture
 
 
-def seam_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, limit: float) -> Picture:
+def seam_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, limit: float) -> PngFigure:
     """Draw the force error of a small cell's atoms against their distance from its centre.
 
     Parameters
@@ -217,9 +217,9 @@ def seam_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, l
 
     Returns
     -------
-    Picture
+    PngFigure
     """
-    picture = Picture(figsize=(6.4, 3.6), layout="constrained")
+    picture = PngFigure(figsize=(6.4, 3.6), layout="constrained")
     axes = picture.subplots()
     for these, colour, name in ((core, "C0", "core: counts"), (~core, "C3", "seam: does not count")):
         axes.plot(distances[these], np.maximum(error[these], FLOOR), "o", ms=5, alpha=0.7, color=colour, label=name)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.display.summary import Summary, Table
+from acemaker.formatting.record import Record, read_only
+from acemaker.formatting.summary import Summary, Table
 from acemaker.potentials.active_set import ActiveSet, gamma_of
 from acemaker.potentials.maxvol import swap_rows
-from acemaker.results.record import Record, read_only
 
 if TYPE_CHECKING:
-    from acemaker.display.picture import Picture
+    from acemaker.plotting.png_figure import PngFigure
 
 STRANGERS = {"P": (0.45, 0.8), "Q": (2.35, 0.95), "R": (3.3, 0.75)}
 """Environments that nobody has labelled: one among the trained ones, one outside, one further out."""
@@ -71,7 +71,7 @@ class Plane(Record):
         items = (("trained environments", str(len(self.trained))), ("area of the active set", f"{area:.2f}"))
         return Summary("A potential with two basis functions", items, table)
 
-    def figure(self, *, active: bool = False) -> Picture:
+    def figure(self, *, active: bool = False) -> PngFigure:
         """Draw the environments, and the active set with lines of equal gamma if asked to.
 
         Parameters

@@ -17,8 +17,8 @@ PUBLIC = (
     "acemaker.results",
     "acemaker.structures.embedding",
     "acemaker.testing",
-    "acemaker.trust",
-    "acemaker.verdict",
+    "acemaker.analysis",
+    "acemaker.analysis",
 )
 """Modules whose ``__all__`` is the library's promise."""
 

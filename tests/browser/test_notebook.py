@@ -18,7 +18,7 @@ from ase.io import read
 from PIL import Image
 
 from acemaker import attach
-from acemaker.display.viewer.scale import Scale
+from acemaker.plotting.scale import Scale
 from acemaker.states import State
 from tests.browser.conftest import ROOT, Lab
 

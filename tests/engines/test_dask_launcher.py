@@ -22,16 +22,16 @@ from acemaker.errors import MDHaltError
 from acemaker.potentials.generation import Generation
 from acemaker.states import State
 from acemaker.testing.contracts import NERVOUS
-from tests.campaign.test_walkers import assert_alike, isolated
 from tests.conftest import copper
 from tests.engines.test_inprocess import request
 from tests.engines.test_isolated import _here, explore, ours
+from tests.loop.test_walkers import assert_alike, isolated
 from tests.processes import start, until
 
 __all__ = ["_here"]
 
 COMMAND = [sys.executable, "-m", "acemaker.engines.dask_launcher"]
-WARDEN = [sys.executable, "-m", "acemaker.engines.warden"]
+WARDEN = [sys.executable, "-m", "acemaker.process.supervisor"]
 SLEEP = [*WARDEN, "sleep", "1000.25"]
 
 

@@ -21,14 +21,14 @@ import pytest
 from acemaker import Campaign, CampaignConfig
 from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines import isolated
-from acemaker.engines.child_process import MARK, describe_status, kill_leftovers
 from acemaker.engines.dump import DumpWriter
-from acemaker.engines.installed import native_command
 from acemaker.engines.isolated import IsolatedEngine
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.engines.watch import Look
+from acemaker.engines.segment_monitor import Look
 from acemaker.errors import EngineError, MDHaltError, MissingLibraryError
+from acemaker.lammps.executable import native_command
 from acemaker.potentials.generation import Generation
+from acemaker.process.child import MARK, describe_status, kill_leftovers
 from acemaker.states import State
 from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper

@@ -15,9 +15,10 @@ from ase import Atoms, units
 from ase.build import bulk
 
 from acemaker.config import EngineConfig
-from acemaker.engines import native, script
+from acemaker.engines import native
 from acemaker.engines.scratch import write_data
-from acemaker.engines.tail import ThermoReader
+from acemaker.lammps import script
+from acemaker.process.tail import ThermoReader
 
 LJ = native.Potential(pair=("pair_style lj/cut 8.5", "pair_coeff 1 1 0.0104 3.4"))
 VALUES: dict[str, Any] = {"elements": ["Ar"], "check_every": 5, "periodic": True, "thermostat_seed": 11}

@@ -10,10 +10,11 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import EngineConfig, OTFConfig
-from acemaker.engines import callback, inprocess, script
-from acemaker.engines.box import by_tag, read_cell
+from acemaker.engines import callback, inprocess
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.protocol import Request
+from acemaker.lammps import script
+from acemaker.lammps.box import by_tag, read_cell
 from acemaker.potentials.evaluator import Evaluation, Evaluator
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from acemaker.config import EngineConfig, OTFConfig
-from acemaker.engines import native, script
+from acemaker.engines import native
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.isolated import IsolatedEngine
-from acemaker.engines.lammps_library import open_lammps
-from acemaker.engines.living import LivingLammps
+from acemaker.engines.lammps_session import LivingLammps
 from acemaker.engines.protocol import Engine, Exploration, Request
 from acemaker.engines.scratch import write_data
 from acemaker.errors import EngineError
+from acemaker.lammps import script
+from acemaker.lammps.library import open_lammps
 from acemaker.potentials.generation import Generation
 from acemaker.testing.contracts import BRITTLE
 from tests.conftest import CUNI, MISHIN, alloy, copper, small_basis, train

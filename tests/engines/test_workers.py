@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from acemaker.config import EngineConfig
 from acemaker.engines.factory import make_engine
 from acemaker.engines.inprocess import InProcessEngine
-from acemaker.engines.neighbours import share_out
+from acemaker.engines.neighbors import share_out
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.workers import hire

@@ -111,7 +111,7 @@ def test_nobody_watches_a_headless_run(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("ACEMAKER_DISPLAY", "live")
     body = (
-        "import os\nimport numpy as np\nfrom ase.build import bulk\nfrom acemaker.display.viewer.choice import view\n"
+        "import os\nimport numpy as np\nfrom ase.build import bulk\nfrom acemaker.widgets.viewer.choice import view\n"
         "atoms = bulk('Cu', cubic=True); atoms.arrays['gamma'] = np.ones(4)\nprint(os.environ['ACEMAKER_DISPLAY'])\n"
         "view([atoms], 0, np.array([1]), ())"
     )

@@ -18,10 +18,10 @@ from acemaker.config import OracleConfig
 from acemaker.config.base import Section
 from acemaker.errors import Cause, ConfigError, OracleError
 from acemaker.oracles.espresso import input_data
-from acemaker.oracles.ladder import attempts
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import ProcessOracle, make_oracle
 from acemaker.oracles.pseudopotentials import DEBIAN
+from acemaker.oracles.scf_retries import attempts
 from acemaker.testing import OracleContract
 
 REAL = shutil.which("pw.x") is not None and Path(DEBIAN).is_dir()

@@ -15,7 +15,7 @@ from ase.io import read
 
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError
-from acemaker.labelling.files import write_input
+from acemaker.labeling.files import write_input
 from acemaker.oracles.espresso import check_species, input_for
 from acemaker.oracles.process import make_oracle
 from acemaker.oracles.pseudopotentials import DEBIAN

@@ -18,16 +18,16 @@ from ase.constraints import FixAtoms
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.config import OracleConfig, PotentialConfig
-from acemaker.engines.lammps_library import potentials_directory
 from acemaker.engines.native_check import evaluate
 from acemaker.engines.preflight import preflight
-from acemaker.engines.tail import ThermoReader
 from acemaker.errors import ConfigError
+from acemaker.lammps.library import potentials_directory
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.process.tail import ThermoReader
 from acemaker.states import State
 from tests.conftest import CUNI, MISHIN, alloy, copper, rattled, small_basis, train
 

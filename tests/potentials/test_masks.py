@@ -11,10 +11,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
 from acemaker.errors import StructureError
-from acemaker.labelling.job import Job
-from acemaker.labelling.outbox import Outbox
-from acemaker.labelling.place import Here
-from acemaker.labelling.queue import Queue
+from acemaker.labeling.backend import Here
+from acemaker.labeling.finished_labels import Outbox
+from acemaker.labeling.job import Job
+from acemaker.labeling.queue import Queue
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation

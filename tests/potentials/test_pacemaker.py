@@ -14,7 +14,6 @@ import pytest
 from ase import Atoms
 
 from acemaker.config import CampaignConfig, PacemakerConfig, PotentialConfig
-from acemaker.engines.child_process import MARK, ChildProcess
 from acemaker.engines.native_check import evaluate
 from acemaker.engines.preflight import Seen, preflight
 from acemaker.errors import ConfigError, FitError, MissingLibraryError
@@ -22,18 +21,19 @@ from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.guard import Comparison, judge_known
 from acemaker.potentials.linear_trainer import LinearTrainer
+from acemaker.potentials.optimizer import Iteration
 from acemaker.potentials.pacemaker import child
 from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import Job, make_job
 from acemaker.potentials.pacemaker.metrics import MetricsReader
+from acemaker.potentials.pacemaker.optimizer_verdict import put, read_verdict
 from acemaker.potentials.pacemaker.start import first_start, load_basis
 from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
-from acemaker.potentials.pacemaker.verdict import put, read_verdict
 from acemaker.potentials.prediction import mean_errors, parity_of, residuals_of
 from acemaker.potentials.trainers import make_trainer
+from acemaker.process.child import MARK, ChildProcess
 from acemaker.results import Training
-from acemaker.results.optimiser import Iteration
 from tests.conftest import CUNI, MISHIN, alloy, copper, rattled, small_basis
 
 ORACLE = CalculatorOracle.from_config(MISHIN, ("Cu",))

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from acemaker import Campaign
-from acemaker.campaign.journal import Journal
+from acemaker.loop.journal import Journal
 
 ENOSPC = 28
 

@@ -19,15 +19,15 @@ from acemaker.config import SystemConfig
 from acemaker.engines.checkpoints import check_restart
 from acemaker.engines.dump import DumpReader, DumpWriter
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
-from acemaker.engines.watch import Look
+from acemaker.engines.segment_monitor import Look
 from acemaker.headless.arguments import gather
 from acemaker.headless.notebook import Described
-from acemaker.labelling.files import read_result
-from acemaker.labelling.outbox import Outbox
+from acemaker.labeling.files import read_result
+from acemaker.labeling.finished_labels import Outbox
 from acemaker.potentials.generation import read_generation
 from acemaker.results.exploration import SoftStart
 from acemaker.structures.files import read_structures
-from acemaker.structures.first import initial_structure
+from acemaker.structures.initial import initial_structure
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 NOTEBOOK = Described(path=Path(), types={}, defaults={}, takes_all=True, complete=True, source="")
@@ -139,7 +139,7 @@ def _read_journal(path: Path) -> Any:
     campaign = acemaker.attach(path.parent)
     assert campaign.progress is not None
     repr(campaign.config)
-    from acemaker.campaign.journal import read_events
+    from acemaker.loop.journal import read_events
 
     return read_events(path)[0]
 

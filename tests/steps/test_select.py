@@ -10,13 +10,13 @@ import pytest
 from ase import Atoms
 
 from acemaker import Campaign
-from acemaker.campaign.recall import read_selection, selection_event
+from acemaker.loop.serialization import read_selection, selection_event
 from acemaker.potentials.active_set import gamma_of
 from acemaker.potentials.ranking import Ranking
 from acemaker.results import Candidates, Selection
 from acemaker.steps import select
-from tests.campaign.test_generate import CONFIG
 from tests.conftest import alloy
+from tests.loop.test_generate import CONFIG
 
 
 def candidates(n: int, halt_number: int = 1) -> Candidates:

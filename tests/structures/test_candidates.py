@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from acemaker.config import OTFConfig
 from acemaker.errors import ConfigError
-from acemaker.potentials.ranking import Grading
 from acemaker.structures.candidates import TRIES, CandidateSet, check_strategies, make_candidates
 from acemaker.structures.geometry import closeness
+from acemaker.structures.grading import Grading
 from acemaker.structures.strategies import STRATEGIES, Site, strategy_of
 from tests.conftest import alloy, copper, rattled
 

@@ -12,10 +12,10 @@ from ase.neighborlist import neighbor_list
 
 from acemaker.config import PotentialConfig, SystemConfig
 from acemaker.errors import ConfigError, DamagedFileError, OracleError, StructureError
-from acemaker.labelling.files import read_result
+from acemaker.labeling.files import read_result
 from acemaker.structures.files import as_written, read_structures, write_structures
-from acemaker.structures.first import first_structures, first_weight, initial_structure
 from acemaker.structures.geometry import closeness, mean_coordination, nearest_distances, pairs
+from acemaker.structures.initial import first_structures, first_weight, initial_structure
 from acemaker.structures.mask import weight_of, with_mask_of
 from tests.conftest import alloy, copper, rattled
 

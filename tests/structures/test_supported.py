@@ -15,10 +15,10 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom, Fixed
 from ase.io import read, write
 
 from acemaker import Campaign, CampaignConfig
-from acemaker.campaign.parts import check_moments
 from acemaker.cli import main
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError, StructureError
+from acemaker.loop.checks import check_moments
 from acemaker.structures.supported import check_file, check_supported
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from tests.conftest import copper

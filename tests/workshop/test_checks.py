@@ -11,11 +11,11 @@ import pytest
 from ase.build import bulk
 
 from acemaker import Campaign
+from acemaker.analysis import Verdict
+from acemaker.analysis.accuracy import Liquid
 from acemaker.potentials.generation import Generation
 from acemaker.results import Diagnosis, Segment, Selection
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
-from acemaker.verdict import Verdict
-from acemaker.verdict.verdict import Liquid
 from acemaker.workshop import Answer, copper, faults
 from acemaker.workshop.checks import campaign as campaigns
 from acemaker.workshop.checks import faults as trouble

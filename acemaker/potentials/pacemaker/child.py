@@ -8,14 +8,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from acemaker.engines.child_process import OUTPUT, ChildProcess, describe_status
-from acemaker.engines.scratch import clean
 from acemaker.errors import FitError
+from acemaker.potentials.optimizer import OptimiserVerdict
 from acemaker.potentials.pacemaker.job import INPUT, OUTPUT_POTENTIAL, Job
 from acemaker.potentials.pacemaker.metrics import METRICS, MetricsReader
-from acemaker.potentials.pacemaker.verdict import read_verdict
+from acemaker.potentials.pacemaker.optimizer_verdict import read_verdict
 from acemaker.potentials.trainer import Listener
-from acemaker.results.optimiser import OptimiserVerdict
+from acemaker.process.child import OUTPUT, ChildProcess, describe_status
+from acemaker.process.folder import clean
 
 FINISHED = "finished.json"
 """Written last: the fit in this folder is whole."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acemaker.engines.tail import Tail
-from acemaker.results.optimiser import Iteration
+from acemaker.potentials.optimizer import Iteration
+from acemaker.process.tail import Tail
 
 METRICS = "metrics.txt"
 

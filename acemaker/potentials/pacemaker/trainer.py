@@ -13,11 +13,12 @@ from acemaker.config import PacemakerConfig, PotentialConfig
 from acemaker.errors import StructureError
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
-from acemaker.potentials.coverage import Coverage
 from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.domain import Coverage
 from acemaker.potentials.generation import Generation, write_generation
 from acemaker.potentials.guard import Comparison, compare, judge, judge_known
 from acemaker.potentials.linear_fit import RECENT, LinearFit
+from acemaker.potentials.optimizer import OptimiserVerdict
 from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import OUTPUT_POTENTIAL, make_job
@@ -26,8 +27,7 @@ from acemaker.potentials.prediction import Residuals, force_errors, mean_errors,
 from acemaker.potentials.targets import check_reference_energies
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.trainer import Listener
-from acemaker.results.optimiser import OptimiserVerdict
-from acemaker.results.training import Training
+from acemaker.potentials.training import Training
 
 FOLDER = "fit"
 """Of the last fit, beside the generations."""

@@ -11,14 +11,14 @@ from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import EmbeddingConfig, OTFConfig
 from acemaker.errors import EmbeddingError
-from acemaker.results.record import frozen, read_only
+from acemaker.formatting.record import frozen, read_only
 from acemaker.structures.computed import forces_of
-from acemaker.structures.embedding.audit import Audit, audit, fewest_reasons
+from acemaker.structures.embedding.boundary import relax_seam
 from acemaker.structures.embedding.cell import SmallCell, choose_cells, reach
 from acemaker.structures.embedding.cut import SQUEEZE, cut
 from acemaker.structures.embedding.embedded import EmbeddedCell
-from acemaker.structures.embedding.seam import relax_seam
 from acemaker.structures.embedding.surroundings import Surroundings, check_parent, surroundings
+from acemaker.structures.embedding.validation import Audit, audit, fewest_reasons
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
 

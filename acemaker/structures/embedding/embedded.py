@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from acemaker.display.summary import Summary, number
-from acemaker.results.record import Record
-from acemaker.structures.embedding.audit import Audit
+from acemaker.formatting.record import Record
+from acemaker.formatting.summary import Summary, number
+from acemaker.structures.embedding.validation import Audit
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -10,9 +10,9 @@ from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OTFConfig
-from acemaker.dotted import imported
 from acemaker.structures.computed import forces_of
 from acemaker.structures.strategies.site import Site
+from acemaker.utils.dotted_path import imported
 
 STEP = 0.01
 """Å, of the finite differences: universal potentials in single precision still give smooth slopes with it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from acemaker.dotted import imported
 from acemaker.errors import ConfigError
 from acemaker.structures.strategies.md_burst import md_burst
 from acemaker.structures.strategies.normal_modes import normal_modes
 from acemaker.structures.strategies.random_displacement import random_displacement
 from acemaker.structures.strategies.site import Strategy
 from acemaker.structures.strategies.strain import strain
+from acemaker.utils.dotted_path import imported
 
 STRATEGIES: dict[str, Strategy] = {
     "random_displacement": random_displacement,

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OTFConfig
-from acemaker.results.record import frozen, read_only
+from acemaker.formatting.record import frozen, read_only
 from acemaker.structures.geometry import pairs
 from acemaker.structures.mask import mask_of, with_mask_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from acemaker.analysis import Verdict
+from acemaker.analysis.label_costs import LabelCosts
 from acemaker.campaign.view import CampaignView
-from acemaker.review.label_costs import LabelCosts
-from acemaker.verdict import Verdict
 from acemaker.workshop.answer import NotRightError, as_number, checks
 
 

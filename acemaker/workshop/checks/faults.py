@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from acemaker.analysis import Verdict
 from acemaker.campaign.view import CampaignView
 from acemaker.oracles.oracle import Oracle
 from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import EmbeddedCell
-from acemaker.verdict import Verdict
 from acemaker.workshop.answer import NotRightError, as_number, checks, kind, tried
 
 DIFFERENT = 1.0

@@ -21,8 +21,8 @@ from acemaker.errors import AcemakerError
 from acemaker.headless.command import add_run, join_pairs
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.structures.computed import energy_of, stress_of
-from acemaker.structures.first import initial_structure
 from acemaker.structures.geometry import closeness
+from acemaker.structures.initial import initial_structure
 from acemaker.workshop.answer import NotRightError, NotYetError, as_number, checks, kind
 
 PRESSURE = 5.0

@@ -1,0 +1,1 @@
+"""LAMMPS: its library, box and restart files, the text of its commands, and its executable."""

@@ -1,0 +1,47 @@
+"""Two generations over the labels of their campaign."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acemaker.analysis.generations import Difference
+from acemaker.formatting.figures import draws
+from acemaker.plotting.axes import plain_log_ticks
+from acemaker.plotting.png_figure import PngFigure
+
+
+@draws(Difference)
+def difference_figure(difference: Difference) -> PngFigure:
+    """Draw the force error of both on every label, and how far apart their forces are.
+
+    Parameters
+    ----------
+    difference
+        Of two generations.
+
+    Returns
+    -------
+    PngFigure
+    """
+    picture = PngFigure(figsize=(7.6, 4.6), layout="constrained")
+    errors, grades = picture.subplots(2, 1, sharex=True)
+    numbers = np.arange(1, len(difference.forces) + 1)
+    for axis, before, after in (
+        (errors, difference.error_earlier, difference.error_later),
+        (grades, difference.gamma_earlier, difference.gamma_later),
+    ):
+        axis.vlines(numbers, before, after, color="0.75", lw=1.2, zorder=1)
+        earlier, later = difference.earlier.generation.number, difference.later.generation.number
+        axis.plot(numbers, before, "o", mfc="none", color="C0", ms=6, label=f"generation {earlier}")
+        axis.plot(numbers, after, "o", color="C1", ms=5, label=f"generation {later}")
+        for known, shade in ((difference.earlier.known, "C0"), (difference.later.known, "C1")):
+            axis.axvline(known + 0.5, color=shade, lw=1, ls="--")
+        axis.set_yscale("log")
+        plain_log_ticks(axis.yaxis)
+    errors.set_ylabel("force RMSE / (meV/Å)")
+    grades.set_ylabel("largest gamma")
+    grades.set_xlabel("label, oldest first")
+    grades.xaxis.get_major_locator().set_params(integer=True)
+    picture.legend(*errors.get_legend_handles_labels(), fontsize=8, loc="outside upper right", ncols=2)
+    errors.set_title("dashed: what each was trained on ends there", fontsize=9, loc="left")
+    return picture

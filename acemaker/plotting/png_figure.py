@@ -1,0 +1,18 @@
+"""A figure that shows itself in a notebook without pyplot."""
+
+from __future__ import annotations
+
+import io
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+class PngFigure(Figure):
+    """A matplotlib figure that renders itself as PNG; thread-safe, since pyplot knows nothing of it."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        FigureCanvasAgg(self)
+        self.savefig(stream, format="png", dpi=100, metadata={"Software": None})
+        return stream.getvalue()

@@ -1,0 +1,205 @@
+"""What labelled structures cover: an active set in a basis's projections, and what it says of other structures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.errors import StructureError
+from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
+from acemaker.potentials.basis import Basis
+from acemaker.potentials.design import DesignBuilder
+from acemaker.potentials.explanation import Carrier, Explanation, carriers_of
+from acemaker.potentials.ranking import Ranking, rank_by_volume
+from acemaker.potentials.threads import single_threaded
+from acemaker.structures.bonds import TrainedDistances
+from acemaker.structures.grading import Grading
+from acemaker.structures.mask import counted_blocks, counted_symbols
+
+
+class Coverage:
+    """The part of a trainer that grades, ranks and explains, for any ACE with B-projections.
+
+    Parameters
+    ----------
+    basis
+        What describes the structures.
+
+    Attributes
+    ----------
+    active_set : ActiveSet or None
+        None while nothing has been taken in.
+    """
+
+    def __init__(self, basis: Basis) -> None:
+        self.basis = basis
+        self.active_set: ActiveSet | None = None
+        self._builder = DesignBuilder(basis)
+        self._distances = TrainedDistances(basis.cutoff)
+
+    def cover(self, basis: Basis, structures: Sequence[Atoms]) -> None:
+        """Choose the active set anew, out of all labelled structures and in another basis.
+
+        Parameters
+        ----------
+        basis
+            Whose projections are other ones: its radial functions were fitted, say.
+        structures
+            All that were labelled; atoms that do not count by their masks stay out.
+
+        Raises
+        ------
+        TooFewEnvironmentsError, StructureError
+            If the structures do not span the basis.
+        """
+        builder = DesignBuilder(basis)
+        projections = [counted_blocks(atoms, basis.elements, builder.projections(atoms)) for atoms in structures]
+        self.active_set = build_active_set(basis.elements, basis.n_functions, projections)
+        self.basis, self._builder = basis, builder
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what is covered as arrays by name."""
+        assert self.active_set is not None
+        sets = zip(self.active_set.elements, self.active_set.matrices, self.active_set.sources, strict=True)
+        arrays: dict[str, np.ndarray] = {}
+        for element, matrix, sources in sets:
+            arrays |= {f"active {element}": matrix, f"sources {element}": sources}
+        return arrays | self._distances.state()
+
+    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`, in the same basis.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If it is not of this basis.
+        """
+        elements, sizes = self.basis.elements, self.basis.n_functions
+        matrices = tuple(state[f"active {element}"] for element in elements)
+        sources = tuple(state[f"sources {element}"] for element in elements)
+        if [matrix.shape for matrix in matrices] != [(n, n) for n in sizes] or list(map(len, sources)) != list(sizes):
+            raise ValueError("the active set is of another basis")
+        self._distances.adopt(state)
+        self.active_set = ActiveSet(elements=elements, matrices=matrices, sources=sources)
+
+    def forget(self) -> None:
+        """Know nothing."""
+        self.active_set, self._distances = None, TrainedDistances(self.basis.cutoff)
+
+    @single_threaded
+    def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
+        """Order candidates by the growth of the active set's volume.
+
+        Parameters
+        ----------
+        structures
+            Candidates, the anchor first.
+        n_select
+            How many are to be labelled.
+        excluded
+            Candidates that have been labelled, or have failed, already.
+
+        Returns
+        -------
+        Ranking
+        """
+        projections = [self._projections(atoms) for atoms in structures]
+        return rank_by_volume(self.active_set, projections, n_select, excluded)
+
+    @single_threaded
+    def grade(self, structures: Sequence[Atoms]) -> Grading:
+        """Say how far structures are from the training set.
+
+        Parameters
+        ----------
+        structures
+            Any that the basis can describe.
+
+        Returns
+        -------
+        Grading
+        """
+        elements = self.basis.elements
+        whole = [self._builder.projections(atoms) for atoms in structures]
+        projections = [counted_blocks(atoms, elements, blocks) for atoms, blocks in zip(structures, whole, strict=True)]
+        gamma = np.full(len(structures), np.nan)
+        by_atom: tuple[np.ndarray, ...] = ()
+        if self.active_set is not None:
+            inverses = self.active_set.inverses
+            grades = [gamma_of(blocks, inverses) for blocks in whole]
+            by_atom = tuple(_by_atom(atoms, elements, one) for atoms, one in zip(structures, grades, strict=True))
+            gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
+        features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
+        sizes = np.array([sum(map(len, blocks)) for blocks in projections])
+        return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None], gamma=by_atom)
+
+    def gamma_max(self, anchor: Atoms | None) -> float:
+        """Return the largest gamma of a structure's atoms that count; NaN without one, or without an active set."""
+        if anchor is None or self.active_set is None:
+            return float("nan")
+        return _largest(gamma_of(self._projections(anchor), self.active_set.inverses))
+
+    def minimum_structures(self, atoms: Atoms) -> int:
+        """Return how many structures like this one have as many atoms of each element as functions.
+
+        Parameters
+        ----------
+        atoms
+            The structure.
+
+        Raises
+        ------
+        StructureError
+            If it lacks an element of the basis.
+        """
+        symbols = counted_symbols(atoms)
+        counts = [symbols.count(element) for element in self.basis.elements]
+        if min(counts) == 0:
+            missing = self.basis.elements[counts.index(0)]
+            raise StructureError(f"the structure has no {missing}, which the basis describes")
+        return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
+
+    def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
+        """Say what the training set lacks.
+
+        Parameters
+        ----------
+        structure
+            Any that the basis can describe.
+        atoms
+            Those in question, the worst first.
+
+        Returns
+        -------
+        Explanation
+        """
+        carriers: tuple[Carrier, ...] = ()
+        if self.active_set is not None and len(atoms):
+            symbol = structure.symbols[int(atoms[0])]
+            species = self.basis.elements.index(symbol)
+            place = int((structure.symbols[: int(atoms[0])] == symbol).sum())
+            row = self._builder.projections(structure)[species][place]
+            carriers = carriers_of(self.basis.basis_set, species, self.active_set.matrices[species], row)
+        return Explanation(
+            trained_distance=self._distances.smallest,
+            outside=self._distances.outside(structure, atoms),
+            carriers=carriers,
+        )
+
+    def _projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
+        """Compute the B-projections of the atoms that count."""
+        return counted_blocks(atoms, self.basis.elements, self._builder.projections(atoms))
+
+
+def _by_atom(atoms: Atoms, elements: Sequence[str], grades: Sequence[np.ndarray]) -> np.ndarray:
+    """Bring grades by element into the order of the atoms."""
+    gamma = np.zeros(len(atoms))
+    for element, grade in zip(elements, grades, strict=True):
+        gamma[atoms.symbols == element] = grade
+    return gamma
+
+
+def _largest(grades: Sequence[np.ndarray]) -> float:
+    return max(float(grade.max(initial=0.0)) for grade in grades)

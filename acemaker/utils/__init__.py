@@ -1,0 +1,1 @@
+"""Helpers that know nothing of simulations: files, checksums, dotted paths, interrupts."""

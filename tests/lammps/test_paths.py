@@ -1,0 +1,185 @@
+"""Directories, structure files and potential files of any name, for every engine."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase.io import write
+
+import acemaker
+from acemaker import Campaign, CampaignConfig, judge
+from acemaker.config import OracleConfig
+from acemaker.errors import ConfigError
+from acemaker.lammps.library import open_lammps, potentials_directory
+from acemaker.lammps.paths import PlainPaths, check_path
+from acemaker.oracles.factory import pair_commands
+from acemaker.oracles.fingerprint import fingerprint
+from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.states import State
+from tests.conftest import MISHIN, copper
+
+NAMES = ["Müller", "研究", "ein Büro & Co", '100% *"gut"*', "a'b", "@1"]
+
+
+def potential(path: Path) -> str:
+    """Copy the potential to a file of another name, and write its coefficients."""
+    folder = potentials_directory()
+    assert folder is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(folder / "Cu_mishin1.eam.alloy", path)
+    return f"* * {shlex.quote(str(path))} Cu"
+
+
+@pytest.mark.parametrize("name", [f"{name}.eam.alloy" for name in NAMES] + ["kein Punkt für"])
+def test_a_potential_file_of_any_name(tmp_path: Path, name: str) -> None:
+    coeff = potential(tmp_path / "für 研究" / name)
+    config = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=(coeff,))
+    atoms = copper()
+    atoms.rattle(0.1, seed=1)
+    ours, usual = (CalculatorOracle.from_config(one, ("Cu",)).label(atoms) for one in (config, MISHIN))
+    assert np.array_equal(ours.get_forces(), usual.get_forces())
+    assert fingerprint(config, ("Cu",)) == fingerprint(MISHIN, ("Cu",))
+
+
+def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
+    config = OracleConfig(
+        oracle="lammps", pair_style="eam/alloy", pair_coeff=(f"* * '{tmp_path}/Kupfer für Jörg.eam' Cu",)
+    )
+    with pytest.raises(ConfigError, match=r"there is no file '.*/Kupfer für Jörg\.eam' here"):
+        pair_commands(config, ("Cu",))
+    with pytest.raises(ConfigError, match="quotation marks do not match"):
+        pair_commands(OracleConfig(oracle="lammps", pair_style="eam", pair_coeff=("* * 'a.eam Cu",)))
+
+
+def settings(oracle: dict[str, Any] | None = None, **engine: Any) -> CampaignConfig:
+    return CampaignConfig(
+        seed=1,
+        system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1},
+        otf={"n_candidates": 4, "n_select": 1, "threshold_add_train": 1.5, "threshold_call_dft": 2.5},
+        engine={"steps": 300, "temperature": (300, 1200), "restart_every": 50, **engine},
+        potential={"n_functions": 20, "cutoff": 4.5, "nradmax_by_orders": (8, 4, 2), "lmax_by_orders": (0, 3, 1)},
+        oracle=oracle or MISHIN.model_dump(),
+    )
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    """The same campaign in a directory of a plain name."""
+    directory = tmp_path_factory.mktemp("plain") / "c"
+    campaign = Campaign.create(directory, settings()).run()
+    assert campaign.progress.halt >= 1
+    return campaign
+
+
+def assert_as_usual(directory: Path, usual: Campaign) -> None:
+    ours = acemaker.attach(directory)
+    assert ours.state is State.DONE
+    for mine, theirs in zip(ours.labels(), usual.labels(), strict=True):
+        assert np.array_equal(mine.positions, theirs.positions)
+    last = f"potential_v{usual.progress.generation + 1}.yaml"
+    assert (directory / "potentials" / last).read_bytes() == (usual.directory / "potentials" / last).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["Müller", '研究 "*" 100%'])
+def test_a_campaign_in_this_process(tmp_path: Path, usual: Campaign, name: str) -> None:
+    """Broken off at a halt and opened again; then judged by the oracle's own dynamics."""
+    directory = tmp_path / name / "Läufe"
+    coeff = potential(tmp_path / name / "Kupfer für Jörg.eam.alloy")
+    oracle = {"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": (coeff,)}
+    with Campaign.create(directory, settings(oracle)) as campaign:
+        campaign.prepare()
+        campaign.explore()
+    with Campaign.open(directory) as campaign:
+        campaign.run()
+        assert judge(campaign).force_rmse_all == judge(usual).force_rmse_all
+        assert campaign.report().is_file()
+    assert_as_usual(directory, usual)
+
+
+def test_a_campaign_in_a_python_child(tmp_path: Path, usual: Campaign) -> None:
+    directory = tmp_path / "Müller 研究" / "c"
+    Campaign.create(directory, settings(engine="isolated", lammps="python")).run()
+    assert_as_usual(directory, usual)
+
+
+def test_a_campaign_in_a_native_lammps(tmp_path: Path, usual: Campaign, native_lammps: str) -> None:
+    """Whose program lies in such a folder, too."""
+    folder = tmp_path / "Müller 研究"
+    folder.mkdir()
+    script = folder / "lmp für mich"
+    script.write_text(f'#!/bin/sh\nexec {native_lammps} "$@"\n')
+    script.chmod(0o755)
+    directory = folder / "c"
+    campaign = Campaign.create(directory, settings(engine="isolated", lammps=shlex.quote(str(script)))).run()
+    assert campaign.state is State.DONE
+    assert campaign.progress.halts[0]["step"] == usual.progress.halts[0]["step"]
+    campaign.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_structure_file_of_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.extxyz"
+    with path.open("w") as stream:
+        write(stream, copper(), format="extxyz")
+    config = settings()
+    system = config.system.model_copy(update={"structure": str(path), "supercell": (1, 1, 1)})
+    campaign = Campaign.create(tmp_path / "c", config.model_copy(update={"system": system}))
+    assert np.allclose(campaign.initial.positions, copper().positions)
+    campaign.close()
+
+
+def test_names_go_with_whoever_has_made_them(tmp_path: Path) -> None:
+    file = tmp_path / "ü" / "é.eam.alloy"
+    file.parent.mkdir()
+    file.write_text("content")
+    paths = PlainPaths()
+    quoted = [paths.quote(file), paths.quote(file)]
+    assert quoted[0] == quoted[1]
+    name = Path(quoted[0].strip('"'))
+    assert name.read_text() == "content" and name.suffixes == [".eam", ".alloy"]
+    paths.close()
+    assert not name.parent.exists()
+    assert paths.quote(tmp_path / "plain.eam") == f'"{tmp_path}/plain.eam"'
+
+
+def test_a_folder_that_was_exchanged_is_opened_anew(tmp_path: Path) -> None:
+    paths, folder = PlainPaths(), tmp_path / "100%"
+    for content in ("old", "new"):
+        folder.mkdir()
+        (folder / "a.eam").write_text(content)
+        assert Path(paths.quote(folder / "a.eam").strip('"')).read_text() == content
+        folder.rename(tmp_path / content)
+    paths.close()
+
+
+def test_a_file_that_does_not_exist_yet_can_be_written(tmp_path: Path) -> None:
+    """LAMMPS's own words, into a file of such a name in such a folder."""
+    lmp, paths = open_lammps(), PlainPaths()
+    (tmp_path / "ü").mkdir()
+    for file in (tmp_path / "ü" / "log.lammps", tmp_path / "protokoll_ü.log"):
+        lmp.command(f"log {paths.quote(file)}")
+        lmp.command("print hello")
+    lmp.close()
+    paths.close()
+    assert all("hello" in path.read_text() for path in (tmp_path / "ü" / "log.lammps", tmp_path / "protokoll_ü.log"))
+
+
+def test_a_name_that_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
+    directory = tmp_path / "not UTF-8 \udcff"
+    with pytest.raises(ConfigError, match=r"\\udcff.* is not valid UTF-8; choose another one"):
+        Campaign.create(directory, settings())
+    assert not directory.exists()
+
+
+def test_where_folders_have_no_other_name_they_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acemaker.lammps.paths.sys.platform", "darwin")
+    with pytest.raises(ConfigError, match=r"of ASCII characters.*choose another directory"):
+        check_path(tmp_path / "Müller")
+    with pytest.raises(ConfigError, match="choose another directory"):
+        PlainPaths().quote(tmp_path / "Müller" / "log.lammps")
+    check_path(tmp_path)
