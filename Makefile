@@ -7,9 +7,10 @@ QEPY ?= .qepy
 PACEMAKER ?= .pacemaker
 TORCH ?= torch
 WORKERS ?= 2
+TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs bench bench-full qepy gpaw pacemaker universal lint clean
+.PHONY: help demo test coverage docs bench bench-full lammps qepy gpaw pacemaker universal lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,11 +37,27 @@ demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/d
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/.test  ## ruff, mypy --strict, and the one-way imports between packages
-	$(BIN)/ruff check acemaker tests notebooks benchmarks docs
-	$(BIN)/ruff format --check acemaker tests notebooks benchmarks docs/conf.py docs/extensions docs/examples
+# the report is also written if tests fail
+coverage: $(VENV)/.test  ## run the tests and report the code that they cover, in build/coverage (TESTS='-m "not slow"')
+	rm -rf build/coverage
+	@mkdir -p build/coverage
+	@status=0; \
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) || status=$$?; \
+	$(BIN)/python -m coverage combine --quiet && \
+	$(BIN)/python -m coverage html --quiet && \
+	echo "coverage: $$($(BIN)/python -m coverage report --format=total) % of lines and branches; open build/coverage/html/index.html" && \
+	exit $$status
+
+lint: $(VENV)/.test  ## ruff, mypy --strict, the one-way imports between packages, and spelling
+	$(BIN)/ruff check acemaker tests notebooks benchmarks docs tools
+	$(BIN)/ruff format --check acemaker tests notebooks benchmarks docs/conf.py docs/extensions docs/examples tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+# MPICXX=mpicxx make lammps links to another MPI than PyPI's; tools/build_lammps --help explains the rest
+lammps: | $(BIN)/python  ## LAMMPS with ML-PACE and MPI, into ~/.cache/acemaker/lammps-mlpace, where tests look for it
+	$(BIN)/python tools/build_lammps
 
 qepy: $(QEPY)/.done  ## Quantum ESPRESSO and pseudopotentials from PyPI alone, into .qepy
 
@@ -96,4 +113,4 @@ bench-full: $(VENV)/.test  ## measure all of it, in hours, into benchmarks/resul
 	$(BIN)/python benchmarks/page.py
 
 clean:  ## remove the environment, caches and runs
-	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker runs
+	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker build runs

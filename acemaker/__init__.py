@@ -9,63 +9,73 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acemaker.analysis import Verdict, judge, truth_trajectory, write_summary
-    from acemaker.campaign import Campaign, attach
+    from acemaker import analysis, errors
+    from acemaker.campaign import AttachedCampaign, Campaign, attach
     from acemaker.config import (
         CampaignConfig,
         ConvergenceConfig,
         EmbeddingConfig,
         EngineConfig,
-        LabellingConfig,
+        LabelingConfig,
         OracleConfig,
         OTFConfig,
+        PacemakerConfig,
         PotentialConfig,
         SystemConfig,
+        WalkerConfig,
     )
     from acemaker.errors import AcemakerError
     from acemaker.health import doctor
+    from acemaker.loop.callbacks import Callback
     from acemaker.states import State
     from acemaker.widgets.form import form
 
+    __version__: str
+
 __all__ = [
     "AcemakerError",
+    "AttachedCampaign",
+    "Callback",
     "Campaign",
     "CampaignConfig",
     "ConvergenceConfig",
     "EmbeddingConfig",
     "EngineConfig",
-    "LabellingConfig",
+    "LabelingConfig",
     "OTFConfig",
     "OracleConfig",
+    "PacemakerConfig",
     "PotentialConfig",
     "State",
     "SystemConfig",
-    "Verdict",
+    "WalkerConfig",
+    "__version__",
+    "analysis",
     "attach",
     "doctor",
+    "errors",
     "form",
-    "judge",
-    "truth_trajectory",
-    "write_summary",
 ]
 
 _HOMES = {
     "AcemakerError": "errors",
+    "AttachedCampaign": "campaign",
+    "Callback": "loop.callbacks",
     "Campaign": "campaign",
-    "attach": "campaign",
     "State": "states",
-    "Verdict": "analysis",
+    "attach": "campaign",
     "doctor": "health",
     "form": "widgets.form",
-    "judge": "analysis",
-    "truth_trajectory": "analysis",
-    "write_summary": "analysis",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'acemaker' has no attribute '{name}'")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("acemaker")
+    if name in ("analysis", "errors"):
+        return import_module(f"acemaker.{name}")
     return getattr(import_module(f"acemaker.{_HOMES.get(name, 'config')}"), name)
 
 

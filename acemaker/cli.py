@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from acemaker.headless.command import add_run, join_pairs, run
 from acemaker.headless.listing import add_parameters, list_parameters
-from acemaker.headless.validate import add_trust, trust
+from acemaker.headless.shipped import add_notebooks, notebooks
+from acemaker.headless.validate import add_validate, validate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,28 +18,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        Those of the command line, if None.
+        Arguments; None for those of the command line.
 
     Returns
     -------
     int
-        0 if all is well.
+        Exit status: 0 for success.
     """
     parser = argparse.ArgumentParser(
         prog="acemaker", description="Molecular dynamics that trains its own ACE potential on the fly."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("doctor", help="say what is installed, and whether it works together")
+    commands.add_parser(
+        "doctor", help="check which libraries and programs are installed, and whether they work together"
+    )
     add_run(commands)
-    add_trust(commands)
+    add_validate(commands)
     add_parameters(commands)
+    add_notebooks(commands)
     options = parser.parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
     if options.command == "run":
         return run(options)
-    if options.command == "trust":
-        return trust(options)
+    if options.command == "validate":
+        return validate(options)
     if options.command == "parameters":
         return list_parameters(options.word)
+    if options.command == "notebooks":
+        return notebooks(options)
     from acemaker.health import doctor
 
     health = doctor()

@@ -1,30 +1,30 @@
-"""What can go wrong, by name.
+"""Errors that acemaker raises.
 
 ::
 
     AcemakerError
-    ├── ConfigError            (ValueError)       a parameter is wrong
-    ├── StructureError         (ValueError)       a structure that cannot be used
-    │   └── EmbeddingError       no small cell can stand for a large one
+    ├── ConfigError            (ValueError)       a parameter is invalid
+    ├── StructureError         (ValueError)       a structure cannot be used
+    │   └── EmbeddingError       no small cell can represent a large structure
     ├── TooFewEnvironmentsError(ValueError)       fewer atoms of a species than basis functions
-    ├── MissingLibraryError    (ImportError)      a library that is needed is not installed
+    ├── MissingLibraryError    (ImportError)      a required library is not installed
     ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
-    │   ├── CampaignExistsError  another campaign lives there
-    │   ├── CampaignLockedError  another process has it open
-    │   ├── DamagedFileError     a file is missing, or not as it was written
-    │   ├── UntrustedError       the directory names code that was not used here before
-    │   └── StateError           a step was called out of turn
-    ├── EngineError            (RuntimeError)     molecular dynamics could not go on
-    │   └── MDHaltError          LAMMPS died or hung in its own process
-    ├── OracleError            (RuntimeError)     a structure could not be labelled
-    ├── FitError               (RuntimeError)     the program that fits a potential died
-    ├── FitRejectedError       (RuntimeError)     no acceptable potential came out of training
-    ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` is used up
-    ├── NoProgressError        (RuntimeError)     halt after halt at the same place, whatever is learnt
-    ├── LabelBudgetError       (RuntimeError)     ``max_labels`` is used up
-    └── NotebookError          (RuntimeError)     a notebook that was run headless failed
+    │   ├── CampaignExistsError  the directory contains another campaign
+    │   ├── CampaignLockedError  another process has the campaign open
+    │   ├── DamagedFileError     a file is missing or damaged
+    │   ├── UntrustedError       the directory names code that has not been authorized on this machine
+    │   └── StateError           a step was called in the wrong state
+    ├── EngineError            (RuntimeError)     molecular dynamics failed
+    │   └── MDHaltError          LAMMPS crashed or hung in its child process
+    ├── OracleError            (RuntimeError)     a structure could not be labeled
+    ├── FitError               (RuntimeError)     the program that fits a potential failed
+    ├── FitRejectedError       (RuntimeError)     training produced no acceptable potential
+    ├── IterationLimitError    (RuntimeError)     ``max_otf_iterations`` was reached
+    ├── NoProgressError        (RuntimeError)     repeated halts at the same place despite new labels
+    ├── LabelBudgetError       (RuntimeError)     ``max_labels`` was reached
+    └── NotebookError          (RuntimeError)     a notebook run headless failed
 
-Every message says what was expected, what came and what to do.
+Each message states what was expected, what was found and what to do.
 """
 
 from __future__ import annotations
@@ -35,19 +35,29 @@ from pathlib import Path
 
 
 class AcemakerError(Exception):
-    """Base of all errors that acemaker raises on purpose."""
+    """Base class of all errors that acemaker raises.
+
+    Examples
+    --------
+    >>> import acemaker
+    >>> try:
+    ...     acemaker.attach("no_such_campaign")
+    ... except acemaker.AcemakerError as error:
+    ...     print(type(error).__name__)
+    CampaignError
+    """
 
 
 class ConfigError(AcemakerError, ValueError):
-    """A parameter is unknown, out of range or at odds with another one."""
+    """A parameter is unknown, out of range or inconsistent with another one."""
 
 
 class StructureError(AcemakerError, ValueError):
-    """A structure that cannot be simulated, labelled or trained on."""
+    """A structure cannot be simulated, labeled or used for training."""
 
 
 class EmbeddingError(StructureError):
-    """No small cell can be cut out of a structure that stands for it."""
+    """No small cell can be cut out of a structure to represent it."""
 
 
 class TooFewEnvironmentsError(AcemakerError, ValueError):
@@ -55,7 +65,7 @@ class TooFewEnvironmentsError(AcemakerError, ValueError):
 
 
 class MissingLibraryError(AcemakerError, ImportError):
-    """A library that is needed here is not installed or cannot be loaded."""
+    """A required library is not installed or cannot be loaded."""
 
 
 class CampaignError(AcemakerError, RuntimeError):
@@ -63,7 +73,7 @@ class CampaignError(AcemakerError, RuntimeError):
 
 
 class CampaignExistsError(CampaignError):
-    """The directory already holds another campaign."""
+    """The directory already contains another campaign."""
 
 
 class CampaignLockedError(CampaignError):
@@ -71,29 +81,29 @@ class CampaignLockedError(CampaignError):
 
 
 class DamagedFileError(CampaignError):
-    """A file is missing, or is not as it was written.
+    """A file is missing, or has changed since it was written.
 
     Parameters
     ----------
     file
         The file.
-    wrong
-        What is wrong with it.
+    problem
+        Description of the damage.
     remedy
-        What to do.
+        Instructions for the user.
     """
 
-    def __init__(self, file: Path, wrong: str, remedy: str = "restore it from a copy") -> None:
+    def __init__(self, file: Path, problem: str, remedy: str = "restore it from a copy") -> None:
         self.file = file
-        super().__init__(f"{file} is not as it was written: {wrong}; {remedy}")
+        super().__init__(f"{file} is damaged: {problem}; {remedy}")
 
     def __reduce__(self) -> tuple[Callable[..., DamagedFileError], tuple[str, Path]]:
-        """Let it come back from another process."""
+        """Support pickling, so that another process can raise the error."""
         return _damaged, (str(self), self.file)
 
 
 class UntrustedError(CampaignError):
-    """A campaign's directory names programs or code that nobody has used on this machine."""
+    """A campaign's directory names programs or code that have not been authorized on this machine."""
 
 
 class StateError(CampaignError):
@@ -101,14 +111,14 @@ class StateError(CampaignError):
 
 
 class EngineError(AcemakerError, RuntimeError):
-    """The engine could not go on.
+    """The engine failed.
 
     Parameters
     ----------
     message
-        What happened and what to do.
+        Description of the failure and its remedy.
     log
-        The engine's log file, where there is one; its last lines become part of the message.
+        The engine's log file, if any; its last lines are appended to the message.
     """
 
     def __init__(self, message: str, log: Path | None = None) -> None:
@@ -117,16 +127,16 @@ class EngineError(AcemakerError, RuntimeError):
 
 
 class MDHaltError(EngineError):
-    """A child process that ran LAMMPS died or hung.
+    """A child process that ran LAMMPS crashed or hung.
 
     Parameters
     ----------
     message
-        What happened and what to do.
+        Description of the failure and its remedy.
     log
-        What it said; the last lines become part of the message.
+        File with its output; the last lines are appended to the message.
     status
-        Its exit status, 128 plus the number for a signal; None where it hung and was killed.
+        Exit status, which is 128 plus the number of a signal; None if the process hung and was killed.
     """
 
     def __init__(self, message: str, log: Path | None = None, status: int | None = None) -> None:
@@ -135,7 +145,7 @@ class MDHaltError(EngineError):
 
 
 class Cause(StrEnum):
-    """Why a structure could not be labelled, in the same few words for every program."""
+    """Normalized reason why a structure could not be labeled, common to all programs."""
 
     NOT_CONVERGED = "not converged"
     TIMED_OUT = "timed out"
@@ -151,24 +161,24 @@ class Cause(StrEnum):
 
     @property
     def everywhere(self) -> bool:
-        """Whether every other structure would fail likewise: the oracle has to be mended first."""
+        """Whether all other structures would fail too, so that the oracle has to be fixed first."""
         return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL, Cause.DISK_FULL)
 
     @property
     def lasting(self) -> bool:
-        """Whether the same structure would fail likewise once more."""
+        """Whether the same structure would fail again."""
         return self.everywhere or self in (Cause.NOT_CONVERGED, Cause.BAD_STRUCTURE)
 
 
 class OracleError(AcemakerError, RuntimeError):
-    """A structure could not be labelled, or its label cannot be right.
+    """A structure could not be labeled, or its label is implausible.
 
     Parameters
     ----------
     message
-        What happened, in one line.
+        Description of the failure in one line.
     cause
-        The same in normalised words; they begin the message, unless it only ``failed``.
+        Normalized cause, which is put in front of the message unless it is ``FAILED``.
     """
 
     def __init__(self, message: str, cause: Cause = Cause.FAILED) -> None:
@@ -177,14 +187,14 @@ class OracleError(AcemakerError, RuntimeError):
 
 
 class FitError(AcemakerError, RuntimeError):
-    """A child process that fitted a potential died, or said nothing.
+    """A child process that fitted a potential failed, or returned no result.
 
     Parameters
     ----------
     message
-        What happened and what to do.
+        Description of the failure and its remedy.
     log
-        What it said; the last lines become part of the message.
+        File with its output; the last lines are appended to the message.
     """
 
     def __init__(self, message: str, log: Path | None = None) -> None:
@@ -193,7 +203,7 @@ class FitError(AcemakerError, RuntimeError):
 
 
 class FitRejectedError(AcemakerError, RuntimeError):
-    """Training gave no potential that is good enough to go on with."""
+    """Training produced no potential that is accurate enough to continue."""
 
 
 class IterationLimitError(AcemakerError, RuntimeError):
@@ -201,15 +211,15 @@ class IterationLimitError(AcemakerError, RuntimeError):
 
 
 class NoProgressError(AcemakerError, RuntimeError):
-    """The run has halted again and again without getting further, although each halt was labelled and learnt."""
+    """The run has halted repeatedly without progress, although each halt was labeled and used for training."""
 
 
 class LabelBudgetError(AcemakerError, RuntimeError):
-    """More labels are needed than were allowed: by ``max_labels``, or by ``max_calls`` of a comparison."""
+    """More labels are needed than allowed by ``max_labels``, or by ``max_calls`` of a comparison."""
 
 
 class NotebookError(AcemakerError, RuntimeError):
-    """A notebook that was run headless failed."""
+    """A notebook run headless failed."""
 
 
 def _damaged(message: str, file: Path) -> DamagedFileError:
@@ -219,8 +229,8 @@ def _damaged(message: str, file: Path) -> DamagedFileError:
 
 
 def _with_tail(message: str, log: Path | None) -> str:
-    """Let the last lines of a log become part of a message."""
+    """Append the last lines of a log to a message."""
     if log is None or not log.exists():
         return message
     lines = log.read_text(errors="replace").splitlines()[-12:]
-    return "\n".join([message, f"the last lines of {log}:", *("  " + line for line in lines)])
+    return "\n".join([message, f"last lines of {log}:", *("  " + line for line in lines)])

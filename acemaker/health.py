@@ -1,4 +1,4 @@
-"""What is installed, whether it works together, and what is missing."""
+"""Report of installed libraries and programs, and whether they work together."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from acemaker.widgets.viewer.nglview_library import halves
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from acemaker.engines.preflight import Seen
+    from acemaker.engines.preflight import LammpsResult
     from acemaker.potentials.evaluator import Evaluator
 
-Standing = Literal["ok", "missing", "wrong"]
+Status = Literal["ok", "missing", "wrong"]
 
 LIBRARIES = ("ase", "numpy", "scipy", "matplotlib", "pydantic", "vesin")
 NOTEBOOKS = ("jupyterlab", "ipykernel", "ipywidgets", "papermill")
@@ -36,31 +36,31 @@ PACKAGES = ("gpaw", "tblite", "chgnet", "sevenn")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of a single check.
 
     Attributes
     ----------
     name : str
-        What.
-    found : str
-        Version, place or figure.
-    standing : {"ok", "missing", "wrong"}
-        Optional things may be missing; wrong is what a campaign cannot do without, or what does not fit.
+        Library, program or feature.
+    details : str
+        Version, path, number or remedy.
+    status : {"ok", "missing", "wrong"}
+        "missing" for an optional component; "wrong" if a required component is missing or components are incompatible.
     """
 
     name: str
-    found: str
-    standing: Standing
+    details: str
+    status: Status
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Health(Record):
-    """What the doctor found.
+    """The results of all checks.
 
     Attributes
     ----------
     findings : tuple of Finding
-        In the order in which they were looked at.
+        Results in the order of the checks.
     """
 
     findings: tuple[Finding, ...]
@@ -68,24 +68,32 @@ class Health(Record):
     @property
     def healthy(self) -> bool:
         """Whether a campaign can run."""
-        return all(finding.standing != "wrong" for finding in self.findings)
+        return all(finding.status != "wrong" for finding in self.findings)
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        rows = tuple((finding.name, finding.standing, finding.found) for finding in self.findings)
+        """Return the content of the text and HTML forms."""
+        rows = tuple((finding.name, finding.status, finding.details) for finding in self.findings)
         title = "acemaker can run campaigns here" if self.healthy else "acemaker cannot run campaigns here yet"
-        return Summary(title, (), Table(("what", "standing", "found"), rows, words=True))
+        return Summary(title, (), Table(("component", "status", "details"), rows, words=True))
 
 
 def doctor() -> Health:
-    """Look at libraries, programs and licences, and let LAMMPS and pyace agree on a small potential.
+    """Check libraries, programs and licenses, and compare LAMMPS and pyace for a small potential.
+
+    This takes a few seconds and writes only to a temporary folder.
 
     Returns
     -------
     Health
-        Takes a few seconds; writes to a temporary folder only.
+
+    Examples
+    --------
+    >>> from acemaker import doctor
+    >>> health = doctor()
+    >>> health.summary().title
+    'acemaker can run campaigns here'
     """
-    findings = [Finding(name="Python", found=platform.python_version(), standing=_python())]
+    findings = [Finding(name="Python", details=platform.python_version(), status=_python())]
     findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
     findings += [_library(name, required=False) for name in NOTEBOOKS]
     findings += [_nglview(), *_lammps_programs(), _espresso(), *(_program(name) for name in PROGRAMS)]
@@ -95,7 +103,7 @@ def doctor() -> Health:
     return Health(findings=tuple(findings))
 
 
-def _python() -> Standing:
+def _python() -> Status:
     return "ok" if (3, 11) <= sys.version_info[:2] <= (3, 13) else "wrong"
 
 
@@ -109,9 +117,9 @@ def _version(name: str) -> str | None:
 def _library(name: str, *, required: bool) -> Finding:
     version = _version(name)
     if version is not None:
-        return Finding(name=name, found=version, standing="ok")
+        return Finding(name=name, details=version, status="ok")
     remedy = f"pip install {name}" if required else "pip install 'acemaker[notebooks]'"
-    return Finding(name=name, found=remedy, standing="wrong" if required else "missing")
+    return Finding(name=name, details=remedy, status="wrong" if required else "missing")
 
 
 def _lammps() -> Finding:
@@ -120,11 +128,11 @@ def _lammps() -> Finding:
     try:
         lmp = open_lammps()
     except AcemakerError as error:
-        return Finding(name="LAMMPS library", found=str(error), standing="wrong")
+        return Finding(name="LAMMPS library", details=str(error), status="wrong")
     pace = "with" if lmp.has_style("pair", "pace/extrapolation") else "without"
-    found = f"{lmp.version()}, {pace} ML-PACE, GPL-2.0"
+    details = f"{lmp.version()}, {pace} ML-PACE, GPL-2.0"
     lmp.close()
-    return Finding(name="LAMMPS library", found=found, standing="ok")
+    return Finding(name="LAMMPS library", details=details, status="ok")
 
 
 def _pyace() -> Finding:
@@ -133,85 +141,87 @@ def _pyace() -> Finding:
     try:
         load_pyace()
     except AcemakerError as error:
-        return Finding(name="pyace", found=str(error), standing="wrong")
+        return Finding(name="pyace", details=str(error), status="wrong")
     version = _version("python-ace") or "version unknown"
-    return Finding(name="pyace", found=f"{version}, Academic Software Licence (non-commercial)", standing="ok")
+    return Finding(name="pyace", details=f"{version}, Academic Software License (non-commercial)", status="ok")
 
 
 def _nglview() -> Finding:
-    """Compare nglview's Python half with its front end: JupyterLab loads it only if they match."""
+    """Compare the versions of nglview's Python package and front end; JupyterLab loads it only if they match."""
     python, front = halves()
     if python is None:
-        return Finding(name="nglview", found="not installed", standing="missing")
+        return Finding(name="nglview", details="not installed", status="missing")
     if front is None:
-        return Finding(name="nglview", found=f"{python}, its front end is not there", standing="missing")
-    same = front == python
-    remedy = "" if same else "; pip install nglview==3.1.4"
-    found = f"Python {python}, front end {front}{remedy}"
-    return Finding(name="nglview", found=found, standing="ok" if same else "missing")
+        return Finding(name="nglview", details=f"{python}, its front end is missing", status="missing")
+    is_same = front == python
+    remedy = "" if is_same else "; pip install nglview==3.1.4"
+    details = f"Python {python}, front end {front}{remedy}"
+    return Finding(name="nglview", details=details, status="ok" if is_same else "missing")
 
 
 def _lammps_programs() -> list[Finding]:
-    named = [os.environ.get("ACEMAKER_LMP"), shutil.which("lmp")]
+    paths = [os.environ.get("ACEMAKER_LMP"), shutil.which("lmp")]
     findings = []
-    for path in dict.fromkeys(name for name in named if name):
+    for path in dict.fromkeys(path for path in paths if path):
         try:
-            said = subprocess.run([path, "-h"], capture_output=True, text=True, timeout=20).stdout
+            output = subprocess.run([path, "-h"], capture_output=True, text=True, timeout=20).stdout
         except (OSError, subprocess.TimeoutExpired) as error:
-            findings.append(Finding(name="lmp", found=f"{path} does not run: {error}", standing="missing"))
+            findings.append(Finding(name="lmp", details=f"{path} does not run: {error}", status="missing"))
             continue
-        pace = "with" if "pace/extrapolation" in said else "without"
-        findings.append(Finding(name="lmp", found=f"{path}, {pace} ML-PACE", standing="ok"))
-    return findings or [Finding(name="lmp", found="not on PATH", standing="missing")]
+        pace = "with" if "pace/extrapolation" in output else "without"
+        findings.append(Finding(name="lmp", details=f"{path}, {pace} ML-PACE", status="ok"))
+    return findings or [Finding(name="lmp", details="not on PATH", status="missing")]
 
 
 def _program(name: str) -> Finding:
     path = shutil.which(name)
-    return Finding(name=f"oracle {name}", found=path or "not on PATH", standing="ok" if path else "missing")
+    return Finding(name=f"oracle {name}", details=path or "not on PATH", status="ok" if path else "missing")
 
 
 def _package(name: str) -> Finding:
     version = _version(name)
     return Finding(
-        name=f"oracle {name}", found=version or f"pip install {name}", standing="ok" if version else "missing"
+        name=f"oracle {name}", details=version or f"pip install {name}", status="ok" if version else "missing"
     )
 
 
 def _slurm() -> Finding:
-    """Look for what labels are sent to SLURM with."""
-    found = _extra("labels on SLURM", "executorlib", "slurm")
+    """Check the library and the program that submit labels to SLURM."""
+    library = _extra("labels on SLURM", "executorlib", "slurm")
     path = shutil.which("sbatch")
-    if found.standing == "ok" and path is None:
-        return Finding(name=found.name, found=f"{found.found}, but sbatch is not on PATH", standing="missing")
-    return found if path is None else Finding(name=found.name, found=f"{found.found}; {path}", standing=found.standing)
+    if path is None and library.status != "ok":
+        return library
+    if path is None:
+        return Finding(name=library.name, details=f"{library.details}, but sbatch is not on PATH", status="missing")
+    return Finding(name=library.name, details=f"{library.details}; {path}", status=library.status)
 
 
 def _extra(name: str, package: str, extra: str) -> Finding:
     version = _version(package)
     remedy = f"pip install 'acemaker[{extra}]'"
-    return Finding(name=name, found=version or remedy, standing="ok" if version else "missing")
+    return Finding(name=name, details=version or remedy, status="ok" if version else "missing")
 
 
 def _espresso() -> Finding:
-    """Ask Quantum ESPRESSO for its version, and look where its pseudopotentials would come from."""
+    """Check the version of Quantum ESPRESSO and its default folder of pseudopotentials."""
     from acemaker.oracles.pseudopotentials import find_folder
 
     path = shutil.which("pw.x")
     if path is None:
-        return Finding(name="oracle pw.x", found="not on PATH", standing="missing")
+        return Finding(name="oracle pw.x", details="not on PATH", status="missing")
     try:
-        said = _said(path)
+        output = _output(path)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding(name="oracle pw.x", found=f"{path} does not run: {error}", standing="missing")
-    version = re.search(r"Program PWSCF\s+v\.(\S+)", said)
+        return Finding(name="oracle pw.x", details=f"{path} does not run: {error}", status="missing")
+    version = re.search(r"Program PWSCF\s+v\.(\S+)", output)
     try:
         folder = find_folder("")
         files = len([file for file in folder.iterdir() if file.suffix.lower() == ".upf"])
         pseudo = f"{files} pseudopotentials in {folder}"
     except AcemakerError as error:
         pseudo = f"no pseudopotentials: {error}"
-    found = f"{path}, version {version[1] if version else 'unknown'}; {pseudo}"
-    return Finding(name="oracle pw.x", found=found, standing="ok" if version else "missing")
+    details = f"{path}, version {version[1] if version else 'unknown'}; {pseudo}"
+    return Finding(name="oracle pw.x", details=details, status="ok" if version else "missing")
 
 
 def _pacemaker() -> Finding:
@@ -220,12 +230,12 @@ def _pacemaker() -> Finding:
     try:
         python = find_python("")
     except AcemakerError as error:
-        return Finding(name="trainer pacemaker", found=str(error), standing="missing")
-    return Finding(name="trainer pacemaker", found=str(python), standing="ok")
+        return Finding(name="trainer pacemaker", details=str(error), status="missing")
+    return Finding(name="trainer pacemaker", details=str(python), status="ok")
 
 
-def _said(program: str) -> str:
-    """Run pw.x without input, in a folder that does not last: it says its version, and stops."""
+def _output(program: str) -> str:
+    """Run pw.x without input in a temporary folder, where it prints its version and stops."""
     with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir()).resolve()) as folder:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
@@ -235,16 +245,16 @@ def _said(program: str) -> str:
 
 
 def _preflights() -> list[Finding]:
-    """Compare pyace with each LAMMPS that campaigns may run here."""
+    """Compare pyace with each LAMMPS that campaigns can use here."""
     try:
         with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir()).resolve()) as folder:
             return _compare(Path(folder))
     except AcemakerError as error:
-        return [Finding(name="preflight", found=str(error), standing="wrong")]
+        return [Finding(name="preflight", details=str(error), status="wrong")]
 
 
 def _compare(folder: Path) -> list[Finding]:
-    """Train a potential on three rattled crystals, and compare."""
+    """Train a potential on three rattled crystals, and compare its results in pyace and LAMMPS."""
     import numpy as np
 
     from acemaker.config import OracleConfig, PotentialConfig, SystemConfig
@@ -265,10 +275,10 @@ def _compare(folder: Path) -> list[Finding]:
         LinearTrainer(config, ["Cu"])
         .train(
             [oracle.label(atoms) for atoms in first_structures(start, system, 3, rng)],
-            number=0,
+            number=1,
             directory=folder,
             predecessor=None,
-            anchor=None,
+            halted=None,
             gamma_limit=2.0,
         )
         .generation
@@ -278,7 +288,7 @@ def _compare(folder: Path) -> list[Finding]:
     lammps = native_command(AUTO)
     if lammps:
 
-        def run(_: Evaluator, atoms: Atoms, skin: float) -> Seen:
+        def run(_: Evaluator, atoms: Atoms, skin: float) -> LammpsResult:
             return evaluate(lammps, generation, atoms, skin, folder / "run", 60.0)
 
         findings.append(_agreement("preflight of lmp", lambda: preflight(evaluator, start, 1.0, run)))
@@ -289,7 +299,7 @@ def _agreement(name: str, compare: Callable[[], dict[str, float]]) -> Finding:
     try:
         differences = compare()
     except AcemakerError as error:
-        return Finding(name=name, found=str(error), standing="wrong")
+        return Finding(name=name, details=str(error), status="wrong")
     units = {"energy": " eV/atom", "forces": " eV/Å"}
-    found = ", ".join(f"{what} {number(value)}{units.get(what, '')}" for what, value in differences.items())
-    return Finding(name=name, found=f"LAMMPS and pyace differ by: {found}", standing="ok")
+    listing = ", ".join(f"{what} {number(value)}{units.get(what, '')}" for what, value in differences.items())
+    return Finding(name=name, details=f"LAMMPS and pyace differ by: {listing}", status="ok")

@@ -1,7 +1,7 @@
-"""The states of a campaign, and which may follow which.
+"""The states of a campaign, and the allowed transitions between them.
 
-A state names the work that comes next. ``HALT`` is a record rather than work: the segment has ended in
-it, and what comes next is the diagnosis.
+A state names the next step. ``HALT`` is an exception: it records that a segment has ended in a halt, and the next step
+is the diagnosis.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """A state of the on-the-fly loop."""
+    """A state of the on-the-fly loop.
+
+    Examples
+    --------
+    >>> from acemaker import State
+    >>> State("LABEL") is State.LABEL
+    True
+    >>> [state.value for state in State][:3]
+    ['EXPLORE', 'HALT', 'DIAGNOSE']
+    """
 
     EXPLORE = "EXPLORE"
     HALT = "HALT"
@@ -25,41 +34,41 @@ class State(StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # with several walkers, each explores before the first halt is healed
+    # with several walkers, each explores before the first halt is processed
     State.EXPLORE: frozenset({State.HALT, State.DONE, State.EXPLORE}),
     State.HALT: frozenset({State.DIAGNOSE}),
-    # what another walker's labels have made known needs none of its own
+    # a halt that is already covered by the labels of another walker needs no labels
     State.DIAGNOSE: frozenset({State.GENERATE, State.RESUME}),
     State.GENERATE: frozenset({State.SELECT}),
     State.SELECT: frozenset({State.LABEL}),
     State.LABEL: frozenset({State.TRAIN}),
-    # generation 0 goes straight to the first segment; a rejected fit goes back for more labels
+    # the first generation leads to the first segment; a rejected fit leads back to the selection of more labels
     State.TRAIN: frozenset({State.RESUME, State.EXPLORE, State.SELECT}),
     State.RESUME: frozenset({State.EXPLORE, State.HALT}),
     State.DONE: frozenset(),
     State.FAILED: frozenset(),
 }
-"""What may follow a completed state. Any state may also end in ``FAILED``, from which a reopened
-campaign goes on at the state that failed."""
+"""States that may follow a completed state. Any state may also end in ``FAILED``; a reopened campaign then continues
+with the state that failed."""
 
 CYCLE: tuple[State, ...] = tuple(State)[:8]
-"""The loop's states in order, for displays."""
+"""The states of the loop in order, for displays."""
 
 
 def is_allowed(state: State, following: State) -> bool:
-    """Tell whether `following` may come after `state`.
+    """Return whether `following` may come after `state`.
 
     Parameters
     ----------
     state
         The state that ends.
     following
-        The state that is to begin.
+        The state that begins.
 
     Returns
     -------
     bool
-        True for the transitions of `TRANSITIONS`, and for any state but an ended one into ``FAILED``.
+        True for the transitions of `TRANSITIONS`, and for ``FAILED`` after any state except ``DONE`` and ``FAILED``.
     """
     if following is State.FAILED:
         return state not in (State.DONE, State.FAILED)

@@ -2,7 +2,7 @@
 
 The main job without one part at a time: the soft start after a new potential, the smoothing of halts (three checks in a
 row), going back to the last safe state, the low weight of the first structures in the fit, the label of the halted
-structure itself, and, where small cells are labelled, the masks that leave the atoms near their seams out. What the
+structure itself, and, where small cells are labeled, the masks that leave the atoms near their seams out. What the
 configuration cannot switch off is switched off here.
 
 Rows that a file holds (--file FILE) are not computed again. By default one seed of those that take little, and no file.
@@ -25,7 +25,7 @@ from ase import Atoms
 from common import SMALL, copper
 from outcome import Outcome
 from rows import Row, append, read_rows
-from systems import SYSTEMS, force_rmse, truth
+from systems import SYSTEMS, force_rmse, reference_frames
 
 from acemaker import Campaign
 from acemaker.analysis import campaign_summary
@@ -47,8 +47,8 @@ class AnchorLast(LinearTrainer):
     """Labels the halted structure only when nothing else is left."""
 
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
-        """Order candidates by what they would teach, without the anchor."""
-        if self.active_set is None:  # the first structures: there is no anchor among them
+        """Order candidates by what they would teach, without the halted structure."""
+        if self.active_set is None:  # the first structures: there is no halted structure among them
             return super().rank(structures, n_select, excluded)
         others = super().rank(structures, n_select, [*excluded, 0])
         return others if others.selected else super().rank(structures, n_select, excluded)
@@ -58,8 +58,8 @@ class AnchorUnseen(AnchorLast):
     """Nor does the guard ask what the new potential knows of it."""
 
     def train(self, structures: Sequence[Atoms], **arguments: Any) -> Training:
-        """Train without an anchor."""
-        return super().train(structures, **{**arguments, "anchor": None})
+        """Train without a halted structure."""
+        return super().train(structures, **{**arguments, "halted": None})
 
 
 class Unmasked(LinearTrainer):
@@ -67,9 +67,9 @@ class Unmasked(LinearTrainer):
 
     def train(self, structures: Sequence[Atoms], **arguments: Any) -> Training:
         """Train on whole cells."""
-        anchor = arguments["anchor"]
-        bare = None if anchor is None else _bare(anchor)
-        return super().train([_bare(atoms) for atoms in structures], **{**arguments, "anchor": bare})
+        halted = arguments["halted"]
+        bare = None if halted is None else _bare(halted)
+        return super().train([_bare(atoms) for atoms in structures], **{**arguments, "halted": bare})
 
     def restore(self, groups: Sequence[Sequence[Atoms]], *arguments: Any) -> None:
         """Take in whole cells."""
@@ -106,7 +106,7 @@ class Ablation:
 
 
 EMBEDDED = {"max_atoms": 48, "steps": 2000, **SMALL}
-"""Small cells take many halts: the same ramp in half the steps, judged along the truth of the whole job."""
+"""Small cells take many halts: the same ramp in half the steps, compared along the whole job's reference trajectory."""
 
 ABLATIONS = (
     Ablation("nothing left out", reduced=True),
@@ -114,12 +114,12 @@ ABLATIONS = (
     Ablation("smoothing", {"smooth_steps": 1}, reduced=True),
     Ablation("rewinding", {"resume_from": "halt"}, reduced=True),
     Ablation("first structures' low weight", {"first_weight": 1.0}, reduced=True),
-    Ablation("anchor's label", {"max_retries": 8}, AnchorLast),
-    Ablation("anchor's label, and the guard on it", {}, AnchorUnseen),
+    Ablation("halted structure's label", {"max_retries": 8}, AnchorLast),
+    Ablation("halted structure's label, and the guard on it", {}, AnchorUnseen),
     Ablation("nothing left out, cells of 48 atoms", EMBEDDED),
     Ablation("masks, cells of 48 atoms", EMBEDDED, Unmasked),
 )
-"""The anchor's label is replaced by that of the best other candidate, and of more until the guard is content."""
+"""The best other candidate is labeled instead of the halted structure, and more until the guard accepts the fit."""
 
 
 def main() -> None:
@@ -140,7 +140,7 @@ def main() -> None:
             rows[ablation.name, str(seed)] = row = _run(ablation, seed)
             append(given.file, row, COMMAND)
             print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    summarise(outcome, [row for row in rows.values() if int(row["seed"]) in seeds], [one.name for one in chosen])
+    summarize(outcome, [row for row in rows.values() if int(row["seed"]) in seeds], [one.name for one in chosen])
     outcome.finish()
 
 
@@ -156,9 +156,9 @@ def _run(ablation: Ablation, seed: int) -> Row:
             except AcemakerError as error:
                 ended = f"{type(error).__name__} at step {campaign.progress.step}: {error}".splitlines()[0]
             values = campaign_summary(campaign).values
-            sizes = np.array([len(atoms) for atoms in campaign.labels()])
-            generation, whole, hot = campaign.generation, len(campaign.initial), _heat(campaign)
-        rmse = force_rmse(generation, truth(SYSTEMS[0], seed)) if generation else float("nan")
+            sizes = np.array([len(atoms) for atoms in campaign.labeled_structures()])
+            generation, whole, hot = campaign.generation, len(campaign.initial_structure()), _heat(campaign)
+        rmse = force_rmse(generation, reference_frames(SYSTEMS[0], seed)) if generation else float("nan")
     return {
         "without": ablation.name,
         "seed": str(seed),
@@ -187,7 +187,7 @@ def _heat(campaign: Campaign) -> float:
     return max(means, default=0.0)
 
 
-def summarise(outcome: Outcome, rows: Sequence[Row], names: Sequence[str]) -> None:
+def summarize(outcome: Outcome, rows: Sequence[Row], names: Sequence[str]) -> None:
     """Fill the table."""
     columns = {
         "labels": ("labels", "g"),

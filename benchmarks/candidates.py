@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from common import copper
@@ -54,7 +55,7 @@ def main() -> None:
         )
         for strategy in STRATEGIES:
             rule = OTFConfig(n_candidates=10, n_select=1, strategies={strategy: 1.0})
-            made = []
+            made: list[Any] = []
 
             def generate(rule: OTFConfig = rule, made: list[int] = made) -> None:
                 candidates = steps.generate(

@@ -1,4 +1,4 @@
-"""Baselines and pretraining against the fit alone, on silicon labelled by Quantum ESPRESSO (see silicon_labels.py).
+"""Baselines and pretraining against the fit alone, on silicon labeled by Quantum ESPRESSO (see silicon_labels.py).
 
     python benchmarks/delta_learning.py                # force errors by number of labels, three minutes
     python benchmarks/delta_learning.py --write        # and write results/delta_learning.csv
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -49,7 +50,7 @@ N_TEST, DRAWS, NUMBERS = 20, 9, (2, 4, 8, 16, 32)
 ERRORS = (50, 100, 200, 500, 1000, 2000)
 """meV/Å, on the figure's axis."""
 CONFIG = PotentialConfig(n_functions=60)
-RIDGED = CONFIG.model_copy(update={"regularisation": 1e-5})
+RIDGED = CONFIG.model_copy(update={"regularization": 1e-5})
 UNIVERSAL = {"chgnet": "acemaker.oracles.universal:chgnet", "7net-0": "acemaker.oracles.universal:sevennet"}
 CLASSICAL = {
     "zbl": ("zbl 1.0 2.0", "* * 14 14"),
@@ -100,7 +101,7 @@ class Bench:
         """Return the force RMSE, meV/Å, on the unseen structures of a fit to some of the others."""
         fit = _empty(self.basis.size, config)
         if prior:
-            fit.lean_on(self._priors[prior])
+            fit.shrink_toward(self._priors[prior])
         rest, designs = self._rest[baseline], self._designs
         reference = reference_energies([rest[number] for number in numbers], ["Si"], config)
         for number in numbers:
@@ -137,21 +138,21 @@ class Bench:
         made = pretraining_structures(
             crystal, PLENTY, temperatures=(300.0, 2000.0), strain=0.03, springs=springs, rng=rng
         )
-        labels = [_labelled(atoms, cheap) for atoms in made]
+        labels = [_labeled(atoms, cheap) for atoms in made]
         rows = [_rows(atoms, self._builder.rows(atoms), {"Si": 0.0}) for atoms in labels]
         return prior_of(labels, rows, ["Si"], _empty(self.basis.size, CONFIG))
 
 
 def _empty(size: int, config: PotentialConfig) -> LeastSquares:
     weights = {"energy": config.energy_weight, "forces": config.force_weight, "virial": config.stress_weight}
-    return LeastSquares(size, weights, config.regularisation, config.cv_folds)
+    return LeastSquares(size, weights, config.regularization, config.cv_folds)
 
 
 def _rows(atoms: Atoms, design: Design, reference: dict[str, float]) -> Rows:
     return structure_rows(atoms, design, reference, stress=True)
 
 
-def _labelled(atoms: Atoms, cheap: Baseline) -> Atoms:
+def _labeled(atoms: Atoms, cheap: Baseline) -> Atoms:
     energy, forces, virial = cheap.evaluate(atoms)
     stress = (virial / atoms.get_volume())[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
     return with_results(atoms, {"energy": energy, "forces": forces, "stress": stress})
@@ -174,7 +175,7 @@ def methods(bench: Bench) -> dict[str, Callable[[Sequence[int]], float]]:
 def compare(bench: Bench, outcome: Outcome) -> list[tuple[str, int, float, float, float]]:
     """Fill the table, and return method, labels, and median, least and largest error in meV/Å."""
     pool = len(bench.labels) - N_TEST
-    draws = [np.random.default_rng([7, draw]).permutation(pool) for draw in range(DRAWS)]
+    draws = [np.random.default_rng([7, draw]).permutation(pool).tolist() for draw in range(DRAWS)]
     title = f"Force RMSE / (meV/Å) on {N_TEST} unseen structures: median (least-largest) of {DRAWS} draws"
     outcome.table({"method": ""} | {f"{number} labels": "" for number in NUMBERS}, title)
     rows = []
@@ -208,7 +209,7 @@ def draw() -> None:
     from matplotlib.figure import Figure
 
     with RESULTS.open(newline="") as stream:
-        rows = [(name, *map(float, values)) for name, *values in list(csv.reader(stream))[1:]]
+        rows: list[tuple[Any, ...]] = [(name, *map(float, values)) for name, *values in list(csv.reader(stream))[1:]]
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     both = figure.subplots(1, 2, sharey=True)
     for axes, kind in zip(both, ("baseline", "pretraining"), strict=True):
@@ -243,7 +244,7 @@ def speed() -> None:
         with tempfile.TemporaryDirectory() as folder:
             trainer = LinearTrainer(PotentialConfig(**values), ["Si"])
             training = trainer.train(
-                labels[:12], number=0, directory=Path(folder), predecessor=None, anchor=None, gamma_limit=2.0
+                labels[:12], number=1, directory=Path(folder), predecessor=None, halted=None, gamma_limit=2.0
             )
             lengths = STEPS[name in UNIVERSAL]  # what is not of the steps is in both
             runs = [_run(training.generation, steps, Path(folder) / str(turn)) for turn, steps in enumerate(lengths)]

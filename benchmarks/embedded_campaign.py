@@ -13,8 +13,8 @@ from pathlib import Path
 from common import copper
 from outcome import Outcome
 
-from acemaker import Campaign, judge
-from acemaker.analysis import campaign_summary
+from acemaker import Campaign
+from acemaker.analysis import campaign_summary, evaluate_accuracy
 
 BOUND = 1.5
 """Largest ratio of the force errors, embedded to whole."""
@@ -45,8 +45,8 @@ def main() -> None:
         config = copper(supercell=(n, n, n), steps=steps, temperature=(300.0, 1800.0), max_atoms=max_atoms)
         with tempfile.TemporaryDirectory() as folder:
             campaign = Campaign.create(Path(folder) / "campaign", config).run()
-            values = campaign_summary(campaign, judge(campaign, tolerance=100.0)).values
-            largest.append(max(len(atoms) for atoms in campaign.labels()))
+            values = campaign_summary(campaign, evaluate_accuracy(campaign, tolerance=100.0)).values
+            largest.append(max(len(atoms) for atoms in campaign.labeled_structures()))
             campaign.close()
         errors.append(values["force_rmse_meV_per_A"])
         made = (values["halts"], values["labels"], largest[-1])

@@ -1,7 +1,7 @@
-"""Embedded cells against their parents: what masks and the relaxation of the seam buy.
+"""Embedded cells against their parents: what masks and the relaxation of the boundary buy.
 
-The truth is the Mishin EAM potential, which makes the parents, labels what the ACE potential is trained on, and judges
-the small cells by the forces that it gives in them and in the parent:
+The reference is the Mishin EAM potential, which makes the parents, labels what the ACE potential is trained on, and
+judges the small cells by the forces that it gives in them and in the parent:
 
     python benchmarks/embedding.py              # some five minutes
     python benchmarks/embedding.py vacancy      # one kind of parent
@@ -33,7 +33,7 @@ MISHIN = "Cu_mishin1.eam.alloy"
 LATTICE = {900: 3.615 * 1.012, 2500: 3.615 * 1.045}
 """Å, about that of the potential by temperature, K."""
 
-CENTRES = 3
+CENTERS = 3
 """Cells that are cut out of each parent."""
 
 LARGEST = 20.0
@@ -78,12 +78,12 @@ def parent(kind: str) -> tuple[Atoms, np.ndarray]:
         del atoms[2000]
         atoms = annealed(atoms, 900, 800)
         coordination = np.bincount(pairs(atoms, 3.1)[0], minlength=len(atoms))
-        return atoms, np.argsort(coordination, kind="stable")[:CENTRES]
+        return atoms, np.argsort(coordination, kind="stable")[:CENTERS]
     if kind == "surface":  # (100)
         atoms = crystal.repeat(10)
         atoms.center(vacuum=8, axis=2)
         atoms = annealed(atoms, 900, 800)
-        return atoms, np.argsort(-atoms.positions[:, 2], kind="stable")[:CENTRES]
+        return atoms, np.argsort(-atoms.positions[:, 2], kind="stable")[:CENTERS]
     if kind == "boundary":  # symmetric tilt, sigma 5 (210)[001]
         grains = [cut(crystal, (0, 0, 1), (2, -1, 0), (1, 2, 0)), cut(crystal, (0, 0, 1), (2, 1, 0), (-1, 2, 0))]
         for grain in grains:
@@ -98,7 +98,7 @@ def parent(kind: str) -> tuple[Atoms, np.ndarray]:
         del atoms[sorted(doomed)]
         atoms = annealed(atoms, 900, 1500)
         off = np.abs(atoms.positions[:, 2] - atoms.cell[2, 2] / 2)
-        return atoms, np.argsort(off, kind="stable")[:CENTRES]
+        return atoms, np.argsort(off, kind="stable")[:CENTERS]
     atoms = annealed(bulk("Cu", a=LATTICE[2500], cubic=True).repeat(10), 2500, 2500, hot=4000)
     return atoms, np.array([3402, 2547, 2044])
 
@@ -118,14 +118,15 @@ def potential(oracle: CalculatorOracle, directory: Path) -> object:
     frames.append(annealed(slab, 900, 500))
     trainer = LinearTrainer(PotentialConfig(), ("Cu",))
     labels = [oracle.label(atoms) for atoms in frames]
-    training = trainer.train(labels, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(labels, number=1, directory=directory, predecessor=None, halted=None, gamma_limit=2.0)
     return training.generation.calculator()
 
 
-def errors(cell: EmbeddedCell, oracle: CalculatorOracle, truth: np.ndarray) -> np.ndarray:
+def errors(cell: EmbeddedCell, oracle: CalculatorOracle, reference_frames: np.ndarray) -> np.ndarray:
     """Return the length of the difference between true forces in the cell and in the parent, meV/Å."""
     forces = forces_of(oracle.label(cell.structure))
-    return 1e3 * np.linalg.norm(forces - truth[cell.indices], axis=1)
+    apart: np.ndarray = np.linalg.norm(forces - reference_frames[cell.indices], axis=1)
+    return 1e3 * apart
 
 
 def main(kinds: list[str]) -> None:
@@ -140,8 +141,8 @@ def main(kinds: list[str]) -> None:
             "core": "d",
             "core atoms": "",
             "all atoms": "",
-            "seam / (eV/Å)": ".1f",
-            "seam relaxed": "",
+            "boundary / (eV/Å)": ".1f",
+            "boundary relaxed": "",
             "its gamma": ".3g",
             "rejected": "d",
             "wall / s": ".0f",
@@ -152,46 +153,46 @@ def main(kinds: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         calculator = potential(oracle, Path(folder))
         for kind in kinds:
-            atoms, centres = parent(kind)
-            truth = forces_of(oracle.label(atoms))
-            for steps in (EmbeddingConfig().seam_steps, 0):
-                # without relaxation the seam would never pass: its gamma is let through to be seen
+            atoms, centers = parent(kind)
+            reference_frames = forces_of(oracle.label(atoms))
+            for steps in (EmbeddingConfig().boundary_steps, 0):
+                # without relaxation the boundary would never pass: its gamma is let through to be seen
                 rule = OTFConfig() if steps else OTFConfig(threshold_call_dft=1e6, threshold_break=1e6)
                 pooled = []
-                for centre in centres:
+                for center in centers:
                     began = time.perf_counter()
                     try:
                         cell = embed(
                             atoms,
-                            [int(centre)],
+                            [int(center)],
                             calculator,
                             max_atoms=150,
-                            config=EmbeddingConfig(seam_steps=steps),
+                            config=EmbeddingConfig(boundary_steps=steps),
                             rule=rule,
                         )
                     except EmbeddingError as error:
                         outcome.note(f"{kind}: refused, {error}")
                         continue
                     wall = time.perf_counter() - began
-                    found = errors(cell, oracle, truth)
+                    found = errors(cell, oracle, reference_frames)
                     core, rest = found[cell.core], ~cell.core
                     pooled.append(core)
-                    seam = np.linalg.norm(forces_of(oracle.label(cell.structure))[rest], axis=1).max()
+                    boundary = np.linalg.norm(forces_of(oracle.label(cell.structure))[rest], axis=1).max()
                     outcome.row(
                         f"{kind}, {len(atoms):,}",
                         len(found),
                         int(cell.core.sum()),
                         f"{np.median(core):.1f} / {core.max():.0f}",
                         f"{np.median(found):.0f} / {found.max():.0f}",
-                        seam,
-                        f"{cell.seam_steps} steps" if steps else "no",
-                        cell.audit.seam_gamma,
+                        boundary,
+                        f"{cell.boundary_steps} steps" if steps else "no",
+                        cell.validation.boundary_gamma,
                         len(cell.rejected),
                         wall,
                     )
                 medians[kind, bool(steps)] = float(np.median(np.concatenate(pooled))) if pooled else float("nan")
     outcome.table(
-        {"parent": "", "seam relaxed": ".1f", "not relaxed": ".1f"}, "Median over all core atoms, meV/Å, masked"
+        {"parent": "", "boundary relaxed": ".1f", "not relaxed": ".1f"}, "Median over all core atoms, meV/Å, masked"
     )
     for kind in kinds:
         outcome.row(kind, medians[kind, True], medians[kind, False])

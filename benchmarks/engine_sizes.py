@@ -114,7 +114,7 @@ def ase_time(generation: Generation, atoms: Atoms, steps: int) -> float:
 def sketch(folder: Path, n_functions: int) -> Generation:
     """Make a potential of many functions out of few labels: what a time step costs does not depend on how good it is.
 
-    The active set takes structures that are not labelled, since projections cost far less than a design matrix.
+    The active set takes structures that are not labeled, since projections cost far less than a design matrix.
     """
     config = PotentialConfig.model_validate({"n_functions": n_functions, **ORDERS})
     basis = Basis.create(config, ["Cu"])
@@ -127,11 +127,11 @@ def sketch(folder: Path, n_functions: int) -> Generation:
         return atoms
 
     labels = [oracle.label(rattled(2)) for _ in range(2)]
-    fit.take_in(labels, labels, [builder.rows(atoms) for atoms in labels])
+    fit.add(labels, labels, [builder.rows(atoms) for atoms in labels])
     projections = [builder.projections(rattled(3)) for _ in range(2 + 2 * n_functions // 108)]
     active_set = build_active_set(basis.elements, basis.n_functions, projections)
     generation = Generation(
-        number=0,
+        number=1,
         directory=folder,
         elements=basis.elements,
         cutoff=basis.cutoff,

@@ -22,9 +22,9 @@ from outcome import Outcome
 
 from acemaker.config import EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
 from acemaker.engines.factory import make_engine
-from acemaker.engines.neighbors import share_out
+from acemaker.engines.neighbors import split_atoms
 from acemaker.engines.protocol import Request
-from acemaker.engines.workers import hire
+from acemaker.engines.workers import start_workers
 from acemaker.errors import MissingLibraryError
 from acemaker.lammps.executable import native_command
 from acemaker.lammps.script import LOG_FILE
@@ -87,19 +87,19 @@ class Bench:
         self.outcome = outcome
         self.generation = train(folder)
 
-    def compare_all(self, cores: int, title: str) -> dict[int, float]:
+    def compare_all(self, n_force_processes: int, title: str) -> dict[int, float]:
         """Fill a table, and return the ratios by size."""
         times = ("in-process / (µs/atom/step)", "native / (µs/atom/step)")
         self.outcome.table({"atoms": "d"} | dict.fromkeys(times, ".1f") | {"ratio": ".2f", "of the turns": ""}, title)
-        return {repeat: self.compare(repeat, cores) for repeat in SIZES}
+        return {repeat: self.compare(repeat, n_force_processes) for repeat in SIZES}
 
-    def compare(self, repeat: int, cores: int) -> float:
+    def compare(self, repeat: int, n_force_processes: int) -> float:
         """Fill one row, and return the median of the turns' ratios."""
         atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
         here, native = [], []
         for turn in range(TURNS):
-            directory = self.folder / f"{repeat}_{cores}_{turn}"
-            here.append(self.measure("inprocess", cores, atoms, SIZES[repeat], directory / "here"))
+            directory = self.folder / f"{repeat}_{n_force_processes}_{turn}"
+            here.append(self.measure("inprocess", n_force_processes, atoms, SIZES[repeat], directory / "here"))
             native.append(self.measure("isolated", 1, atoms, SIZES[repeat], directory / "native"))
         ratios = [one / other for one, other in zip(here, native, strict=True)]
         ratio = statistics.median(ratios)
@@ -111,12 +111,12 @@ class Bench:
         """Print what the machine makes of two processes at once: pyace alone, without LAMMPS and its time step."""
         os.sched_setaffinity(0, CORES[:2])
         atoms = bulk("Cu", "fcc", a=3.615, cubic=True).repeat(repeat)
-        evaluator, workers = evaluator_of(self.generation), hire(2, self.generation)
+        evaluator, workers = evaluator_of(self.generation), start_workers(2, self.generation)
         assert workers is not None
         env = environment(atoms, evaluator.elements, evaluator.cutoff)
         counts = np.array([len(one) for one in env.neighbour_list])
         lists = np.concatenate([np.array(one) for one in env.neighbour_list])
-        shares = share_out(counts, lists, np.array(env.species_type), np.array(env.origins), 2)
+        shares = split_atoms(counts, lists, np.array(env.species_type), np.array(env.origins), 2)
         workers.share(shares[1:])
         half, positions = shares[0].environment(), np.array(env.x)
         half.x = env.x
@@ -137,16 +137,16 @@ class Bench:
             f"{alone / whole:.2f} of that, for both halves at once, a process each, {both / whole:.2f}."
         )
 
-    def measure(self, name: str, cores: int, atoms: Atoms, steps: int, directory: Path) -> float:
+    def measure(self, name: str, n_force_processes: int, atoms: Atoms, steps: int, directory: Path) -> float:
         """Return s per atom and step."""
-        return loop_time(self.generation, name, self.lammps, cores, atoms, steps, directory)
+        return loop_time(self.generation, name, self.lammps, n_force_processes, atoms, steps, directory)
 
 
 def loop_time(
     generation: Generation,
     name: str,
     lammps: str,
-    cores: int,
+    n_force_processes: int,
     atoms: Atoms,
     steps: int,
     directory: Path,
@@ -156,12 +156,12 @@ def loop_time(
 
     With `busy`, only the time for which the process had a core: other work on the machine is left out.
     """
-    os.sched_setaffinity(0, CORES[:cores])  # children inherit it
+    os.sched_setaffinity(0, CORES[:n_force_processes])  # children inherit it
     config = EngineConfig.model_validate(
         {
             "engine": name,
             "lammps": lammps,
-            "cores": cores,
+            "cores": n_force_processes,
             "ensemble": "nvt",
             "temperature": 600.0,
             "steps": steps,
@@ -197,7 +197,7 @@ def train(folder: Path) -> Generation:
         oracle.label(one) for one in first_structures(atoms, SystemConfig(first_rattle=0.1, first_strain=0.02), 4, rng)
     ]
     trainer = LinearTrainer(PotentialConfig(), ["Cu"])
-    return trainer.train(labels, number=0, directory=folder, predecessor=None, anchor=None, gamma_limit=2.0).generation
+    return trainer.train(labels, number=1, directory=folder, predecessor=None, halted=None, gamma_limit=2.0).generation
 
 
 if __name__ == "__main__":

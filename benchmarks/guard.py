@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -46,12 +47,12 @@ def main() -> None:
     oracle = CalculatorOracle.from_config(ORACLE, ("Cu",))
     rng = np.random.default_rng(0)
 
-    def labelled(scale: float) -> Atoms:
+    def labeled(scale: float) -> Atoms:
         atoms = bulk("Cu", "fcc", a=3.615 * rng.uniform(0.97, 1.03), cubic=True).repeat(2)
         atoms.positions += rng.normal(scale=scale, size=atoms.positions.shape)
         return oracle.label(atoms)
 
-    known, new = [labelled(0.12) for _ in range(20)], labelled(0.2)
+    known, new = [labeled(0.12) for _ in range(20)], labeled(0.2)
     honest_taken, gross_rejected = True, True
     outcome.table(
         {"basis": "", "labels": "d"} | dict.fromkeys(KINDS, ""),
@@ -66,9 +67,9 @@ def main() -> None:
                 label.calc = type(new.calc)(new, **{k: np.copy(v) for k, v in new.calc.results.items()})
                 spoil(label, kind)
                 with tempfile.TemporaryDirectory() as folder:
-                    options = {"directory": Path(folder), "anchor": None, "gamma_limit": 2.0}
-                    first = trainer.train(known[:n_known], number=0, predecessor=None, **options).generation
-                    training = trainer.train([label], number=1, predecessor=first, **options)
+                    options: dict[str, Any] = {"directory": Path(folder), "halted": None, "gamma_limit": 2.0}
+                    first = trainer.train(known[:n_known], number=1, predecessor=None, **options).generation
+                    training = trainer.train([label], number=2, predecessor=first, **options)
                 ratios.append(f"{training.comparison.ratio:.3g}{'' if training.accepted else ' rejected'}")
                 if kind == "honest":
                     honest_taken &= training.accepted

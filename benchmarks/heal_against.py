@@ -29,7 +29,7 @@ from outcome import Outcome
 from acemaker import Campaign
 from acemaker.engines.native import extrapolating
 from acemaker.lammps.executable import native_command
-from acemaker.loop.label_files import read_label
+from acemaker.loop.labels import read_label
 from acemaker.loop.store import Store
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import energy_of, forces_of
@@ -114,9 +114,18 @@ def by_tools(
     (folder / "in.lammps").write_text(script)
     write(data, candidates[0], format="lammps-data", specorder=list(old.elements), masses=True)
     commands = {
-        "pace_select": [TOOLS / "pace_select", "-p", "old.yaml", "-a", "old.asi", "-m", "1", "candidates.pckl.gzip"],
-        "LinearACEFit": [sys.executable, HERE / "stock_fit.py", "labels.pckl.gzip", "old.yaml", "potential.yaml"],
-        "pace_activeset": [TOOLS / "pace_activeset", "potential.yaml", "-d", "labels.pckl.gzip", "--all-atoms"],
+        "pace_select": [
+            str(TOOLS / "pace_select"),
+            "-p",
+            "old.yaml",
+            "-a",
+            "old.asi",
+            "-m",
+            "1",
+            "candidates.pckl.gzip",
+        ],
+        "LinearACEFit": [sys.executable, str(HERE / "stock_fit.py"), "labels.pckl.gzip", "old.yaml", "potential.yaml"],
+        "pace_activeset": [str(TOOLS / "pace_activeset"), "potential.yaml", "-d", "labels.pckl.gzip", "--all-atoms"],
     }
     if lammps:
         commands["LAMMPS"] = [*lammps, "-in", "in.lammps"]

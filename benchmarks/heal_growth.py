@@ -28,9 +28,12 @@ def main() -> None:
     labels, halts = [int(word) for word in sys.argv[1:]] or (LABELS, HALTS)
     outcome = Outcome("How a heal's cost grows with the campaign", seeds=(1,))
     with tempfile.TemporaryDirectory() as folder:
-        small = Grown(Path(folder) / "small", FEWEST)
-        between = [Grown(Path(folder) / f"of_{number}", number) for number in (100,) if number < labels]
-        large, long = Grown(Path(folder) / "large", labels), Grown(Path(folder) / "long", FEWEST, halts)
+        small = GrowingCampaign(Path(folder) / "small", FEWEST)
+        between = [GrowingCampaign(Path(folder) / f"of_{number}", number) for number in (100,) if number < labels]
+        large, long = (
+            GrowingCampaign(Path(folder) / "large", labels),
+            GrowingCampaign(Path(folder) / "long", FEWEST, halts),
+        )
         campaigns = [small, *between, large, long]
         for _ in range(TURNS):
             for campaign in campaigns:
@@ -55,7 +58,7 @@ def main() -> None:
     outcome.finish()
 
 
-class Grown:
+class GrowingCampaign:
     """A campaign of some size that is healed again and again.
 
     Parameters
@@ -105,7 +108,7 @@ class Grown:
 
     def median(self, what: str) -> float:
         """Return the median of an attribute of its heals."""
-        return statistics.median(getattr(one, what) for one in self.heals)
+        return float(statistics.median(getattr(one, what) for one in self.heals))
 
 
 if __name__ == "__main__":

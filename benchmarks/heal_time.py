@@ -18,7 +18,7 @@ from common import copper
 from heals import Stopwatch
 from outcome import Outcome
 
-from acemaker import Campaign, State
+from acemaker import Callback, Campaign, State
 from acemaker.potentials.evaluator import evaluator_of
 
 HEALS, BOUND, GROWTH = 10, 1.0, 1.5  # s, and the tenth to the first
@@ -38,20 +38,20 @@ def main() -> None:
         campaign.prepare()
         heals: list[float] = []
         first_check: list[float] = []
-        campaign.listen(lambda _: first_check.append(time.perf_counter()))
-        halted, labelled = 0.0, 0.0
+        campaign.callbacks.append(Callback(on_check=lambda _: first_check.append(time.perf_counter())))
+        halted, labeled = 0.0, 0.0
         while len(heals) < HEALS and campaign.state is not State.DONE:
             first_check.clear()
             campaign.explore()
             if halted:
-                heals.append(first_check[0] - halted - labelled)
+                heals.append(first_check[0] - halted - labeled)
                 outcome.row(len(heals), heals[-1])
             halted, oracle.seconds = time.perf_counter(), 0.0
             while campaign.state not in (State.EXPLORE, State.DONE):
                 campaign.step()
-            labelled = oracle.seconds
+            labeled = oracle.seconds
         assert campaign.generation is not None
-        evaluator, atoms = evaluator_of(campaign.generation), campaign.initial
+        evaluator, atoms = evaluator_of(campaign.generation), campaign.initial_structure()
         once = statistics.median(timeit.repeat(lambda: evaluator.structure(atoms), number=1, repeat=30))
         campaign.close()
     # single heals scatter with the machine: medians of three stand beside the bounded ratio

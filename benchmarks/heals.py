@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 from ase import Atoms
 
-from acemaker import Campaign, State
+from acemaker import Callback, Campaign, State
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.linear import LeastSquares
 
@@ -24,9 +24,9 @@ class Stopwatch(CalculatorOracle):
     def label(self, atoms: Atoms) -> Atoms:
         """Label, and add up."""
         started = time.perf_counter()
-        labelled = super().label(atoms)
+        labeled = super().label(atoms)
         self.seconds += time.perf_counter() - started
-        return labelled
+        return labeled
 
 
 @dataclass(kw_only=True)
@@ -71,10 +71,10 @@ def heal(campaign: Campaign, oracle: Stopwatch) -> Heal:
     """
     assert campaign.state is State.HALT, campaign.state
     found, checks = Heal(), []
-    campaign.listen(lambda _: checks.append(time.perf_counter()))
+    campaign.callbacks.append(Callback(on_check=lambda _: checks.append(time.perf_counter())))
     oracle.seconds = 0.0
     with solving() as solves:
-        while campaign.state is not State.EXPLORE:
+        while campaign.state is not State.EXPLORE:  # type: ignore[comparison-overlap]  # it changes
             # what HALT does is DIAGNOSE's work
             state = str(State.DIAGNOSE if campaign.state is State.HALT else campaign.state)
             started = time.perf_counter()
@@ -85,7 +85,7 @@ def heal(campaign: Campaign, oracle: Stopwatch) -> Heal:
     started = time.perf_counter()
     campaign.explore()
     found.steps["EXPLORE"] = checks[0] - started
-    campaign.listen(None)
+    campaign.callbacks.clear()
     return found
 
 

@@ -71,7 +71,7 @@ def main() -> None:
             n_halts = n // LABELS_A_HALT
             write(directory, n_halts)
             size = (directory / "journal.jsonl").stat().st_size / 1e6
-            command = [sys.executable, "-c", OPEN, directory, str(2 + n_halts * LABELS_A_HALT)]
+            command = [sys.executable, "-c", OPEN, str(directory), str(2 + n_halts * LABELS_A_HALT)]
             times = [subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True) for _ in range(3)]
         found = zip(*(map(float, done.stdout.split()) for done in times), strict=True)
         opened, used, memory, shown, event = map(statistics.median, found)
@@ -85,7 +85,7 @@ def write(directory: Path, n_halts: int, walkers: int = 1) -> None:
     """Make a campaign with as many halts, in rounds of so many walkers, each of which halts once in every round."""
     config = toy_config(n_select=LABELS_A_HALT, n_candidates=15, max_otf_iterations=n_halts + 1)
     with Campaign.create(directory, config, engine=ToyEngine(200, halting_at(100)), oracle=ToyOracle()) as campaign:
-        while campaign.progress.halt < 1 or campaign.state.value != "EXPLORE":
+        while campaign.progress.halt is None or campaign.state.value != "EXPLORE":
             campaign.step() if campaign.generation else campaign.prepare()
     journal = directory / "journal.jsonl"
     events = read_events(journal)[0]

@@ -1,6 +1,6 @@
 """What labels are worth: python benchmarks/label_cost.py [--all] [--seeds N ...] [--only WORD ...] [--file FILE].
 
-The main job under different settings of what is labelled at a halt. Each campaign is judged by the force error along
+The main job under different settings of what is labeled at a halt. Each campaign is judged by the force error along
 an independent trajectory of the oracle, against its number of labels and against what they cost: the sum of atoms
 cubed, as in plane-wave codes, in units of one label of the whole cell. Rows that the file holds are not computed
 again, so that the long run (--all, five seeds, hours) can be broken off. By default a few settings, one seed, and no
@@ -28,7 +28,7 @@ from rows import append, read_rows
 from systems import force_rmse
 
 from acemaker import Campaign
-from acemaker.analysis.reference import truth_trajectory
+from acemaker.analysis.reference import reference_trajectory
 from acemaker.errors import AcemakerError
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
@@ -71,7 +71,7 @@ def settings() -> list[Setting]:
 
 
 class ChanceTrainer(LinearTrainer):
-    """Chooses among candidates by chance, the anchor first."""
+    """Chooses among candidates by chance, the halted structure first."""
 
     chances = np.random.default_rng(0)
 
@@ -128,6 +128,7 @@ def _run(setting: Setting, seed: int) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         ended = "done"
+        generation: Generation | None
         if setting.frames:
             halts, labels, generation = 0, *_from_frames(setting.frames, seed, Path(folder))
         else:
@@ -138,7 +139,11 @@ def _run(setting: Setting, seed: int) -> dict[str, str]:
                     campaign.run()
                 except AcemakerError as error:
                     ended = f"{type(error).__name__} at step {campaign.progress.step}: {error}".splitlines()[0]
-                halts, labels, generation = campaign.progress.halt, campaign.labels(), campaign.generation
+                halts, labels, generation = (
+                    campaign.progress.halt or 0,
+                    campaign.labeled_structures(),
+                    campaign.generation,
+                )
         wall = time.perf_counter() - started
         rmse = force_rmse(generation, _truth(seed)) if generation else float("nan")
     sizes = np.array([len(atoms) for atoms in labels])
@@ -153,7 +158,7 @@ def _from_frames(n_frames: int, seed: int, folder: Path) -> tuple[list[Atoms], G
     chosen = np.random.default_rng(seed).choice(len(pool), n_frames, replace=False)
     frames = [pool[index] for index in sorted(chosen)]
     trainer = LinearTrainer(copper().potential, ("Cu",))
-    training = trainer.train(frames, number=0, directory=folder, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(frames, number=1, directory=folder, predecessor=None, halted=None, gamma_limit=2.0)
     return frames, training.generation
 
 
@@ -162,7 +167,7 @@ TRUTHS: dict[int, tuple[Atoms, ...]] = {}
 
 def _truth(seed: int) -> tuple[Atoms, ...]:
     if seed not in TRUTHS:
-        TRUTHS[seed] = truth_trajectory(copper(seed=seed), _start())
+        TRUTHS[seed] = reference_trajectory(copper(seed=seed), _start())
     return TRUTHS[seed]
 
 
@@ -195,10 +200,10 @@ def _medians(outcome: Outcome, rows: Sequence[dict[str, str]]) -> None:
         found[name] = cost, statistics.median(errors)
         outcome.row(name, len(own), labels, cost, found[name][1], f"{min(errors):.2f} to {max(errors):.2f}")
     if WHOLE in found:
-        affordable = [
+        fit_to_oracle = [
             error for name, (cost, error) in found.items() if cost <= found[WHOLE][0] / 4 and "true" not in name
         ]
-        least = min(affordable, default=float("inf"))
+        least = min(fit_to_oracle, default=float("inf"))
         outcome.at_most("force RMSE for a quarter of the whole cells' cost", least, GOAL, "meV/Å")
 
 

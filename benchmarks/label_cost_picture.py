@@ -20,7 +20,7 @@ KINDS = {
     "normal_modes": ("whole cells, some along normal modes", "C4", "v"),
     "md_burst": ("whole cells, some out of bursts", "C5", "P"),
     "strain": ("whole cells, some strained", "C9", "*"),
-    "embedded": ("small cells around the epicentre, of so many atoms", "C2", "s"),
+    "embedded": ("small cells around the epicenter, of so many atoms", "C2", "s"),
     "frames": ("frames of a true trajectory, which nobody has", "0.5", "^"),
 }
 
@@ -41,22 +41,22 @@ def main() -> None:
 
 def _draw(axis: Axes, rows: Sequence[Row], column: str) -> None:
     """Fill one panel: the range over the seeds is a line."""
-    for word, (label, colour, marker) in KINDS.items():
+    for word, (label, color, marker) in KINDS.items():
         names = [name for name in dict.fromkeys(row["setting"] for row in rows) if _kind(name) == word]
         for number, name in enumerate(names):
             own = [row for row in rows if row["setting"] == name]
             across = statistics.median(float(row[column]) for row in own)
             errors = [float(row["force_rmse_meV_per_A"]) for row in own]
             middle = statistics.median(errors)
-            axis.plot([across, across], [min(errors), max(errors)], color=colour, lw=1)
-            axis.plot(across, middle, marker, color=colour, ms=7, label=None if number else label)
+            axis.plot([across, across], [min(errors), max(errors)], color=color, lw=1)
+            axis.plot(across, middle, marker, color=color, ms=7, label=None if number else label)
             axis.annotate(
                 _short(name),
                 (across, middle),
                 xytext=(5, 4),
                 textcoords="offset points",
                 fontsize=7,
-                color=colour,
+                color=color,
             )
     axis.set_xscale("log")
     axis.margins(x=0.15)

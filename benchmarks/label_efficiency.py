@@ -13,8 +13,8 @@ from pathlib import Path
 from common import copper
 from outcome import Outcome
 
-from acemaker import Campaign, judge
-from acemaker.analysis import campaign_summary
+from acemaker import Campaign
+from acemaker.analysis import campaign_summary, evaluate_accuracy
 
 MEDIAN_LABELS, MOST_LABELS, LEAST_HALTS = 16, 24, 4
 FORCES, ENERGY, WALL = 7.0, 0.5, 90.0  # meV/Å, meV/atom, s
@@ -41,7 +41,7 @@ def main() -> None:
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             campaign = Campaign.create(Path(folder) / "campaign", copper(seed=seed)).run()
-            values = campaign_summary(campaign, judge(campaign, tolerance=100.0)).values
+            values = campaign_summary(campaign, evaluate_accuracy(campaign, tolerance=100.0)).values
             campaign.close()
         rows.append(values)
         names = ("halts", "labels", "force_rmse_meV_per_A", "energy_mae_meV_per_atom", "misses")

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from common import SMALL
 from own_run import Pick, at_random, every_nth, loop, the_last
-from systems import System, truth
+from systems import System, reference_frames
 
 from acemaker import Campaign
 from acemaker.errors import AcemakerError
@@ -47,7 +47,7 @@ def campaign(system: System, seed: int, folder: Path, *, small: bool) -> Iterato
             made.run()
         except AcemakerError as error:
             ended = f"{type(error).__name__} at step {made.progress.step}: {error}".splitlines()[0]
-        yield Result(made.labels(), made.generation, made.progress.halt, made.progress.step, ended)
+        yield Result(made.labeled_structures(), made.generation, made.progress.halt or 0, made.progress.step, ended)
 
 
 def own_run(system: System, seed: int, folder: Path, *, pick: Pick, rounds: tuple[int, ...]) -> Iterator[Result]:
@@ -58,7 +58,7 @@ def own_run(system: System, seed: int, folder: Path, *, pick: Pick, rounds: tupl
 
 def true_frames(system: System, seed: int, folder: Path) -> Iterator[Result]:
     """Train on random frames of another true trajectory over the same ramp."""
-    pool = truth(system, seed + 1000)
+    pool = reference_frames(system, seed + 1000)
     order = np.random.default_rng(seed).permutation(len(pool))
     elements = tuple(sorted(set(pool[0].get_chemical_symbols())))
     for number in FRAMES:
@@ -66,7 +66,7 @@ def true_frames(system: System, seed: int, folder: Path) -> Iterator[Result]:
         trainer = LinearTrainer(system.config(seed).potential, elements)
         target = folder / str(number)
         target.mkdir()
-        training = trainer.train(frames, number=0, directory=target, predecessor=None, anchor=None, gamma_limit=2.0)
+        training = trainer.train(frames, number=1, directory=target, predecessor=None, halted=None, gamma_limit=2.0)
         yield Result(frames, training.generation)
 
 

@@ -24,7 +24,7 @@ from equal_error import frames_at, medians
 from label_strategies import SMALLER, STRATEGIES, TRUE, WHOLE, Strategy
 from outcome import Outcome
 from rows import Row, append, read_rows
-from systems import SYSTEMS, System, force_rmse, truth
+from systems import SYSTEMS, System, force_rmse, reference_frames
 
 COMMAND = "python benchmarks/label_systems.py --all --file benchmarks/results/label_systems.csv"
 KEY = ("system", "strategy", "point", "seed")
@@ -61,7 +61,7 @@ def main() -> None:
                 rows[key] = row
                 append(given.file, row, COMMAND)
     chosen = [row for row in rows.values() if int(row["seed"]) in seeds]
-    summarise(outcome, chosen, list(dict.fromkeys(system.name for system, _ in pairs)))
+    summarize(outcome, chosen, list(dict.fromkeys(system.name for system, _ in pairs)))
     outcome.finish()
 
 
@@ -72,7 +72,7 @@ def _compute(system: System, name: str, strategy: Strategy, seed: int) -> Iterat
         for point, result in enumerate(strategy(system, seed, Path(scratch))):
             wall = time.perf_counter() - started
             sizes = np.array([len(atoms) for atoms in result.labels])
-            rmse = force_rmse(result.generation, truth(system, seed)) if result.generation else float("nan")
+            rmse = force_rmse(result.generation, reference_frames(system, seed)) if result.generation else float("nan")
             row = {
                 "system": system.name,
                 "strategy": name,
@@ -94,7 +94,7 @@ def _compute(system: System, name: str, strategy: Strategy, seed: int) -> Iterat
             yield row
 
 
-def summarise(outcome: Outcome, rows: Sequence[Row], systems: Sequence[str]) -> None:
+def summarize(outcome: Outcome, rows: Sequence[Row], systems: Sequence[str]) -> None:
     """Fill the tables, and hold every system against the bounds."""
     outcome.table(
         {

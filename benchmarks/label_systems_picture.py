@@ -50,12 +50,12 @@ def main() -> None:
 
 def _draw(axis: Axes, name: str, points: list[Point], *, labels: bool) -> None:
     """Draw one strategy: a mark a point at the median of its seeds, and a line from the least to the largest."""
-    colour, marker, line = STYLES[name]
+    color, marker, line = STYLES[name]
     across = [one.labels if labels else one.cost for one in points]
     errors = [one.error for one in points]
-    axis.plot(across, errors, color=colour, marker=marker, ls=line, lw=1, ms=6, label=name)
+    axis.plot(across, errors, color=color, marker=marker, ls=line, lw=1, ms=6, label=name)
     for x, one in zip(across, points, strict=True):
-        axis.plot([x, x], [one.least, one.largest], color=colour, lw=2, alpha=0.5)
+        axis.plot([x, x], [one.least, one.largest], color=color, lw=2, alpha=0.5)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """MaxVol over very many environments, beside pyace's own: python benchmarks/maxvol.py [ENVIRONMENTS FUNCTIONS].
 
 B-projections of copper, crystals and melts of several densities, by default of 100,000 environments in 500 functions.
-Each contender chooses the active set in a process of its own, on one core: acemaker's as it makes generation 0, pyace's
+Each contender chooses the active set in a process of its own, on one core: acemaker's as it makes generation 1, pyace's
 `compute_active_set` as `pace_activeset` calls it (at most 300 swaps, done or not), and the same let go on to its end.
 Told are processor time, peak memory beyond what the process has before it starts, and what is found: the determinant,
 and the largest gamma of any environment. Fails if acemaker's takes longer, or more memory, than pyace's that is led to

@@ -1,4 +1,4 @@
-"""Labels without gamma: a potential runs the whole trajectory, frames of its run are labelled, it is trained again.
+"""Labels without gamma: a potential runs the whole trajectory, frames of its run are labeled, it is trained again.
 
 The loop that people write who have no measure of uncertainty. It starts from the same first labels as a campaign of the
 same seed. Frames that the oracle refuses (atoms that touch, absurd forces) are passed over and cost nothing.
@@ -49,7 +49,7 @@ class Round:
     generation : Generation
         The potential that was trained on them.
     step : int
-        How far the run came whose frames were labelled last.
+        How far the run came whose frames were labeled last.
     """
 
     labels: list[Atoms]
@@ -121,7 +121,7 @@ def _label(oracle: Oracle, frames: Sequence[Atoms], wanted: int) -> list[Atoms]:
 def _train(trainer: LinearTrainer, labels: list[Atoms], number: int, folder: Path) -> Generation:
     """Train on new labels beside the old ones, and compare with no predecessor: there is nothing to reject."""
     training = trainer.train(
-        labels, number=number, directory=folder, predecessor=None, anchor=None, gamma_limit=float("inf")
+        labels, number=number, directory=folder, predecessor=None, halted=None, gamma_limit=float("inf")
     )
     if not training.accepted:
         raise AcemakerError(training.reason)
@@ -129,11 +129,11 @@ def _train(trainer: LinearTrainer, labels: list[Atoms], number: int, folder: Pat
 
 
 FIRST: dict[tuple[str, int], tuple[list[Atoms], int]] = {}
-"""Frames of generation 0's own run, and how far it came, by system and seed."""
+"""Frames of generation 1's own run, and how far it came, by system and seed."""
 
 
 def _first_run(system: System, seed: int, generation: Generation) -> tuple[list[Atoms], int]:
-    """Run generation 0, which is the same for all loops of a seed."""
+    """Run generation 1, which is the same for all loops of a seed."""
     if (system.name, seed) not in FIRST:
         FIRST[system.name, seed] = _run(system, seed, generation, number=1)
     return FIRST[system.name, seed]

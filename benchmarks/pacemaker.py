@@ -1,7 +1,7 @@
 """Linear and non-linear fits of the same labels: python benchmarks/pacemaker.py [LABELS] [ITERATIONS].
 
 Copper, 108 atoms, on the main job's ramp: labels from one trajectory of the oracle, evenly spaced; errors along another
-one that starts from other velocities. Fits of generation 0; the last row goes on from the default, with half
+one that starts from other velocities. Fits of generation 1; the last row goes on from the default, with half
 of the iterations and two labels that were kept back.
 """
 
@@ -18,7 +18,7 @@ from ase import Atoms
 from common import copper
 from outcome import Outcome
 
-from acemaker.analysis.reference import truth_trajectory
+from acemaker.analysis.reference import reference_trajectory
 from acemaker.config import PacemakerConfig, PotentialConfig
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
@@ -36,7 +36,7 @@ def trajectory(seed: int, n: int) -> tuple[Atoms, ...]:
     """Let the oracle itself run the ramp."""
     config = copper(seed=seed)
     start = initial_structure(config.system, np.random.default_rng([seed, 0]))
-    return truth_trajectory(config, start, n_frames=n)
+    return reference_trajectory(config, start, n_frames=n)
 
 
 def test_error(generation: Generation, frames: Sequence[Atoms]) -> tuple[float, float]:
@@ -52,15 +52,15 @@ def test_error(generation: Generation, frames: Sequence[Atoms]) -> tuple[float, 
 
 def fitted(trainer: Trainer, labels: Sequence[Atoms], folder: Path, old: Generation | None = None) -> Training:
     """Train one generation."""
-    number = 0 if old is None else old.number + 1
-    return trainer.train(labels, number=number, directory=folder, predecessor=old, anchor=None, gamma_limit=2.0)
+    number = 1 if old is None else old.number + 1
+    return trainer.train(labels, number=number, directory=folder, predecessor=old, halted=None, gamma_limit=2.0)
 
 
 def add_row(outcome: Outcome, name: str, training: Training, frames: Sequence[Atoms], wall: float) -> None:
     """Add one fit to the table."""
     forces, energy = test_error(training.generation, frames)
     learned = (training.n_structures, training.train_errors.forces)
-    outcome.row(name, *learned, forces, energy, wall, str(training.optimiser or ""))
+    outcome.row(name, *learned, forces, energy, wall, str(training.optimizer or ""))
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         Panel("max_atoms", ("force RMSE / (meV/Å)",)),
     ),
     "embedding": (
-        Panel("parent", ("seam relaxed", "not relaxed"), "median error of core forces / (meV/Å)", table="Median"),
+        Panel("parent", ("boundary relaxed", "not relaxed"), "median error of core forces / (meV/Å)", table="Median"),
     ),
     "engine_sizes": (
         Panel(
@@ -143,11 +143,11 @@ def _lines(axis: Axes, panel: Panel, table: Mapping[str, Any]) -> None:
     x = [_number(text) for text in _column(table, panel.x)]
     for number, group in enumerate(dict.fromkeys(groups)):
         own = [place for place, one in enumerate(groups) if one == group]
-        for colour, y in enumerate(panel.ys):
+        for color, y in enumerate(panel.ys):
             values = [_number(text) for text in _column(table, y)]
             label = f"{y.split(' / ')[0]}, {group} {panel.by}" if panel.by else y
             line = STYLES[number % len(STYLES)] + MARKERS[number % len(MARKERS)]
-            axis.plot([x[i] for i in own], [values[i] for i in own], line, color=f"C{colour}", ms=4, label=label)
+            axis.plot([x[i] for i in own], [values[i] for i in own], line, color=f"C{color}", ms=4, label=label)
     for letter, rescale in (("x", axis.set_xscale), ("y", axis.set_yscale)):
         if letter in panel.log:
             rescale("log")

@@ -25,7 +25,7 @@ from scale_executors import PLACES, overheads
 from scale_growth import Shared, campaign_of, largest_folder, sizes
 
 from acemaker import Campaign
-from acemaker.loop.label_files import read_label, write_label
+from acemaker.loop.labels import read_label, write_label
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -78,7 +78,7 @@ def halts(outcome: Outcome) -> None:
             campaign.prepare()
             before = dict(campaign.progress.wall)
             campaign.run()
-            n_halts, wall = campaign.progress.halt, campaign.progress.wall
+            n_halts, wall = campaign.progress.halt or 0, campaign.progress.wall
     times = {state: (wall[state] - before.get(state, 0.0)) / n_halts for state in map(str, State) if state in wall}
     outcome.table(
         {"state": "s", "time / ms": ".0f"}, f"A halt of 32 atoms and 12 functions: means of {n_halts}, toys for codes"
@@ -114,7 +114,7 @@ def fits(outcome: Outcome, n_labels: int) -> None:
             generation = None
             for number in range(2):  # before the second all that was there at the first is kept
                 training = trainer.train(
-                    groups[0], number=number, directory=folder, predecessor=generation, anchor=None, gamma_limit=2.0
+                    groups[0], number=number, directory=folder, predecessor=generation, halted=None, gamma_limit=2.0
                 )
                 generation = generation or training.generation
             started = time.perf_counter()
@@ -126,10 +126,10 @@ def fits(outcome: Outcome, n_labels: int) -> None:
             another.restore(groups)
             outcome.row(n, 1e3 * comes, 1e3 * opening, tracemalloc.get_traced_memory()[0] / 1e6)
             tracemalloc.stop()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer.train([structures[0]], number=0, directory=Path(folder), predecessor=None, anchor=None, gamma_limit=2.0)
-        files = [file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()]
-    outcome.note(f"A generation is {len(files)} files of {sum(files) / 1e3:.0f} kB together.")
+    with tempfile.TemporaryDirectory() as name:
+        trainer.train([structures[0]], number=1, directory=Path(name), predecessor=None, halted=None, gamma_limit=2.0)
+        sizes = [path.stat().st_size for path in Path(name).rglob("*") if path.is_file()]
+    outcome.note(f"A generation is {len(sizes)} files of {sum(sizes) / 1e3:.0f} kB together.")
 
 
 def journal(outcome: Outcome, n_labels: int) -> None:

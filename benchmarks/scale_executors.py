@@ -23,11 +23,11 @@ from acemaker.testing import ToyEngine, toy_config
 ROOT = Path(__file__).parents[1]
 
 PLACES: dict[str, dict[str, Any]] = {
-    "threads: this process": {"labelling": {"executor": "threads"}},
-    "threads: a process each": {"labelling": {"executor": "threads"}, "label_process": "own"},
-    "processes": {"labelling": {"executor": "processes"}},
-    "dask": {"labelling": {"executor": "dask"}},
-    "slurm: a job each": {"labelling": {"executor": "slurm", "executor_arguments": {"exclusive": True}}},
+    "threads: this process": {"labeling": {"executor": "threads"}},
+    "threads: a process each": {"labeling": {"executor": "threads"}, "label_process": "own"},
+    "processes": {"labeling": {"executor": "processes"}},
+    "dask": {"labeling": {"executor": "dask"}},
+    "slurm: a job each": {"labeling": {"executor": "slurm", "executor_arguments": {"exclusive": True}}},
 }
 """By what people call it."""
 
@@ -52,18 +52,18 @@ def overheads(n_labels: int, places: Sequence[str] = tuple(PLACES)) -> Iterator[
     """
     with slurm() if any("slurm" in name for name in places) else nullcontext(False) as has_slurm:
         for name, place in ((name, PLACES[name]) for name in places):
-            kind = place["labelling"]["executor"]
+            kind = place["labeling"]["executor"]
             if (kind == "slurm" and not has_slurm) or (kind == "dask" and find_spec("distributed") is None):
                 continue
             given = toy_config().model_dump()
             given["system"]["n_first"] = n_labels
             given["oracle"]["label_process"] = place.get("label_process", "auto")
-            config = CampaignConfig(**{**given, "labelling": {"n_workers": 1, **place["labelling"]}})
+            config = CampaignConfig(**{**given, "labeling": {"n_parallel_labels": 1, **place["labeling"]}})
             with tempfile.TemporaryDirectory() as folder:
-                yield (name, *_labelled(Path(folder) / "campaign", config))
+                yield (name, *_labeled(Path(folder) / "campaign", config))
 
 
-def _labelled(directory: Path, config: CampaignConfig) -> tuple[float, float]:
+def _labeled(directory: Path, config: CampaignConfig) -> tuple[float, float]:
     oracle, taken = CalculatorOracle.from_config(config.oracle, ("Cu",)), []
     with Campaign.create(directory, config, engine=ToyEngine()) as campaign:
         started = time.time()
@@ -73,7 +73,7 @@ def _labelled(directory: Path, config: CampaignConfig) -> tuple[float, float]:
         oracle.label(atoms)
         taken.append(time.perf_counter() - before)
     store = Store(directory)
-    kept = sorted(store.label(0, candidate).stat().st_mtime for candidate in labels.candidates)
+    kept = sorted(store.label(None, candidate).stat().st_mtime for candidate in labels.candidates)
     return kept[0] - started, (kept[-1] - kept[0]) / (len(kept) - 1) - statistics.median(taken)
 
 

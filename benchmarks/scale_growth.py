@@ -18,7 +18,7 @@ from journal import LABELS_A_HALT, write
 
 from acemaker.config import OracleConfig
 from acemaker.loop.label_store import LabelStore
-from acemaker.loop.ledger import label_key
+from acemaker.loop.labels import label_key
 from acemaker.loop.store import Store
 from acemaker.testing import ToyOracle
 
@@ -27,10 +27,9 @@ import resource, statistics, sys, time
 from pathlib import Path
 import numpy as np
 from acemaker import Campaign
-from acemaker.loop.label_index import LabelIndex
-from acemaker.loop.ledger import Ledger
+from acemaker.loop.labels import CampaignLabels
 from acemaker.loop.store import Store
-from acemaker.results import Candidates, Selection
+from acemaker.results import Candidates
 from acemaker.testing import ToyEngine, ToyOracle
 
 def timed(do):
@@ -41,25 +40,26 @@ directory, walkers = Path(sys.argv[1]), int(sys.argv[2])
 campaign, opened = timed(lambda: Campaign.open(directory, engine=ToyEngine(), oracle=ToyOracle()))
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 assert len({event["walker"] for event in campaign.progress.segments}) == len(campaign.progress.walkers) == walkers
-chronicle, store, oracle = campaign._chronicle, Store(directory), ToyOracle()
-events = [timed(lambda: chronicle.append("note"))[1] for _ in range(50)]
-index, notes = LabelIndex(), []
+journaled, oracle = campaign._journaled, ToyOracle()
+events = [timed(lambda: journaled.append("note"))[1] for _ in range(50)]
+labels, notes = CampaignLabels(journaled, Store(directory)), []
 for number in range(1, 13):
-    atoms = campaign.initial.copy()
+    atoms = campaign.initial_structure().copy()
     atoms.rattle(0.02, seed=number)
     none = np.zeros(1)
     candidates = Candidates(
-        halt_number=10**6 + number, structures=(atoms,), origins=("anchor",), gamma_max=none, distance_min=none,
+        halt_number=10**6 + number,
+        structures=(atoms,),
+        origins=("halted structure",),
+        gamma_max=none,
+        distance_min=none,
         map=np.zeros((1, 2)),
     )
-    selection = Selection(
-        candidates=candidates, selected=(0,), reserve=(), gains=none, environments=(None,), allowed=1
-    )
-    ledger, labelled = Ledger(chronicle, store, selection, None, index), oracle.label(atoms)
+    (job,), labeled = labels.jobs(candidates), oracle.label(atoms)
 
     def note():
-        assert ledger.recall(0) is None
-        ledger.record(0, labelled)
+        assert labels.find(job) is None
+        labels.store(job, labeled)
 
     notes.append(timed(note)[1])
 n_segments = len(campaign.progress.segments)
@@ -127,9 +127,9 @@ class Shared:
         here = sum(1 for _ in self.folder.glob("*/*"))
         times = []
         for _ in range(real):
-            labelled = self._oracle.label(self._new())
-            key = label_key(labelled, self._config)
-            times.append(seconds(lambda key=key, labelled=labelled: self._store.keep(key, labelled)))  # type: ignore[misc]
+            labeled = self._oracle.label(self._new())
+            key = label_key(labeled, self._config)
+            times.append(seconds(lambda key=key, labeled=labeled: self._store.keep(key, labeled)))  # type: ignore[misc]
             self._kept.append(key)
         content = next(self.folder.glob("*/*")).read_bytes()
         for number in range(here + real, total):

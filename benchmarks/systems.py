@@ -1,4 +1,4 @@
-"""The systems on which labels are counted: what runs, its oracle twin, and the truth that judges a potential."""
+"""The systems on which labels are counted: what runs, its analytic oracle, and its reference trajectory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ase.build import add_adsorbate, fcc111
 from common import COPPER
 
 from acemaker import CampaignConfig
-from acemaker.analysis.reference import truth_trajectory
+from acemaker.analysis.reference import reference_trajectory
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import forces_of
@@ -95,13 +95,13 @@ SYSTEMS = (
 
 
 @functools.cache
-def truth(system: System, seed: int) -> tuple[Atoms, ...]:
+def reference_frames(system: System, seed: int) -> tuple[Atoms, ...]:
     """Run the oracle's own dynamics over the same ramp, once a process."""
-    return truth_trajectory(system.config(seed), system.start(seed))
+    return reference_trajectory(system.config(seed), system.start(seed))
 
 
 def force_rmse(generation: Generation, frames: Sequence[Atoms]) -> float:
-    """Return the error of a potential's forces along labelled frames, meV/Å."""
+    """Return the error of a potential's forces along labeled frames, meV/Å."""
     evaluator = evaluator_of(generation)
     squares = [np.mean((evaluator.structure(atoms).forces - forces_of(atoms)) ** 2) for atoms in frames]
     return float(1e3 * np.sqrt(np.mean(squares)))

@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages; `make docs` calls it, and any warning fails."""
+"""Configuration of Sphinx; `make docs` builds the pages, and any warning fails the build."""
 
 import importlib.metadata
 import os
@@ -15,10 +15,10 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "numpydoc",
-    "mathml",  # formulas that need nothing from elsewhere
-    "notebooks",  # copies the notebooks here, to be executed
+    "mathml",  # formulas without external files
+    "notebooks",  # copies the notebooks here and executes them
     "parameters",  # tables of the configuration
-    "complete",  # an undocumented public name is a warning
+    "complete",  # warns of undocumented public names
 ]
 exclude_patterns = ["_build", "extensions", "examples"]
 
@@ -33,9 +33,9 @@ html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 
-# notebooks run as `acemaker run` runs them: nobody watches, so pictures take the place of widgets
+# as in `acemaker run`: pictures instead of widgets
 os.environ["ACEMAKER_DISPLAY"] = "static"
-nb_execution_mode = os.environ.get("ACEMAKER_DOCS_NOTEBOOKS", "cache")  # "off" leaves their outputs out
+nb_execution_mode = os.environ.get("ACEMAKER_DOCS_NOTEBOOKS", "cache")  # "off": no outputs
 nb_execution_in_temp = True
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
@@ -43,5 +43,5 @@ nb_execution_show_tb = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say them, with shapes and units
-numpydoc_show_class_members = False  # autodoc lists them
+autodoc_typehints = "none"  # the docstrings contain them, with shapes and units
+numpydoc_show_class_members = False  # autodoc lists the members

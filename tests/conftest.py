@@ -122,11 +122,11 @@ def alloy(repeat: int = 2) -> Atoms:
 
 def train(directory: Path, atoms: Atoms, oracle: OracleConfig, config: PotentialConfig, n: int = 4) -> Generation:
     elements = tuple(sorted(set(atoms.get_chemical_symbols())))
-    labeller = CalculatorOracle.from_config(oracle, elements)
+    labeler = CalculatorOracle.from_config(oracle, elements)
     trainer = LinearTrainer(config, elements)
-    labels = [labeller.label(structure) for structure in rattled(atoms, n)]
+    labels = [labeler.label(structure) for structure in rattled(atoms, n)]
     return trainer.train(
-        labels, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0
+        labels, number=1, directory=directory, predecessor=None, halted=None, gamma_limit=2.0
     ).generation
 
 
@@ -164,7 +164,7 @@ def native_lammps() -> str:
             with contextlib.suppress(MissingLibraryError):
                 native_command(command)
                 return command
-    pytest.skip("no LAMMPS with ML-PACE; name one in ACEMAKER_LMP")
+    pytest.skip("no LAMMPS with ML-PACE: make lammps, or name one in ACEMAKER_LMP")
 
 
 @pytest.fixture(scope="session")

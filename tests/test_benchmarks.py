@@ -96,7 +96,7 @@ def test_the_scale_plans_figures_are_in_the_results(monkeypatch: pytest.MonkeyPa
 
 def test_a_scale_plan_of_little_prints_all_tables(tmp_path: Path) -> None:
     little = ["500", "--each", "2", "--fitted", "3", "--places", "threads: this process"]
-    command = [sys.executable, BENCHMARKS / "scale.py", *little]
+    command = [sys.executable, str(BENCHMARKS / "scale.py"), *little]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ACEMAKER_BENCHMARKS": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     outcome = json.loads((tmp_path / "scale.json").read_text())
@@ -117,7 +117,7 @@ def test_every_benchmark_is_run_by_make_bench(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_reduced_run_prints_tables_and_every_bound_again(tmp_path: Path) -> None:
-    command = [sys.executable, BENCHMARKS / "run.py", "--only", "import_time", "--results", tmp_path]
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "--only", "import_time", "--results", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     outcome = json.loads((tmp_path / "import_time.json").read_text())
     assert [len(table["rows"]) for table in outcome["tables"]] == [1]
@@ -128,7 +128,7 @@ def test_a_reduced_run_prints_tables_and_every_bound_again(tmp_path: Path) -> No
 
 
 def test_what_has_no_reduced_form_is_shown_as_it_is_kept(tmp_path: Path) -> None:
-    command = [sys.executable, BENCHMARKS / "run.py", "--only", "embedded_campaign", "--results", tmp_path]
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "--only", "embedded_campaign", "--results", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     measured, _, kept = done.stdout.partition("and, as kept in benchmarks/results:")
     assert "as kept in benchmarks/results/embedded_campaign.json" in measured
@@ -148,7 +148,7 @@ def test_labels_are_weighed_by_rows_that_a_file_holds(monkeypatch: pytest.Monkey
             cost, error = labels / 4 if "small" in name else labels, 16 / labels
             lines.append(f'aluminium adatom,"{name}",{point},1,{labels},{cost},{error},500,done')
     file.write_text("\n".join(lines) + "\n")
-    command = [sys.executable, BENCHMARKS / "label_systems.py", "--file", file]
+    command = [sys.executable, str(BENCHMARKS / "label_systems.py"), "--file", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert file.read_text() == "\n".join(lines) + "\n"
     assert "pass  aluminium adatom: fewest labels to those of true frames: 1 (at most 1)" in done.stdout, done.stderr
@@ -205,7 +205,7 @@ def test_a_bound_that_does_not_hold_fails_the_command(tmp_path: Path, value: flo
 
 def kept(folder: Path, name: str, *arguments: str) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": f"{BENCHMARKS}:{ROOT}", "ACEMAKER_BENCHMARKS": str(folder)}
-    command = [sys.executable, BENCHMARKS / f"{name}.py", *arguments]
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr  # 1 if a bound does not hold, which may be the machine's doing
     outcome: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())

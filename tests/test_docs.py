@@ -22,7 +22,7 @@ from ase.units import GPa
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.config.campaign import parameter_homes
-from acemaker.loop.initial_structures import starts_of
+from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.oracles.checks import pressure_remark
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.states import State
@@ -43,7 +43,7 @@ needs_sphinx = pytest.mark.skipif(
 
 def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """Build the pages without running notebooks, warnings being errors."""
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", source, out]
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", str(source), str(out)]
     environment = {**os.environ, "ACEMAKER_DOCS_NOTEBOOKS": "off", "PYTHONPATH": str(source.parent)}
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
@@ -104,7 +104,7 @@ def test_the_walkers_of_their_page_can_start(tmp_path: Path) -> None:
     names: dict[str, Any] = {"CampaignConfig": CampaignConfig}
     exec(text.replace("liquid.extxyz", str(tmp_path / "liquid.extxyz")), names)
     config = names["config"]
-    assert [len(atoms) for atoms in starts_of(config)] == [108, 108, 32, 108]
+    assert [len(atoms) for atoms in initial_structures_of(config)] == [108, 108, 32, 108]
     assert [config.walker(number).engine.ensemble for number in (1, 2, 3, 4)] == ["npt", "npt", "nvt", "npt"]
     assert config.walker(2).engine.temperature == (900, 900)
     assert config.walker(4).seed == 11
@@ -130,9 +130,9 @@ def materials() -> dict[str, dict[str, object]]:
 def test_the_materials_of_the_table_are_at_rest(name: str) -> None:
     config = CampaignConfig.from_parameters(materials()[name] | {"supercell": [2, 2, 2]})
     atoms = initial_structure(config.system, np.random.default_rng(0))
-    labelled = CalculatorOracle.from_config(config.oracle, tuple(set(atoms.symbols))).label(atoms)
-    assert abs(labelled.get_stress()[:3].mean()) / GPa < 5
-    assert not pressure_remark([labelled])
+    labeled = CalculatorOracle.from_config(config.oracle, tuple(set(atoms.symbols))).label(atoms)
+    assert abs(labeled.get_stress()[:3].mean()) / GPa < 5
+    assert not pressure_remark([labeled])
 
 
 def test_another_materials_lattice_constant_is_remarked_upon(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_another_materials_lattice_constant_is_remarked_upon(tmp_path: Path) -> 
     with Campaign.create(tmp_path / "c", wrong) as campaign:
         labels = campaign.label()
     for said in (labels.headline(), repr(labels), labels._repr_html_()):
-        assert re.search(r"under \d\d GPa on average: is that meant, or is the lattice constant", said)
+        assert re.search(r"mean pressure of \d\d GPa; if this is not intended, check lattice_constant", said)
 
 
 def test_the_command_for_another_material_is_one(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ def test_it_looks_at_everything_and_finds_a_working_installation(health: Health)
     named = {finding.name: finding for finding in health.findings}
     assert set(EVERYTHING) <= set(named)
     assert health.healthy, repr(health)
-    assert "GPL-2.0" in named["LAMMPS library"].found
-    assert "ML-PACE" in named["LAMMPS library"].found
-    assert "Academic Software Licence" in named["pyace"].found
-    assert "forces" in named["preflight"].found
-    assert "eV/Å" in named["preflight"].found
+    assert "GPL-2.0" in named["LAMMPS library"].details
+    assert "ML-PACE" in named["LAMMPS library"].details
+    assert "Academic Software License" in named["pyace"].details
+    assert "forces" in named["preflight"].details
+    assert "eV/Å" in named["preflight"].details
 
 
 def test_a_lammps_with_ml_pace_gets_a_preflight_of_its_own(
@@ -45,9 +45,9 @@ def test_a_lammps_with_ml_pace_gets_a_preflight_of_its_own(
     findings = doctor().findings
     native_command.cache_clear()
     named = {finding.name: finding for finding in findings}
-    assert any("with ML-PACE" in finding.found for finding in findings if finding.name == "lmp")
-    assert named["preflight of lmp"].standing == "ok"
-    assert "forces" in named["preflight of lmp"].found
+    assert any("with ML-PACE" in finding.details for finding in findings if finding.name == "lmp")
+    assert named["preflight of lmp"].status == "ok"
+    assert "forces" in named["preflight of lmp"].details
 
 
 def test_the_command_prints_it(health: Health) -> None:
@@ -74,14 +74,14 @@ def test_what_is_missing_comes_with_its_remedy() -> None:
 @pytest.mark.skipif(shutil.which("pw.x") is None, reason="no pw.x: apt-get install quantum-espresso")
 def test_quantum_espresso_says_its_version(health: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = {finding.name: finding for finding in health.findings}
-    assert re.search(r"pw\.x, version \d+\.\d+\S*; (\d+|no) pseudopotentials", named["oracle pw.x"].found)
-    assert named["oracle tblite"].standing in ("ok", "missing")
+    assert re.search(r"pw\.x, version \d+\.\d+\S*; (\d+|no) pseudopotentials", named["oracle pw.x"].details)
+    assert named["oracle tblite"].status in ("ok", "missing")
     monkeypatch.setenv("ESPRESSO_PSEUDO", str(tmp_path / "nowhere"))
-    assert "no pseudopotentials: ESPRESSO_PSEUDO: there is no folder" in health_module._espresso().found
+    assert "no pseudopotentials: ESPRESSO_PSEUDO: there is no folder" in health_module._espresso().details
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "pw.x").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "pw.x").chmod(0o755)
-    assert health_module._espresso().standing == "missing"
+    assert health_module._espresso().status == "missing"
 
 
 def test_nglviews_two_halves_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +90,8 @@ def test_nglviews_two_halves_are_compared(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(nglview_library, "version", lambda name: "4.0.1")
     package.write_text('{"version": "3.1.5"}')
-    assert "pip install nglview==3.1.4" in health_module._nglview().found
+    assert "pip install nglview==3.1.4" in health_module._nglview().details
     monkeypatch.setattr(nglview_library, "version", lambda name: "3.1.4")
-    assert health_module._nglview().standing == "missing"
+    assert health_module._nglview().status == "missing"
     package.write_text('{"version": "3.1.4"}')
-    assert health_module._nglview().standing == "ok"
+    assert health_module._nglview().status == "ok"

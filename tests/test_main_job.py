@@ -21,7 +21,7 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert summary["energy_mae_meV_per_atom"] <= 0.5
     assert summary["liquid"]
     assert summary["misses"] < 50
-    for name in ("timeline", "verdict"):
+    for name in ("timeline", "accuracy"):
         assert (tmp_path / "demo" / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 

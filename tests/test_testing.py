@@ -1,4 +1,4 @@
-"""What is shipped for the tests of users' own parts."""
+"""Toys and contracts that are shipped for the tests of users' own components."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_toys_need_no_pytest() -> None:
         "try:\n    acemaker.testing.EngineContract\n"
         "except ImportError as error:\n    print('pytest' in str(error))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "True"
 
 
 def test_all_names_are_there() -> None:

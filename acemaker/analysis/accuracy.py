@@ -1,4 +1,4 @@
-"""Errors along the truth, and whether gamma sees them."""
+"""Errors of a potential along a reference trajectory, and whether gamma detects them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from acemaker.analysis.reference import truth_of
+from acemaker.analysis.reference import reference_trajectory_of
 from acemaker.errors import StateError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
@@ -19,19 +19,25 @@ from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.geometry import closeness, mean_coordination
 
 COORDINATION_REACH = 1.35
-"""Neighbours are counted up to this multiple of the first structure's nearest distance: between the shells."""
+"""Neighbors are counted up to this multiple of the initial structure's nearest distance: between the shells."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Liquid:
-    """Signs of melting at the end of a trajectory, means over its last tenth.
+    """Signs of melting at the end of a trajectory, averaged over its last tenth.
 
     Attributes
     ----------
     displacement : float
-        Å^2, mean squared displacement since the first frame, without the drift of the centre of mass.
+        Å^2, mean squared displacement since the first frame, without the drift of the center of mass.
     coordination : float
-        Mean number of neighbours in the first shell.
+        Mean number of neighbors in the first shell.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import Liquid
+    >>> Liquid(displacement=12.5, coordination=11.2).displacement
+    12.5
     """
 
     displacement: float
@@ -39,32 +45,40 @@ class Liquid:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Verdict(Record):
-    """A potential against the truth.
+class Accuracy(Record):
+    """Errors of a potential on a reference trajectory.
 
     Attributes
     ----------
     generation : int
-        The potential judged.
+        Number of the generation that was evaluated.
     steps : ndarray of int, shape (n_frames,)
-        Steps of the truth's frames.
+        Steps of the reference trajectory's frames.
     force_rmse : ndarray, shape (n_frames,)
         meV/Å, over the components of each frame.
     energy_error : ndarray, shape (n_frames,)
-        meV/atom, prediction minus truth.
+        meV/atom, prediction minus reference.
     gamma_max : ndarray, shape (n_frames,)
         Largest gamma of each frame.
     atom_gamma, atom_error : ndarray, shape (n_frames n_atoms,)
-        Gamma and the force error's norm, meV/Å, of every atom.
+        Gamma and the norm of the force error, meV/Å, of each atom.
     tolerance : float
         meV/Å, above which an atom's force error counts as wrong.
     threshold : float
         ``threshold_call_dft``.
-    campaign, truth : Liquid
+    campaign, reference : Liquid
         Signs of melting of both trajectories.
     liquid_limit : float
         Å^2, the displacement above which a trajectory counts as liquid: the square of half the nearest
-        distance of the first structure.
+        distance of the initial structure.
+
+    Examples
+    --------
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> accuracy = campaign.evaluate_accuracy(campaign.labeled_structures())
+    >>> accuracy.generation, accuracy.misses
+    (2, 4)
     """
 
     generation: int
@@ -77,7 +91,7 @@ class Verdict(Record):
     tolerance: float
     threshold: float
     campaign: Liquid
-    truth: Liquid
+    reference: Liquid
     liquid_limit: float
 
     @property
@@ -92,7 +106,7 @@ class Verdict(Record):
 
     @property
     def misses(self) -> int:
-        """Atoms whose error was above tolerance while gamma was below the threshold."""
+        """Number of atoms whose error is above the tolerance while gamma is not above the threshold."""
         return int(((self.atom_error > self.tolerance) & (self.atom_gamma <= self.threshold)).sum())
 
     @property
@@ -101,87 +115,97 @@ class Verdict(Record):
         return self.campaign.displacement > self.liquid_limit
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         n_atoms = len(self.atom_error)
         table = Table(
             ("trajectory", "squared displacement / Å²", "coordination"),
             tuple(
                 (name, number(liquid.displacement), f"{liquid.coordination:.2f}")
-                for name, liquid in (("this potential", self.campaign), ("the oracle", self.truth))
+                for name, liquid in (("this potential", self.campaign), ("the oracle", self.reference))
             ),
         )
         items = (
             ("force RMSE", f"{number(self.force_rmse_all)} meV/Å"),
             ("energy error, mean absolute", f"{number(self.energy_mae)} meV/atom"),
-            ("largest gamma on the truth", number(self.gamma_max.max())),
+            ("largest gamma on the reference trajectory", number(self.gamma_max.max())),
             (
                 "misses",
-                f"{self.misses} of {n_atoms} atoms ({self.misses / n_atoms:.2%}) err by more than "
-                f"{self.tolerance:g} meV/Å while gamma is below {self.threshold:g}",
+                f"{self.misses} of {n_atoms} atoms ({self.misses / n_atoms:.2%}) have force errors above "
+                f"{self.tolerance:g} meV/Å while gamma is not above {self.threshold:g}",
             ),
             ("end of the trajectory", "liquid" if self.is_liquid else "not liquid"),
         )
-        title = f"Verdict on generation {self.generation} over {len(self.steps)} independent frames"
+        title = f"Accuracy of generation {self.generation} over {len(self.steps)} independent frames"
         return Summary(title, items, table)
 
     def figure(self) -> Picture:
-        """Draw the errors along the truth, and gamma against the true error."""
+        """Draw the errors along the reference trajectory, and gamma against the true error."""
         return draw(self)
 
 
-def judge(
+def evaluate_accuracy(
     campaign: CampaignReader,
-    truth: Sequence[Atoms] | None = None,
+    reference: Sequence[Atoms] | None = None,
     *,
     tolerance: float = 100.0,
     walker: int | None = None,
-) -> Verdict:
-    """Compare a campaign's potential with the truth.
+) -> Accuracy:
+    """Compare a campaign's potential with the reference trajectory.
 
     Parameters
     ----------
     campaign
         A campaign with a generation.
-    truth
-        Labelled frames that it never saw; by default the oracle twin's own trajectory over the same ramp.
+    reference
+        Labeled frames that were not used for training; by default the analytic oracle's own trajectory over the same
+        ramp.
     tolerance
         meV/Å, above which an atom's force counts as wrong.
     walker
-        Number, from 1, of the walker whose ramp the oracle's trajectory has; None for a trajectory under each of the
-        conditions under which walkers explore. Whether it melts is said of that walker, or of the first.
+        Number, from 1, of the walker whose ramp the oracle's trajectory follows; None for one trajectory per set of
+        conditions under which walkers explore. Melting is reported for that walker, or for the first.
 
     Returns
     -------
-    Verdict
+    Accuracy
 
     Raises
     ------
     StateError
         If there is no generation yet.
     ConfigError
-        If there is no such walker, or no truth is given and the oracle cannot run its own dynamics.
+        If there is no such walker, or no reference is passed and the oracle cannot run its own dynamics.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import evaluate_accuracy
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> accuracy = evaluate_accuracy(campaign, campaign.labeled_structures())
+    >>> print(f"{accuracy.force_rmse_all:.0f} meV/Å")
+    23 meV/Å
     """
     generation = campaign.generation
     if generation is None:
-        raise StateError("there is no potential to judge yet; run campaign.prepare() first")
+        raise StateError("there is no potential to evaluate yet; run campaign.prepare() first")
     first = 1 if walker is None else walker
-    campaign.config.walker(first)  # which knows whether there is such a one
-    frames = truth or truth_of(campaign, walker)
-    start = campaign.starts[first - 1]
+    campaign.config.walker(first)  # raises if there is no such walker
+    frames = reference or reference_trajectory_of(campaign, walker)
+    start = campaign.initial_structures()[first - 1]
     evaluator = evaluator_of(generation)
     force_rmse, energy_error, gamma_max, atom_gamma, atom_error = [], [], [], [], []
     for atoms in frames:
         result = evaluator.structure(atoms)
-        reference = sum(generation.reference_energies[symbol] for symbol in atoms.get_chemical_symbols())
+        offset = sum(generation.reference_energies[symbol] for symbol in atoms.get_chemical_symbols())
         difference = 1e3 * (result.forces - forces_of(atoms))
         assert result.gamma is not None
         force_rmse.append(np.sqrt(np.mean(difference**2)))
-        energy_error.append(1e3 * (result.energy + reference - energy_of(atoms)) / len(atoms))
+        energy_error.append(1e3 * (result.energy + offset - energy_of(atoms)) / len(atoms))
         gamma_max.append(result.gamma.max())
         atom_gamma.append(result.gamma)
         atom_error.append(np.linalg.norm(difference, axis=1))
     nearest = closeness(start).distance
-    return Verdict(
+    return Accuracy(
         generation=generation.number,
         steps=read_only([atoms.info.get("step", index) for index, atoms in enumerate(frames)], int),
         force_rmse=read_only(force_rmse),
@@ -192,7 +216,7 @@ def judge(
         tolerance=tolerance,
         threshold=campaign.config.otf.threshold_call_dft,
         campaign=signs_of_melting(start, campaign.trajectory(first), nearest),
-        truth=signs_of_melting(start, truth or truth_of(campaign, first), nearest),
+        reference=signs_of_melting(start, reference or reference_trajectory_of(campaign, first), nearest),
         liquid_limit=(nearest / 2) ** 2,
     )
 
@@ -203,16 +227,16 @@ def signs_of_melting(start: Atoms, frames: Sequence[Atoms], nearest: float) -> L
     Parameters
     ----------
     start
-        The first structure; its cell may be rotated against the frames'.
+        The initial structure; its cell may be rotated against that of the frames.
     frames
-        Unwrapped; the first of them is what displacements are measured from.
+        Unwrapped; displacements are measured from the first of them.
     nearest
-        Å, nearest distance of the first structure.
+        Å, nearest distance of the initial structure.
 
     Returns
     -------
     Liquid
-        NaN where there are no frames of this structure.
+        NaN if no frame has as many atoms as the initial structure.
     """
     frames = [atoms for atoms in frames if len(atoms) == len(start)]
     if not frames:
@@ -220,11 +244,11 @@ def signs_of_melting(start: Atoms, frames: Sequence[Atoms], nearest: float) -> L
     last = frames[-max(1, len(frames) // 10) :]
     masses = start.get_masses()[:, None] / start.get_masses().sum()
 
-    def centred(atoms: Atoms) -> np.ndarray:
+    def centered(atoms: Atoms) -> np.ndarray:
         positions: np.ndarray = atoms.positions - (masses * atoms.positions).sum(axis=0)
         return positions
 
-    origin = centred(frames[0])
-    squares = [np.mean(np.sum((centred(atoms) - origin) ** 2, axis=1)) for atoms in last]
+    origin = centered(frames[0])
+    squares = [np.mean(np.sum((centered(atoms) - origin) ** 2, axis=1)) for atoms in last]
     counts = [mean_coordination(atoms, COORDINATION_REACH * nearest) for atoms in last]
     return Liquid(displacement=float(np.mean(squares)), coordination=float(np.mean(counts)))

@@ -1,4 +1,4 @@
-"""Elastic constants, by stress against strain."""
+"""Elastic constants from stress against strain."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
 from ase.optimize import BFGS
 
-from acemaker.analysis.crystal import Crystal
-from acemaker.analysis.measured import LeftOut, Measured, Value
+from acemaker.analysis.measured import Measured, NotApplicable, Value
+from acemaker.analysis.samples import Crystal
 
 STRAINS = 5
-"""A pattern."""
+"""Number of strains per pattern."""
 
 INCREMENT = 0.005
-"""Between two strains, dimensionless."""
+"""Difference between two strains, dimensionless."""
 
 STEPS = 20
-"""Of the relaxation of the positions under each strain, at most."""
+"""Maximum number of relaxation steps of the positions under each strain."""
 
 SYMMETRIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "cubic": (1, ("11", "12", "44")),
@@ -25,11 +25,11 @@ SYMMETRIES: dict[str, tuple[int, tuple[str, ...]]] = {
     "orthorhombic": (3, ("11", "22", "33", "12", "13", "23", "44", "55", "66")),
     "triclinic": (6, ("11", "22", "33", "12", "13", "23", "44", "55", "66")),
 }
-"""matscipy's names: patterns of strain, and the constants that are listed."""
+"""Number of strain patterns and the constants that are listed, by matscipy's name of the symmetry."""
 
 
 def symmetry(space_group: int) -> str:
-    """Name the symmetry; where orientation leaves a choice of signs, none is presumed."""
+    """Return matscipy's name of the symmetry; a lower one where the signs of constants depend on the orientation."""
     if space_group >= 195:
         return "cubic"
     if space_group >= 168:
@@ -40,20 +40,20 @@ def symmetry(space_group: int) -> str:
 
 
 def calls(crystal: Crystal) -> tuple[int, int]:
-    """Return the calls that it takes at most, and the atoms of each."""
+    """Return the maximum number of calls, and the number of atoms of each."""
     static = STRAINS * SYMMETRIES[symmetry(crystal.space_group)][0]
     return static * (1 if crystal.n_atoms == 1 else STEPS + 1), crystal.n_atoms
 
 
 def elastic_constants(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Measured:
-    """Strain the relaxed primitive cell, let its atoms relax, and fit the stress.
+    """Strain the relaxed primitive cell, relax its atoms, and fit the stress.
 
     Parameters
     ----------
     crystal
-        Gives the symmetry.
+        Determines the symmetry.
     calculator
-        Gives stresses.
+        Must provide stresses.
     relaxed
         The primitive cell at rest, in its standard orientation.
 
@@ -64,13 +64,13 @@ def elastic_constants(crystal: Crystal, calculator: BaseCalculator, relaxed: Ato
 
     Raises
     ------
-    LeftOut
-        Without matscipy.
+    NotApplicable
+        If matscipy is not installed.
     """
     try:
         from matscipy.elasticity import fit_elastic_constants, generate_strained_configs
     except ImportError as error:
-        raise LeftOut(f"it needs matscipy ({error}): pip install 'acemaker[physics]'") from error
+        raise NotApplicable(f"requires matscipy ({error}): pip install 'acemaker[physics]'") from error
     name = symmetry(crystal.space_group)
     strained = []
     for atoms in generate_strained_configs(relaxed, name, STRAINS, INCREMENT):

@@ -1,4 +1,4 @@
-"""Energy against volume."""
+"""Equation of state: energy against volume."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from ase import units
 from ase.calculators.calculator import BaseCalculator
 from ase.eos import EquationOfState
 
-from acemaker.analysis.crystal import Crystal
-from acemaker.analysis.measured import LeftOut, Measured, Value
+from acemaker.analysis.measured import Measured, NotApplicable, Value
+from acemaker.analysis.samples import Crystal
 from acemaker.structures.computed import energy_of
 
 SCALES = tuple(np.linspace(0.95, 1.05, 9))
-"""Volumes, in units of that of the campaign's crystal."""
+"""Volumes, in units of the volume of the campaign's crystal."""
 
 SCANS = 3
-"""At most: where the lowest energy is at an edge, the next one begins around it."""
+"""Maximum number of scans: if the lowest energy is at an edge, the next scan is centered there."""
 
 
 def calls(crystal: Crystal) -> tuple[int, int]:
-    """Return the calls that it takes at most, and the atoms of each."""
+    """Return the maximum number of calls, and the number of atoms of each."""
     return SCANS * len(SCALES), crystal.n_atoms
 
 
 def equation_of_state(crystal: Crystal, calculator: BaseCalculator) -> Measured:
-    """Strain the crystal evenly, atoms at their sites, and fit Birch and Murnaghan's equation of state.
+    """Scale the crystal isotropically, without relaxing its atoms, and fit the Birch-Murnaghan equation of state.
 
     Parameters
     ----------
     crystal
-        The campaign's.
+        The campaign's crystal.
     calculator
-        Gives energies.
+        Must provide energies.
 
     Returns
     -------
@@ -40,8 +40,8 @@ def equation_of_state(crystal: Crystal, calculator: BaseCalculator) -> Measured:
 
     Raises
     ------
-    LeftOut
-        If there is no lowest energy nearby.
+    NotApplicable
+        If there is no minimum of the energy nearby.
 
     References
     ----------
@@ -61,15 +61,15 @@ def equation_of_state(crystal: Crystal, calculator: BaseCalculator) -> Measured:
             break
         middle *= SCALES[lowest]
     else:
-        raise LeftOut(f"no lowest energy down or up to {volumes[lowest]:.2f} Å³/atom")
+        raise NotApplicable(f"no lowest energy down or up to {volumes[lowest]:.2f} Å³/atom")
     try:
         volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(warn=False)
     except (ValueError, RuntimeError) as error:
-        raise LeftOut(f"the equation of state cannot be fitted: {error}") from error
+        raise NotApplicable(f"the equation of state cannot be fitted: {error}") from error
     return Measured(
         values=(
             Value(name="volume", unit="Å³/atom", value=float(volume)),
             Value(name="bulk modulus", unit="GPa", value=float(modulus / units.GPa)),
         ),
-        curves={"volume": volumes, "energy": [one - float(energy) for one in energies]},
+        curves={"volume": volumes, "energy": [value - float(energy) for value in energies]},
     )

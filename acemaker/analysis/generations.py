@@ -1,4 +1,4 @@
-"""What one generation knows that another did not."""
+"""Comparison of two generations of a campaign on all its labels."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class KnownGeneration(Record):
     generation : Generation
         Its files.
     labels : tuple of Atoms
-        All that the campaign has trained on, oldest first; the generation itself knows the first `known` of them.
-    known : int
-        How many of them it was trained on.
+        All labels that the campaign has trained on, oldest first.
+    n_structures : int
+        How many of them, from the first, this generation was trained on.
     """
 
     generation: Generation
     labels: tuple[Atoms, ...]
-    known: int
+    n_structures: int
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         cv = self.generation.cv_forces
         items = (
             ("file", f"potentials/{self.generation.name}.yace"),
-            ("trained on", f"{self.known} of the campaign's {counted(len(self.labels), 'label')}"),
+            ("trained on", f"{self.n_structures} of the campaign's {counted(len(self.labels), 'label')}"),
             ("cross-validated force error", f"{number(cv)} meV/Å" if cv is not None else "–"),
         )
         return Summary(f"Generation {self.generation.number}", items)
@@ -55,14 +55,14 @@ class KnownGeneration(Record):
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Difference(Record):
-    """What changed between two generations, structure by structure over all labels.
+    """Differences between two generations on each label of their campaign.
 
     Attributes
     ----------
     later, earlier : KnownGeneration
-        What was compared.
+        The two generations.
     error_later, error_earlier : ndarray, shape (n_labels,)
-        Force RMSE on each label, of the atoms that count, meV/Å.
+        Force RMSE on each label over the atoms that count, meV/Å.
     gamma_later, gamma_earlier : ndarray, shape (n_labels,)
         Largest gamma of the atoms that count.
     forces : ndarray, shape (n_labels,)
@@ -78,12 +78,12 @@ class Difference(Record):
     forces: np.ndarray
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        low, high = sorted((self.earlier.known, self.later.known))
+        """Return the content of the text and HTML forms."""
+        low, high = sorted((self.earlier.n_structures, self.later.n_structures))
         parts = {
-            "known to both": slice(0, low),
+            "used by both": slice(0, low),
             "new in between": slice(low, high),
-            "later ones": slice(high, None),
+            "later labels": slice(high, None),
         }
         rows = []
         for name, part in parts.items():
@@ -100,17 +100,17 @@ class Difference(Record):
                         number(_rms(self.forces[part])),
                     )
                 )
-        one, other = self.later.generation, self.earlier.generation
+        later, earlier = self.later.generation, self.earlier.generation
         items = (
-            ("labels", f"{self.earlier.known} → {self.later.known}"),
-            ("cross-validated force error", f"{_cv(other)} → {_cv(one)} meV/Å"),
+            ("labels", f"{self.earlier.n_structures} → {self.later.n_structures}"),
+            ("cross-validated force error", f"{_cv(earlier)} → {_cv(later)} meV/Å"),
         )
-        header = ("labels", "number", "force RMSE / (meV/Å)", "largest gamma", "forces differ by / (meV/Å)")
-        title = f"Generation {one.number} against generation {other.number}"
+        header = ("labels", "number", "force RMSE / (meV/Å)", "largest gamma", "force difference / (meV/Å)")
+        title = f"Generation {later.number} compared with generation {earlier.number}"
         return Summary(title, items, Table(header, tuple(rows)))
 
     def figure(self) -> Picture:
-        """Draw force errors and gamma of both over all labels."""
+        """Draw force errors and gamma of both generations on all labels."""
         return draw(self)
 
 
@@ -120,15 +120,15 @@ def compare(later: KnownGeneration, earlier: KnownGeneration) -> Difference:
     Parameters
     ----------
     later, earlier
-        Of one campaign.
+        Generations of one campaign.
 
     Returns
     -------
     Difference
     """
-    told = [_tell(one.generation, later.labels) for one in (later, earlier)]
-    (forces, errors, gamma), (forces_before, errors_before, gamma_before) = told
-    apart = [1e3 * _rms(one - other) for one, other in zip(forces, forces_before, strict=True)]
+    forces, errors, gamma = _evaluate(later.generation, later.labels)
+    forces_before, errors_before, gamma_before = _evaluate(earlier.generation, later.labels)
+    differences = [1e3 * _rms(after - before) for after, before in zip(forces, forces_before, strict=True)]
     return Difference(
         later=later,
         earlier=earlier,
@@ -136,22 +136,22 @@ def compare(later: KnownGeneration, earlier: KnownGeneration) -> Difference:
         error_earlier=read_only(errors_before),
         gamma_later=read_only(gamma),
         gamma_earlier=read_only(gamma_before),
-        forces=read_only(apart),
+        forces=read_only(differences),
     )
 
 
-def _tell(generation: Generation, labels: Sequence[Atoms]) -> tuple[list[np.ndarray], list[float], list[float]]:
-    """Return forces of the atoms that count, their errors in meV/Å, and their largest gamma, by label."""
+def _evaluate(generation: Generation, labels: Sequence[Atoms]) -> tuple[list[np.ndarray], list[float], list[float]]:
+    """Return, for each label, the forces of the atoms that count, their RMSE in meV/Å, and their largest gamma."""
     evaluator = evaluator_of(generation)
     forces, errors, gammas = [], [], []
     for atoms in labels:
         mask = mask_of(atoms)
         counts = np.ones(len(atoms), dtype=bool) if mask is None else mask
-        told = evaluator.structure(atoms)
-        assert told.gamma is not None
-        forces.append(told.forces[counts])
-        errors.append(1e3 * _rms(told.forces[counts] - forces_of(atoms)[counts]))
-        gammas.append(float(told.gamma[counts].max()))
+        result = evaluator.structure(atoms)
+        assert result.gamma is not None
+        forces.append(result.forces[counts])
+        errors.append(1e3 * _rms(result.forces[counts] - forces_of(atoms)[counts]))
+        gammas.append(float(result.gamma[counts].max()))
     return forces, errors, gammas
 
 
@@ -164,10 +164,20 @@ def _cv(generation: Generation) -> str:
 
 
 def generations_of(campaign: CampaignReader) -> tuple[KnownGeneration, ...]:
-    """List the accepted generations of a campaign, with the labels to compare them on."""
+    """List the accepted generations of a campaign, with the labels to compare them on.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import generations_of
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> first, second = generations_of(campaign)
+    >>> print((second - first).headline())
+    Generation 2 compared with generation 1
+    """
     labels = tuple(campaign.trained_on())
     return tuple(
-        KnownGeneration(generation=generation, labels=labels, known=generation.n_structures)
-        for number in range(campaign.progress.generation + 1)
+        KnownGeneration(generation=generation, labels=labels, n_structures=generation.n_structures)
+        for number in range(1, (campaign.progress.generation or 0) + 1)
         for generation in [campaign.known_generation(number)]
     )

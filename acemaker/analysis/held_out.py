@@ -1,4 +1,4 @@
-"""What a potential is judged on: structures with forces that it never saw."""
+"""Test sets: structures with forces that a potential was not trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.analysis.generations import generations_of
-from acemaker.analysis.reference import truth_of
+from acemaker.analysis.reference import reference_trajectory_of
 from acemaker.errors import ConfigError, StateError, StructureError
 from acemaker.loop.reader import CampaignReader
 from acemaker.potentials.evaluator import evaluator_of
@@ -20,128 +20,130 @@ from acemaker.structures.files import read_structures
 from acemaker.structures.mask import mask_of
 
 N_FRAMES = 25
-"""Frames of a long set on which earlier generations are judged, evenly spaced."""
+"""Frames of a long set on which earlier generations are evaluated, evenly spaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exam:
-    """Structures for a generation, and the numbers by which they are known."""
+class TestSet:
+    """A generation, the structures to evaluate it on, and their numbers in the whole set."""
 
     generation: Generation
     structures: tuple[Atoms, ...]
     numbers: tuple[int, ...]
 
 
-def exams(campaign: CampaignReader, held_out: Sequence[Atoms] | str | Path | None) -> tuple[list[Exam], str]:
-    """Choose what each generation is judged on.
+def test_sets(campaign: CampaignReader, held_out: Sequence[Atoms] | str | Path | None) -> tuple[list[TestSet], str]:
+    """Choose the structures that each generation is evaluated on.
 
     Parameters
     ----------
     campaign
-        With at least one generation.
+        A campaign with at least one generation.
     held_out
-        Structures with forces, or a file of them; None for the oracle twin's own trajectory, or, where there is no
-        twin, the labels that came after each generation.
+        Structures with forces, or a file of them; None for the analytic oracle's own trajectory, or, for other
+        oracles, the labels that came after each generation.
 
     Returns
     -------
-    exams : list of Exam
-        The last generation's is the last, on all structures; those before get some of them.
+    test_sets : list of TestSet
+        That of the last generation comes last and has all structures; those of earlier generations have some of them.
     source : str
-        What the structures are, for people.
+        Description of the structures.
 
     Raises
     ------
     StateError
-        If there is nothing to judge, or nothing to judge it by.
+        If there is no generation, or there are no structures to evaluate it on.
     ConfigError, StructureError
-        If the structures cannot serve.
+        If the structures are not suitable.
     """
     if campaign.generation is None:
-        raise StateError("there is no potential to judge yet; run campaign.prepare() first")
-    known = generations_of(campaign)
-    generations = [one.generation for one in known]
+        raise StateError("there is no potential to evaluate yet; run campaign.prepare() first")
+    known_generations = generations_of(campaign)
+    last = known_generations[-1].generation
     if held_out is not None:
-        frames = check_held_out(campaign, generations[-1], _read(held_out))
+        frames = check_held_out(campaign, last, _read(held_out))
         source = "held-out structures"
     elif campaign.config.oracle.oracle == "lammps":
-        frames = truth_of(campaign)
+        frames = reference_trajectory_of(campaign)
         source = "independent frames"
     else:
         later = [
-            Exam(
-                generation=one.generation, structures=tuple(one.labels[one.known :]), numbers=tuple(range(one.known, n))
+            TestSet(
+                generation=entry.generation,
+                structures=tuple(entry.labels[entry.n_structures :]),
+                numbers=tuple(range(entry.n_structures, len(entry.labels))),
             )
-            for one in known
-            for n in [len(one.labels)]
-            if n > one.known
+            for entry in known_generations
+            if len(entry.labels) > entry.n_structures
         ]
         if not later:
             raise StateError(
-                f"there is nothing to judge generation {generations[-1].number} by: the oracle "
-                f"{campaign.config.oracle.oracle!r} runs no dynamics of its own, and no label came after generation 0; "
-                "give labelled structures that it never saw (held_out, or --held-out FILE)"
+                f"generation {last.number} cannot be evaluated: the oracle {campaign.config.oracle.oracle!r} runs no "
+                "dynamics of its own, and no label came after the first generation; pass labeled structures that were "
+                "not used for training (held_out, or --held-out FILE)"
             )
-        return later, "labels that came later, each generation on those that it had not seen"
-    few = [int(n) for n in np.unique(np.linspace(0, len(frames) - 1, N_FRAMES).round())]
-    return [
-        Exam(generation=one, structures=tuple(frames[n] for n in numbers), numbers=tuple(numbers))
-        for one in generations
-        for numbers in [list(range(len(frames))) if one is generations[-1] else few]
-    ], source
+        return later, "labels that came later, for each generation those that it was not trained on"
+    subset = [int(n) for n in np.unique(np.linspace(0, len(frames) - 1, N_FRAMES).round())]
+    sets = []
+    for entry in known_generations:
+        numbers = list(range(len(frames))) if entry is known_generations[-1] else subset
+        structures = tuple(frames[number] for number in numbers)
+        sets.append(TestSet(generation=entry.generation, structures=structures, numbers=tuple(numbers)))
+    return sets, source
 
 
-def grade(exam: Exam) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def evaluate_test_set(test_set: TestSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Evaluate a generation on its structures.
 
     Returns
     -------
     gamma, error : ndarray, shape (n,)
-        Of each atom that counts: the extrapolation grade, and the norm of the force error, meV/Å.
+        Extrapolation grade and norm of the force error, meV/Å, of each atom that counts.
     number : ndarray of int, shape (n,)
         The structure of each atom.
     """
-    evaluator = evaluator_of(exam.generation)
+    evaluator = evaluator_of(test_set.generation)
     gamma, error, number = [], [], []
-    for atoms, which in zip(exam.structures, exam.numbers, strict=True):
+    for atoms, index in zip(test_set.structures, test_set.numbers, strict=True):
         result = evaluator.structure(atoms)
         assert result.gamma is not None
         mask = mask_of(atoms)
         counts = np.ones(len(atoms), dtype=bool) if mask is None else mask
         gamma.append(result.gamma[counts])
         error.append(np.linalg.norm(1e3 * (result.forces - forces_of(atoms)), axis=1)[counts])
-        number.append(np.full(int(counts.sum()), which))
+        number.append(np.full(int(counts.sum()), index))
     return np.concatenate(gamma), np.concatenate(error), np.concatenate(number)
 
 
 def check_held_out(campaign: CampaignReader, generation: Generation, frames: Sequence[Atoms]) -> tuple[Atoms, ...]:
-    """Refuse structures by which a potential cannot be judged.
+    """Check that a potential can be evaluated on structures.
 
     Raises
     ------
     ConfigError
-        If there are none, one has no forces, or one was trained on.
+        If there are none, one has no forces, or one was used for training.
     StructureError
-        If one has an element that the potential does not know.
+        If one has an element that the potential does not have.
     """
     if not frames:
-        raise ConfigError("held_out: expected labelled structures, got none")
-    seen = {_key(atoms) for atoms in campaign.labels()}
+        raise ConfigError("held_out: expected labeled structures, got none")
+    labels = {_key(atoms) for atoms in campaign.labeled_structures()}
     for number, atoms in enumerate(frames):
         if atoms.calc is None or "forces" not in atoms.calc.results:
             raise ConfigError(
-                f"held_out: structure {number} has no forces; give structures with energies and forces, as extended "
-                "XYZ files keep them"
+                f"held_out: structure {number} has no forces; pass structures with energies and forces, for example "
+                "from an extended XYZ file"
             )
         unknown = sorted(set(atoms.get_chemical_symbols()) - set(generation.elements))
         if unknown:
             raise StructureError(
-                f"held_out: structure {number} has {', '.join(unknown)}, the potential knows "
-                f"{', '.join(generation.elements)} only"
+                f"held_out: structure {number} has {', '.join(unknown)}, the potential has only "
+                f"{', '.join(generation.elements)}"
             )
-        if _key(atoms) in seen:
+        if _key(atoms) in labels:
             raise ConfigError(
-                f"held_out: structure {number} is a label of the campaign, by which its potential cannot be judged; "
+                f"held_out: structure {number} is a label of the campaign, which its potential may be trained on; "
                 "leave it out"
             )
     return tuple(frames)
@@ -152,10 +154,10 @@ def _read(held_out: Sequence[Atoms] | str | Path) -> Sequence[Atoms]:
         return held_out
     path = Path(held_out)
     if not path.is_file():
-        raise ConfigError(f"held_out: there is no file {path}; give an extended XYZ file of labelled structures")
+        raise ConfigError(f"held_out: there is no file {path}; pass an extended XYZ file of labeled structures")
     try:
         return read_structures(path)
-    except Exception as error:  # whatever ASE's reader raises
+    except Exception as error:  # ASE's readers raise errors of many types
         raise ConfigError(f"held_out: {path} cannot be read as extended XYZ ({error})") from error
 
 

@@ -1,4 +1,4 @@
-"""What a campaign's labels cost, and what labelling without an extrapolation grade would have cost."""
+"""Cost of a campaign's labels, and the cost of labeling without an extrapolation grade."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from acemaker.states import State
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class LabelCosts(Record):
-    """The labels of a campaign.
+    """Cost of the labels of a campaign.
 
-    The cost of a label is the cube of its atoms, as in plane-wave density functional theory, in units of one label
-    of the cell that runs.
+    The cost of a label is the cube of its number of atoms, as in plane-wave density functional theory, in units of one
+    label of the simulation cell.
 
     Attributes
     ----------
     halts : ndarray of int, shape (n_labels,)
-        The halt each was made for; 0 for generation 0.
+        Halt that each label belongs to; 0 for the first generation.
     steps : ndarray of int, shape (n_labels,)
-        The step of that halt.
+        Step of that halt.
     n_atoms : ndarray of int, shape (n_labels,)
-        Atoms of each.
+        Number of atoms of each label.
     paid : ndarray of bool, shape (n_labels,)
-        False for what came from a store that campaigns share.
+        False for labels that came from a store that campaigns share.
     seconds : float
-        Spent in LABEL altogether.
+        Total time spent in LABEL.
     n_running : int
-        Atoms of the cell that runs; of several, of the largest.
+        Number of atoms of the simulation cell; of the largest if there are several.
     n_steps : int
-        Steps run so far.
+        Number of steps run so far.
     halt_steps : ndarray of int, shape (n_halts,)
-        Where the run halted; of several walkers' steps, as if they had run one after the other.
+        Steps at which the run halted; steps of several walkers are counted as if they had run one after the other.
     positions : ndarray of int, shape (n_labels,)
-        The same of the halt that each label was made for.
+        The same for the halt that each label belongs to.
     """
 
     halts: np.ndarray
@@ -58,18 +58,18 @@ class LabelCosts(Record):
 
     @property
     def costs(self) -> np.ndarray:
-        """Cost of each label, in labels of the cell that runs; what came from the store costs nothing."""
+        """Cost of each label, in labels of the simulation cell; labels from the store cost nothing."""
         values: np.ndarray = np.where(self.paid, (self.n_atoms / self.n_running) ** 3, 0.0)
         return values
 
     @property
     def stretches(self) -> np.ndarray:
-        """Steps from each halt to the next, the last to the end of the run."""
+        """Steps from each halt to the next, and from the last one to the end of the run."""
         return np.diff(np.append(self.halt_steps, self.n_steps))
 
     @property
     def every_n(self) -> tuple[int, float]:
-        """Labelling every N steps, so that each stretch between two halts is met: N, and the labels that it takes."""
+        """Labeling every N steps, so that each stretch between two halts is sampled: N, and the number of labels."""
         stretches = self.stretches[self.stretches > 0]
         if not len(stretches):
             return self.n_steps, float("nan")
@@ -77,17 +77,17 @@ class LabelCosts(Record):
 
     @property
     def at_random(self) -> float:
-        """Labels at random steps that it takes on average until each stretch between two halts has been met."""
+        """Mean number of labels at random steps until each stretch between two halts has been sampled."""
         stretches = self.stretches[self.stretches > 0]
         return expected_draws(stretches / self.n_steps) if len(stretches) else float("nan")
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        cell = f"labels of the {self.n_running} atoms that run"
+        """Return the content of the text and HTML forms."""
+        cell = f"labels of {self.n_running} atoms"
         items = [
             ("labels", f"{len(self.paid)}, {int((~self.paid).sum())} of them from the store"),
             ("cost", f"{number(self.costs.sum())} {cell} (atoms cubed)"),
-            ("steps labelled", f"{len(self.paid) / max(self.n_steps, 1):.3%} of {self.n_steps}"),
+            ("steps labeled", f"{len(self.paid) / max(self.n_steps, 1):.3%} of {self.n_steps}"),
         ]
         if len(self.stretches):
             spacing, labels = self.every_n
@@ -102,30 +102,30 @@ class LabelCosts(Record):
         for halt in np.unique(self.halts):
             own = self.halts == halt
             sizes = ", ".join(str(size) for size in np.unique(self.n_atoms[own]))
-            name = f"halt {halt}" if halt else "generation 0"
+            name = f"halt {halt}" if halt else "generation 1"
             step = str(self.steps[own][0]) if halt else "–"
             rows.append((name, step, str(own.sum()), sizes, number(self.costs[own].sum())))
         header = ("for", "step", "labels", "atoms", "cost")
         return Summary(f"{counted(len(self.paid), 'label')} so far", tuple(items), Table(header, tuple(rows)))
 
     def figure(self) -> Picture:
-        """Draw labels and their cost along the run, beside what labelling without gamma would have come to."""
+        """Draw the cost of the labels along the run, with the cost of labeling without gamma."""
         return draw(self)
 
 
 def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, reached: Sequence[int]) -> LabelCosts:
-    """Add up the labels of a campaign.
+    """Add up the cost of the labels of a campaign.
 
     Parameters
     ----------
     rounds
-        Of the campaign.
+        The rounds of the campaign.
     directory
-        Where its label files lie.
+        The campaign's directory, which the label files are relative to.
     n_running
-        Atoms of the cell that runs.
+        Number of atoms of the simulation cell.
     reached
-        Steps that each walker has run so far.
+        Number of steps that each walker has run so far.
 
     Returns
     -------
@@ -133,29 +133,29 @@ def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, reache
     """
     before = np.cumsum([0, *reached])
     halts, steps, positions, sizes, paid = [], [], [], [], []
-    for one in rounds:
-        for file in one.labels:
-            halts.append(one.halt)
-            steps.append(one.step)
-            positions.append(_position(one, before))
+    for round_ in rounds:
+        for file in round_.labels:
+            halts.append(round_.halt or 0)
+            steps.append(round_.step)
+            positions.append(_position(round_, before))
             sizes.append(_n_atoms(directory / file))
-            paid.append(file not in one.shared)
+            paid.append(file not in round_.shared)
     return LabelCosts(
         halts=read_only(halts, int),
         steps=read_only(steps, int),
         n_atoms=read_only(sizes, int),
         paid=read_only(paid, bool),
-        seconds=sum(one.wall.get(State.LABEL, 0.0) for one in rounds),
+        seconds=sum(round_.wall.get(State.LABEL, 0.0) for round_ in rounds),
         n_running=n_running,
         n_steps=int(before[-1]),
-        halt_steps=read_only(sorted(_position(one, before) for one in rounds if one.halt), int),
+        halt_steps=read_only(sorted(_position(round_, before) for round_ in rounds if round_.halt), int),
         positions=read_only(positions, int),
     )
 
 
-def _position(one: Round, before: np.ndarray) -> int:
-    """Place a halt among the steps of all walkers, as if they had run one after the other."""
-    return one.step + int(before[max(one.walker, 1) - 1])
+def _position(round_: Round, before: np.ndarray) -> int:
+    """Return the step of a halt as if the walkers had run one after the other."""
+    return round_.step + int(before[(round_.walker or 1) - 1])
 
 
 def _n_atoms(file: Path) -> int:
@@ -164,27 +164,36 @@ def _n_atoms(file: Path) -> int:
 
 
 def label_costs_of(campaign: CampaignReader) -> LabelCosts:
-    """Add up what the labels of a campaign cost, beside what labeling without gamma would have cost."""
-    largest = max(len(atoms) for atoms in campaign.starts)
-    return label_costs(rounds_of(campaign), campaign.directory, largest, campaign.reached)
+    """Add up the cost of a campaign's labels, and compare it with labeling without gamma.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import label_costs_of
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> print(label_costs_of(campaign).headline())
+    4 labels so far
+    """
+    largest = max(len(atoms) for atoms in campaign.initial_structures())
+    return label_costs(rounds_of(campaign), campaign.directory, largest, campaign.reached_steps)
 
 
 def expected_draws(chances: Sequence[float] | np.ndarray) -> float:
-    """Return how many draws it takes on average until each of several things has been drawn.
+    """Return the mean number of draws until each of several items has been drawn.
 
     Parameters
     ----------
     chances : sequence of float
-        Of each thing in one draw; they may add up to less than one.
+        Probability of each item in one draw; they may add up to less than one.
 
     Returns
     -------
     float
-        The coupon collector's expectation for unequal chances (Flajolet, Gardy, Thimonier, Discrete Applied
-        Mathematics 39, 207 (1992), theorem 4.1).
+        Expectation of the coupon collector's problem with unequal probabilities (Flajolet, Gardy, Thimonier, Discrete
+        Applied Mathematics 39, 207 (1992), theorem 4.1).
     """
     p = np.asarray(chances, dtype=float)
-    # in units of the rarest thing's waiting time the integrand falls off within some tens
+    # in units of the rarest item's waiting time the integrand falls off within some tens
     scale = 1 / p.min()
     value, _ = quad(lambda t: 1 - np.prod(-np.expm1(-p * scale * t)), 0, 60 + np.log(len(p)), limit=500)
     return float(scale * value)

@@ -1,4 +1,4 @@
-"""The lattice at rest: the cell of zero stress, and its constants."""
+"""The relaxed lattice: the cell of zero stress, and its lattice constants."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ase.calculators.calculator import BaseCalculator
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
-from acemaker.analysis.crystal import Crystal
-from acemaker.analysis.measured import LeftOut, Measured, Value
+from acemaker.analysis.measured import Measured, NotApplicable, Value
+from acemaker.analysis.samples import Crystal
 
 STEPS = 40
-"""Of the relaxation, at most."""
+"""Maximum number of relaxation steps."""
 
 FMAX = 5e-4
-"""eV/Å; of the cell, a stress of 1e-4 of the modulus."""
+"""eV/Å; for the cell, a stress of 1e-4 of the modulus."""
 
 
-def calls(_: Crystal) -> tuple[int, int]:
-    """Return the calls that it takes at most, and the atoms of each."""
-    return STEPS + 1, _.n_atoms
+def calls(crystal: Crystal) -> tuple[int, int]:
+    """Return the maximum number of calls, and the number of atoms of each."""
+    return STEPS + 1, crystal.n_atoms
 
 
 def lattice(crystal: Crystal, calculator: BaseCalculator) -> Measured:
@@ -31,9 +31,9 @@ def lattice(crystal: Crystal, calculator: BaseCalculator) -> Measured:
     Parameters
     ----------
     crystal
-        Where to begin.
+        The initial structure of the relaxation.
     calculator
-        Gives energy, forces and stress.
+        Must provide energy, forces and stress.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def lattice(crystal: Crystal, calculator: BaseCalculator) -> Measured:
 
     Raises
     ------
-    LeftOut
-        If it does not converge, or turns into another crystal.
+    NotApplicable
+        If the relaxation does not converge, or changes the cell by more than 20 %.
     """
     atoms = crystal.primitive.copy()
     atoms.calc = calculator
@@ -52,8 +52,8 @@ def lattice(crystal: Crystal, calculator: BaseCalculator) -> Measured:
         converged = BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=FMAX, steps=STEPS)
     change = np.abs(atoms.cell.array @ np.linalg.inv(crystal.primitive.cell.array) - np.eye(3)).max()
     if not converged or change > 0.2:
-        raise LeftOut(
-            f"the cell does not come to rest in {STEPS} steps" if not converged else f"the cell changes by {change:.0%}"
+        raise NotApplicable(
+            f"the cell does not relax within {STEPS} steps" if not converged else f"the cell changes by {change:.0%}"
         )
     lengths = np.linalg.norm(crystal.repeats @ atoms.cell.array, axis=1)
     names = [("a", 0), ("b", 1), ("c", 2)]
@@ -67,7 +67,7 @@ def lattice(crystal: Crystal, calculator: BaseCalculator) -> Measured:
 
 
 def relaxed(crystal: Crystal, measured: Measured) -> Atoms:
-    """Return the primitive cell at rest, without a calculator."""
+    """Return the relaxed primitive cell, without a calculator."""
     return Atoms(
         crystal.primitive.numbers,
         scaled_positions=measured.curves["scaled"],

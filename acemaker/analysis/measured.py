@@ -1,4 +1,4 @@
-"""What one calculator says of one property, as plain data that a file keeps."""
+"""The result of measuring one property with one calculator, as plain data that is stored in a file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from acemaker.utils.atomic_write import write_whole
 
 
-class LeftOut(Exception):  # noqa: N818  # no error: it becomes a line of the table
-    """A property that cannot be measured here; the message says why."""
+class NotApplicable(Exception):  # noqa: N818  # not an error: it becomes a line of the table
+    """Raised for a property that cannot be measured; the message states the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,11 @@ class Value:
     Attributes
     ----------
     name, unit : str
-        What it is; an empty unit where it has none.
+        Name and unit; the unit is empty if there is none.
     value : float
         The number.
     error : float
-        Its statistical uncertainty, in the same unit; 0 where there is none.
+        Its statistical uncertainty, in the same unit; 0 if there is none.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A property by one calculator.
+    """A property as measured with one calculator.
 
     Attributes
     ----------
     values : tuple of Value
         Numbers for the table.
     curves : dict
-        Lists of numbers for figures, and for the properties that build on this one.
+        Lists of numbers for figures, and for the properties that require this one.
     """
 
     values: tuple[Value, ...]
@@ -54,15 +54,15 @@ class Measured:
     def save(self, path: Path) -> None:
         """Write a file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        described = {"values": [vars(one) for one in self.values], "curves": self.curves}
-        write_whole(path, json.dumps(described, default=plain) + "\n")
+        content = {"values": [vars(value) for value in self.values], "curves": self.curves}
+        write_whole(path, json.dumps(content, default=plain) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Measured | None:
-        """Read a file; None where there is none that can be read."""
+        """Read a file; return None if there is none that can be read."""
         try:
-            described = json.loads(path.read_text())
-            return cls(values=tuple(Value(**one) for one in described["values"]), curves=described["curves"])
+            content = json.loads(path.read_text())
+            return cls(values=tuple(Value(**value) for value in content["values"]), curves=content["curves"])
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

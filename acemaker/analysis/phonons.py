@@ -1,4 +1,4 @@
-"""Phonon bands by finite displacements, and their edges."""
+"""Phonon bands from finite displacements, and their edges."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from acemaker.analysis.crystal import Crystal
-from acemaker.analysis.measured import LeftOut, Measured, Value
+from acemaker.analysis.measured import Measured, NotApplicable, Value
+from acemaker.analysis.samples import Crystal
 from acemaker.structures.computed import forces_of
 
 SHORTEST = 10.0
-"""Å, between opposite faces of the supercell."""
+"""Å, minimum distance between opposite faces of the supercell."""
 
 DISPLACEMENT = 0.01
 """Å."""
 
 POINTS = 120
-"""Of the path through the Brillouin zone."""
+"""Number of points of the path through the Brillouin zone."""
 
 
 def calls(crystal: Crystal) -> tuple[int, int]:
-    """Return the calls that it takes, and the atoms of each; all directions of all atoms without phonopy."""
+    """Return the number of calls, and the number of atoms of each; no calls without phonopy."""
     n_atoms = crystal.n_atoms * round(abs(np.linalg.det(crystal.supercell(SHORTEST))))
     try:
         return len(_displaced(crystal, crystal.primitive).supercells_with_displacements), n_atoms
-    except LeftOut:
+    except NotApplicable:
         return 0, n_atoms
 
 
 def phonons(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Measured:
-    """Displace atoms of a supercell, and diagonalise the dynamical matrix along a path.
+    """Displace atoms of a supercell, and diagonalize the dynamical matrix along a path.
 
     Parameters
     ----------
     crystal
-        Gives the supercell.
+        Determines the supercell.
     calculator
-        Gives forces.
+        Must provide forces.
     relaxed
-        The primitive cell at rest.
+        The relaxed primitive cell.
 
     Returns
     -------
     Measured
-        Lowest and highest frequency at the zone boundary's points that time reversal leaves where they are (and at
-        Γ, the highest, where there are optical modes), THz; imaginary ones are negative. ``curves`` has the bands.
+        Lowest and highest frequency, THz, at the points of the zone boundary that are invariant under time reversal,
+        and the highest at Γ if there are optical modes; imaginary ones are negative. ``curves`` has the bands.
 
     Raises
     ------
-    LeftOut
-        Without phonopy.
+    NotApplicable
+        If phonopy is not installed.
 
     References
     ----------
@@ -73,10 +73,10 @@ def phonons(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Mea
     for name, frequencies in zip(
         names, _frequencies(phonon, [path.special_points[name] for name in names]), strict=True
     ):
-        shown = "Γ" if name == "G" else name
+        point = "Γ" if name == "G" else name
         if name != "G":
-            values.append(Value(name=f"phonons at {shown}, lowest", unit="THz", value=float(frequencies.min())))
-        values.append(Value(name=f"phonons at {shown}, highest", unit="THz", value=float(frequencies.max())))
+            values.append(Value(name=f"phonons at {point}, lowest", unit="THz", value=float(frequencies.min())))
+        values.append(Value(name=f"phonons at {point}, highest", unit="THz", value=float(frequencies.max())))
     along, ticks, labels = path.get_linear_kpoint_axis()
     return Measured(
         values=tuple(values),
@@ -94,7 +94,7 @@ def _displaced(crystal: Crystal, primitive: Atoms) -> Any:
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
     except ImportError as error:
-        raise LeftOut(f"it needs phonopy ({error}): pip install 'acemaker[physics]'") from error
+        raise NotApplicable(f"requires phonopy ({error}): pip install 'acemaker[physics]'") from error
     cell = PhonopyAtoms(
         symbols=list(primitive.symbols), cell=primitive.cell.array, scaled_positions=primitive.get_scaled_positions()
     )
@@ -106,12 +106,12 @@ def _displaced(crystal: Crystal, primitive: Atoms) -> Any:
 
 def _frequencies(phonon: Any, points: Any) -> np.ndarray:
     phonon.run_qpoints(np.array(points))
-    found: np.ndarray = phonon.qpoints.frequencies
-    return found
+    frequencies: np.ndarray = phonon.qpoints.frequencies
+    return frequencies
 
 
 def _is_edge(name: str, point: np.ndarray, n_atoms: int) -> bool:
-    """Tell whether bands are flat there by symmetry: where q and -q are the same."""
+    """Return whether bands are flat at a point by symmetry: where q and -q are equivalent."""
     if name == "G":
         return n_atoms > 1
     return bool(np.allclose(2 * point, np.round(2 * point), atol=1e-6))

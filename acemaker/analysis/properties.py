@@ -1,48 +1,24 @@
-"""The properties that are compared: what each is called, needs and costs."""
+"""The properties that are compared: their names, prerequisites and costs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.analysis import elasticity, equation_of_state, lattice, liquid, phonons, vacancy
-from acemaker.analysis.crystal import Crystal
 from acemaker.analysis.lattice import relaxed
 from acemaker.analysis.measured import Measured
+from acemaker.analysis.samples import Crystal, LiquidSample, Sample
 from acemaker.config.base import nearest
 from acemaker.errors import ConfigError
 
 CHEAP = ("equation_of_state", "lattice", "elastic_constants", "vacancy", "phonons")
-"""Properties of the crystal: some tens of calls in all."""
+"""Properties of the crystal: some tens of calls in total."""
 
 ALL = (*CHEAP, "liquid")
-"""All of them; the liquid takes a thousand calls."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Melt:
-    """A liquid, and how it is run.
-
-    Attributes
-    ----------
-    atoms : Atoms
-        A frame of it.
-    temperature : float
-        K.
-    timestep : float
-        fs.
-    """
-
-    atoms: Atoms
-    temperature: float
-    timestep: float
-
-
-Subject = Crystal | Melt
-"""What is measured."""
+"""All properties; the liquid takes a thousand calls."""
 
 MODULES = {
     "equation_of_state": equation_of_state,
@@ -52,66 +28,66 @@ MODULES = {
     "phonons": phonons,
     "liquid": liquid,
 }
-"""Where each is measured."""
+"""The module of each property."""
 
 ON_THE_LATTICE: dict[str, Callable[[Crystal, BaseCalculator, Atoms], Measured]] = {
     "elastic_constants": elasticity.elastic_constants,
     "vacancy": vacancy.vacancy,
     "phonons": phonons.phonons,
 }
-"""Those that begin with the relaxed lattice."""
+"""Properties that require the relaxed lattice."""
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """Put the properties in order, with the lattice where others begin with it.
+    """Sort the properties, and add the lattice if another one requires it.
 
     Raises
     ------
     ConfigError
-        For an unknown name, or none.
+        For an unknown name, or if there are no names.
     """
     for name in names:
         if name not in ALL:
             raise ConfigError(f"unknown property '{name}'; {nearest(name, list(ALL))}")
     if not names:
         raise ConfigError(f"expected some of {', '.join(ALL)}, got none")
-    wanted = {*names, *(("lattice",) if set(names) & set(ON_THE_LATTICE) else ())}
-    return tuple(name for name in ALL if name in wanted)
+    selected = {*names, *(("lattice",) if set(names) & set(ON_THE_LATTICE) else ())}
+    return tuple(name for name in ALL if name in selected)
 
 
 def settings(name: str) -> str:
-    """Return what a property depends on besides subject and calculator: the constants of its module."""
-    used = [name, *(("lattice",) if name in ON_THE_LATTICE else ())]
-    return repr([(key, value) for one in used for key, value in sorted(vars(MODULES[one]).items()) if key.isupper()])
+    """Return what a property depends on besides sample and calculator: the constants of its module."""
+    modules = [MODULES[used] for used in (name, *(("lattice",) if name in ON_THE_LATTICE else ()))]
+    return repr([(key, value) for module in modules for key, value in sorted(vars(module).items()) if key.isupper()])
 
 
-def calls(name: str, subject: Subject) -> tuple[int, int]:
-    """Return the calls that a property takes at most, and the atoms of the largest."""
-    if isinstance(subject, Melt):
-        return liquid.calls(subject.atoms)
-    found: tuple[int, int] = MODULES[name].calls(subject)
-    return found
+def calls(name: str, sample: Sample) -> tuple[int, int]:
+    """Return the maximum number of calls that a property takes, and the number of atoms of the largest."""
+    if isinstance(sample, LiquidSample):
+        return liquid.calls(sample.atoms)
+    cost: tuple[int, int] = MODULES[name].calls(sample)
+    return cost
 
 
-def measure(name: str, subject: Subject, calculator: BaseCalculator, at_rest: Measured | None) -> Measured:
-    """Measure a property by a calculator.
+def measure(name: str, sample: Sample, calculator: BaseCalculator, at_rest: Measured | None) -> Measured:
+    """Measure a property with a calculator.
 
     Parameters
     ----------
     name
         One of `ALL`.
-    subject
+    sample
         Crystal or liquid.
     calculator
-        The potential's or the oracle's.
+        That of the potential or of the oracle.
     at_rest
-        The calculator's own "lattice", for those that begin with it.
+        The "lattice" of the same calculator, for the properties that require it.
     """
-    if isinstance(subject, Melt):
-        return liquid.liquid(subject.atoms, calculator, subject.temperature, subject.timestep)
+    if isinstance(sample, LiquidSample):
+        return liquid.liquid(sample.atoms, calculator, sample.temperature, sample.timestep)
     if name == "equation_of_state":
-        return equation_of_state.equation_of_state(subject, calculator)
+        return equation_of_state.equation_of_state(sample, calculator)
     if name == "lattice":
-        return lattice.lattice(subject, calculator)
+        return lattice.lattice(sample, calculator)
     assert at_rest is not None
-    return ON_THE_LATTICE[name](subject, calculator, relaxed(subject, at_rest))
+    return ON_THE_LATTICE[name](sample, calculator, relaxed(sample, at_rest))

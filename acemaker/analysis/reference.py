@@ -1,4 +1,4 @@
-"""An independent trajectory of the oracle twin over the same ramp."""
+"""Reference trajectory: an independent run of the analytic oracle over the same ramp."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from acemaker.errors import AcemakerError, ConfigError, EngineError
 from acemaker.lammps import script
 from acemaker.lammps.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
 from acemaker.lammps.library import open_lammps
-from acemaker.loop.authorization import admit_oracle
+from acemaker.loop.trusted_code import authorize_oracle
 from acemaker.oracles.factory import calculator_factory, pair_commands
 from acemaker.structures.computed import energy_of
 from acemaker.structures.files import read_structures, write_structures
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from acemaker.loop.reader import CampaignReader
 
 
-def truth_trajectory(
+def reference_trajectory(
     config: CampaignConfig,
     structure: Atoms,
     *,
@@ -33,22 +33,22 @@ def truth_trajectory(
     file: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Atoms, ...]:
-    """Run the oracle's own molecular dynamics, with velocities that the campaign never saw.
+    """Run the oracle's own molecular dynamics, with initial velocities other than those of the campaign.
 
     Parameters
     ----------
     config
-        The campaign's; its oracle must be a LAMMPS pair style.
+        The campaign's configuration; its oracle must be a LAMMPS pair style.
     structure
         The campaign's initial structure.
     n_frames
-        Frames to keep, evenly spaced over the ramp, the start excluded.
+        Number of frames, evenly spaced over the ramp, without the start.
     elements
-        For which the oracle's ``pair_coeff`` is written, in alphabetical order; those of the structure if None.
+        Elements of the oracle's ``pair_coeff``, in alphabetical order; those of the structure if None.
     file
-        Where to keep them; read instead of run if it exists, and leads to the last step.
+        File to write the frames to; it is read instead if it exists and ends at the last step.
     progress
-        Called with each step that was reached.
+        Called with the step of each frame.
 
     Returns
     -------
@@ -58,17 +58,28 @@ def truth_trajectory(
     Raises
     ------
     ConfigError
-        If the oracle is not one that can run its own dynamics.
+        If the oracle cannot run its own dynamics.
     EngineError
-        If LAMMPS refuses the pair style, or stops.
+        If LAMMPS rejects the pair style, or stops.
+
+    Examples
+    --------
+    >>> from acemaker import CampaignConfig
+    >>> from acemaker.analysis import reference_trajectory
+    >>> from ase.build import bulk
+    >>> lennard_jones = {"oracle": "lammps", "pair_style": "lj/cut 6.0", "pair_coeff": ["* * 0.4 2.3"]}
+    >>> config = CampaignConfig.from_parameters({**lennard_jones, "supercell": [2, 2, 2], "steps": 100})
+    >>> frames = reference_trajectory(config, bulk("Cu", cubic=True) * (2, 2, 2), n_frames=5)
+    >>> len(frames)
+    5
     """
     total = config.engine.steps
-    if (there := _kept(file, total)) is not None:
-        return there
+    if (frames_of_file := _stored_frames(file, total)) is not None:
+        return frames_of_file
     if config.oracle.oracle != "lammps":
         raise ConfigError(
-            f"OracleConfig.oracle: a truth trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
-            "another oracle give labelled frames of your own: judge(campaign, truth=frames)"
+            f"OracleConfig.oracle: a reference trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
+            "another oracle pass labeled frames of your own: evaluate_accuracy(campaign, reference=frames)"
         )
     types = sorted(set(structure.get_chemical_symbols())) if elements is None else list(elements)
     lmp = open_lammps()
@@ -76,7 +87,7 @@ def truth_trajectory(
         _prepare(lmp, config, structure, types)
         frames: list[Atoms] = []
         for step in np.unique(np.linspace(0, total, n_frames + 1).astype(int)[1:]):
-            # a set-up would draw another random force for the second half of Langevin's last kick
+            # another set-up would draw a new random force for the second half of the last Langevin kick
             setup = "no" if frames and config.engine.ensemble == "langevin" else "yes"
             lmp.command(f"run {step} upto start 0 stop {total} pre {setup}")
             frames.append(_frame(lmp, structure, int(step)))
@@ -84,60 +95,62 @@ def truth_trajectory(
                 progress(int(step))
     except AcemakerError:
         raise
-    except Exception as error:  # LAMMPS's errors have no class of their own
+    except Exception as error:  # LAMMPS raises plain exceptions
         raise EngineError(
             f"LAMMPS stopped in the oracle's own trajectory (pair_style {config.oracle.pair_style!r}): {error}"
         ) from error
     finally:
         lmp.close()
     if config.engine.ensemble == "langevin":
-        _without_noise(frames, config, tuple(types))
+        _replace_forces(frames, config, tuple(types))
     return write_structures(file, frames) if file is not None else tuple(frames)
 
 
-def truth_of(campaign: CampaignReader, walker: int | None = None) -> tuple[Atoms, ...]:
-    """Run the oracle's own dynamics as a walker of a campaign runs, or read what was run before.
+def reference_trajectory_of(campaign: CampaignReader, walker: int | None = None) -> tuple[Atoms, ...]:
+    """Run the oracle's own dynamics under the conditions of a walker, or read the frames of an earlier run.
 
     Parameters
     ----------
     campaign
-        The campaign, in whose directory the frames are kept.
+        The campaign; the frames are stored in its directory.
     walker
-        Its number, from 1; None for one trajectory under each of the conditions under which walkers explore.
+        Number of the walker, from 1; None for one trajectory per set of conditions under which walkers explore.
 
     Raises
     ------
     ConfigError
         If there is no such walker, or the oracle cannot run its own dynamics.
     UntrustedError
-        If the oracle names code, and the campaign was not used on this machine before.
+        If the configuration names code, and the campaign was not used on this machine before.
     """
     if walker is None:
-        return tuple(atoms for number in _conditions(campaign.config) for atoms in truth_of(campaign, number))
-    name = "truth.extxyz" if walker == 1 else f"truth_walker_{walker:04d}.extxyz"
-    config, elements = campaign.config.walker(walker), sorted(set(campaign.initial.get_chemical_symbols()))
-    start = campaign.starts[walker - 1]
+        return tuple(
+            atoms for number in _conditions(campaign.config) for atoms in reference_trajectory_of(campaign, number)
+        )
+    name = "reference_trajectory.extxyz" if walker == 1 else f"reference_trajectory_walker_{walker:04d}.extxyz"
+    config, elements = campaign.config.walker(walker), sorted(set(campaign.initial_structure().get_chemical_symbols()))
+    start = campaign.initial_structures()[walker - 1]
     file = campaign.directory / name
-    if _kept(file, config.engine.steps) is None:
-        admit_oracle(campaign.config, campaign.directory, used=("pair_style",))
-    return truth_trajectory(config, start, elements=elements, file=file)
+    if _stored_frames(file, config.engine.steps) is None:
+        authorize_oracle(campaign.config, campaign.directory, used=("pair_style",))
+    return reference_trajectory(config, start, elements=elements, file=file)
 
 
-def _kept(file: Path | None, steps: int) -> tuple[Atoms, ...] | None:
-    """Read frames that were run before; None where there are none, or the campaign has been given more steps since."""
+def _stored_frames(file: Path | None, steps: int) -> tuple[Atoms, ...] | None:
+    """Read the frames of an earlier run; None if there are none, or the number of steps has changed since."""
     if file is None or not file.exists():
         return None
-    there = read_structures(file)
-    return there if there[-1].info["step"] == steps else None
+    frames = read_structures(file)
+    return frames if frames[-1].info["step"] == steps else None
 
 
 def _conditions(config: CampaignConfig) -> list[int]:
-    """Choose a walker for each condition, whatever their random numbers."""
-    found: dict[str, int] = {}
+    """Choose one walker per set of conditions; walkers that differ only in their random numbers share a set."""
+    walkers: dict[str, int] = {}
     for number in range(1, config.n_walkers + 1):
-        alone = config.walker(number)
-        found.setdefault(alone.system.model_dump_json() + alone.engine.model_dump_json(), number)
-    return list(found.values())
+        own_config = config.walker(number)
+        walkers.setdefault(own_config.system.model_dump_json() + own_config.engine.model_dump_json(), number)
+    return list(walkers.values())
 
 
 def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[str]) -> None:
@@ -146,7 +159,7 @@ def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[
         lmp.command(command)
     triclinic = config.engine.ensemble == "npt" and config.engine.pressure_coupling == "tri"
     put_structure(lmp, structure, elements, triclinic)
-    commands = pair_commands(config.oracle) + script.neighbour_commands(config.engine.skin)
+    commands = pair_commands(config.oracle) + script.neighbor_commands(config.engine.skin)
     if not has_momenta(structure):
         commands += script.velocity_commands(config.engine.temperature[0], seed)
     commands += script.ensemble_commands(config.engine, seed)
@@ -155,8 +168,8 @@ def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[
         lmp.command(command)
 
 
-def _without_noise(frames: list[Atoms], config: CampaignConfig, elements: tuple[str, ...]) -> None:
-    """Give frames the oracle's forces alone: LAMMPS has added friction and random forces to those that it holds."""
+def _replace_forces(frames: list[Atoms], config: CampaignConfig, elements: tuple[str, ...]) -> None:
+    """Replace the forces of frames by those of the oracle: LAMMPS adds friction and random forces to its own."""
     make_calculator = calculator_factory(config.oracle, elements)
     for atoms in frames:
         forces = np.array(make_calculator().get_forces(atoms.copy()))

@@ -1,4 +1,4 @@
-"""The rounds of a campaign, one for generation 0 and one for each halt, gathered from its journal."""
+"""Rounds of a campaign, one for the first generation and one per halt, collected from its journal."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from acemaker.states import State
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Round(Record):
-    """What happened between one halt and the next segment.
+    """Events from one halt to the next segment, or up to the first generation.
 
     Attributes
     ----------
-    halt : int
-        Its number; 0 for the making of generation 0.
+    halt : int or None
+        Number of the halt; None for the first generation.
     step : int
-        Where the run halted.
-    walker : int
-        Number, from 1, of the walker that halted; 0 where there is only one.
+        Step at which the run halted.
+    walker : int or None
+        Number, from 1, of the walker that halted; None if there is only one.
     known : bool
-        Whether labels of another walker's halt had made it known already.
+        Whether no labels were needed, since those of another walker's halt cover the structure.
     tier : str
-        ``smooth`` or ``break``; empty for generation 0.
-    epicentre : tuple of int
+        ``smooth`` or ``break``; empty for the first generation.
+    epicenter : tuple of int
         Atoms, worst first.
     n_candidates : int
-        Made; 0 for generation 0.
+        Number of candidates; 0 for the first generation.
     labels : tuple of str
         Files of the new labels, relative to the campaign's directory.
     shared : tuple of str
-        Those of them that came from the store that campaigns share.
+        Files of those that came from the store that campaigns share.
     failed : tuple of str
-        Why structures could not be labelled.
+        Reasons why structures could not be labeled.
     rejected : tuple of str
-        Why fits were rejected.
+        Reasons why fits were rejected.
     generation : int or None
-        The one that was accepted; None while there is none.
+        Number of the generation that was accepted; None while there is none.
     cv_forces : float or None
         meV/Å, its cross-validated force error.
     discarded_steps : int
-        Steps that were run again.
+        Number of steps that were run again.
     wall : Mapping of str to float
         Seconds by state.
     """
 
-    halt: int
+    halt: int | None
     step: int = 0
-    walker: int = 0
+    walker: int | None = None
     known: bool = False
     tier: str = ""
-    epicentre: tuple[int, ...] = ()
+    epicenter: tuple[int, ...] = ()
     n_candidates: int = 0
     labels: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
@@ -67,15 +67,15 @@ class Round(Record):
     wall: Mapping[str, float]
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         of = f" of walker {self.walker}" if self.walker else ""
-        title = f"Round of halt {self.halt}, step {self.step}{of}, {self.tier} tier" if self.halt else "Generation 0"
+        title = f"Round of halt {self.halt}, step {self.step}{of}, {self.tier} tier" if self.halt else "Generation 1"
         candidates = f", of {counted(self.n_candidates, 'candidate')}" if self.n_candidates else ""
         items = [("labels", f"{len(self.labels)}{candidates}")]
-        if self.epicentre:
-            items.insert(0, ("epicentre", counted(len(self.epicentre), "atom")))
+        if self.epicenter:
+            items.insert(0, ("epicenter", counted(len(self.epicenter), "atom")))
         if self.known:
-            items.append(("known", "by the labels of another walker's halt"))
+            items.append(("covered", "by the labels of another walker's halt"))
         if self.shared:
             items.append(("from the shared store", str(len(self.shared))))
         items += [("a label failed", cause) for cause in self.failed]
@@ -89,57 +89,65 @@ class Round(Record):
 
 
 def rounds_of(campaign: CampaignReader) -> tuple[Round, ...]:
-    """Gather what happened at each halt of a campaign; the first round is the making of generation 0."""
+    """Return the rounds of a campaign, beginning with that of the first generation.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import rounds_of
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> [len(one_round.labels) for one_round in rounds_of(campaign)]
+    [2, 2]
+    """
     return gather_rounds(campaign.events())
 
 
 def gather_rounds(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:
-    """Gather the rounds.
+    """Collect rounds from the events of a journal.
 
     Parameters
     ----------
     events
-        Of the journal.
+        Events of the journal, oldest first.
 
     Returns
     -------
     tuple of Round
-        Generation 0 first; the last may be going on.
+        Beginning with that of the first generation; the last one may be unfinished.
     """
-    rounds = [Round(halt=0, wall={})]
-    healing = 0  # several walkers may halt before the first of their halts is healed
+    rounds = [Round(halt=None, wall={})]
+    current = 0  # several walkers may halt before the first of their halts is healed
     for event in events:
         kind = event["event"]
-        now = rounds[healing]
+        round_ = rounds[current]
         if kind == "label":
-            shared = (*now.shared, event["file"]) if event.get("shared") else now.shared
-            rounds[healing] = replace(now, labels=(*now.labels, event["file"]), shared=shared)
+            shared = (*round_.shared, event["file"]) if event.get("shared") else round_.shared
+            rounds[current] = replace(round_, labels=(*round_.labels, event["file"]), shared=shared)
         elif kind == "label_failed":
-            rounds[healing] = replace(now, failed=(*now.failed, event["cause"]))
+            rounds[current] = replace(round_, failed=(*round_.failed, event["cause"]))
         elif kind == "step" and event["state"] == State.EXPLORE:
             if event["halt"] is not None:
-                halt, walker = event["halt"], event.get("walker", 0)
-                begun = Round(halt=halt["number"], step=halt["step"], walker=walker, tier=halt["tier"], wall={})
-                rounds.append(begun)
+                halt, walker = event["halt"], event.get("walker")
+                rounds.append(Round(halt=halt["number"], step=halt["step"], walker=walker, tier=halt["tier"], wall={}))
         elif kind == "step" and event["state"] == State.HALT:
-            healing += 1  # in the order of their numbers
+            current += 1  # halts are healed in the order of their numbers
         elif kind == "step":
-            wall = {**now.wall, event["state"]: now.wall.get(event["state"], 0.0) + event.get("wall_s", 0.0)}
-            rounds[healing] = replace(now, wall=wall, **_found(now, event))
+            wall = {**round_.wall, event["state"]: round_.wall.get(event["state"], 0.0) + event.get("wall_s", 0.0)}
+            rounds[current] = replace(round_, wall=wall, **_changes(round_, event))
     return tuple(rounds)
 
 
-def _found(now: Round, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what a completed step adds to its round."""
+def _changes(round_: Round, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a round that a completed step changes."""
     match State(event["state"]):
         case State.DIAGNOSE:
-            return {"epicentre": tuple(event["epicentre"]), "known": event["next"] == State.RESUME}
+            return {"epicenter": tuple(event["epicenter"]), "known": event["next"] == State.RESUME}
         case State.GENERATE:
             return {"n_candidates": event["n_candidates"]}
         case State.TRAIN if event["accepted"]:
             return {"generation": event["generation"], "cv_forces": event["cv_forces"]}
         case State.TRAIN:
-            return {"rejected": (*now.rejected, event["reason"])}
+            return {"rejected": (*round_.rejected, event["reason"])}
         case State.RESUME:
             return {"discarded_steps": event["discarded_steps"]}
         case _:

@@ -1,4 +1,4 @@
-"""The energy that it takes to form a vacancy."""
+"""Formation energy of a vacancy."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from ase.build import make_supercell
 from ase.calculators.calculator import BaseCalculator
 from ase.optimize import BFGS
 
-from acemaker.analysis.crystal import Crystal
-from acemaker.analysis.measured import LeftOut, Measured, Value
+from acemaker.analysis.measured import Measured, NotApplicable, Value
+from acemaker.analysis.samples import Crystal
 from acemaker.structures.computed import energy_of
 
 SHORTEST = 10.0
-"""Å, between opposite faces of the supercell."""
+"""Å, minimum distance between opposite faces of the supercell."""
 
 STEPS = 40
-"""Of the relaxation, at most."""
+"""Maximum number of relaxation steps."""
 
 FMAX = 0.01
 """eV/Å."""
 
 
 def calls(crystal: Crystal) -> tuple[int, int]:
-    """Return the calls that it takes at most, and the atoms of each."""
+    """Return the maximum number of calls, and the number of atoms of each."""
     return STEPS + 2, crystal.n_atoms * _volume(crystal)
 
 
@@ -32,39 +32,39 @@ def _volume(crystal: Crystal) -> int:
 
 
 def vacancy(crystal: Crystal, calculator: BaseCalculator, relaxed: Atoms) -> Measured:
-    """Take an atom out of a supercell and relax the others, in the cell of the perfect crystal.
+    """Remove an atom from a supercell and relax the others in the cell of the perfect crystal.
 
     Parameters
     ----------
     crystal
-        Of one element.
+        A crystal of one element.
     calculator
-        Gives energies and forces.
+        Must provide energies and forces.
     relaxed
-        The primitive cell at rest.
+        The relaxed primitive cell.
 
     Returns
     -------
     Measured
-        Formation energy, eV: that of the cell with the vacancy above as many atoms of the perfect one.
+        Formation energy, eV: energy of the cell with the vacancy minus that of as many atoms of the perfect crystal.
 
     Raises
     ------
-    LeftOut
-        For a compound, sites of several kinds, or a relaxation that does not end.
+    NotApplicable
+        For a compound, sites of several kinds, or a relaxation that does not converge.
     """
     if len(set(relaxed.symbols)) > 1:
-        raise LeftOut("a vacancy in a compound has an energy only with chemical potentials, which nobody has given")
+        raise NotApplicable("the energy of a vacancy in a compound depends on chemical potentials, which are not known")
     if crystal.kinds > 1:
-        raise LeftOut(f"the crystal has {crystal.kinds} kinds of sites, each with a vacancy of its own")
+        raise NotApplicable(f"the crystal has {crystal.kinds} kinds of sites, each with its own vacancy energy")
     perfect = make_supercell(relaxed, crystal.supercell(SHORTEST))
     perfect.calc = calculator
     energy = energy_of(perfect)
-    left = perfect[1:]
-    left.calc = calculator
-    if not BFGS(left, logfile=None).run(fmax=FMAX, steps=STEPS):
-        raise LeftOut(f"the atoms around the vacancy do not come to rest in {STEPS} steps")
-    formation = energy_of(left) - energy * len(left) / len(perfect)
+    defective = perfect[1:]
+    defective.calc = calculator
+    if not BFGS(defective, logfile=None).run(fmax=FMAX, steps=STEPS):
+        raise NotApplicable(f"the atoms around the vacancy do not relax within {STEPS} steps")
+    formation = energy_of(defective) - energy * len(defective) / len(perfect)
     return Measured(
         values=(Value(name="vacancy energy", unit="eV", value=float(formation)),), curves={"atoms": len(perfect)}
     )

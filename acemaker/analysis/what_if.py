@@ -1,4 +1,4 @@
-"""Where a recorded run would have halted under another rule."""
+"""What-if analysis: where a recorded run would have halted under another halting rule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from acemaker.analysis.rounds import rounds_of
 from acemaker.config import OTFConfig
-from acemaker.engines.halting import HaltMonitor, Verdict
+from acemaker.engines.halting import HaltDecision, HaltMonitor
 from acemaker.errors import ConfigError
+from acemaker.formatting import html
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, Table, number
@@ -18,14 +19,21 @@ from acemaker.loop.reader import CampaignReader
 from acemaker.results import Segment
 
 RULE = ("threshold_call_dft", "threshold_break", "smooth_steps")
+"""Parameters of the halting rule that can be changed."""
+
+ROW = 9
+"""Number of thresholds in the table of `thresholds`."""
+
+FARTHEST = 5.0
+"""Largest threshold, in units of ``threshold_break``: a run that exploded must not compress the rest of the range."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class WhatIf(Record):
     """A recorded run under another halting rule.
 
-    What was recorded tells where the other rule would have halted first. From there on the run would have been
-    another one: it would have gone on past a halt that the rule does not ask for, or with a potential trained
+    The recorded gamma determines where the other rule would have halted first. From there on the run would have been
+    different: it would have continued past a halt that the rule does not require, or with a potential that was trained
     earlier.
 
     Attributes
@@ -33,51 +41,51 @@ class WhatIf(Record):
     rule : OTFConfig
         The other rule.
     segments : tuple of Segment
-        What was recorded.
-    verdicts : tuple of Verdict or None
-        Where the rule would have halted each segment; None where it would not have by its recorded end.
+        The recorded segments.
+    decisions : tuple of HaltDecision or None
+        Where the rule would have halted each segment; None if it would not have by the segment's recorded end.
     n_first : int
-        Labels of generation 0.
-    labels_a_halt : float
-        As the campaign made them, on average.
+        Number of labels of the first generation.
+    labels_per_halt : float
+        Mean number of labels per halt of the campaign.
     """
 
     rule: OTFConfig
     segments: tuple[Segment, ...]
-    verdicts: tuple[Verdict | None, ...]
+    decisions: tuple[HaltDecision | None, ...]
     n_first: int
-    labels_a_halt: float
+    labels_per_halt: float
 
     @property
     def halts(self) -> int:
-        """How many segments the rule would have halted."""
-        return sum(verdict is not None for verdict in self.verdicts)
+        """Number of segments that the rule would have halted."""
+        return sum(decision is not None for decision in self.decisions)
 
     @property
     def labels(self) -> float:
-        """How many labels as many halts would have taken."""
-        return self.n_first + self.halts * self.labels_a_halt
+        """Number of labels that as many halts would have taken."""
+        return self.n_first + self.halts * self.labels_per_halt
 
     @property
     def same_until(self) -> int:
-        """The step up to which the run would have been the recorded one."""
+        """Step up to which the run would have been identical to the recorded one."""
         until: dict[int, int] = {}
         ends: dict[int, int] = {}
-        for segment, verdict in zip(self.segments, self.verdicts, strict=True):
+        for segment, decision in zip(self.segments, self.decisions, strict=True):
             recorded = segment.halt.step if segment.halt is not None else None
-            ends[segment.walker] = segment.end_step
-            if recorded != (verdict.step if verdict is not None else None):
-                would = verdict.step if verdict is not None else segment.end_step
-                until.setdefault(segment.walker, min(recorded or segment.end_step, would))
+            ends[segment.walker or 1] = segment.end_step
+            if recorded != (decision.step if decision is not None else None):
+                would = decision.step if decision is not None else segment.end_step
+                until.setdefault(segment.walker or 1, min(recorded or segment.end_step, would))
         return min(until.values(), default=max(ends.values(), default=0))
 
     def under(self, **changes: float | int) -> WhatIf:
-        """Apply yet another rule to what was recorded.
+        """Apply a further rule to the recorded run.
 
         Parameters
         ----------
         **changes
-            To this record's rule, as for `Campaign.what_if`.
+            Changes of this record's rule, as for `Campaign.what_if`.
 
         Returns
         -------
@@ -86,12 +94,12 @@ class WhatIf(Record):
         Raises
         ------
         ConfigError
-            For another name, or a rule that is none.
+            For another name, or an invalid rule.
         """
-        return what_if(self.segments, other_rule(self.rule, changes), self.n_first, self.labels_a_halt)
+        return what_if(self.segments, other_rule(self.rule, changes), self.n_first, self.labels_per_halt)
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         recorded = sum(segment.halt is not None for segment in self.segments)
         rule = self.rule
         several = " of each walker" if any(segment.walker for segment in self.segments) else ""
@@ -103,13 +111,13 @@ class WhatIf(Record):
             ),
             ("halts", f"{self.halts}, recorded: {recorded}"),
             ("labels", f"about {number(self.labels)}"),
-            ("the run would have been the same", f"up to step {self.same_until}{several}"),
+            ("identical to the recorded run", f"up to step {self.same_until}{several}"),
         )
         rows = []
-        for segment, verdict in zip(self.segments, self.verdicts, strict=True):
-            was = str(segment.halt.step) if segment.halt is not None else "–"
+        for segment, decision in zip(self.segments, self.decisions, strict=True):
+            halted = str(segment.halt.step) if segment.halt is not None else "–"
             of = f", walker {segment.walker}" if segment.walker else ""
-            rows.append((f"{segment.number}{of}", was, str(verdict.step) if verdict is not None else "–"))
+            rows.append((f"{segment.number}{of}", halted, str(decision.step) if decision is not None else "–"))
         return Summary(
             "The recorded run under another rule", items, Table(("segment", "halted", "would halt"), tuple(rows))
         )
@@ -119,49 +127,56 @@ class WhatIf(Record):
         return draw(self)
 
 
-def other_rule(rule: OTFConfig, changes: Mapping[str, float | int]) -> OTFConfig:
-    """Change a halting rule.
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Thresholds(Record):
+    """The static fallback of the what-if slider: a table of thresholds, and the picture of the recorded run.
 
-    Parameters
+    Attributes
     ----------
-    rule
-        The campaign's.
-    changes
-        To ``threshold_call_dft``, ``threshold_break`` and ``smooth_steps``; the other thresholds follow where they
-        must, to stay in order.
-
-    Returns
-    -------
-    OTFConfig
-
-    Raises
-    ------
-    ConfigError
-        For another name, or a value that is none.
+    recorded : WhatIf
+        The run under its own rule.
+    reviews : tuple of WhatIf
+        The run under other rules, by ``threshold_call_dft``.
     """
-    if strange := set(changes) - set(RULE):
-        raise ConfigError(f"expected some of {', '.join(RULE)}, got {', '.join(sorted(strange))}")
-    values = {**rule.model_dump(), **changes}
-    call = values["threshold_call_dft"]
-    values["threshold_add_train"] = min(values["threshold_add_train"], call)
-    if "threshold_break" not in changes:
-        values["threshold_break"] = max(values["threshold_break"], call)
-    return OTFConfig(**values)
+
+    recorded: WhatIf
+    reviews: tuple[WhatIf, ...]
+
+    def summary(self) -> Summary:
+        """Return the content of the text and HTML forms."""
+        rows = tuple(
+            (
+                number(review.rule.threshold_call_dft),
+                str(review.halts),
+                number(review.labels),
+                str(review.same_until),
+            )
+            for review in self.reviews
+        )
+        header = ("threshold_call_dft", "would halt", "labels, about", "identical up to step")
+        return Summary("The recorded run under other thresholds", self.recorded.summary().items, Table(header, rows))
+
+    def figure(self) -> Picture:
+        """Draw the recorded gamma with the recorded rule."""
+        return self.recorded.figure()
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + html.figure(self.figure(), "Recorded gamma and where the run halted")
 
 
-def what_if(segments: Sequence[Segment], rule: OTFConfig, n_first: int, labels_a_halt: float) -> WhatIf:
-    """Apply a rule to what was recorded.
+def what_if(segments: Sequence[Segment], rule: OTFConfig, n_first: int, labels_per_halt: float) -> WhatIf:
+    """Apply a rule to recorded segments.
 
     Parameters
     ----------
     segments
-        Recorded.
+        The recorded segments.
     rule
         The other rule.
     n_first
-        Labels of generation 0.
-    labels_a_halt
-        On average.
+        Number of labels of the first generation.
+    labels_per_halt
+        Mean number of labels per halt.
 
     Returns
     -------
@@ -170,21 +185,21 @@ def what_if(segments: Sequence[Segment], rule: OTFConfig, n_first: int, labels_a
     return WhatIf(
         rule=rule,
         segments=tuple(segments),
-        verdicts=tuple(_first_halt(segment, rule) for segment in segments),
+        decisions=tuple(_first_halt(segment, rule) for segment in segments),
         n_first=n_first,
-        labels_a_halt=labels_a_halt,
+        labels_per_halt=labels_per_halt,
     )
 
 
 def what_if_of(campaign: CampaignReader, changes: Mapping[str, float | int]) -> WhatIf:
-    """Apply another halting rule to what a campaign has recorded.
+    """Apply another halting rule to the recorded run of a campaign.
 
     Parameters
     ----------
     campaign
         The campaign.
     changes
-        To its rule, as for `other_rule`.
+        Changes of its rule, as for `other_rule`.
 
     Returns
     -------
@@ -193,19 +208,96 @@ def what_if_of(campaign: CampaignReader, changes: Mapping[str, float | int]) -> 
     Raises
     ------
     ConfigError
-        For another name, or a value that is none.
+        For another name, or an invalid value.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import what_if_of
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> what_if_of(campaign, {"threshold_call_dft": 8.0}).halts
+    0
     """
     rounds = rounds_of(campaign)
-    made = [len(one.labels) for one in rounds[1:]]
+    counts = [len(round_.labels) for round_ in rounds[1:]]
     return what_if(
         campaign.segments(),
         other_rule(campaign.config.otf, changes),
         n_first=len(rounds[0].labels),
-        labels_a_halt=float(np.mean(made)) if made else float(campaign.config.otf.n_select),
+        labels_per_halt=float(np.mean(counts)) if counts else float(campaign.config.otf.n_select),
     )
 
 
-def _first_halt(segment: Segment, rule: OTFConfig) -> Verdict | None:
+def other_rule(rule: OTFConfig, changes: Mapping[str, float | int]) -> OTFConfig:
+    """Change a halting rule.
+
+    Parameters
+    ----------
+    rule
+        The campaign's rule.
+    changes
+        New values of ``threshold_call_dft``, ``threshold_break`` and ``smooth_steps``; the other thresholds change with
+        them if the order requires it.
+
+    Returns
+    -------
+    OTFConfig
+
+    Raises
+    ------
+    ConfigError
+        For another name, or an invalid value.
+    """
+    if unknown := set(changes) - set(RULE):
+        raise ConfigError(f"expected some of {', '.join(RULE)}, got {', '.join(sorted(unknown))}")
+    values = {**rule.model_dump(), **changes}
+    call = values["threshold_call_dft"]
+    values["threshold_add_train"] = min(values["threshold_add_train"], call)
+    if "threshold_break" not in changes:
+        values["threshold_break"] = max(values["threshold_break"], call)
+    return OTFConfig(**values)
+
+
+def thresholds(review: WhatIf) -> Thresholds:
+    """Apply a row of thresholds, evenly spaced on a logarithmic scale, to a recorded run.
+
+    Parameters
+    ----------
+    review
+        The run under its own rule.
+
+    Returns
+    -------
+    Thresholds
+    """
+    row = np.geomspace(*threshold_range(review), ROW)
+    values = sorted({*(float(f"{value:.2g}") for value in row), review.rule.threshold_call_dft})
+    reviews = tuple(review.under(threshold_call_dft=value) for value in values)
+    return Thresholds(recorded=review, reviews=reviews)
+
+
+def threshold_range(review: WhatIf) -> tuple[float, float]:
+    """Find the range of thresholds that make a difference to a recorded run.
+
+    Parameters
+    ----------
+    review
+        The run under any rule.
+
+    Returns
+    -------
+    low, high : float
+        From the smallest recorded gamma, below which every check would halt, to the largest, above which none would;
+        dimensionless. The rule's own threshold is always in the range.
+    """
+    own = review.rule.threshold_call_dft
+    gamma = np.concatenate([segment.timeline.gamma_max for segment in review.segments] or [np.zeros(0)])
+    gamma = gamma[np.isfinite(gamma) & (gamma > 0)]
+    low, high = (float(gamma.min()), float(gamma.max())) if len(gamma) else (own, own)
+    return min(low, own / 2), max(min(high, FARTHEST * review.rule.threshold_break), 2 * own)
+
+
+def _first_halt(segment: Segment, rule: OTFConfig) -> HaltDecision | None:
     monitor = HaltMonitor(rule)
     checks = zip(segment.timeline.step.tolist(), segment.timeline.gamma_max.tolist(), strict=True)
-    return next((verdict for step, gamma in checks if (verdict := monitor.update(step, gamma)) is not None), None)
+    return next((decision for step, gamma in checks if (decision := monitor.update(step, gamma)) is not None), None)

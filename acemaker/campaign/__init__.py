@@ -1,4 +1,4 @@
-"""Campaigns: the journal, the files beside it, the driver of the states, and looking on."""
+"""Campaigns: the classes and functions with which users run, analyze and observe them."""
 
 from acemaker.campaign.attached import AttachedCampaign, attach
 from acemaker.campaign.campaign import Campaign

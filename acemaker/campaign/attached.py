@@ -1,4 +1,4 @@
-"""Looking on at a campaign that another process runs."""
+"""Observing a campaign that another process runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from acemaker.widgets.live import live_view
 
 
 class AttachedCampaign(AttachedReader, CampaignView):
-    """A campaign that is only looked at: nothing is locked, and nothing is written.
+    """A campaign that is observed without locking or writing anything.
 
-    What it shows is as new as the last `refresh`, the checks of the running segment included.
+    It contains everything up to the last `refresh`, including the checks of the running segment.
 
     Parameters
     ----------
@@ -28,36 +28,45 @@ class AttachedCampaign(AttachedReader, CampaignView):
     Raises
     ------
     CampaignError
-        If there is no campaign, its journal cannot be read, or its directory holds links.
+        If there is no campaign, its journal cannot be read, or its directory contains links.
+
+    Examples
+    --------
+    >>> import acemaker
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> attached = acemaker.attach("toy_campaign")
+    >>> attached.md_step
+    200
     """
 
     def follow(self, every: float = 1.0, *, show: Callable[[AttachedCampaign], None] | None = None) -> Self:
-        """Show the campaign anew whenever something has happened, until it has ended or nobody runs it any more.
+        """Show the campaign after each change, until it has ended or no process runs it any more.
 
-        Ctrl-C, or the notebook's stop button, ends the looking on, not the campaign.
+        Ctrl-C, or the stop button of a notebook, ends this function, not the campaign.
 
         Parameters
         ----------
         every
-            Seconds between two looks.
+            Seconds between two calls of `refresh`.
         show
-            Called with this campaign after each change; by default the picture and the state are kept up to date in
-            a notebook, and a line is printed elsewhere.
+            Called with this campaign after each change. By default, picture and state are updated in a notebook, and
+            a line is printed elsewhere.
 
         Returns
         -------
         AttachedCampaign
-            This one.
+            This campaign.
         """
-        shown = live_view() if show is None else show
-        seen = None
+        show_change = live_view() if show is None else show
+        last = None
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                now = (self._end, self.step, self.driven)
-                if now != seen:
-                    shown(self)
-                    seen = now
-                if self.state in (State.DONE, State.FAILED) or not self.driven:
+                current = (self._end, self.md_step, self.is_running)
+                if current != last:
+                    show_change(self)
+                    last = current
+                if self.state in (State.DONE, State.FAILED) or not self.is_running:
                     break
                 time.sleep(every)
                 self.refresh()
@@ -65,21 +74,29 @@ class AttachedCampaign(AttachedReader, CampaignView):
 
 
 def attach(directory: str | Path) -> AttachedCampaign:
-    """Look on at a campaign, whether another process runs it, it has ended, or it was broken off.
+    """Observe a campaign that another process runs, that has ended, or that was interrupted.
 
     Parameters
     ----------
     directory
-        Where it lives.
+        The campaign's directory.
 
     Returns
     -------
     AttachedCampaign
-        Show it, draw it with ``figure()``, ``refresh()`` it, or `follow` it to its end.
+        Show it, draw it with ``figure()``, update it with ``refresh()``, or `follow` it to its end.
 
     Raises
     ------
     CampaignError
-        If there is no campaign, its journal cannot be read, or its directory holds links.
+        If there is no campaign, its journal cannot be read, or its directory contains links.
+
+    Examples
+    --------
+    >>> import acemaker
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> acemaker.attach("toy_campaign").state
+    <State.DONE: 'DONE'>
     """
     return AttachedCampaign(Store(Path(directory).resolve()))

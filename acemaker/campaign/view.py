@@ -1,63 +1,72 @@
-"""The campaign as its user sees it without moving it: facts, and the common analyses of them."""
+"""The methods of a campaign that do not change it: its facts and their analysis."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ase import Atoms
+
+from acemaker.analysis.accuracy import Accuracy, evaluate_accuracy
+from acemaker.analysis.calibration import GammaCalibration, calibrate_gamma
 from acemaker.analysis.convergence import Convergence, convergence_of
 from acemaker.analysis.generations import KnownGeneration, generations_of
 from acemaker.analysis.label_costs import LabelCosts, label_costs_of
+from acemaker.analysis.properties import CHEAP
+from acemaker.analysis.property_comparison import PropertyComparison, compare_properties
 from acemaker.analysis.report import write_report
 from acemaker.analysis.rounds import Round, rounds_of
+from acemaker.analysis.summary import CampaignSummary, write_summary
+from acemaker.analysis.validation import Validation, validate
 from acemaker.analysis.what_if import WhatIf, what_if_of
 from acemaker.formatting.summary import Summary
 from acemaker.loop.reader import CampaignReader
+from acemaker.oracles.oracle import Oracle
 
 if TYPE_CHECKING:
-    from acemaker.analysis.accuracy import Verdict
-    from acemaker.analysis.thresholds import Thresholds
+    from acemaker.analysis.what_if import Thresholds
     from acemaker.widgets.what_if_slider import WhatIfSlider
 
 
 class CampaignView(CampaignReader):
-    """Adds the common analyses to a reader; each method calls the function of `acemaker.analysis` of that name."""
+    """Adds the common analyses to a reader; each method calls a function of `acemaker.analysis`."""
 
     def summary(self) -> Summary:
-        """Return what the campaign says of itself."""
-        facts = super().summary()
-        if self.progress.generation < 0:
-            return facts
+        """Return the summary."""
+        summary = super().summary()
+        if self.progress.generation is None:
+            return summary
         converged = convergence_of(self, self.progress.steps).converged
-        items = [*facts.items, ("converged", "yes" if converged else "not yet")]
-        if facts.items[-1][0] == "failed":
+        items = [*summary.items, ("converged", "yes" if converged else "not yet")]
+        if summary.items[-1][0] == "failed":
             items[-2:] = reversed(items[-2:])
-        return Summary(facts.title, tuple(items), facts.table, facts.strip)
+        return Summary(summary.title, tuple(items), summary.table, summary.strip)
 
     def rounds(self) -> tuple[Round, ...]:
-        """Gather what happened at each halt; the first round is the making of generation 0."""
+        """Return a summary of each halt; the first round is that of the first generation."""
         return rounds_of(self)
 
     def generations(self) -> tuple[KnownGeneration, ...]:
-        """List the accepted generations; two of them can be subtracted: ``generations[4] - generations[3]``."""
+        """Return the accepted generations; two of them can be subtracted: ``generations[4] - generations[3]``."""
         return generations_of(self)
 
     def label_costs(self) -> LabelCosts:
-        """Add up what the labels cost, beside what labelling without gamma would have cost."""
+        """Return the cost of the labels, and the cost of labeling without gamma."""
         return label_costs_of(self)
 
     def convergence(self) -> Convergence:
-        """Say whether the campaign has anything left to learn where it runs.
+        """Return whether the campaign has converged on the trajectories that were run.
 
         Returns
         -------
         Convergence
-            Its figures; the segment that is running counts.
+            The criteria; the running segment is included.
         """
         return convergence_of(self)
 
     def what_if(self, **rule: float | int) -> WhatIf:
-        """Look where the recorded run would have halted under another rule.
+        """Return where the recorded run would have halted with another rule.
 
         Parameters
         ----------
@@ -71,7 +80,7 @@ class CampaignView(CampaignReader):
         Raises
         ------
         ConfigError
-            For another name, or a rule that is none.
+            For another name, or an invalid rule.
         """
         return what_if_of(self, rule)
 
@@ -81,25 +90,87 @@ class CampaignView(CampaignReader):
         Returns
         -------
         WhatIfSlider or Thresholds
-            A widget in a notebook that somebody watches; elsewhere a table of thresholds, and a picture.
+            A widget in a notebook that is open in a browser; a table of thresholds and a picture elsewhere.
         """
         from acemaker.widgets.what_if_slider import what_if_slider
 
         return what_if_slider(self.what_if())
 
-    def report(self, verdict: Verdict | None = None, file: str | Path | None = None) -> Path:
-        """Write the campaign's story with its pictures into one HTML file without outside references.
+    def report(self, accuracy: Accuracy | None = None, file: str | Path | None = None) -> Path:
+        """Write a report with text and figures into one self-contained HTML file.
 
         Parameters
         ----------
-        verdict
-            Of `acemaker.judge`, to be told as well.
+        accuracy
+            The result of `acemaker.analysis.evaluate_accuracy`, to include it.
         file
-            Where to; ``report.html`` in the campaign's directory if None.
+            The file to write; ``report.html`` in the campaign's directory if None.
 
         Returns
         -------
         Path
             The file.
         """
-        return write_report(self, verdict, Path(file) if file is not None else None)
+        return write_report(self, accuracy, Path(file) if file is not None else None)
+
+    def evaluate_accuracy(
+        self, reference: Sequence[Atoms] | None = None, *, tolerance: float = 100.0, walker: int | None = None
+    ) -> Accuracy:
+        """Compare the potential with reference frames; see `acemaker.analysis.evaluate_accuracy`."""
+        return evaluate_accuracy(self, reference, tolerance=tolerance, walker=walker)
+
+    def calibrate_gamma(
+        self,
+        held_out: Sequence[Atoms] | str | Path | None = None,
+        *,
+        tolerance: float = 100.0,
+        miss_rate: float = 0.05,
+        along: Accuracy | None = None,
+    ) -> GammaCalibration:
+        """Count misses and false alarms of gamma; see `acemaker.analysis.calibrate_gamma`."""
+        return calibrate_gamma(self, held_out, tolerance=tolerance, miss_rate=miss_rate, along=along)
+
+    def compare_properties(
+        self,
+        properties: Sequence[str] = CHEAP,
+        *,
+        max_calls: int | None = None,
+        oracle: Oracle | None = None,
+        allow_code: bool = False,
+        progress: bool = False,
+    ) -> PropertyComparison:
+        """Compare physical properties with the oracle's; see `acemaker.analysis.compare_properties`."""
+        return compare_properties(
+            self, properties, max_calls=max_calls, oracle=oracle, allow_code=allow_code, progress=progress
+        )
+
+    def validate(
+        self,
+        held_out: Sequence[Atoms] | str | Path | None = None,
+        *,
+        tolerance: float = 100.0,
+        miss_rate: float = 0.05,
+        along: Accuracy | None = None,
+        properties: Sequence[str] = (),
+        max_calls: int | None = None,
+        oracle: Oracle | None = None,
+        allow_code: bool = False,
+        progress: bool = False,
+    ) -> Validation:
+        """Calibrate gamma, compare properties if asked for, and store both; see `acemaker.analysis.validate`."""
+        return validate(
+            self,
+            held_out,
+            tolerance=tolerance,
+            miss_rate=miss_rate,
+            along=along,
+            properties=properties,
+            max_calls=max_calls,
+            oracle=oracle,
+            allow_code=allow_code,
+            progress=progress,
+        )
+
+    def write_summary(self, accuracy: Accuracy | None = None) -> CampaignSummary:
+        """Write ``summary.json`` into the campaign's directory; see `acemaker.analysis.write_summary`."""
+        return write_summary(self, accuracy)

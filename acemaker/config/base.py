@@ -1,4 +1,4 @@
-"""What the sections of a configuration have in common: frozen, strict, and with readable errors."""
+"""Base class of the configuration's sections: frozen, strict, and with readable errors."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from acemaker.formatting.summary import Summary
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """Say which known name was probably meant, as the end of an error message.
+def nearest(name: str, names: list[str]) -> str:
+    """Suggest the known name that is most similar to an unknown one, as the end of an error message.
 
     Parameters
     ----------
     name
         The unknown name.
-    known
+    names
         The names that exist.
 
     Returns
     -------
     str
-        A sentence: the nearest name if there is one, else all of them.
+        A sentence with the nearest name, or with all names if none is similar.
     """
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(sorted(known))}"
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"known names: {', '.join(sorted(names))}"
 
 
 class Section(BaseModel):
@@ -39,7 +39,7 @@ class Section(BaseModel):
     Raises
     ------
     ConfigError
-        For unknown names and values out of range: names the field, the value and the remedy.
+        For unknown names and values out of range; the message states the field, the value and the remedy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -51,36 +51,36 @@ class Section(BaseModel):
             raise ConfigError(self._explain(error)) from None
 
     def parameters(self) -> list[tuple[str, Any, Any, str]]:
-        """List what is set, those of sections within this one included.
+        """List all parameters of this section, including those of nested sections.
 
         Returns
         -------
         list of tuples
             Name, value, default, and meaning with unit.
         """
-        found = []
+        rows = []
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if isinstance(value, Section):
-                found += value.parameters()
+                rows += value.parameters()
             else:
                 default = field.get_default(call_default_factory=True)
-                found.append((name, value, default, field.description or ""))
-        return found
+                rows.append((name, value, default, field.description or ""))
+        return rows
 
     def summary(self) -> Summary:
-        """Return what the section says of itself: all parameters, those that are not the defaults first."""
+        """Return the content of the text and HTML forms, with parameters that differ from their defaults first."""
         from acemaker.formatting.summary import Summary, Table
 
-        known = self.parameters()
-        changed = [row for row in known if row[1] != row[2]]
+        parameters = self.parameters()
+        changed = [row for row in parameters if row[1] != row[2]]
         nested = any(isinstance(getattr(self, name), Section) for name in type(self).model_fields)
-        shown = changed if nested else [*changed, *(row for row in known if row[1] == row[2])]
+        shown = changed if nested else [*changed, *(row for row in parameters if row[1] == row[2])]
         rows = [
             (name, repr(value), "" if value == default else "none" if default in (None, "") else repr(default), meaning)
             for name, value, default, meaning in shown
         ]
-        items = (("parameters", f"{len(known)}, {len(changed)} of them not the default"),)
+        items = (("parameters", f"{len(parameters)}, {len(changed)} changed from the default"),)
         table = Table(("parameter", "value", "default", "meaning and unit"), tuple(rows), words=True)
         return Summary(type(self).__name__, items, table if rows else None)
 
@@ -101,14 +101,14 @@ class Section(BaseModel):
         lines: list[str] = []
         for item in error.errors():
             nested = item.get("ctx", {}).get("error")
-            if isinstance(nested, ConfigError):  # a section within this one has explained itself already
+            if isinstance(nested, ConfigError):  # a nested section has already written its message
                 lines.append(str(nested))
                 continue
             where = ".".join([cls.__name__, *(str(part) for part in item["loc"])])
             field = cls.model_fields.get(str(item["loc"][0])) if item["loc"] else None
             members = _members(field)
             if members:
-                where = f"{cls.__name__}.{item['loc'][0]}"  # its members have no names that a user knows
+                where = f"{cls.__name__}.{item['loc'][0]}"  # users do not know names for its members
             if item["type"] == "extra_forbidden":
                 lines.append(f"{where}: unknown name; {nearest(str(item['loc'][-1]), list(cls.model_fields))}")
                 continue
@@ -121,11 +121,11 @@ class Section(BaseModel):
                 continue
             help_text = f" ({field.description})" if field is not None and field.description else ""
             lines.append(f"{where}: {message}, got {item['input']!r}{help_text}")
-        return "\n".join(dict.fromkeys(lines))  # both ends of a ramp may be wrong in the same way
+        return "\n".join(dict.fromkeys(lines))  # both ends of a ramp can cause the same message
 
 
 def _members(field: FieldInfo | None) -> str:
-    """Say what the members of a field are, if it has a fixed number of them; else nothing."""
+    """Describe the members of a field with a fixed number of them; return an empty string for other fields."""
     kinds = get_args(field.annotation) if field is not None and get_origin(field.annotation) is tuple else ()
     if field is None or not 2 <= len(kinds) <= 3 or Ellipsis in kinds:
         return ""

@@ -1,4 +1,4 @@
-"""The whole configuration of a campaign, from Python, YAML or a notebook's parameters."""
+"""The complete configuration of a campaign, from Python, YAML or a notebook's parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acemaker.config.base import Section, nearest
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
-from acemaker.config.labeling import LabellingConfig
+from acemaker.config.labeling import LabelingConfig
 from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig
@@ -24,42 +24,51 @@ from acemaker.config.walkers import WalkerConfig
 from acemaker.errors import ConfigError
 
 MOST_WALKERS = 10_000
-"""More are a typing error."""
+"""Maximum number of walkers; a larger number is treated as a typing error."""
 
 CLOSE = ("walker",)
-"""Names that are no typing errors: somebody looks at one walker after the other."""
+"""Variable names that resemble parameters but are common in notebooks, e.g. in a loop over walkers."""
 
 BOUNDS = {
     "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "resume_from"),
-    "engine": ("hang_after", "lammps", "launcher", "explore_workers", "steps"),
+    "engine": ("hang_after", "lammps", "launcher", "n_parallel_walkers", "steps"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
-    "labelling": ("n_workers", "executor", "executor_arguments"),
+    "labeling": ("n_parallel_labels", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
     "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance"),
 }
-"""Fields that may change when a campaign is reopened: they bound the loop and what may be labelled, or say what can be
-run or read here, where labels are made, and what is asked for at the end. Steps may become more (`extension`)."""
+"""Fields that may change when a campaign is reopened: limits of the loop and of labels, programs and files of this
+machine, where labels are computed, and convergence criteria. The number of steps may only increase
+(`acemaker.loop.compatibility`)."""
 
 
 class CampaignConfig(Section):
-    """All that defines a campaign; two runs of one configuration give the same potential."""
+    """Everything that defines a campaign; two runs of the same configuration yield the same potential.
 
-    seed: int = Field(1, ge=0, description="of every random number in the campaign")
+    Examples
+    --------
+    >>> from acemaker import CampaignConfig
+    >>> config = CampaignConfig.from_parameters({"oracle": "emt", "structure": "Cu", "steps": 1000, "max_labels": 20})
+    >>> config.engine.steps, config.otf.max_labels
+    (1000, 20)
+    """
+
+    seed: int = Field(1, ge=0, description="Seed of all random numbers of the campaign.")
     system: SystemConfig = Field(default_factory=SystemConfig)
     otf: OTFConfig = Field(default_factory=OTFConfig)
     engine: EngineConfig = Field(default_factory=EngineConfig)
     potential: PotentialConfig = Field(default_factory=PotentialConfig)
     pacemaker: PacemakerConfig = Field(default_factory=PacemakerConfig)
     embedding: EmbeddingConfig = Field(default_factory=EmbeddingConfig)
-    oracle: OracleConfig = Field(default_factory=OracleConfig)  # which asks for what it needs
-    labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+    oracle: OracleConfig = Field(default_factory=OracleConfig)  # its validator reports required fields
+    labeling: LabelingConfig = Field(default_factory=LabelingConfig)
     convergence: ConvergenceConfig = Field(default_factory=ConvergenceConfig)
     walkers: tuple[WalkerConfig, ...] = Field(
         (),
-        description="trajectories that explore together, share potential and labels, and differ in what is given here: "
-        "a list of mappings (seed, structure, temperature, ...), or a number for walkers that differ in their random "
-        "numbers alone; empty for one",
+        description="Trajectories that explore together and share the potential and its labels: a list of mappings "
+        "with the values in which each walker differs (seed, structure, temperature, ...), or a number of walkers "
+        "that differ only in their random numbers. Empty for a single walker.",
     )
 
     @field_validator("walkers", mode="before")
@@ -76,24 +85,24 @@ class CampaignConfig(Section):
         seen: dict[str, int] = {}
         for number in range(1, len(self.walkers) + 1):
             try:
-                alone = self.walker(number)
+                walker = self.walker(number)
             except ConfigError as error:
-                raise ConfigError(f"CampaignConfig.walkers, the {number}. of them: {error}") from error
-            described = f"{alone.seed} {alone.system.model_dump_json()} {alone.engine.model_dump_json()}"
-            if (other := seen.setdefault(described, number)) != number:
+                raise ConfigError(f"CampaignConfig.walkers, walker {number}: {error}") from error
+            trajectory = f"{walker.seed} {walker.system.model_dump_json()} {walker.engine.model_dump_json()}"
+            if (other := seen.setdefault(trajectory, number)) != number:
                 raise ConfigError(
-                    f"CampaignConfig.walkers: numbers {other} and {number} are the same trajectory twice, with seed "
-                    f"{alone.seed}; give one of them another seed, or none"
+                    f"CampaignConfig.walkers: walkers {other} and {number} are the same trajectory, with seed "
+                    f"{walker.seed}; set another seed for one of them, or omit its seed"
                 )
         return self
 
     @property
     def n_walkers(self) -> int:
-        """How many trajectories explore."""
+        """Number of trajectories that explore."""
         return max(1, len(self.walkers))
 
     def walker(self, number: int) -> CampaignConfig:
-        """Return the configuration of one walker, as if it were alone.
+        """Return the configuration of one walker, as a campaign with this walker alone.
 
         Parameters
         ----------
@@ -103,23 +112,23 @@ class CampaignConfig(Section):
         Raises
         ------
         ConfigError
-            If there is no such walker, or what it differs in does not fit together.
+            If there is no such walker, or its values are inconsistent.
         """
         if not 1 <= number <= self.n_walkers:
             raise ConfigError(f"there are {self.n_walkers} walkers, numbered from 1; got {number}")
-        given = self.walkers[number - 1].model_dump(exclude_none=True) if self.walkers else {}
-        seed = given.pop("seed", self.seed if number == 1 else _derived(self.seed, number))
-        parts: dict[str, Any] = {"seed": seed, "walkers": ()}
-        fresh: dict[str, Any] = {}
-        if {"structure", "crystal"} & set(given):  # what described the campaign's crystal does not describe this one
-            fresh = {"lattice_constant": None, "composition": {}}
-            if self.system.model_copy(update=given).file is not None:
-                fresh["supercell"] = (1, 1, 1)
-        for name, changes in (("system", {**fresh, **given}), ("engine", given)):
+        overrides = self.walkers[number - 1].model_dump(exclude_none=True) if self.walkers else {}
+        seed = overrides.pop("seed", self.seed if number == 1 else _derived_seed(self.seed, number))
+        sections: dict[str, Any] = {"seed": seed, "walkers": ()}
+        reset: dict[str, Any] = {}
+        if {"structure", "crystal"} & set(overrides):  # these fields of the campaign describe another crystal
+            reset = {"lattice_constant": None, "composition": {}}
+            if self.system.model_copy(update=overrides).file is not None:
+                reset["supercell"] = (1, 1, 1)
+        for name, changes in (("system", {**reset, **overrides}), ("engine", overrides)):
             section = getattr(self, name)
-            own = {field: value for field, value in changes.items() if field in type(section).model_fields}
-            parts[name] = type(section)(**{**section.model_dump(), **own}) if own else section
-        return self.model_copy(update=parts)
+            updates = {field: value for field, value in changes.items() if field in type(section).model_fields}
+            sections[name] = type(section)(**{**section.model_dump(), **updates}) if updates else section
+        return self.model_copy(update=sections)
 
     @model_validator(mode="after")
     def _intervals_match(self) -> CampaignConfig:
@@ -133,7 +142,7 @@ class CampaignConfig(Section):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> CampaignConfig:
-        """Read a configuration with the sections of this class.
+        """Read a configuration from a YAML file with one mapping per section.
 
         Parameters
         ----------
@@ -143,22 +152,24 @@ class CampaignConfig(Section):
         Raises
         ------
         ConfigError
-            If the file is missing, is not a mapping, or holds a wrong value.
+            If the file is missing, is not a mapping, or contains an invalid value.
         """
         try:
             data = yaml.safe_load(Path(path).read_text())
         except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"cannot read the configuration {path}: {error}") from error
         if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
-            raise ConfigError(f"{path} must hold a mapping of sections by name, got {data!r:.60}")
+            raise ConfigError(f"{path} must contain a mapping of sections by name, got {data!r:.60}")
         try:
             return cls(**data)
-        except TypeError as error:  # a section with a number for a name
-            raise ConfigError(f"{path} must hold a mapping of parameters by name in each section ({error})") from error
+        except TypeError as error:  # a parameter whose name is a number
+            raise ConfigError(
+                f"{path} must contain a mapping of parameters by name in each section ({error})"
+            ) from error
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> CampaignConfig:
-        """Sort flat parameters, as a papermill notebook has them, into their sections.
+        """Create a configuration from flat parameters, as in a papermill notebook.
 
         Parameters
         ----------
@@ -168,23 +179,23 @@ class CampaignConfig(Section):
         Raises
         ------
         ConfigError
-            For an unknown name (with the nearest known one) or a wrong value.
+            For an unknown name (with the nearest known one) or an invalid value.
         """
         sections: dict[str, Any] = {}
         homes = parameter_homes()
         for name, value in parameters.items():
             if name not in homes:
                 raise ConfigError(f"unknown parameter '{name}'; {nearest(name, list(homes))}")
-            home = homes[name]
-            if home is None:
+            section = homes[name]
+            if section is None:
                 sections[name] = value
             else:
-                sections.setdefault(home, {})[name] = value
+                sections.setdefault(section, {})[name] = value
         return cls(**sections)
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> CampaignConfig:
-        """Pick the parameters out of a notebook's variables, whatever else there is.
+        """Create a configuration from those variables of a notebook that are parameters.
 
         Parameters
         ----------
@@ -194,8 +205,8 @@ class CampaignConfig(Section):
         Raises
         ------
         ConfigError
-            For a wrong value, and for a plain variable whose name is all but that of a parameter: a typing
-            error would otherwise leave the default in force.
+            For an invalid value, and for a plain variable whose name is almost that of a parameter, since a typing
+            error would otherwise silently select the default.
         """
         homes = parameter_homes()
         for name, value in namespace.items():
@@ -206,38 +217,38 @@ class CampaignConfig(Section):
         return cls.from_parameters({name: namespace[name] for name in homes if name in namespace})
 
     def differences(self, other: CampaignConfig) -> list[str]:
-        """List the fields, bounds excepted, in which two configurations differ.
+        """List the fields, except those of `BOUNDS`, in which two configurations differ.
 
         Returns
         -------
         list of str
-            One ``section.field: mine -> theirs`` each.
+            One ``section.field: value here -> value of other`` per field.
         """
-        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        found = [f"seed: {mine['seed']} -> {theirs['seed']}"] if mine["seed"] != theirs["seed"] else []
+        old, new = self.model_dump(mode="json"), other.model_dump(mode="json")
+        changes = [f"seed: {old['seed']} -> {new['seed']}"] if old["seed"] != new["seed"] else []
         if self.walkers != other.walkers:
-            found.append(f"walkers: {_given(self.walkers)} -> {_given(other.walkers)}")
-        for section in (name for name in mine if isinstance(mine[name], dict)):
-            for field, value in mine[section].items():
-                if field not in BOUNDS.get(section, ()) and value != theirs[section][field]:
-                    found.append(f"{section}.{field}: {value!r} -> {theirs[section][field]!r}")
-        return found
+            changes.append(f"walkers: {_overrides(self.walkers)} -> {_overrides(other.walkers)}")
+        for section in (name for name in old if isinstance(old[name], dict)):
+            for field, value in old[section].items():
+                if field not in BOUNDS.get(section, ()) and value != new[section][field]:
+                    changes.append(f"{section}.{field}: {value!r} -> {new[section][field]!r}")
+        return changes
 
 
-def _given(walkers: Sequence[WalkerConfig]) -> list[dict[str, Any]] | None:
-    """List what walkers differ in; None where there is only one."""
+def _overrides(walkers: Sequence[WalkerConfig]) -> list[dict[str, Any]] | None:
+    """List the values in which each walker differs from the campaign; None for a single walker."""
     return [walker.model_dump(mode="json", exclude_none=True) for walker in walkers] or None
 
 
-def _derived(seed: int, number: int) -> int:
-    """Derive the seed of a walker, independent of those of the others and of the neighbouring campaigns'."""
-    import numpy as np  # a configuration alone needs none of it
+def _derived_seed(seed: int, number: int) -> int:
+    """Derive the seed of a walker, independent of other walkers and of campaigns with neighboring seeds."""
+    import numpy as np  # late: a configuration alone does not need numpy
 
     return int(np.random.SeedSequence([seed, 4, number]).generate_state(1)[0])
 
 
 def parameter_homes() -> dict[str, str | None]:
-    """Name the section in which each flat parameter lives; None for the campaign's own fields.
+    """Return the section of each flat parameter; None for the fields of `CampaignConfig` itself.
 
     Returns
     -------

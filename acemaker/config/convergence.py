@@ -1,4 +1,4 @@
-"""When a campaign counts as converged."""
+"""Criteria for the convergence of a campaign."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from acemaker.config.base import Section
 
 
 class ConvergenceConfig(Section):
-    """What must hold for a campaign to say that more of the same would teach it nothing; it changes no run."""
+    """Criteria by which a campaign counts as converged; they do not influence the run.
 
-    quiet_steps: PositiveInt = Field(1000, description="MD steps without a halt, of each walker")
-    quiet_walkers: PositiveInt = Field(1, description="walkers that there must be, all of them quiet for so long")
+    Examples
+    --------
+    >>> from acemaker import ConvergenceConfig
+    >>> ConvergenceConfig(quiet_steps=5000).quiet_steps
+    5000
+    """
+
+    quiet_steps: PositiveInt = Field(1000, description="MD steps that each walker must run without a halt.")
+    quiet_walkers: PositiveInt = Field(1, description="Minimum number of walkers.")
     plateau_generations: PositiveInt = Field(
-        3, ge=2, description="latest generations whose held-out errors must agree with each other"
+        3, ge=2, description="Number of latest generations whose held-out errors must agree."
     )
     plateau_tolerance: PositiveFloat = Field(
-        0.2, description="by which share the largest of these errors may be above the least"
+        0.2, description="Maximum relative difference of the largest of these errors from the smallest, as a fraction."
     )

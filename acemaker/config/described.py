@@ -1,4 +1,4 @@
-"""The parameters of a campaign as a user reads of them: section, name, default, meaning and unit."""
+"""Descriptions of a campaign's parameters: section, name, default, meaning and unit."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from acemaker.config.campaign import CampaignConfig, parameter_homes
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One of them.
+    """A parameter of a campaign.
 
     Attributes
     ----------
     section : str
-        Its section's name; empty for the campaign's own.
+        Name of the section; empty for the fields of `CampaignConfig` itself.
     heading : str
-        What the section is about.
+        Short description of the section.
     name : str
-        Unique over all sections.
+        Unique across all sections.
     default : Any
-        In types that JSON and YAML have; None where there is none.
+        Default in types of JSON and YAML; None for a required parameter.
     meaning : str
-        With the unit.
+        Description with the unit.
     choices : tuple
-        All that it may be, where these are few.
+        Allowed values if they form a list, else empty.
     """
 
     section: str
@@ -47,56 +47,56 @@ def parameters(word: str = "") -> tuple[Parameter, ...]:
     Parameters
     ----------
     word
-        Only those in whose name, meaning or choices it occurs; upper and lower case are one.
+        Text that must occur in the name, the meaning or the choices of a parameter, regardless of case.
 
     Returns
     -------
     tuple of Parameter
     """
-    found = []
-    for name, home in parameter_homes().items():
-        field, section = field_of(name), section_of(home)
+    matches = []
+    for name, section_name in parameter_homes().items():
+        field, section = field_of(name), section_of(section_name)
         assert field is not None
         default = to_jsonable_python(field.get_default(call_default_factory=True))
-        one = Parameter(
-            section=home or "",
+        parameter = Parameter(
+            section=section_name or "",
             heading=(inspect.getdoc(section) or "").splitlines()[0],
             name=name,
             default=None if field.is_required() else default,
             meaning=field.description or "",
             choices=choices_of(field),
         )
-        if word.lower() in " ".join([name, one.meaning, *map(str, one.choices)]).lower():
-            found.append(one)
-    return tuple(found)
+        if word.lower() in " ".join([name, parameter.meaning, *map(str, parameter.choices)]).lower():
+            matches.append(parameter)
+    return tuple(matches)
 
 
 def section_of(home: str | None) -> type[Section]:
-    """Return the class of a section by its name; that of the whole configuration for None."""
+    """Return the class of a section by its name, and `CampaignConfig` for None."""
     section: Any = CampaignConfig if home is None else CampaignConfig.model_fields[home].annotation
     return section  # type: ignore[no-any-return]
 
 
 def field_of(name: str) -> FieldInfo | None:
-    """Return what the configuration says of a parameter; None for a name that it does not have."""
+    """Return the field of a parameter; None for a name that is not a parameter."""
     homes = parameter_homes()
     return section_of(homes[name]).model_fields[name] if name in homes else None
 
 
 def choices_of(field: FieldInfo) -> tuple[Any, ...]:
-    """Return all that a parameter may be, where that is a list; else nothing."""
+    """Return the allowed values of a parameter if they form a list, else an empty tuple."""
     return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def kind_of(annotation: Any, quote: str = "") -> str:
-    """Name a type as a reader would.
+    """Return the name of a type for tables of parameters.
 
     Parameters
     ----------
     annotation
-        Of a field.
+        Annotation of a field.
     quote
-        What is put around values.
+        Text put around values.
 
     Returns
     -------
@@ -114,6 +114,6 @@ def kind_of(annotation: Any, quote: str = "") -> str:
 
 
 def default_of(field: FieldInfo) -> str:
-    """Write a default as Python has it; nothing where there is none."""
+    """Return a default as Python source, or an empty string for a required field."""
     default = field.get_default(call_default_factory=True)
     return "" if default is PydanticUndefined else repr(default)

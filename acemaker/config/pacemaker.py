@@ -1,4 +1,4 @@
-"""The non-linear fit by pacemaker."""
+"""Settings of the non-linear fit by pacemaker."""
 
 from __future__ import annotations
 
@@ -10,36 +10,51 @@ from acemaker.config.base import Section
 
 
 class PacemakerConfig(Section):
-    """Densities and optimiser of `potential.trainer = 'pacemaker'`; basis and weights are those of the linear fit."""
+    """Densities and optimizer of trainer 'pacemaker'; basis and weights are those of the linear fit.
+
+    Examples
+    --------
+    >>> from acemaker import PacemakerConfig
+    >>> PacemakerConfig(first_iterations=100).first_iterations
+    100
+    """
 
     pacemaker_environment: str = Field(
         "",
-        description="folder of the environment that `make pacemaker` made, or a Python that has pacemaker; looked for "
-        "in $ACEMAKER_PACEMAKER, .pacemaker and ~/.cache/acemaker/pacemaker if empty",
+        description="Folder of the environment created by 'make pacemaker', or a Python executable with pacemaker. If "
+        "empty, $ACEMAKER_PACEMAKER, .pacemaker and ~/.cache/acemaker/pacemaker are searched.",
     )
     densities: Literal[1, 2] = Field(
-        2, description="densities of an atom; the second enters by its square root (Finnis and Sinclair)"
+        2, description="Number of densities per atom; the second enters by its square root (Finnis and Sinclair)."
     )
     first_start: Literal["linear", "zero"] = Field(
-        "linear", description="what generation 0 starts from: the linear fit in the same functions, or nothing"
+        "linear",
+        description="Initial coefficients of the first generation: those of the linear fit in the same functions, or "
+        "zero.",
     )
-    optimiser: Literal["BFGS", "L-BFGS-B"] = Field(
-        "BFGS", description="'L-BFGS-B' where there are thousands of parameters, whose Hessian BFGS keeps as a whole"
+    optimizer: Literal["BFGS", "L-BFGS-B"] = Field(
+        "BFGS",
+        description="Optimizer of the fit. Use L-BFGS-B for thousands of parameters, since BFGS stores their full "
+        "Hessian.",
     )
-    first_iterations: PositiveInt = Field(300, description="of the optimiser, in the fit of generation 0")
-    fit_iterations: PositiveInt = Field(100, description="of the optimiser, in fits that start from a generation")
-    l2_penalty: NonNegativeFloat = Field(1e-8, description="penalty on the sum of squared coefficients, dimensionless")
+    first_iterations: PositiveInt = Field(
+        300, description="Maximum number of optimizer iterations in the fit of the first generation."
+    )
+    fit_iterations: PositiveInt = Field(
+        100, description="Maximum number of optimizer iterations in fits that start from an earlier generation."
+    )
+    l2_penalty: NonNegativeFloat = Field(1e-8, description="Penalty on the sum of squared coefficients, dimensionless.")
     ladder_step: NonNegativeInt = Field(
         0,
-        description="functions that join the fit of generation 0 at a time, first_iterations each, from first_start = "
-        "'zero'; 0 for all at once",
+        description="Number of functions that each step adds in the fit of the first generation, with first_iterations "
+        "per step; requires first_start='zero'. 0 fits all functions at once.",
     )
 
     @model_validator(mode="after")
     def _ladder_from_zero(self) -> PacemakerConfig:
         if self.ladder_step and self.first_start != "zero":
             raise ValueError(
-                "a ladder starts from nothing: with ladder_step give first_start='zero', got "
+                "ladder_step requires first_start='zero', got "
                 f"ladder_step={self.ladder_step}, first_start={self.first_start!r}"
             )
         return self

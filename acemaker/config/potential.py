@@ -1,4 +1,4 @@
-"""The ACE basis, its linear fit, and who trains it."""
+"""Settings of the ACE basis, its linear fit and the trainer."""
 
 from __future__ import annotations
 
@@ -10,59 +10,72 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 from acemaker.config.universal import UniversalFields
 
 TRAINERS = ("linear", "pacemaker")
-"""Trainers that need no path."""
+"""Names of the built-in trainers."""
 
 PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
-"""What LAMMPS neither expands nor quotes nor takes for a second command."""
+"""Characters that LAMMPS neither expands, nor quotes, nor reads as a second command."""
 
 
 class PotentialConfig(UniversalFields):
-    """Basis functions, weights of the fit, what helps it and the guard on a new generation."""
+    """Basis functions, weights of the fit, baseline, pretraining, and acceptance of a new generation.
+
+    Examples
+    --------
+    >>> from acemaker import PotentialConfig
+    >>> PotentialConfig(n_functions=100, cutoff=5.0).cutoff
+    5.0
+    """
 
     trainer: str = Field(
         "linear",
-        description="'linear', 'pacemaker' (non-linear, in an environment of its own), or 'module:factory', a callable "
-        "that takes this section, the elements and a folder of kept files, and returns a trainer",
+        description="Trainer: 'linear', 'pacemaker' (non-linear, in a separate environment), or 'module:factory', a "
+        "callable that takes this section, the elements and the folder of the campaign's stored files, and returns a "
+        "trainer.",
     )
-    n_functions: PositiveInt = Field(100, description="basis functions per element")
-    cutoff: PositiveFloat = Field(5.5, description="Å")
+    n_functions: PositiveInt = Field(100, description="Number of basis functions per element.")
+    cutoff: PositiveFloat = Field(5.5, description="Cutoff radius in Å.")
     radial_basis: Literal["SBessel", "ChebExpCos", "ChebPow"] = Field(
-        "SBessel", description="radial functions, by pacemaker's name"
+        "SBessel", description="Radial functions, by pacemaker's name."
     )
-    radial_parameter: PositiveFloat = Field(5.25, description="parameter of the radial functions (pacemaker)")
+    radial_parameter: PositiveFloat = Field(5.25, description="Parameter of the radial functions (pacemaker).")
     nradmax_by_orders: tuple[PositiveInt, ...] = Field(
-        (15, 6, 4, 2), description="largest radial index by correlation order"
+        (15, 6, 4, 2), description="Maximum radial index by correlation order."
     )
-    lmax_by_orders: tuple[int, ...] = Field((0, 3, 2, 1), description="largest angular momentum by order")
+    lmax_by_orders: tuple[int, ...] = Field((0, 3, 2, 1), description="Maximum angular momentum by correlation order.")
     energy_weight: NonNegativeFloat = Field(
-        2.0, description="weight of one eV/atom against one eV/Å, per force component of the structure"
+        2.0,
+        description="Weight of an energy residual of 1 eV/atom relative to a force residual of 1 eV/Å, per force "
+        "component of the structure.",
     )
-    force_weight: PositiveFloat = Field(1.0, description="weight of one eV/Å")
+    force_weight: PositiveFloat = Field(1.0, description="Weight of a force residual of 1 eV/Å.")
     stress_weight: NonNegativeFloat = Field(
-        0.5, description="weight of one eV/atom of virial against one eV/Å, per force component"
+        0.5,
+        description="Weight of a virial residual of 1 eV/atom relative to a force residual of 1 eV/Å, per force "
+        "component of the structure.",
     )
-    regularisation: PositiveFloat = Field(
-        1e-10, description="ridge penalty relative to the columns' mean square, dimensionless"
+    regularization: PositiveFloat = Field(
+        1e-10, description="Ridge penalty relative to the mean square of the columns, dimensionless."
     )
     reference_energies: dict[str, float] = Field(
         default_factory=dict,
-        description="eV, energy of one atom of each element; fitted to the first labels and pinned if empty",
+        description="Energy of an isolated atom of each element in eV. If empty, they are fitted to the first labels "
+        "and then fixed.",
     )
     baseline_style: str = Field(
         "",
-        description="LAMMPS pair style under the ACE, which then learns the difference, e.g. 'zbl 1.0 2.0'; "
-        "empty for none",
+        description="LAMMPS pair style of a baseline, e.g. 'zbl 1.0 2.0'; the ACE potential learns the difference from "
+        "it. Empty for no baseline.",
     )
     baseline_coeff: tuple[str, ...] = Field(
         (),
-        description="arguments of its pair_coeff commands, elements in alphabetical order of types, e.g. '* * 29 29'; "
-        "files of LAMMPS's own collection by name alone",
+        description="Arguments of its pair_coeff commands, e.g. '* * 29 29'. Atom types are the elements in "
+        "alphabetical order; files of LAMMPS's collection of potentials need no path.",
     )
-    cv_folds: int = Field(5, ge=2, description="folds of the cross-validation")
+    cv_folds: int = Field(5, ge=2, description="Number of folds of the cross-validation.")
     cv_tolerance: NonNegativeFloat = Field(
         4.0,
-        description="share by which the cross-validated force error on the structures known before may rise "
-        "with a new fit, in the median fold",
+        description="Maximum relative increase of the cross-validated force error on the previously known structures "
+        "in a new fit, as a fraction, in the median fold.",
     )
 
     @field_validator("trainer")
@@ -75,7 +88,7 @@ class PotentialConfig(UniversalFields):
     @field_validator("baseline_coeff", mode="before")
     @classmethod
     def _one_command(cls, value: object) -> object:
-        """Take a string for a single command."""
+        """Accept a string for a single command."""
         return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -86,23 +99,23 @@ class PotentialConfig(UniversalFields):
                 f"baseline_coeff=['* * 29 29'], got {self.baseline_style!r} and {list(self.baseline_coeff)}"
             )
         if not PLAIN.fullmatch(self.baseline_style):
-            raise ValueError(f"baseline_style must be a style and its numbers, got {self.baseline_style!r}")
+            raise ValueError(f"baseline_style must be a pair style and its numbers, got {self.baseline_style!r}")
         style = self.baseline_style.partition(" ")[0]
         if style.startswith(("hybrid", "pace", "zero", "none")):
-            raise ValueError(f"baseline_style must be a potential that can run beside the ACE, not {style!r}")
+            raise ValueError(f"baseline_style must be a potential that can be added to the ACE, got {style!r}")
         return self
 
     @model_validator(mode="after")
     def _one_baseline(self) -> PotentialConfig:
         if self.baseline_calculator and self.baseline_style:
             raise ValueError(
-                f"one baseline at a time: got baseline_style={self.baseline_style!r} and "
+                f"only one baseline is possible, got baseline_style={self.baseline_style!r} and "
                 f"baseline_calculator={self.baseline_calculator!r}"
             )
         if self.baseline_calculator and self.reference_energies:
             raise ValueError(
-                "reference_energies cannot be given with a baseline_calculator, whose energies have a zero of their "
-                "own; leave them out, and they are fitted to the first labels"
+                "reference_energies cannot be set with a baseline_calculator, which defines its own zero of energy; "
+                "omit them to fit them to the first labels"
             )
         return self
 
@@ -114,5 +127,7 @@ class PotentialConfig(UniversalFields):
                 f"{len(self.nradmax_by_orders)} and {len(self.lmax_by_orders)} orders"
             )
         if self.lmax_by_orders[0] != 0 or min(self.lmax_by_orders) < 0:
-            raise ValueError(f"lmax_by_orders must start with 0 and hold no negative number, got {self.lmax_by_orders}")
+            raise ValueError(
+                f"lmax_by_orders must start with 0 and contain no negative number, got {self.lmax_by_orders}"
+            )
         return self

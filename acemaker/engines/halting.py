@@ -1,4 +1,4 @@
-"""The two-tier rule: when the extrapolation grade halts a run."""
+"""Two-tier halting rule, based on the extrapolation grade."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from acemaker.engines.records import Tier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Why and when a run halted.
+class HaltDecision:
+    """Step and reason of a halt.
 
     Attributes
     ----------
     step : int
-        The check that fulfilled the rule.
+        Step of the check that fulfilled the rule.
     first_step : int
-        The first check of the exceedance.
+        Step of the first check of the exceedance.
     tier : {"smooth", "break"}
-        Checks in a row above ``threshold_call_dft``, or one above ``threshold_break``.
+        "smooth" for consecutive checks above ``threshold_call_dft``, "break" for one above ``threshold_break``.
     """
 
     step: int
@@ -30,20 +30,20 @@ class Verdict:
     tier: Tier
 
 
-def epicentre(gamma: np.ndarray, rule: OTFConfig) -> np.ndarray:
-    """Find the atoms whose grade exceeds ``threshold_add_train``.
+def epicenter(gamma: np.ndarray, rule: OTFConfig) -> np.ndarray:
+    """Return the atoms whose grade exceeds ``threshold_add_train``.
 
     Parameters
     ----------
     gamma : ndarray, shape (n_atoms,)
-        Extrapolation grades; NaN counts as beyond every threshold.
+        Extrapolation grades; NaN is treated as above every threshold.
     rule
-        The threshold.
+        Settings with the threshold.
 
     Returns
     -------
-    ndarray of int, shape (n_epicentre,)
-        Largest gamma first.
+    ndarray of int, shape (n_epicenter,)
+        Indices of the atoms, largest gamma first.
     """
     above = np.flatnonzero(~(gamma <= rule.threshold_add_train))
     order: np.ndarray = above[np.argsort(-gamma[above], kind="stable")]
@@ -51,7 +51,7 @@ def epicentre(gamma: np.ndarray, rule: OTFConfig) -> np.ndarray:
 
 
 class HaltMonitor:
-    """Folds checks, one after another, into a verdict.
+    """Applies the halting rule to consecutive checks.
 
     Parameters
     ----------
@@ -61,38 +61,38 @@ class HaltMonitor:
     Attributes
     ----------
     first_step : int or None
-        First check of the exceedance that is going on; None while there is none.
+        Step of the first check of the current exceedance; None if there is none.
     """
 
     def __init__(self, rule: OTFConfig) -> None:
         self._rule = rule
-        self._in_a_row = 0
+        self._n_consecutive = 0
         self.first_step: int | None = None
 
-    def update(self, step: int, gamma_max: float) -> Verdict | None:
-        """Take in one check.
+    def update(self, step: int, gamma_max: float) -> HaltDecision | None:
+        """Add one check.
 
         Parameters
         ----------
         step
             The engine's step.
         gamma_max
-            Largest gamma of the system; NaN counts as beyond every threshold.
+            Largest gamma of the system; NaN is treated as above every threshold.
 
         Returns
         -------
-        Verdict or None
-            None while the run may go on.
+        HaltDecision or None
+            None while the run may continue.
         """
         gamma = math.inf if math.isnan(gamma_max) else gamma_max
         if gamma <= self._rule.threshold_call_dft:
-            self._in_a_row, self.first_step = 0, None
+            self._n_consecutive, self.first_step = 0, None
             return None
-        self._in_a_row += 1
+        self._n_consecutive += 1
         if self.first_step is None:
             self.first_step = step
         if gamma > self._rule.threshold_break:
-            return Verdict(step=step, first_step=self.first_step, tier="break")
-        if self._in_a_row >= self._rule.smooth_steps:
-            return Verdict(step=step, first_step=self.first_step, tier="smooth")
+            return HaltDecision(step=step, first_step=self.first_step, tier="break")
+        if self._n_consecutive >= self._rule.smooth_steps:
+            return HaltDecision(step=step, first_step=self.first_step, tier="smooth")
         return None

@@ -1,4 +1,4 @@
-"""The in-process engine: LAMMPS drives and calls back; pyace evaluates on LAMMPS's own neighbour lists."""
+"""In-process engine: LAMMPS integrates, and a callback lets pyace evaluate forces on LAMMPS's neighbor lists."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from acemaker.config import EngineConfig
 from acemaker.engines.callback import Callback
 from acemaker.engines.checkpoints import HALT
 from acemaker.engines.forces import Forces
-from acemaker.engines.lammps_session import LivingLammps
+from acemaker.engines.lammps_session import LammpsSession
 from acemaker.engines.preflight import preflight, run_here
 from acemaker.engines.protocol import Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
-from acemaker.engines.segment_monitor import SegmentWatch
-from acemaker.engines.soft_start import SoftWatch
-from acemaker.engines.workers import Workers, hire
+from acemaker.engines.segment_monitor import SegmentMonitor
+from acemaker.engines.soft_start import SoftStartMonitor
+from acemaker.engines.workers import Workers, start_workers
 from acemaker.errors import AcemakerError, EngineError
 from acemaker.lammps import script
 from acemaker.lammps.box import is_triclinic
@@ -28,31 +28,31 @@ from acemaker.utils.interrupt import interruptions
 
 
 class InProcessEngine:
-    """Runs LAMMPS within this process; a halt pauses it, and a new generation is swapped in.
+    """Runs LAMMPS in this process; a halt pauses LAMMPS, which then continues with the new generation.
 
     Parameters
     ----------
     config
         Ensemble, ramps, time step, checkpoints.
     seed
-        The campaign's; velocities and stochastic thermostats derive theirs from it.
+        Seed of the campaign, from which those of velocities and stochastic thermostats are derived.
     """
 
     def __init__(self, config: EngineConfig, seed: int) -> None:
         self.config = config
         self.seed = seed
-        self._living: LivingLammps | None = None
+        self._session: LammpsSession | None = None
         self._workers: Workers | None = None
-        self._trusted: Evaluator | None = None  # what has passed the preflight
-        self._paused_at: Path | None = None  # the restart file that equals the living LAMMPS's state
+        self._checked: Evaluator | None = None  # has passed the preflight
+        self._paused_at: Path | None = None  # restart file with the state of the paused LAMMPS
 
     def explore(self, request: Request) -> Exploration:
-        """Run until the requested steps or a halt.
+        """Run to the last step or to a halt.
 
         Parameters
         ----------
         request
-            Where to start, with which potential, and what halts.
+            Segment to run: start, potential and halting rule.
 
         Returns
         -------
@@ -61,7 +61,7 @@ class InProcessEngine:
         Raises
         ------
         EngineError
-            If LAMMPS stops with an error, or says something else than pyace before it starts.
+            If LAMMPS stops with an error, or LAMMPS and pyace disagree in the preflight.
         StructureError
             If the ensemble does not suit the structure.
         KeyboardInterrupt
@@ -72,96 +72,96 @@ class InProcessEngine:
         midway = log.rewind(is_whole=is_whole)
         evaluator = evaluator_of(request.generation)
         try:
-            self._trust(evaluator, request)
+            self._preflight(evaluator, request)
         except BaseException:
-            self.close()  # helpers may be in the midst of an answer
+            self.close()  # force processes may be about to answer
             raise
-        if self._living is None:
-            self._living = LivingLammps(open_lammps(), self.config, self.seed)
-        watch = SegmentWatch(request, log, self.config.trajectory_every)
-        callback = self._callback(self._living, Forces(self._living.lmp, evaluator, self._workers), request, watch)
+        if self._session is None:
+            self._session = LammpsSession(open_lammps(), self.config, self.seed)
+        monitor = SegmentMonitor(request, log, self.config.trajectory_every)
+        callback = self._callback(self._session, Forces(self._session.lmp, evaluator, self._workers), request, monitor)
         log_file = request.directory / script.LOG_FILE
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
         try:
             with interruptions() as callback.interrupt:
-                self._living.log(log_file)
+                self._session.log(log_file)
                 if soft:
                     self._paused_at = None
-                    ready = self._soften(self._living, request, watch, callback)
+                    ready = self._soften(self._session, request, monitor, callback)
                 else:
                     ready = True
-                    self._load(self._living, request, midway.path if midway else request.checkpoint)
+                    self._load(self._session, request, midway.path if midway else request.checkpoint)
                 if ready:
-                    self._run(self._living, request, callback, watch, log)
+                    self._run(self._session, request, callback, monitor, log)
         except Exception as error:
             self.close()
             if isinstance(error, AcemakerError) or error is callback.error:
-                raise  # not LAMMPS's
-            if not watch.blew_up():
+                raise  # not an error of LAMMPS
+            if not monitor.blew_up():
                 raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
         if callback.interrupt.is_set():
             self.close()
             raise KeyboardInterrupt
-        return self._outcome(watch, log)
+        return self._outcome(monitor, log)
 
     def close(self) -> None:
         """End LAMMPS; the next segment starts a new one."""
-        if self._living is not None:
-            self._living.close()
+        if self._session is not None:
+            self._session.close()
         if self._workers is not None:
             self._workers.close()
-        self._living, self._workers, self._paused_at = None, None, None
+        self._session, self._workers, self._paused_at = None, None, None
 
-    def _trust(self, evaluator: Evaluator, request: Request) -> None:
-        """Have helpers with the potential, and compare it with pyace unless that was done before."""
-        self._hire(request.generation)
-        if evaluator is self._trusted:
+    def _preflight(self, evaluator: Evaluator, request: Request) -> None:
+        """Load the potential in the force processes, and compare LAMMPS with pyace unless that was done before."""
+        self._start_workers(request.generation)
+        if evaluator is self._checked:
             return
-        with interruptions() as interrupt:  # an exception cannot cross LAMMPS
+        with interruptions() as interrupt:  # an exception cannot propagate through LAMMPS
             preflight(evaluator, request.structure, self.config.skin, partial(run_here, workers=self._workers))
         if interrupt.is_set():
             raise KeyboardInterrupt
-        self._trusted = evaluator
+        self._checked = evaluator
 
-    def _hire(self, generation: Generation) -> None:
-        """Have the helpers at hand, with the potential."""
+    def _start_workers(self, generation: Generation) -> None:
+        """Start the force processes unless they run, and load the potential in them."""
         if self._workers is None:
-            self._workers = hire(self.config.cores, generation)
+            self._workers = start_workers(self.config.n_force_processes, generation)
         else:
             self._workers.load(generation)
 
-    def _load(self, living: LivingLammps, request: Request, checkpoint: Path | None) -> None:
-        """Bring LAMMPS to the segment's start; if it pauses there already, it goes on."""
+    def _load(self, session: LammpsSession, request: Request, checkpoint: Path | None) -> None:
+        """Load the start of the segment, unless LAMMPS is paused there."""
         paused_at, self._paused_at = self._paused_at, None
         if checkpoint is not None and checkpoint == paused_at:
             return
-        living.load(request, checkpoint)
+        session.load(request, checkpoint)
 
     def _soften(
         self,
-        living: LivingLammps,
+        session: LammpsSession,
         request: Request,
-        watch: SegmentWatch,
+        monitor: SegmentMonitor,
         production: Callback,
     ) -> bool:
-        """Lead the state over to the new potential; False if it broke, or was interrupted."""
-        soft = SoftWatch(watch, self.config)
+        """Run the soft start; return False if gamma exceeded the break threshold or the run was interrupted."""
+        soft = SoftStartMonitor(monitor, self.config)
         callback = Callback(
-            living.lmp,
+            session.lmp,
             production.forces,
             request.rule.check_every,
             bool(request.structure.pbc.all()),
-            on_look=soft.look,
-            on_step=lambda: soft.thermo(living.thermo()),
+            on_frame=soft.add_frame,
+            on_step=lambda: soft.thermo(session.thermo()),
         )
         callback.interrupt = production.interrupt
         try:
-            ready = living.soften(
+            ready = session.soften(
                 request,
                 request.checkpoint,
                 callback,
                 request.directory / script.SOFT_STATE,
-                lambda: soft.thermo(living.thermo()),
+                lambda: soft.thermo(session.thermo()),
             )
         except Exception:
             production.error = callback.error
@@ -174,41 +174,43 @@ class InProcessEngine:
         return ready
 
     @staticmethod
-    def _callback(living: LivingLammps, forces: Forces, request: Request, watch: SegmentWatch) -> Callback:
+    def _callback(session: LammpsSession, forces: Forces, request: Request, monitor: SegmentMonitor) -> Callback:
         def complete() -> None:
-            if watch.pending is not None:  # asking LAMMPS at every step would take time
-                watch.complete(living.thermo())
+            if monitor.pending is not None:  # reading the output of LAMMPS at every step would be slow
+                monitor.complete(session.thermo())
 
         return Callback(
-            living.lmp,
+            session.lmp,
             forces,
             request.rule.check_every,
             bool(request.structure.pbc.all()),
-            on_look=lambda look: watch.look(look) is not None,
+            on_frame=lambda frame: monitor.add_frame(frame) is not None,
             on_step=complete,
         )
 
     @staticmethod
-    def _run(living: LivingLammps, request: Request, callback: Callback, watch: SegmentWatch, log: SegmentLog) -> None:
+    def _run(
+        session: LammpsSession, request: Request, callback: Callback, monitor: SegmentMonitor, log: SegmentLog
+    ) -> None:
         def checkpoint(step: int) -> Path | None:
             if callback.interrupt.is_set():
-                return None  # the last check goes with the unfinished stretch
+                return None  # the last check belongs to the unfinished stretch, which is run again
             try:
-                watch.complete(living.thermo())
+                monitor.complete(session.thermo())
             except Exception as error:
-                callback.error = error  # the listener's, not LAMMPS's
+                callback.error = error  # raised by request.on_check, not by LAMMPS
                 raise
-            if watch.verdict is not None:
+            if monitor.decision is not None:
                 return None
-            path = log.write_checkpoint(step, living.save)
-            watch.prune()
+            path = log.write_checkpoint(step, session.save)
+            monitor.prune()
             return path
 
-        living.run(request, callback, checkpoint)
+        session.run(request, callback, checkpoint)
 
-    def _outcome(self, watch: SegmentWatch, log: SegmentLog) -> Exploration:
+    def _outcome(self, monitor: SegmentMonitor, log: SegmentLog) -> Exploration:
         halt_checkpoint = None
-        if watch.verdict is not None and self._living is not None and watch.verdict.tier == "smooth":
-            halt_checkpoint = log.write_checkpoint(watch.verdict.step, self._living.save, HALT)
-            self._paused_at = None if is_triclinic(self._living.lmp) else halt_checkpoint
-        return watch.outcome(self.config.steps, halt_checkpoint)
+        if monitor.decision is not None and self._session is not None and monitor.decision.tier == "smooth":
+            halt_checkpoint = log.write_checkpoint(monitor.decision.step, self._session.save, HALT)
+            self._paused_at = None if is_triclinic(self._session.lmp) else halt_checkpoint
+        return monitor.outcome(self.config.steps, halt_checkpoint)

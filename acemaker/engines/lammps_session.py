@@ -1,4 +1,4 @@
-"""A LAMMPS in this process, brought to a segment's start and run from checkpoint to checkpoint."""
+"""LAMMPS in this process: loads the start of a segment, and runs from checkpoint to checkpoint."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from acemaker.lammps.paths import PlainPaths
 from acemaker.lammps.restart import is_whole
 
 
-class LivingLammps:
-    """Loads, runs and saves.
+class LammpsSession:
+    """Loads, runs and saves states of a LAMMPS instance.
 
     Parameters
     ----------
     lmp
-        The instance.
+        LAMMPS instance.
     config
         Ensemble, ramps, time step, checkpoints.
     seed
-        The campaign's; velocities and stochastic thermostats derive theirs from it.
+        Seed of the campaign, from which those of velocities and stochastic thermostats are derived.
     """
 
     def __init__(self, lmp: Any, config: EngineConfig, seed: int) -> None:
@@ -38,14 +38,14 @@ class LivingLammps:
         self._thermostat = ""
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
-        """Bring LAMMPS to a state, ready for production.
+        """Load a state, ready for production.
 
         Parameters
         ----------
         request
-            The segment.
+            Segment.
         checkpoint
-            Its restart file; None to start from the initial structure.
+            Restart file of the state; None to start from the structure of the request.
         """
         self._read(request, checkpoint)
         step = int(self.lmp.extract_global("ntimestep"))
@@ -61,25 +61,25 @@ class LivingLammps:
         file: Path,
         on_end: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Lead a state over to a new potential, then bring LAMMPS to it, ready for production.
+        """Run a soft start with a new potential, then load its result, ready for production.
 
         Parameters
         ----------
         request
-            The segment.
+            Segment.
         checkpoint
-            As in `load`; thermostat, barostat and step are those of this state.
+            As in `load`; thermostat, barostat and step of this state are used in production.
         callback
-            What LAMMPS calls meanwhile; its error is raised.
+            Callback during the soft start; its error is raised.
         file
-            Where positions and velocities are kept in between.
+            Temporary file for positions and velocities.
         on_end
-            Called when its last step is complete.
+            Called when the last step of the soft start is complete.
 
         Returns
         -------
         bool
-            False if the callback stopped the run, which leaves LAMMPS where it was stopped.
+            False if the callback stopped the run; LAMMPS then remains at the step where it was stopped.
         """
         step, name = request.start_step, self._paths.quote(file)
         self._read(request, checkpoint)
@@ -99,7 +99,7 @@ class LivingLammps:
         return True
 
     def _read(self, request: Request, checkpoint: Path | None) -> None:
-        """Read a state, and define the potential after it."""
+        """Read a state, then define the potential."""
         lmp, config, generation = self.lmp, self._config, request.generation
         lmp.command("clear")
         self._commands(script.header_commands(bool(request.structure.pbc.all())))
@@ -113,31 +113,31 @@ class LivingLammps:
         else:
             lmp.command(f"read_restart {self._paths.quote(checkpoint)}")
         commands += script.callback_commands(generation.cutoff, generation.baseline, self._paths.quote)
-        commands += script.neighbour_commands(config.skin)
+        commands += script.neighbor_commands(config.skin)
         self._commands(commands)
 
     def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
         """Run to the last step, in stretches from checkpoint to checkpoint.
 
-        LAMMPS's set-up, which rebuilds lists and takes the masses of thermostat and barostat from the
-        ramp's temperature, is made at every checkpoint, so that a run that starts there does nothing else.
-        A triclinic box goes through the restart file as well: reading it rounds the positions.
+        LAMMPS's setup, which rebuilds lists and derives the masses of thermostat and barostat from the temperature of
+        the ramp, is executed at every checkpoint, so that a run that starts there does exactly the same. A triclinic
+        box is also read from the restart file, since reading rounds the positions.
 
         Parameters
         ----------
         request
-            The segment.
+            Segment.
         callback
-            What LAMMPS calls; its error is raised.
+            Callback of LAMMPS; its error is raised.
         on_checkpoint
-            Called with the step at the end of each stretch; returns the restart file that it wrote, or None
-            to end the run.
+            Called with the step at the end of each stretch; returns the restart file that it wrote, or None to end the
+            run.
         """
         lmp, config = self.lmp, self._config
-        rounds = is_triclinic(lmp)
+        triclinic = is_triclinic(lmp)
         step = int(lmp.extract_global("ntimestep"))
         while step < config.steps:
-            self._draw_anew(step)
+            self._reseed_thermostat(step)
             callback.arm()
             lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
             if callback.error is not None:
@@ -146,37 +146,39 @@ class LivingLammps:
             checkpoint = on_checkpoint(step)
             if checkpoint is None:
                 return
-            if rounds and step < config.steps:
+            if triclinic and step < config.steps:
                 self.load(request, checkpoint)
 
-    def _draw_anew(self, step: int) -> None:
-        """Give the thermostat the random numbers that it would have if a restart file of this step were read."""
+    def _reseed_thermostat(self, step: int) -> None:
+        """Seed the thermostat as if a restart file of this step had been read."""
         name = script.thermostat_name(self._config, step)
-        if name != self._thermostat or self._config.ensemble == "langevin":  # CSVR's are in the file of a halt
+        # at a halt between checkpoints, the random state of CSVR is in the restart file
+        if name != self._thermostat or self._config.ensemble == "langevin":
             seed = script.stretch_seed(self._thermostat_seed, step)
             self._commands(script.noise_commands(self._config, self._thermostat, name, seed, step))
             self._thermostat = name
 
     def log(self, path: Path) -> None:
-        """Write LAMMPS's log to a file from now on."""
+        """Redirect LAMMPS's log to a file."""
         self.lmp.command(f"log {self._paths.quote(path)}")
 
     def close(self) -> None:
-        """End LAMMPS."""
+        """Close LAMMPS."""
         self.lmp.close()
         self._paths.close()
 
     def save(self, path: Path) -> None:
-        """Write a restart file of the state as it is.
+        """Write a restart file of the current state.
 
         Raises
         ------
         OSError
-            If there is no room for it: LAMMPS does not look whether what it writes arrives.
+            If the file is incomplete, e.g. on a full disk: LAMMPS does not check whether writing succeeds.
         """
         self.lmp.command(f"write_restart {self._paths.quote(path)}")
         if not is_whole(path):
-            raise OSError(errno.ENOSPC, "LAMMPS could not write all of the restart file: is the disk full?", str(path))
+            message = "LAMMPS could not write the complete restart file; check whether the disk is full"
+            raise OSError(errno.ENOSPC, message, str(path))
 
     def thermo(self) -> dict[str, float]:
         """Return the last thermodynamic output by LAMMPS's column names."""

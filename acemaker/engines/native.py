@@ -1,4 +1,4 @@
-"""The script for a LAMMPS with ML-PACE in a process of its own; it runs in its directory and names no other path."""
+"""Script for a LAMMPS with ML-PACE in a child process; it runs in its directory and refers to no other path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.generation import pair_commands
 
 SCRIPT, DATA, RESTART = "in.lammps", "start.data", "start.restart"
-"""The script, and the states from which it starts."""
+"""Files with the script, and with the state from which it starts as a data file or a restart file."""
 
 POTENTIAL = ("potential.yaml", "potential.asi")
 
@@ -31,35 +31,35 @@ def segment_script(
     soft_seed: int | None = None,
     potential: Potential | None = None,
 ) -> str:
-    """Write the script of a segment.
+    """Return the script of a segment.
 
     Parameters
     ----------
     config
         Ensemble, ramps, time step, checkpoints.
     elements
-        In the order of their types.
+        Chemical symbols in the order of their types.
     check_every
-        MD steps between two looks at gamma.
+        MD steps between two checks of gamma.
     start_step
-        Where the script starts.
+        Step at which the script starts.
     from_restart
-        From the file `RESTART`; else from `DATA`.
+        Whether to start from the file `RESTART` rather than from `DATA`.
     periodic
-        The box's boundary.
+        Whether the boundaries are periodic.
     thermostat_seed
-        For a stochastic thermostat.
+        Seed of a stochastic thermostat.
     velocity_seed
-        For the first velocities; None to take those of the file.
+        Seed of the initial velocities; None to use those of the file.
     soft_seed
-        For the damping of a soft start; None to go on at once.
+        Seed of the damping of a soft start; None for no soft start.
     potential
-        Commands for pair styles; None for the generation in the files `POTENTIAL`.
+        Commands that define the potential; None for the generation in the files `POTENTIAL`.
 
     Returns
     -------
     str
-        It ends at the last step unless it is killed, and writes restart files ``checkpoint.STEP``.
+        The script runs to the last step unless LAMMPS is killed, and writes restart files ``checkpoint.STEP``.
     """
     potential = potential or extrapolating(elements, check_every)
     opening = start_commands(elements, from_restart, periodic)
@@ -67,7 +67,7 @@ def segment_script(
         opening += script.step_commands(start_step)
     if not from_restart and velocity_seed is not None:
         opening += script.velocity_commands(config.temperature[0], velocity_seed)
-    opening += [*potential.pair, *script.neighbour_commands(config.skin), *potential.gamma]
+    opening += [*potential.pair, *script.neighbor_commands(config.skin), *potential.gamma]
     commands = list(opening)
     if soft_seed is not None:
         commands += soft_commands(config, start_step, soft_seed, check_every, potential)
@@ -82,7 +82,7 @@ def segment_script(
 
 
 def start_commands(elements: Sequence[str], from_restart: bool, periodic: bool) -> list[str]:
-    """Read the state; a restart file brings units, boundary, box, masses and velocities along."""
+    """Return the commands that read the state; a restart file includes units, boundary, box, masses and velocities."""
     if from_restart:
         return [f"read_restart {RESTART}", "atom_modify sort 0 0"]
     return [*script.header_commands(periodic), f"read_data {DATA}", *script.mass_commands(elements)]
@@ -97,7 +97,7 @@ class Potential:
     pair : tuple of str
         Pair styles and their coefficients.
     gamma : tuple of str
-        What computes gamma as ``f_gamma``; empty for a potential that has none.
+        Commands that compute gamma as ``f_gamma``; empty for a potential without gamma.
     """
 
     pair: tuple[str, ...]
@@ -105,21 +105,21 @@ class Potential:
 
     @property
     def columns(self) -> str:
-        """What a dump of checks can hold."""
+        """Columns that a dump of checks can contain."""
         return dump.COLUMNS if self.gamma else dump.COLUMNS.removesuffix(" f_gamma")
 
 
 def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline | None = None) -> Potential:
-    """Use the generation's files; gamma is computed at every check, and at no other step, since it costs.
+    """Return the commands for the generation's files; gamma is expensive and computed only at the checks.
 
     Parameters
     ----------
     elements
-        In the order of their types.
+        Chemical symbols in the order of their types.
     check_every
-        MD steps between two looks at gamma.
+        MD steps between two checks of gamma.
     baseline
-        What runs beside it, its files in the script's directory.
+        Potential that LAMMPS adds, with its files in the directory of the script.
     """
     return Potential(
         pair=pair_commands("pace/extrapolation", " ".join([*POTENTIAL, *elements]), baseline),
@@ -130,7 +130,7 @@ def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline 
 def soft_commands(
     config: EngineConfig, start_step: int, seed: int, check_every: int, potential: Potential
 ) -> list[str]:
-    """Run a soft start, watched in a dump of its own."""
+    """Return the commands of a soft start, whose checks are written to a separate dump."""
     return [
         *script.soft_start_commands(config, start_step, seed, check_every),
         *dump_commands(dump.SOFT_DUMP, check_every, potential),
@@ -141,7 +141,7 @@ def soft_commands(
 
 
 def dump_commands(file: str, check_every: int, potential: Potential) -> list[str]:
-    """Begin a dump of the checks; its name may hold a variable of LAMMPS's."""
+    """Return the commands that begin a dump of the checks; `file` may contain a LAMMPS variable."""
     return [
         f"dump checks all custom {check_every} {file} {potential.columns}",
         "dump_modify checks sort id flush yes format float %.17g",
@@ -149,28 +149,28 @@ def dump_commands(file: str, check_every: int, potential: Potential) -> list[str
 
 
 def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: int, potential: Potential) -> list[str]:
-    """Run in stretches from checkpoint to checkpoint, each with a set-up, a restart file and a dump of its own.
+    """Return the commands that run from checkpoint to checkpoint, each stretch with its own setup, restart and dump.
 
-    ``fix pair`` computes gamma once a step: left as it is, it would skip the set-up of the next stretch, which
-    then takes its forces from the other evaluator than a run that starts there, and differs in the last digit.
+    ``fix pair`` computes gamma once per step. Without a new definition it would skip the setup of the next stretch,
+    whose forces would then come from another evaluator than in a run that starts there and differ in the last digit.
     """
-    after = [f"write_restart {CHECKPOINT}$(step)", "undump checks"]
+    at_checkpoint = [f"write_restart {CHECKPOINT}$(step)", "undump checks"]
     if potential.gamma:
-        after += ["unfix gamma", *potential.gamma]
-    after += dump_commands(dump.dump_name("$(step)"), check_every, potential)
-    after += noise_commands(config, seed)
+        at_checkpoint += ["unfix gamma", *potential.gamma]
+    at_checkpoint += dump_commands(dump.dump_name("$(step)"), check_every, potential)
+    at_checkpoint += noise_commands(config, seed)
     first = script.stretch_end(start_step, config)
     commands = []
     if start_step < config.steps:
-        commands += [script.run_command(first, config.steps), *after]
+        commands += [script.run_command(first, config.steps), *at_checkpoint]
     if first < config.steps:
-        every = " ".join(f'"{command}"' for command in after)
-        commands.append(f"{script.run_command(config.steps, config.steps)} every {config.restart_every} {every}")
+        quoted = " ".join(f'"{command}"' for command in at_checkpoint)
+        commands.append(f"{script.run_command(config.steps, config.steps)} every {config.restart_every} {quoted}")
     return commands
 
 
 def noise_commands(config: EngineConfig, seed: int) -> list[str]:
-    """Write `script.noise_commands` for the end of any stretch: LAMMPS computes names and seed from the step."""
+    """Return `script.noise_commands` for the end of any stretch: LAMMPS computes names and seed from the step."""
     every, name = config.restart_every, script.THERMOSTAT
     return script.noise_commands(
         config,
@@ -182,10 +182,10 @@ def noise_commands(config: EngineConfig, seed: int) -> list[str]:
 
 
 def check_script(elements: Sequence[str], periodic: bool, skin: float, baseline: Baseline | None = None) -> str:
-    """Write the script that evaluates the structure in `DATA` once, for the preflight."""
+    """Return the script that evaluates the structure in `DATA` once, for the preflight."""
     commands = start_commands(elements, from_restart=False, periodic=periodic)
     potential = extrapolating(elements, 1, baseline)
-    commands += [*potential.pair, *script.neighbour_commands(skin), *potential.gamma]
+    commands += [*potential.pair, *script.neighbor_commands(skin), *potential.gamma]
     commands += [
         "thermo_style custom step pe press",
         "thermo_modify line yaml flush yes format float %.17g",

@@ -1,4 +1,4 @@
-"""Lets a LAMMPS with ML-PACE evaluate one structure in a process of its own, for the preflight."""
+"""Evaluation of one structure by a LAMMPS with ML-PACE in a child process, for the preflight."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.engines import native
-from acemaker.engines.preflight import Seen
-from acemaker.engines.scratch import keep_log, stage_potential, write_data
+from acemaker.engines.preflight import LammpsResult
+from acemaker.engines.scratch import save_log, stage_potential, write_data
 from acemaker.errors import MDHaltError
 from acemaker.lammps import script
 from acemaker.lammps.box import standard_form
 from acemaker.potentials.generation import Generation
 from acemaker.process.child import ChildProcess, describe_status
-from acemaker.process.folder import clean
+from acemaker.process.folder import create_empty_folder
 from acemaker.process.tail import ThermoReader
 from acemaker.utils.interrupt import interruptions
 
@@ -28,48 +28,48 @@ def evaluate(
     atoms: Atoms,
     skin: float,
     directory: Path,
-    patience: float,
+    poll_timeout: float,
     launcher: Sequence[str] = (),
-    kept: Path | None = None,
-) -> Seen:
-    """Run LAMMPS once.
+    log_folder: Path | None = None,
+) -> LammpsResult:
+    """Evaluate a structure with LAMMPS.
 
     Parameters
     ----------
     lammps
-        Its command line.
+        Command line of LAMMPS.
     generation
-        The potential.
+        Potential.
     atoms
-        The structure.
+        Structure.
     skin
-        Å, margin of the neighbour list.
+        Margin of the neighbor list, Å.
     directory
-        Where it runs, in a folder of its own.
-    patience
-        s, after which it is killed.
+        LAMMPS runs in a subfolder of this directory.
+    poll_timeout
+        Time after which LAMMPS is killed, s.
     launcher
-        Command line put before it.
-    kept
-        Folder for its log if it fails; by default that around `directory`.
+        Command line put before that of LAMMPS.
+    log_folder
+        Folder for the log if LAMMPS fails; by default the parent of `directory`.
 
     Returns
     -------
-    Seen
+    LammpsResult
 
     Raises
     ------
     MDHaltError
-        If it does not end, or ends with an error.
+        If LAMMPS does not end in time, ends with an error, or writes no forces.
     """
-    folder = clean(directory / "preflight")
+    folder = create_empty_folder(directory / "preflight")
     stage_potential(generation, folder)
     write_data(folder / native.DATA, atoms, generation.elements, triclinic=False)
     periodic = bool(atoms.pbc.all())
     text = native.check_script(generation.elements, periodic, skin, generation.baseline)
     (folder / native.SCRIPT).write_text(text)
     process = ChildProcess([*lammps, "-in", native.SCRIPT, "-log", script.LOG_FILE, "-nocite"], folder, {}, launcher)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + poll_timeout
     with interruptions() as interrupt:
         try:
             while (status := process.poll()) is None and time.monotonic() < deadline and not interrupt.is_set():
@@ -79,10 +79,10 @@ def evaluate(
     if interrupt.is_set():
         raise KeyboardInterrupt
     if status != 0:
-        said = "did not end" if status is None else f"ended with {describe_status(status)}"
+        ending = f"did not end within {poll_timeout:g} s" if status is None else f"ended with {describe_status(status)}"
         raise MDHaltError(
-            f"LAMMPS {said} when it evaluated a rattled cell for the preflight",
-            keep_log(folder, kept or directory.parent),
+            f"LAMMPS {ending} when it evaluated a rattled cell for the preflight",
+            save_log(folder, log_folder or directory.parent),
             status=status,
         )
     try:
@@ -91,13 +91,13 @@ def evaluate(
         thermo = ThermoReader().feed((folder / script.LOG_FILE).read_bytes())[-1]
     except (OSError, ValueError, IndexError) as error:
         raise MDHaltError(
-            f"LAMMPS ended without an error, but wrote no forces of a rattled cell for the preflight ({error}); is "
-            "the command line one that waits for LAMMPS?",
-            keep_log(folder, kept or directory.parent),
+            f"LAMMPS ended without an error, but wrote no forces of a rattled cell for the preflight ({error}); check "
+            "that the command line waits for LAMMPS to end",
+            save_log(folder, log_folder or directory.parent),
             status=status,
         ) from error
     cell, positions, _ = standard_form(atoms)
-    return Seen(
+    return LammpsResult(
         atoms=Atoms(atoms.symbols, positions, cell=cell if periodic else None, pbc=atoms.pbc),
         energy=thermo["PotEng"],
         pressure=thermo["Press"],

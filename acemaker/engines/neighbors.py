@@ -1,4 +1,4 @@
-"""LAMMPS's neighbour list as pyace's environment."""
+"""Conversion of LAMMPS's neighbor list to a pyace environment."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from acemaker.potentials.pyace_library import load_pyace
 
 INT_SIZE = ctypes.sizeof(ctypes.c_int)
 
-NEIGHBOUR_MASK = 0x1FFFFFFF
-"""Clears the bits that LAMMPS keeps in neighbour indices."""
+NEIGHBOR_MASK = 0x1FFFFFFF
+"""Clears the upper bits of neighbor indices, in which LAMMPS stores flags."""
 
 
-class NeighbourEnvironment:
-    """Keeps a pyace environment in step with LAMMPS.
+class NeighborEnvironment:
+    """Synchronizes a pyace environment with LAMMPS.
 
-    Positions change at every step. Lists change when LAMMPS rebuilds its own, which its counter of builds
-    tells; comparing atoms or ghosts would not, since a list can be rebuilt with the same ones.
+    Positions change at every step. Lists change when LAMMPS rebuilds its own, which is detected by its counter of
+    builds; a comparison of atoms or ghosts would not suffice, since a list can be rebuilt for the same atoms.
 
     Parameters
     ----------
     lmp
-        A LAMMPS with ``pair_style zero ... full``.
+        LAMMPS instance with ``pair_style zero ... full``.
     n_shares
-        How many processes share the atoms out; the environment is that of the first share.
+        Number of processes among which the atoms are divided; the environment is that of the first share.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class NeighbourEnvironment:
     positions : ndarray, shape (n_all, 3)
         Å, ghosts included.
     shares : list of SharedLists
-        Those of the other shares, as of the last build.
+        Lists of the other shares, as of the last build.
     """
 
     def __init__(self, lmp: Any, n_shares: int = 1) -> None:
@@ -50,17 +50,17 @@ class NeighbourEnvironment:
         self.positions = np.zeros((0, 3))
         self.shares: list[SharedLists] = []
 
-    def forget(self) -> None:
-        """Read the lists anew at the next call: a new ``run`` builds them without counting."""
+    def invalidate(self) -> None:
+        """Read the lists again at the next call, since a new ``run`` builds them without increasing the counter."""
         self._environment = None
 
     def refresh(self, nlocal: int) -> None:
-        """Take over LAMMPS's positions, and its lists where they are new.
+        """Read LAMMPS's positions, and its lists if they have been rebuilt.
 
         Parameters
         ----------
         nlocal
-            Atoms without ghosts.
+            Number of atoms without ghosts.
         """
         counter = self._lmp.get_thermo("nbuild")
         if self._environment is None or counter != self._counter:
@@ -85,83 +85,87 @@ class NeighbourEnvironment:
         lists = [b""] * nlocal
         index = lmp.find_pair_neighlist("zero")
         for entry in range(lmp.get_neighlist_size(index)):
-            # four times as fast as asking for arrays
+            # four times as fast as reading arrays
             atom, count, pointer = lmp.get_neighlist_element_neighbors(index, entry)
             lists[atom] = ctypes.string_at(pointer, INT_SIZE * count)
-        counts = np.array([len(one) // INT_SIZE for one in lists], dtype=int)
-        neighbours = np.frombuffer(b"".join(lists), dtype=np.intc) & NEIGHBOUR_MASK
+        counts = np.array([len(neighbor_list) // INT_SIZE for neighbor_list in lists], dtype=int)
+        neighbors = np.frombuffer(b"".join(lists), dtype=np.intc) & NEIGHBOR_MASK
         types = lmp.numpy.extract_atom("type")[:n_all] - 1
-        return share_out(counts, neighbours, types, local_of_tag[tags], self._n_shares)
+        return split_atoms(counts, neighbors, types, local_of_tag[tags], self._n_shares)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedLists:
-    """The neighbour lists of a share of the atoms; those of the others are empty.
+    """Neighbor lists of a share of the atoms; the lists of all other atoms are empty.
 
-    An atom without neighbours costs next to nothing and contributes nothing, so that the sum of energies,
-    forces and virials over the shares is that of the whole.
+    An atom without neighbors costs almost no time and contributes nothing, so that energies, forces and virials of the
+    shares add up to those of all atoms.
 
     Attributes
     ----------
     n_local : int
-        Atoms without ghosts.
+        Number of atoms without ghosts.
     types, origins : ndarray of int, shape (n_all,)
-        Elements by number, and the local atom of which each is an image.
+        Index of each atom's element, and index of the local atom of which it is an image.
     counts : ndarray of int, shape (n_local,)
-        Neighbours of each atom of the share; 0 for others.
-    neighbours : ndarray of int, shape (n_pairs,)
-        Their indices, atom after atom.
+        Number of neighbors of each atom of the share; 0 for others.
+    neighbors : ndarray of int, shape (n_pairs,)
+        Indices of the neighbors, concatenated over the atoms.
     """
 
     n_local: int
     types: np.ndarray
     origins: np.ndarray
     counts: np.ndarray
-    neighbours: np.ndarray
+    neighbors: np.ndarray
 
     def environment(self) -> Any:
-        """Make a pyace environment, without positions."""
+        """Return a pyace environment without positions."""
         environment = load_pyace().ACEAtomicEnvironment()
         environment.n_atoms_real = self.n_local
         environment.n_atoms_extended = len(self.types)
         environment.species_type = self.types.tolist()
         environment.origins = self.origins.tolist()
-        flat, ends = self.neighbours.tolist(), np.cumsum(self.counts).tolist()
+        flat, ends = self.neighbors.tolist(), np.cumsum(self.counts).tolist()
         environment.neighbour_list = [flat[start:end] for start, end in pairwise([0, *ends])]
         return environment
 
 
-def share_out(
-    counts: np.ndarray, neighbours: np.ndarray, types: np.ndarray, origins: np.ndarray, n_shares: int
+def split_atoms(
+    counts: np.ndarray, neighbors: np.ndarray, types: np.ndarray, origins: np.ndarray, n_shares: int
 ) -> list[SharedLists]:
     """Divide the atoms into shares with about the same number of pairs.
 
     Parameters
     ----------
     counts : ndarray of int, shape (n_local,)
-        Neighbours of each atom.
-    neighbours : ndarray of int, shape (n_pairs,)
-        Their indices, atom after atom.
+        Number of neighbors of each atom.
+    neighbors : ndarray of int, shape (n_pairs,)
+        Indices of the neighbors, concatenated over the atoms.
     types, origins : ndarray of int, shape (n_all,)
         As in `SharedLists`.
     n_shares
-        How many.
+        Number of shares.
 
     Returns
     -------
     list of SharedLists
     """
     ends = np.cumsum(counts)
-    marks = len(neighbours) * np.arange(1, n_shares) / n_shares
+    marks = len(neighbors) * np.arange(1, n_shares) / n_shares
     cuts = [0, *np.searchsorted(ends, marks, side="right").tolist(), len(counts)]
     shares = []
     for start, end in pairwise(cuts):
         first, last = (int(ends[cut - 1]) if cut else 0 for cut in (start, end))
-        own = np.zeros_like(counts)
-        own[start:end] = counts[start:end]
+        share_counts = np.zeros_like(counts)
+        share_counts[start:end] = counts[start:end]
         shares.append(
             SharedLists(
-                n_local=len(counts), types=types, origins=origins, counts=own, neighbours=neighbours[first:last]
+                n_local=len(counts),
+                types=types,
+                origins=origins,
+                counts=share_counts,
+                neighbors=neighbors[first:last],
             )
         )
     return shares

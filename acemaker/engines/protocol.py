@@ -1,4 +1,4 @@
-"""What a campaign needs of an engine."""
+"""The interface between a campaign and its engine."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Protocol
 from ase import Atoms
 
 from acemaker.config import OTFConfig
-from acemaker.engines.halting import Verdict
+from acemaker.engines.halting import HaltDecision
 from acemaker.engines.records import SoftStart, Timeline
 from acemaker.potentials.generation import Generation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One look at gamma.
+    """Gamma and the observables at one step.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Check:
     gamma_max : float
         Largest gamma of the system, dimensionless.
     observables : dict of str to float
-        Other quantities; the name ends in the unit.
+        Other quantities; each name ends in its unit.
     """
 
     step: int
@@ -36,34 +36,34 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A segment to be explored.
+    """A segment to explore.
 
     Attributes
     ----------
     number : int
-        The segment's number, from 1.
+        Number of the segment, from 1.
     structure : Atoms
-        The initial structure.
+        Initial structure.
     state : Atoms or None
-        A frame of an earlier halt, with velocities, to start from where there is no checkpoint; None for
+        Frame of an earlier halt, with velocities, to start from if there is no checkpoint; None to start from
         `structure`.
     start_step : int
-        Where the segment starts.
+        Step at which the segment starts.
     checkpoint : Path or None
-        The restart file of that step; None to start from `state` or `structure`.
+        Restart file of that step; None to start from `state` or `structure`.
     generation : Generation
-        The potential to run.
+        Potential to run.
     rule : OTFConfig
         Thresholds and intervals.
     directory : Path
-        The segment's own, for checks, checkpoints and trajectory. If it holds a part of this segment
-        already, the engine goes on from there.
+        Directory of the segment, for checks, checkpoints and trajectory. If it already contains a part of this
+        segment, the engine continues from there.
     on_check : callable or None
         Called with each new `Check`.
     soft_start : bool
         Whether the potential is new to the state from which the segment starts.
     walker : int
-        Number, from 1, of the walker that it belongs to; its structure is `structure`.
+        Number, from 1, of the walker to which the segment belongs; `structure` is the walker's structure.
     """
 
     number: int
@@ -80,37 +80,37 @@ class Request:
 
     @property
     def start(self) -> Atoms:
-        """The structure to start from where there is no checkpoint."""
+        """Structure to start from if there is no checkpoint."""
         return self.structure if self.state is None else self.state
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exploration:
-    """How a segment went.
+    """The outcome of a segment.
 
     Attributes
     ----------
     end_step : int
-        The last step.
+        Last step.
     timeline : Timeline
         All checks of the segment.
-    verdict : Verdict or None
-        Why it halted; None if it reached the end.
+    decision : HaltDecision or None
+        Reason for the halt; None if the segment reached its last step.
     frames : tuple of Atoms
-        Structures at the last checks with ``arrays["gamma"]`` and ``info["step"]``, the last one at the end.
+        Structures at the last checks, in order of steps, with ``arrays["gamma"]`` and ``info["step"]``.
     safe_step : int
-        Step of the newest checkpoint before the exceedance, or the segment's start.
+        Step of the newest checkpoint before the exceedance, or the start of the segment.
     safe_checkpoint : Path or None
-        Its restart file; None where that is the campaign's start.
+        Restart file of `safe_step`; None if that is the start of the campaign.
     halt_checkpoint : Path or None
         Restart file of the halt.
     soft_start : SoftStart or None
-        How the segment came over to a new potential, where it did so softly.
+        Record of the soft start; None if there was none.
     """
 
     end_step: int
     timeline: Timeline
-    verdict: Verdict | None
+    decision: HaltDecision | None
     frames: tuple[Atoms, ...]
     safe_step: int
     safe_checkpoint: Path | None
@@ -119,18 +119,18 @@ class Exploration:
 
 
 class Engine(Protocol):
-    """What runs the exploration; `acemaker.testing.EngineContract` is its contract."""
+    """Runs the exploration; `acemaker.testing.EngineContract` tests an implementation."""
 
     def explore(self, request: Request) -> Exploration:
-        """Run until the requested steps or a halt.
+        """Run to the last step or to a halt.
 
         Raises
         ------
         EngineError
-            If it cannot go on.
+            If the engine cannot continue.
         KeyboardInterrupt
-            After Ctrl-C, once the engine has stopped cleanly; the segment can be asked for again.
+            After Ctrl-C, once the engine has stopped cleanly; the segment can be requested again.
         """
 
     def close(self) -> None:
-        """Free what the engine holds; it may be used again afterwards."""
+        """Release the engine's resources; the engine can be used again afterwards."""

@@ -1,4 +1,4 @@
-"""What an engine records of a segment: the timeline of its checks, and its soft start."""
+"""Records of a segment: the timeline of its checks and its soft start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, number, observable
 
@@ -25,7 +26,7 @@ class Timeline(Record):
     gamma_max : ndarray, shape (n_checks,)
         Largest gamma of the system, dimensionless.
     observables : mapping of str to ndarray, shape (n_checks,)
-        Other quantities; the name ends in the unit (``temperature_K``).
+        Other quantities; each name ends in its unit (``temperature_K``).
     """
 
     step: np.ndarray
@@ -33,7 +34,7 @@ class Timeline(Record):
     observables: Mapping[str, np.ndarray]
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the record's representation."""
         if not len(self.step):
             return Summary("Timeline: no checks")
         items = [
@@ -41,29 +42,33 @@ class Timeline(Record):
             ("gamma, largest", number(self.gamma_max.max())),
         ]
         for name, values in self.observables.items():
-            what, unit = observable(name)
-            items.append((what, f"{number(values[0])} → {number(values[-1])} {unit}".rstrip()))
+            quantity, unit = observable(name)
+            items.append((quantity, f"{number(values[0])} → {number(values[-1])} {unit}".rstrip()))
         return Summary(f"Timeline: {len(self.step)} checks", tuple(items))
+
+    def figure(self) -> Picture:
+        """Draw gamma and the observables at the checks."""
+        return draw(self)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SoftStart(Record):
-    """How a trajectory was led over to a new potential, before it went on.
+    """Damped run that adapts a trajectory to a new potential before production continues.
 
     Attributes
     ----------
     start_step : int
-        The production step before and after it; its own steps do not count.
+        Production step before and after the soft start, whose own steps are not counted.
     steps : int
-        Of strong damping.
+        Number of steps with strong damping.
     temperature_target : float
-        K, of the ramp at `start_step`.
+        Temperature of the ramp at `start_step`, K.
     temperature_before, temperature_highest, temperature_after : float
-        K, at its first step, at the hottest of its checks and at its last step.
+        Temperature at the first step, at the hottest check and at the last step, K.
     heat_removed : float
-        eV, taken out of the system by the damping; negative if it had to be heated.
+        Energy that the damping removed from the system, eV; negative if it heated the system.
     gamma_max : float
-        Largest gamma at its checks, dimensionless.
+        Largest gamma at the checks of the soft start, dimensionless.
     """
 
     start_step: int
@@ -76,13 +81,13 @@ class SoftStart(Record):
     gamma_max: float
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the record's representation."""
         temperatures = (self.temperature_before, self.temperature_highest, self.temperature_after)
         before, highest, after = (number(value) for value in temperatures)
         return Summary(
             f"Soft start at step {self.start_step}",
             (
-                ("steps of strong damping", f"{self.steps}, towards {number(self.temperature_target)} K"),
+                ("steps of strong damping", f"{self.steps}, toward {number(self.temperature_target)} K"),
                 ("temperature", f"{before} K before, {highest} K at most, {after} K after"),
                 ("heat removed", f"{number(self.heat_removed)} eV"),
                 ("gamma, largest", number(self.gamma_max)),

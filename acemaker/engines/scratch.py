@@ -1,4 +1,4 @@
-"""The folder in which a child process works: what is laid out there, and what is kept of it."""
+"""Files in the folder in which a child process works: its input, and the log that is saved from it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from acemaker.process.child import OUTPUT
 
 
 def stage(source: Path, target: Path) -> None:
-    """Lay a file beside the script, under a name that LAMMPS can be given whatever its own path is."""
+    """Link or copy a file to a path beside the script, since LAMMPS may not accept the file's own path."""
     try:
         target.hardlink_to(source)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
 
 
 def stage_potential(generation: Generation, directory: Path) -> None:
-    """Lay a generation's files beside the script, and those of its baseline."""
+    """Link or copy the files of a generation and of its baseline to the folder of the script."""
     if generation.baseline is not None:
         for name, source in generation.baseline.files.items():
             stage(source, directory / name)
@@ -33,30 +33,30 @@ def stage_potential(generation: Generation, directory: Path) -> None:
 
 
 def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: bool) -> None:
-    """Write LAMMPS's data file with all digits.
+    """Write a LAMMPS data file with all digits.
 
     Parameters
     ----------
     path
-        Where.
+        Path of the file.
     atoms
-        The structure, with its momenta and ``arrays["images"]`` if it has some.
+        Structure, written with its momenta and ``arrays["images"]`` if it has any.
     elements
-        In the order of their types.
+        Chemical symbols in the order of their types.
     triclinic
         Whether the box may become tilted, even if it is not yet.
     """
     from ase.io import write
 
     cell, positions, rotation = standard_form(atoms)
-    placed = Atoms(atoms.symbols, positions, cell=cell, pbc=True)
+    boxed = Atoms(atoms.symbols, positions, cell=cell, pbc=True)
     if has_momenta(atoms):
-        placed.set_velocities(atoms.get_velocities() @ rotation.T)
+        boxed.set_velocities(atoms.get_velocities() @ rotation.T)
     images = image_numbers(atoms) if atoms.pbc.all() else np.zeros((len(atoms), 3), dtype=int)
-    placed.positions += images @ cell
+    boxed.positions += images @ cell
     write(
         path,
-        placed,
+        boxed,
         format="lammps-data",
         specorder=list(elements),
         velocities=has_momenta(atoms),
@@ -65,17 +65,17 @@ def write_data(path: Path, atoms: Atoms, elements: tuple[str, ...], triclinic: b
     )
 
 
-def keep_log(directory: Path, target: Path) -> Path:
-    """Keep what a run said, for the reader of an error: LAMMPS's log and the child's own words.
+def save_log(directory: Path, target: Path) -> Path:
+    """Save the output of a run for error messages: LAMMPS's log and the output of the child process.
 
     Returns
     -------
     Path
-        The kept file, where anything was said.
+        Path of the saved file, which is only written if there is output.
     """
-    kept = target / script.LOG_FILE
+    saved_log = target / script.LOG_FILE
     parts = [directory / name for name in (script.SOFT_LOG, script.LOG_FILE, OUTPUT)]
     texts = [part.read_text(errors="replace") for part in parts if part.exists()]
     if texts:
-        kept.write_text("\n".join(texts))
-    return kept
+        saved_log.write_text("\n".join(texts))
+    return saved_log

@@ -1,4 +1,4 @@
-"""A segment's files: its checks, checkpoints and trajectory, from which a killed run goes on."""
+"""Files of a segment: checks, checkpoints and trajectory, from which an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from acemaker.engines.checkpoints import CHECKPOINT, Checkpoint, list_of, noted_of
+from acemaker.engines.checkpoints import CHECKPOINT, Checkpoint, find_entry, list_path
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
 from acemaker.engines.records import SoftStart, Timeline
@@ -26,20 +26,20 @@ from acemaker.utils.atomic_write import write_whole
 from acemaker.utils.checksum import checksum
 
 CHECKSUM = "checksum"
-"""The last column of the checks."""
+"""Name of the last column of the checks."""
 
 
 class SegmentLog:
     """Reads and writes the files of one segment.
 
-    ``checks.csv`` has one row a check; ``checkpoint.STEP`` are the engine's restart files, written at once
-    or not at all, after the row of their step; ``trajectory.extxyz`` has the frames. Rows and frames end in checksums,
-    those of the restart files are in ``checkpoints.csv``: from what is damaged on, a segment is run again.
+    ``checks.csv`` contains one row per check; ``checkpoint.STEP`` are the engine's restart files, written atomically
+    after the row of their step; ``trajectory.extxyz`` contains the frames. Each row and frame ends in a checksum; the
+    checksums of the restart files are in ``checkpoints.csv``. From the first damaged part on, a segment is run again.
 
     Parameters
     ----------
     directory
-        The segment's own; made if missing.
+        Directory of the segment, created if missing.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -52,11 +52,11 @@ class SegmentLog:
 
     @property
     def trajectory(self) -> Path:
-        """The file of the frames."""
+        """Path of the trajectory."""
         return self.directory / "trajectory.extxyz"
 
     def append(self, check: Check) -> None:
-        """Write one check."""
+        """Add one check."""
         if not self.checks:
             self._csv.write_text(self._header(check))
         with self._csv.open("a") as stream:
@@ -70,16 +70,16 @@ class SegmentLog:
         self.n_frames += 1
 
     def write_checkpoint(self, step: int, write: Callable[[Path], None], name: str = CHECKPOINT) -> Path:
-        """Let the engine write a restart file, and give it its name once it is whole.
+        """Let the engine write a restart file, and rename it once it is complete.
 
         Parameters
         ----------
         step
-            The step of the state.
+            Step of the state.
         write
             Writes the state to a path.
         name
-            What the file's name starts with.
+            Beginning of the file name, which ends in the step.
 
         Returns
         -------
@@ -88,61 +88,61 @@ class SegmentLog:
         path = self.directory / f"{name}{step}"
         part = self.directory / "writing.restart"
         write(part)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())  # the journal may name it soon
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())  # the journal may refer to the file soon
         line = f"{path.name},{self.n_frames},{checksum(part.read_bytes())}"
-        with list_of(path).open("a") as stream:
-            stream.write(f"{line},{checksum(line)}\n")
+        with list_path(path).open("a") as list_stream:
+            list_stream.write(f"{line},{checksum(line)}\n")
         part.replace(path)
         return path
 
     def adopt_checkpoint(self, step: int, path: Path) -> None:
-        """Take over a whole restart file that another process wrote."""
+        """Take over a complete restart file that another process wrote."""
 
-        def take(part: Path) -> None:
+        def link_or_copy(part: Path) -> None:
             part.unlink(missing_ok=True)
             try:
                 part.hardlink_to(path)
-            except OSError:  # another file system, or one without links
+            except OSError:  # another file system, or one without hard links
                 shutil.copyfile(path, part)
 
-        self.write_checkpoint(step, take)
+        self.write_checkpoint(step, link_or_copy)
 
     def check_at(self, step: int) -> Check | None:
         """Return the check of a step, or None."""
-        place = bisect_left(self.checks, step, key=lambda check: check.step)
-        return self.checks[place] if place < len(self.checks) and self.checks[place].step == step else None
+        index = bisect_left(self.checks, step, key=lambda check: check.step)
+        return self.checks[index] if index < len(self.checks) and self.checks[index].step == step else None
 
     def checkpoints(self) -> list[Checkpoint]:
-        """List the restart files by step."""
-        found = []
+        """Return the checkpoints, sorted by step."""
+        checkpoints = []
         for path in self.directory.glob(CHECKPOINT + "*"):
             if match := re.fullmatch(re.escape(CHECKPOINT) + r"(\d+)", path.name):
-                found.append(Checkpoint(int(match[1]), path))
-        return sorted(found, key=lambda checkpoint: checkpoint.step)
+                checkpoints.append(Checkpoint(int(match[1]), path))
+        return sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
 
     def rewind(self, midway: bool = True, is_whole: Callable[[Path], bool] = Path.exists) -> Checkpoint | None:
-        """Find where a broken-off segment can go on, and cut its files back to there.
+        """Find the checkpoint from which an interrupted segment can continue, and truncate its files to that step.
 
         Parameters
         ----------
         midway
-            Whether the engine's checkpoints restore all of its state; if not, the segment starts over.
+            Whether the engine's checkpoints restore its complete state; if not, the segment starts over.
         is_whole
-            Tells whether a restart file has been written to its end; one that has not is passed over.
+            Returns whether a restart file is complete; incomplete files are skipped.
 
         Returns
         -------
         Checkpoint or None
-            None to start from the segment's start.
+            None to begin at the start of the segment.
         """
         last = self.checks[-1].step if self.checks else -1
         frames = read_trajectory(self.trajectory)
         newest = None
         for checkpoint in self.checkpoints():
             if midway and checkpoint.step <= last and is_whole(checkpoint.path):
-                noted = noted_of(checkpoint.path)
-                if noted is None or (noted.frames <= len(frames) and noted.agrees):
+                entry = find_entry(checkpoint.path)
+                if entry is None or (entry.n_frames <= len(frames) and entry.is_intact):
                     newest = checkpoint
         step = newest.step if newest else -1
         self.checks = [check for check in self.checks if check.step <= step]
@@ -154,28 +154,28 @@ class SegmentLog:
         for checkpoint in self.checkpoints():
             if checkpoint.step > step:
                 checkpoint.path.unlink()
-        self._cut_trajectory([frame for frame in frames if frame.info["step"] <= step])
+        self._truncate_trajectory([frame for frame in frames if frame.info["step"] <= step])
         return newest
 
     def replay(self, monitor: HaltMonitor) -> None:
-        """Show all checks so far to the halting rule."""
+        """Apply the halting rule to all checks so far."""
         for check in self.checks:
             monitor.update(check.step, check.gamma_max)
 
     def safe_checkpoint(self, first_step: int, threshold: float) -> Checkpoint | None:
-        """Return the last safe state of this segment.
+        """Return the last safe checkpoint of this segment.
 
         Parameters
         ----------
         first_step
-            The first check of an exceedance.
+            Step of the first check of an exceedance.
         threshold
             ``threshold_call_dft``.
 
         Returns
         -------
         Checkpoint or None
-            The newest one before that check whose own check was not above the threshold either.
+            The newest checkpoint before that step whose own gamma did not exceed the threshold.
         """
         for checkpoint in reversed(self.checkpoints()):
             check = self.check_at(checkpoint.step)
@@ -189,7 +189,7 @@ class SegmentLog:
         Parameters
         ----------
         first_step
-            First check of an exceedance that is going on; None while there is none.
+            Step of the first check of the current exceedance; None if there is none.
         threshold
             ``threshold_call_dft``.
         """
@@ -201,11 +201,11 @@ class SegmentLog:
                     checkpoint.path.unlink()
 
     def write_soft_start(self, soft_start: SoftStart) -> None:
-        """Keep how the segment came over to its potential."""
+        """Write the record of the soft start."""
         self._soft_start.write_text(json.dumps(asdict(soft_start)))
 
     def soft_start(self) -> SoftStart | None:
-        """Return how the segment came over to its potential, or None."""
+        """Return the record of the soft start, or None."""
         if not self._soft_start.exists():
             return None
         try:
@@ -223,21 +223,21 @@ class SegmentLog:
         )
 
     def checksums(self) -> dict[str, str]:
-        """Sum up checks and trajectory, for the journal to keep once the segment has ended."""
+        """Return checksums of checks and trajectory, which the journal stores once the segment has ended."""
         files = (self._csv, self.trajectory)
         return {file.name: checksum(file.read_bytes()) for file in files if file.exists()}
 
     def check(self, checksums: Mapping[str, str]) -> None:
-        """Make sure that checks and trajectory of a segment that has ended are what they were.
+        """Verify that checks and trajectory of a finished segment are unchanged.
 
         Raises
         ------
         DamagedFileError
-            If one is not.
+            If a file is missing or has changed.
         """
-        found = self.checksums()
+        current = self.checksums()
         for name, expected in checksums.items():
-            if found.get(name) != expected:
+            if current.get(name) != expected:
                 raise DamagedFileError(self.directory / name, "it is missing, or does not agree with its checksum")
 
     def _read(self) -> list[Check]:
@@ -245,14 +245,14 @@ class SegmentLog:
             return []
         header, *lines = self._csv.read_text(errors="replace").split("\n")
         names = header.split(",")[2:]
-        if summed := names[-1:] == [CHECKSUM]:
+        if has_checksums := names[-1:] == [CHECKSUM]:
             names.pop()
-        before, checks = checksum(header), list[Check]()
-        for line in lines[:-1]:  # what follows the last newline is a torn row
-            row, _, found = line.rpartition(",") if summed else (line, "", "")
-            if summed and checksum(row, before) != found:
+        row_checksum, checks = checksum(header), list[Check]()
+        for line in lines[:-1]:  # text after the last newline is an incomplete row
+            row, _, written_checksum = line.rpartition(",") if has_checksums else (line, "", "")
+            if has_checksums and checksum(row, row_checksum) != written_checksum:
                 break
-            before, values = found, row.split(",")
+            row_checksum, values = written_checksum, row.split(",")
             if len(values) != len(names) + 2:
                 break
             try:
@@ -260,30 +260,30 @@ class SegmentLog:
                 checks.append(Check(step=int(values[0]), gamma_max=float(values[1]), observables=observables))
             except ValueError:
                 break
-        self._sum = before
+        self._checksum = row_checksum
         return checks
 
-    def _cut_trajectory(self, kept: list[Atoms]) -> None:
-        self.n_frames = len(kept)
+    def _truncate_trajectory(self, frames: list[Atoms]) -> None:
+        self.n_frames = len(frames)
         if not self.trajectory.exists():
             return
-        write_whole(self.trajectory, (frame_text(frame, str(number)) for number, frame in enumerate(kept)))
+        write_whole(self.trajectory, (frame_text(frame, str(number)) for number, frame in enumerate(frames)))
 
     def _header(self, check: Check) -> str:
         header = ",".join(["step", "gamma_max", *check.observables, CHECKSUM])
-        self._sum = checksum(header)
+        self._checksum = checksum(header)
         return header + "\n"
 
     def _row(self, check: Check) -> str:
-        """Write a row; its checksum goes on from that of the row before, so that no row can be lost unseen."""
+        """Format a row; its checksum continues that of the previous row, so that a missing row is detected."""
         numbers = [check.gamma_max, *check.observables.values()]
         row = ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)])
-        self._sum = checksum(row, self._sum)
-        return f"{row},{self._sum}\n"
+        self._checksum = checksum(row, self._checksum)
+        return f"{row},{self._checksum}\n"
 
 
 def read_trajectory(path: Path) -> list[Atoms]:
-    """Read the whole frames of an extended XYZ file, and leave out what follows the first that is not."""
+    """Read the frames of an extended XYZ file up to the first that is incomplete."""
     if not path.exists():
         return []
     frames = read_frames(path.read_bytes(), lambda number, _: str(number))[0]

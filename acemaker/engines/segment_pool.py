@@ -1,4 +1,4 @@
-"""Several segments at a time: threads that each wait for a child process."""
+"""Pool of threads that explore several segments at a time, each waiting for a child process."""
 
 from __future__ import annotations
 
@@ -14,54 +14,57 @@ from acemaker.utils.interrupt import interrupted_by, interruptions
 Task = tuple[Future[Exploration], Engine, Request]
 
 
-class Team:
+class SegmentPool:
     """Explores segments of several walkers at a time.
 
-    What is checked is told in the order of the segments, in the thread that asks for their outcome; what an outcome is
-    does not depend on which of them was quicker.
+    Checks are reported in the order of the segments, in the thread that calls `explore`; an outcome does not depend on
+    which segment finishes first.
 
     Parameters
     ----------
-    n_workers
-        Segments at a time.
+    n_parallel
+        Number of segments that run at a time.
     """
 
-    def __init__(self, n_workers: int) -> None:
-        self._n_workers = n_workers
-        self._crew: _Crew | None = None
-        self._begun: dict[int, tuple[Future[Exploration], queue.SimpleQueue[Check]]] = {}
+    def __init__(self, n_parallel: int) -> None:
+        self._n_parallel = n_parallel
+        self._workers: _Workers | None = None
+        self._pending: dict[int, tuple[Future[Exploration], queue.SimpleQueue[Check]]] = {}
 
     def has(self, number: int) -> bool:
-        """Tell whether a segment has been begun, and nobody has had its outcome yet."""
-        return number in self._begun
+        """Return whether a segment has been started and its outcome not been retrieved yet."""
+        return number in self._pending
 
     def begin(self, engine: Engine, request: Request) -> None:
-        """Begin a segment; nobody waits for it yet.
+        """Start a segment without waiting for it.
 
         Parameters
         ----------
         engine
-            The walker's own; it must run LAMMPS in a child.
+            Engine of the walker, which must run LAMMPS in a child process.
         request
-            What is to be explored.
+            Segment to explore.
         """
         checks: queue.SimpleQueue[Check] = queue.SimpleQueue()
-        with interruptions() as pressed:  # one that runs and is not noted would be begun once more
-            self._crew = self._crew or _Crew(self._n_workers)
-            self._begun[request.number] = self._crew.submit(engine, replace(request, on_check=checks.put)), checks
-        if pressed.is_set():
+        with interruptions() as interrupt:  # a segment that runs without being registered would be started again
+            self._workers = self._workers or _Workers(self._n_parallel)
+            self._pending[request.number] = (
+                self._workers.submit(engine, replace(request, on_check=checks.put)),
+                checks,
+            )
+        if interrupt.is_set():
             raise KeyboardInterrupt
 
     def explore(self, request: Request) -> Exploration:
-        """Wait for a segment that was begun.
+        """Wait for a segment that was started.
 
         Raises
         ------
         BaseException
-            What ended it, or what ``request.on_check`` raised; `close` then, and the others go on from their last
-            checkpoints when they are begun again.
+            The exception that ended the segment, or that ``request.on_check`` raised. Call `close` then; the other
+            segments continue from their last checkpoints when they are started again.
         """
-        future, checks = self._begun[request.number]
+        future, checks = self._pending[request.number]
         while not (future.done() and checks.empty()):
             try:
                 check = checks.get(timeout=0.1)
@@ -70,36 +73,36 @@ class Team:
             if request.on_check is not None:
                 request.on_check(check)
         outcome = future.result()
-        del self._begun[request.number]
+        del self._pending[request.number]
         return outcome
 
     def close(self) -> None:
-        """Stop what runs, and wait until its processes are gone."""
-        crew, self._crew, self._begun = self._crew, None, {}
-        if crew is not None:
-            with interruptions():  # impatience would leave them behind
-                crew.end()
+        """Stop all running segments, and wait until their processes have ended."""
+        workers, self._workers, self._pending = self._workers, None, {}
+        if workers is not None:
+            with interruptions():  # a second Ctrl-C would leave processes running
+                workers.end()
 
 
-class _Crew:
-    """Threads that end together; Python does not wait for them when it exits, but has them stop."""
+class _Workers:
+    """Threads that end together; when Python exits, they are stopped rather than waited for."""
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(self, n_parallel: int) -> None:
         self._stop = threading.Event()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, name="explore", daemon=True) for _ in range(n_workers)]
+        self._threads = [threading.Thread(target=self._work, name="explore", daemon=True) for _ in range(n_parallel)]
         atexit.register(self.end)
         for thread in self._threads:
             thread.start()
 
     def submit(self, engine: Engine, request: Request) -> Future[Exploration]:
-        """Have a segment explored once a thread is free."""
+        """Explore a segment as soon as a thread is free."""
         future: Future[Exploration] = Future()
         self._tasks.put((future, engine, request))
         return future
 
     def end(self) -> None:
-        """Stop what runs, drop what waits, and wait for the threads."""
+        """Stop running segments, cancel waiting ones, and wait for the threads to end."""
         self._stop.set()
         for _ in self._threads:
             self._tasks.put(None)
@@ -116,5 +119,5 @@ class _Crew:
             try:
                 with interrupted_by(self._stop):
                     future.set_result(engine.explore(request))
-            except BaseException as error:  # for whoever asks for the outcome
+            except BaseException as error:  # raised again where the outcome is retrieved
                 future.set_exception(error)

@@ -1,4 +1,4 @@
-"""The soft start: what is seen while a new potential's shock is damped, before the trajectory goes on."""
+"""Monitoring of a soft start, which damps the shock of a new potential before production continues."""
 
 from __future__ import annotations
 
@@ -9,60 +9,60 @@ import numpy as np
 
 from acemaker.config import EngineConfig
 from acemaker.engines.records import SoftStart
-from acemaker.engines.segment_monitor import FRAMES_KEPT, Look, SegmentWatch
+from acemaker.engines.segment_monitor import MAX_FRAMES, Frame, SegmentMonitor
 from acemaker.lammps import script
 
 
-class SoftWatch:
-    """Follows a soft start; only the break tier counts.
+class SoftStartMonitor:
+    """Monitors a soft start, in which only the break threshold halts.
 
     Parameters
     ----------
-    watch
-        Of the segment, which takes over a break as its first check.
+    monitor
+        Monitor of the segment, which records a break as the segment's first check.
     config
-        The engine's.
+        Settings of the engine.
     """
 
-    def __init__(self, watch: SegmentWatch, config: EngineConfig) -> None:
-        self._watch = watch
+    def __init__(self, monitor: SegmentMonitor, config: EngineConfig) -> None:
+        self._monitor = monitor
         self._config = config
-        self._start_step = watch.request.start_step
+        self._start_step = monitor.request.start_step
         self._thermo: dict[int, dict[str, float]] = {}
-        self._looks: deque[Look] = deque(maxlen=FRAMES_KEPT)
+        self._frames: deque[Frame] = deque(maxlen=MAX_FRAMES)
         self._gamma = 0.0
 
-    def look(self, look: Look) -> bool:
-        """Take in a look; True if the potential breaks even under damping."""
-        if self._watch.verdict is not None:
+    def add_frame(self, frame: Frame) -> bool:
+        """Add a frame; return True if its gamma exceeds the break threshold."""
+        if self._monitor.decision is not None:
             return True
-        self._looks.append(look)
-        gamma = float(look.gamma.max())
+        self._frames.append(frame)
+        gamma = float(frame.gamma.max())
         self._gamma = max(self._gamma, gamma)
-        if gamma <= self._watch.request.rule.threshold_break:
+        if gamma <= self._monitor.request.rule.threshold_break:
             return False
-        self._watch.break_off(self._looks, self._start_step)
+        self._monitor.record_soft_start_break(self._frames, self._start_step)
         return True
 
     def blew_up(self) -> bool:
-        """Make a break of LAMMPS's death if gamma had warned."""
-        if not self._looks or not self._looks[-1].gamma.max() > self._watch.request.rule.threshold_add_train:
+        """Record a break at the last frame if its gamma was high before LAMMPS died; return whether it was."""
+        if not self._frames or not self._frames[-1].gamma.max() > self._monitor.request.rule.threshold_add_train:
             return False
-        self._watch.break_off(self._looks, self._start_step)
+        self._monitor.record_soft_start_break(self._frames, self._start_step)
         return True
 
     def thermo(self, thermo: Mapping[str, float]) -> None:
-        """Take in thermodynamic output; a step that was printed before is passed over."""
+        """Add thermodynamic output; a step that was printed before is ignored."""
         if "f_soft" in thermo:
             self._thermo.setdefault(int(thermo["Step"]), dict(thermo))
 
     def finish(self) -> None:
-        """Keep the result."""
+        """Save the record of the soft start."""
         if not self._thermo:
             return
         rows = [self._thermo[step] for step in sorted(self._thermo)]
         temperatures = np.array([row["Temp"] for row in rows])
-        self._watch.keep_soft_start(
+        self._monitor.save_soft_start(
             SoftStart(
                 start_step=self._start_step,
                 steps=script.soft_start_steps(self._config),

@@ -1,4 +1,4 @@
-"""Evaluates a share of the atoms for another process: python -m acemaker.engines.worker FILE_DESCRIPTOR."""
+"""Force process that evaluates a share of the atoms: python -m acemaker.engines.worker FILE_DESCRIPTOR."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from acemaker.potentials.evaluator import Evaluator
 
 
 def main(pipe: Connection[Any, Any]) -> None:
-    """Serve until the other end closes."""
+    """Answer requests until the other end of the pipe closes."""
     evaluator: Evaluator | None = None
     environment: Any = None
-    trouble = ""
+    failure = ""
     while True:
         try:
             kind, *message = pipe.recv()
@@ -24,19 +24,19 @@ def main(pipe: Connection[Any, Any]) -> None:
         try:
             if kind == "load":
                 yaml, asi, elements, cutoff = message
-                evaluator, trouble = Evaluator(yaml, Path(asi), elements, cutoff), ""
+                evaluator, failure = Evaluator(yaml, Path(asi), elements, cutoff), ""
             elif kind == "lists":
                 environment = message[0].environment()
             else:
                 positions, graded = message
-                if evaluator is not None and not trouble:
+                if evaluator is not None and not failure:
                     environment.x = positions.tolist()
                     answer = evaluator.graded(environment) if graded else evaluator.fast(environment)
-        except Exception as error:  # to be raised on the other side, which waits for evaluations alone
-            trouble = f"{type(error).__name__}: {error}"
+        except Exception as error:  # raised at the other end, which only waits for answers to "evaluate"
+            failure = f"{type(error).__name__}: {error}"
         if kind == "evaluate":
             try:
-                pipe.send(answer or trouble)
+                pipe.send(answer or failure)
             except OSError:
                 return
 

@@ -1,4 +1,4 @@
-"""Processes that share the atoms out: pyace computes on one core and keeps Python's lock meanwhile."""
+"""Force processes among which the atoms are divided, since pyace uses one core and holds Python's global lock."""
 
 from __future__ import annotations
 
@@ -19,30 +19,37 @@ from acemaker.potentials.evaluator import Evaluation
 from acemaker.potentials.generation import Generation
 
 
-def hire(cores: int, generation: Generation) -> Workers | None:
-    """Start as many helpers as there are cores besides this process's own, and give them a potential.
+def start_workers(n_force_processes: int, generation: Generation) -> Workers | None:
+    """Start the force processes besides this one, and load a potential in them.
+
+    Parameters
+    ----------
+    n_force_processes
+        Number of processes that evaluate forces, including this one.
+    generation
+        Potential to load.
 
     Returns
     -------
     Workers or None
-        None for one core.
+        None if `n_force_processes` is 1.
     """
-    if cores == 1:
+    if n_force_processes == 1:
         return None
-    workers = Workers(cores - 1)
+    workers = Workers(n_force_processes - 1)
     workers.load(generation)
     return workers
 
 
 class Workers:
-    """Helpers of the process that runs LAMMPS; each evaluates the atoms of its share.
+    """Force processes besides the process that runs LAMMPS; each evaluates its share of the atoms.
 
-    They end when this process does, however it ends: their end of the pipe closes.
+    They end when this process ends, for whatever reason, because their pipes are closed then.
 
     Parameters
     ----------
     n
-        How many.
+        Number of processes to start.
     """
 
     def __init__(self, n: int) -> None:
@@ -50,30 +57,30 @@ class Workers:
         self._pipes: list[Connection[Any, Any]] = []
         self._loaded: tuple[str, str] | None = None
         for _ in range(n):
-            ours, theirs = Pipe()
+            pipe, worker_pipe = Pipe()
             self._processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "acemaker.engines.worker", str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
+                    [sys.executable, "-m", "acemaker.engines.worker", str(worker_pipe.fileno())],
+                    pass_fds=[worker_pipe.fileno()],
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C is for this process to handle
+                    start_new_session=True,  # only this process handles Ctrl-C
                     env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             )
-            theirs.close()
-            self._pipes.append(ours)
+            worker_pipe.close()
+            self._pipes.append(pipe)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of processes."""
         return len(self._processes)
 
     def load(self, generation: Generation) -> None:
-        """Give them a potential; it is read while this process goes on.
+        """Send a potential to all processes; they read it while this process continues.
 
         Raises
         ------
         EngineError
-            If one of them is gone.
+            If one of the processes has ended.
         """
         files = str(generation.yaml), str(generation.asi)
         if files != self._loaded:
@@ -81,43 +88,44 @@ class Workers:
             self._loaded = files
 
     def share(self, shares: Sequence[SharedLists]) -> None:
-        """Give each its neighbour lists, whenever these have changed."""
-        self._send([("lists", one) for one in shares])
+        """Send each process its neighbor lists; to be called whenever they have changed."""
+        self._send([("lists", lists) for lists in shares])
 
     def begin(self, positions: np.ndarray, graded: bool) -> None:
-        """Let them evaluate positions, shape (n_all, 3), in Å.
+        """Start an evaluation in all processes.
 
         Parameters
         ----------
-        positions
-            Ghosts included.
+        positions : ndarray, shape (n_all, 3)
+            Å, ghosts included.
         graded
-            Whether gamma is wanted.
+            Whether to compute gamma.
         """
         self._send([("evaluate", np.array(positions), graded)] * len(self))
 
     def add_to(self, own: Evaluation) -> Evaluation:
-        """Wait for their parts, and add them to this process's own, always in the same order.
+        """Wait for all results, and add them to that of this process, always in the same order.
 
         Raises
         ------
         EngineError
-            If one of them is gone, or could not evaluate its share.
+            If a process has ended or could not evaluate its share.
         """
         try:
-            parts = [pipe.recv() for pipe in self._pipes]  # all of them, lest one be taken for that of the next step
+            # receive all results, so that none is taken for that of the next step
+            parts = [pipe.recv() for pipe in self._pipes]
         except (EOFError, OSError) as error:
-            raise self._gone() from error
+            raise self._end_error() from error
         energy, forces, virial, gamma = own.energy, own.forces, own.virial, own.gamma
         for part in parts:
             if isinstance(part, str):
-                raise EngineError(f"a process that shares the atoms out failed: {part}")
+                raise EngineError(f"a force process failed: {part}")
             energy, forces, virial = energy + part.energy, forces + part.forces, virial + part.virial
             gamma = None if gamma is None else np.maximum(gamma, part.gamma)
         return Evaluation(energy=energy, forces=forces, virial=virial, gamma=gamma)
 
     def close(self) -> None:
-        """End them."""
+        """End all processes."""
         for pipe, process in zip(self._pipes, self._processes, strict=True):
             pipe.close()
             process.kill()
@@ -129,15 +137,15 @@ class Workers:
             try:
                 pipe.send(message)
             except OSError as error:
-                raise self._gone() from error
+                raise self._end_error() from error
 
-    def _gone(self) -> EngineError:
+    def _end_error(self) -> EngineError:
         statuses = []
         for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 statuses.append(str(process.wait(timeout=1)))
         self.close()
         return EngineError(
-            f"a process that shares the atoms out is gone (exit status {', '.join(statuses) or 'unknown'}), for want "
-            "of memory perhaps; the campaign goes on from the last checkpoint when it is opened again"
+            f"a force process ended unexpectedly (exit status {', '.join(statuses) or 'unknown'}), possibly because "
+            "memory ran out; the campaign continues from the last checkpoint when you open it again"
         )

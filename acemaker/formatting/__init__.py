@@ -1,1 +1,1 @@
-"""How values are shown: summaries as text and HTML, the base of all records, and the registry of their figures."""
+"""Formatting of values: summaries as text and HTML, the base class of records, and the registry of their figures."""

@@ -1,7 +1,7 @@
-"""The registry that lets records show figures and views which live in packages above them.
+"""Registry of the functions that create figures and views of records.
 
-A record says ``return draw(self)``; the function that draws it is registered above it in the tower, with `draws` or
-`shows`. Records therefore import neither matplotlib nor ipywidgets.
+A record calls ``draw(self)``; the drawing function is registered in a package above it with `draws` or `shows`. Records
+therefore import neither matplotlib nor ipywidgets.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Protocol, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_HOMES = {"figure": "acemaker.plotting", "structure": "acemaker.plotting", "view": "acemaker.widgets"}
+_PACKAGES = {"figure": "acemaker.plotting", "structure": "acemaker.plotting", "view": "acemaker.widgets"}
 _registered: dict[tuple[type, str], Callable[..., Any]] = {}
 
 
 class Picture(Protocol):
-    """A static figure: a `matplotlib.figure.Figure` that renders itself as PNG in a notebook."""
+    """A static figure, usually a `matplotlib.figure.Figure`, which is rendered as PNG in a notebook."""
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """Write the figure to a file, as `matplotlib.figure.Figure.savefig` does."""
@@ -26,12 +26,12 @@ class Picture(Protocol):
 
 
 def draws(record: type, kind: str = "figure") -> Callable[[F], F]:
-    """Register the function that draws a type of record; also for your own figures.
+    """Register the function that draws a type of record; also for users' own figures.
 
     Parameters
     ----------
     record
-        The type; its subclasses are drawn likewise unless they have a function of their own.
+        Type of the record; subclasses use the same function unless another one is registered for them.
     kind
         ``"figure"``, or ``"structure"`` for the second figure of a `Selection`.
 
@@ -59,7 +59,7 @@ def draws(record: type, kind: str = "figure") -> Callable[[F], F]:
 
 
 def shows(record: type) -> Callable[[F], F]:
-    """Register the function that makes the live view of a type of record, as `draws` does for figures."""
+    """Register the function that creates the live view of a type of record, as `draws` does for figures."""
     return draws(record, "view")
 
 
@@ -69,16 +69,16 @@ def draw(record: object, *args: Any, kind: str = "figure", **kwargs: Any) -> Pic
     Parameters
     ----------
     record
-        What to draw.
+        Record to draw.
     *args, **kwargs
-        Passed on to the function after the record.
+        Passed to the function after the record.
     kind
         As for `draws`.
 
     Returns
     -------
     Picture
-        Whatever the function returns.
+        Return value of the function.
 
     Raises
     ------
@@ -90,19 +90,19 @@ def draw(record: object, *args: Any, kind: str = "figure", **kwargs: Any) -> Pic
 
 
 def show(record: object, *args: Any, **kwargs: Any) -> Any:
-    """Make the live view of a record, as `draw` does for figures."""
+    """Create the live view of a record, as `draw` does for figures."""
     return _function(record, "view")(record, *args, **kwargs)
 
 
 def registered(kind: str = "figure") -> tuple[type, ...]:
-    """List the types of records for which a function is registered."""
+    """Return the types of records for which a function is registered."""
     return tuple(record for record, name in _registered if name == kind)
 
 
 def _function(record: object, kind: str) -> Callable[..., Any]:
     function = _find(type(record), kind)
     if function is None:
-        import_module(_HOMES[kind])  # registers its functions when it is first imported
+        import_module(_PACKAGES[kind])  # registers its functions when it is first imported
         function = _find(type(record), kind)
     if function is None:
         raise TypeError(f"no {kind} is registered for {type(record).__name__}; register one with @draws")

@@ -1,4 +1,4 @@
-"""Whether somebody watches this kernel: widgets if so, their static twins if not."""
+"""Choice between widgets, for a kernel with a front end in a browser, and their static fallbacks."""
 
 from __future__ import annotations
 
@@ -10,45 +10,46 @@ from typing import Any
 from acemaker.errors import ConfigError
 
 VARIABLE = "ACEMAKER_DISPLAY"
-"""``static``, ``live`` or ``auto``, the default."""
+"""Environment variable with the value ``static``, ``live`` or ``auto`` (default)."""
 
 _FROM_PYTHON = re.compile(r"_\d+_\d+$")
 
 
-def live() -> bool:
-    """Tell whether to show widgets.
+def is_interactive() -> bool:
+    """Return whether to show widgets.
 
     Returns
     -------
     bool
-        As `VARIABLE` says; with ``auto``, whether the code that is running was sent by a front end in a browser.
+        As set by `VARIABLE`; with ``auto``, whether a front end in a browser sent the code that is running.
 
     Raises
     ------
     ConfigError
-        If the variable has another value.
+        If the variable has any other value.
     """
     choice = os.environ.get(VARIABLE, "auto") or "auto"
     if choice not in ("static", "live", "auto"):
-        raise ConfigError(f"{VARIABLE} must be static, live or auto, it is {choice!r}")
+        raise ConfigError(f"{VARIABLE} must be static, live or auto, got {choice!r}")
     return choice == "live" or (choice == "auto" and _browser())
 
 
-def forced() -> bool:
-    """Tell whether widgets were asked for by name, so that it is an error where there can be none."""
+def is_required() -> bool:
+    """Return whether widgets were requested explicitly, so that it is an error if they cannot be shown."""
     return os.environ.get(VARIABLE) == "live"
 
 
 def _browser() -> bool:
-    """Look at the request that is being served.
+    """Return whether the request that the kernel is serving came from a browser.
 
-    Nothing tells a kernel who watches, but front ends number their messages by themselves, and jupyter_client, on
-    which papermill, nbconvert, nbval and consoles are built, ends the number with its process and a count.
+    A kernel has no information about its clients. However, front ends in a browser use their own format of message ids,
+    while those of jupyter_client, on which papermill, nbconvert, nbval and consoles are based, end with a process id
+    and a counter.
     """
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return False
-    number = str(kernel.get_parent("shell").get("header", {}).get("msg_id", ""))
-    return bool(number) and not _FROM_PYTHON.search(number)
+    message_id = str(kernel.get_parent("shell").get("header", {}).get("msg_id", ""))
+    return bool(message_id) and not _FROM_PYTHON.search(message_id)

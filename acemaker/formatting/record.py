@@ -1,4 +1,4 @@
-"""What all results have in common: frozen values that show themselves in text and HTML alike."""
+"""Base class of all results: frozen values whose text and HTML representations have the same content."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from acemaker.formatting.summary import Summary
 
 
 class Record:
-    """Base of the frozen dataclasses that steps return.
+    """Base class of the frozen dataclasses that steps return.
 
-    Subclasses say what they hold in `summary`; both reprs are made from it and hold no times and no
-    random ids, so two displays of one object are identical.
+    Subclasses implement `summary`. Both representations are rendered from it and contain no times and no random ids, so
+    that two representations of the same object are identical.
     """
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the record's representation."""
         raise NotImplementedError
 
     def headline(self) -> str:
-        """Say it in one line."""
+        """Return the title of the summary, in one line."""
         return self.summary().title
 
     def __repr__(self) -> str:
@@ -34,14 +34,14 @@ class Record:
 
 
 def read_only(values: Any, dtype: Any = None) -> np.ndarray:
-    """Copy values into an array that cannot be written to."""
+    """Copy values to a read-only array."""
     array = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
 
 
 def frozen(atoms: Atoms) -> Atoms:
-    """Copy a structure, with its results, into one whose arrays cannot be written to."""
+    """Copy a structure and its results; the arrays of the copy are read-only."""
     copy = atoms.copy()
     copy.calc = atoms.calc
     for array in copy.arrays.values():

@@ -1,11 +1,11 @@
-"""What a record says of itself, as plain data; text and HTML are made from the same."""
+"""Content of a record's representation as plain data, from which text and HTML are rendered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 UNITS = {"K": "K", "GPa": "GPa", "eV": "eV", "A3": "Å³", "A": "Å", "ps": "ps"}
-"""Units by the last word of an observable's name."""
+"""Units by the last part of an observable's name."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Table:
     header : tuple of str
         Column names, with units.
     rows : tuple of tuples of str
-        Cells as they are shown.
+        Formatted cells.
     words : bool
         Whether the cells are words, which are aligned to the left, rather than numbers.
     """
@@ -29,18 +29,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Summary:
-    """The content of a repr.
+    """Content of a representation.
 
     Attributes
     ----------
     title : str
-        One line.
+        Title, in one line.
     items : tuple of pairs of str
-        Name and value, with unit.
+        Names and values, with units.
     table : Table or None
-        Shown after the items.
+        Table shown after the items.
     strip : tuple of pairs of str
-        State and how it stands: done, now, failed or open.
+        States and their status: done, now, failed or open.
     """
 
     title: str
@@ -50,31 +50,31 @@ class Summary:
 
 
 def number(value: float) -> str:
-    """Format a number to three significant digits, thousands in full, and NaN as a dash."""
+    """Format a number with three significant digits, from 1000 to 1e6 without decimals, and NaN as a dash."""
     if value != value:
         return "–"
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def observable(name: str) -> tuple[str, str]:
-    """Split an observable's name into what it is and its unit.
+    """Split an observable's name into quantity and unit.
 
     Parameters
     ----------
     name
-        As engines record it: ``potential_energy_eV``.
+        Name as engines record it, e.g. ``potential_energy_eV``.
 
     Returns
     -------
     tuple of str
-        ``("potential energy", "eV")``; an empty unit where the name has no known one.
+        E.g. ``("potential energy", "eV")``; the unit is empty if the name does not end in a unit of `UNITS`.
     """
-    words, _, unit = name.rpartition("_")
+    quantity, _, unit = name.rpartition("_")
     if unit not in UNITS:
         return name.replace("_", " "), ""
-    return words.replace("_", " "), UNITS[unit]
+    return quantity.replace("_", " "), UNITS[unit]
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a number of things."""
+    """Format a count with its noun, with a plural "s" unless the count is 1."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,4 +1,4 @@
-"""The text form of a summary."""
+"""Rendering of a summary as text."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ MARKS = {"done": "✓", "now": "●", "failed": "✗", "open": "○"}
 
 
 def render(summary: Summary) -> str:
-    """Write a summary as lines of text.
+    """Render a summary as lines of text.
 
     Parameters
     ----------
     summary
-        What to show.
+        Summary to render.
 
     Returns
     -------
     str
-        Without a trailing newline.
+        Text without a trailing newline.
     """
     lines = [summary.title]
     if summary.strip:
-        lines.append("  " + " → ".join(f"{name} {MARKS[standing]}" for name, standing in summary.strip))
+        lines.append("  " + " → ".join(f"{name} {MARKS[status]}" for name, status in summary.strip))
     width = max((len(name) for name, _ in summary.items), default=0)
     lines += [f"  {name:<{width}}  {value}" for name, value in summary.items]
     if summary.table is not None:
@@ -31,7 +31,7 @@ def render(summary: Summary) -> str:
 
 
 def table_lines(table: Table) -> list[str]:
-    """Align a table's columns: words to the left, numbers to the right."""
+    """Format a table with aligned columns: words to the left, numbers to the right."""
     rows = [table.header, *table.rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.header))]
     align = str.ljust if table.words else str.rjust

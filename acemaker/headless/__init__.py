@@ -1,1 +1,1 @@
-"""Notebooks run from the command line: checked before they start, and gone without a trace when they end."""
+"""Notebooks run from the command line: their parameters are checked first, and no processes are left at the end."""

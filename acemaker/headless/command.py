@@ -8,30 +8,31 @@ import sys
 from collections.abc import Sequence
 
 DESCRIPTION = """\
-Run a notebook headless. Names, types and ranges of its parameters are checked before it starts; its lines
-are shown as they come. The same command again continues the campaign instead of starting over."""
+Run a notebook headless. Names, types and ranges of its parameters are checked before it starts. Lines that it
+prints are shown immediately. The same command again continues the campaign instead of starting over."""
 
 EPILOG = """\
-A value is YAML: -p steps=2000 -p 'temperature=[300, 900]' -p structure=Al. Any parameter of a campaign may be
-given to a notebook that makes its configuration by CampaignConfig.from_namespace(globals()), also those that
-its cell does not list: 'acemaker parameters [WORD]' names them, with defaults and units. Unless 'engine' is
-named, such a campaign runs LAMMPS in a child process (engine=isolated); one that exists already keeps its
-engine. A relative directory is seen from where the command is given.
+Values are YAML: -p steps=2000 -p 'temperature=[300, 900]' -p structure=Al. A notebook that creates its
+configuration by CampaignConfig.from_namespace(globals()) accepts any parameter of a campaign, including those
+that its cell does not list; 'acemaker parameters [WORD]' lists them with defaults and units. Unless 'engine' is
+set, such a notebook runs LAMMPS in a child process (engine=isolated); an existing campaign keeps its engine. A
+relative directory refers to the current directory. If there is no file NOTEBOOK, the notebook of that name
+included in acemaker is used; 'acemaker notebooks' lists and copies these notebooks.
 
 examples:
-  acemaker run notebooks/otf_campaign.ipynb runs/seed2.ipynb -p seed=2 -p directory=runs/seed2
+  acemaker run otf_campaign runs/seed2.ipynb -p seed=2 -p directory=runs/seed2
   acemaker run notebooks/otf_campaign.ipynb runs/cu_ni.ipynb -f notebooks/parameters/cu_ni.yaml
 
-exit status: 0 done, 1 the notebook failed, 2 refused before it was started, 130 Ctrl-C, 143 SIGTERM"""
+exit status: 0 done, 1 the notebook failed, 2 not started because of an error, 130 Ctrl-C, 143 SIGTERM"""
 
 
 def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to those of a parser.
+    """Add the command to a parser.
 
     Parameters
     ----------
     commands
-        The parser's commands.
+        Commands of the parser.
     """
     parser = commands.add_parser(
         "run",
@@ -40,18 +41,27 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("notebook", metavar="NOTEBOOK", help="a notebook with one cell tagged 'parameters'")
-    parser.add_argument("out", metavar="OUT", help="the executed notebook; its folder is made, and it is overwritten")
     parser.add_argument(
-        "-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="a parameter; may be repeated"
+        "notebook",
+        metavar="NOTEBOOK",
+        help="a notebook with one cell tagged 'parameters', or the name of a notebook included in acemaker",
+    )
+    parser.add_argument("out", metavar="OUT", help="the executed notebook, which is overwritten; its folder is created")
+    parser.add_argument(
+        "-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="a parameter; can be repeated"
     )
     parser.add_argument(
-        "-f", "--file", metavar="FILE", action="append", default=[], help="parameters in YAML; later ones win, -p too"
+        "-f",
+        "--file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="parameters in YAML; later files take precedence, and -p over all files",
     )
 
 
 def join_pairs(words: Sequence[str]) -> list[str]:
-    """Write papermill's ``-p name value`` as ``-p name=value``.
+    """Convert papermill's ``-p name value`` to ``-p name=value``.
 
     Parameters
     ----------
@@ -76,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options
-        Of the command line.
+        Options of the command line.
 
     Returns
     -------
@@ -86,19 +96,19 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _run(options)
     except KeyboardInterrupt as error:
-        said = str(error) or "stopped by Ctrl-C before it was started"
-        return _fail(said, 128 + getattr(error, "number", signal.SIGINT))
+        message = str(error) or "stopped by Ctrl-C before the notebook was started"
+        return _fail(message, 128 + getattr(error, "number", signal.SIGINT))
 
 
 def _run(options: argparse.Namespace) -> int:
     from acemaker.errors import AcemakerError, NotebookError
-    from acemaker.headless.arguments import gather
     from acemaker.headless.notebook import describe
+    from acemaker.headless.parameters import gather
     from acemaker.headless.run import run_notebook
 
     try:
-        given = gather(describe(options.notebook), options.file, options.parameter)
-        run_notebook(options.notebook, options.out, given, told=True)
+        values = gather(describe(options.notebook), options.file, options.parameter)
+        run_notebook(options.notebook, options.out, values, summary=True)
     except AcemakerError as error:
         return _fail(str(error), 1 if isinstance(error, NotebookError) else 2)
     return 0

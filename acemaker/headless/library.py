@@ -1,4 +1,4 @@
-"""The one place where papermill is imported."""
+"""Import of papermill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acemaker.errors import MissingLibraryError
 
 @cache
 def load_papermill() -> ModuleType:
-    """Import papermill late, and keep its log from the terminal.
+    """Import papermill on first use, without its log on the terminal.
 
     Returns
     -------
@@ -21,17 +21,17 @@ def load_papermill() -> ModuleType:
     Raises
     ------
     MissingLibraryError
-        If it, or the kernel that it starts, is not installed.
+        If papermill or ipykernel is not installed.
     """
     try:
         import ipykernel  # noqa: F401
         import papermill
     except ImportError as error:
         raise MissingLibraryError(
-            f"a notebook cannot be run headless without papermill and ipykernel ({error}); install them with: "
+            f"a headless notebook requires papermill and ipykernel ({error}); install them with: "
             "pip install 'papermill>=2.6' 'ipykernel>=6.29', or acemaker with its extra 'notebooks'"
         ) from error
-    # it warns of every parameter that the notebook does not list, a campaign's further ones among them
+    # papermill logs a warning for every parameter that the notebook does not list, e.g. those of a campaign
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     module: ModuleType = papermill
     return module

@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 EPILOG = """\
-Each line is what -p of 'acemaker run' takes, with the default.
+Each line has the form that -p of 'acemaker run' accepts, with the default value.
 
 examples:
   acemaker parameters threshold
@@ -16,12 +16,12 @@ examples:
 
 
 def add_parameters(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to those of a parser.
+    """Add the command to a parser.
 
     Parameters
     ----------
     commands
-        The parser's commands.
+        Commands of the parser.
     """
     parser = commands.add_parser(
         "parameters",
@@ -31,7 +31,7 @@ def add_parameters(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "word", metavar="WORD", nargs="?", default="", help="only those in whose name or meaning it occurs"
+        "word", metavar="WORD", nargs="?", default="", help="text that must occur in the name or the meaning"
     )
 
 
@@ -41,32 +41,32 @@ def list_parameters(word: str) -> int:
     Parameters
     ----------
     word
-        What they have to do with; empty for all.
+        Text in the name, the meaning or the choices of the parameters; empty for all.
 
     Returns
     -------
     int
-        The exit status: 1 if there is none.
+        The exit status: 1 if no parameter matches.
     """
     from acemaker.config.base import nearest
     from acemaker.config.campaign import parameter_homes
     from acemaker.config.described import parameters
     from acemaker.headless.form import flow
 
-    found = parameters(word)
-    if not found:
+    matches = parameters(word)
+    if not matches:
         sys.stderr.write(
-            f"acemaker parameters: none has to do with {word!r}; {nearest(word, list(parameter_homes()))}\n"
+            f"acemaker parameters: no parameter matches {word!r}; {nearest(word, list(parameter_homes()))}\n"
         )
         return 1
     width = max(min(shutil.get_terminal_size().columns, 120), 40)
     section, lines = None, list[str]()
-    for one in found:
-        if one.section != section:
-            section = one.section
-            lines += [""] * bool(lines) + textwrap.wrap(f"{section or 'campaign'}: {one.heading}", width)
-        choices = f"one of {', '.join(map(str, one.choices))}; " if one.choices else ""
-        lines.append(f"  {one.name}={flow(one.default)}")
-        lines += textwrap.wrap(choices + one.meaning, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    for parameter in matches:
+        if parameter.section != section:
+            section = parameter.section
+            lines += [""] * bool(lines) + textwrap.wrap(f"{section or 'campaign'}: {parameter.heading}", width)
+        choices = f"One of {', '.join(map(str, parameter.choices))}. " if parameter.choices else ""
+        lines.append(f"  {parameter.name}={flow(parameter.default)}")
+        lines += textwrap.wrap(choices + parameter.meaning, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -1,9 +1,11 @@
-"""What a headless run begins with and leaves: where its campaign stands, and whether the same command goes on."""
+"""Messages of a headless run: the state of its campaign before and after it, and the lines of its notebook."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
+from typing import TextIO
 
 from acemaker.errors import (
     AcemakerError,
@@ -18,112 +20,146 @@ from acemaker.errors import (
     UntrustedError,
 )
 from acemaker.formatting.summary import number
-from acemaker.headless.existing import recorded_config
-from acemaker.headless.notebook import Described
+from acemaker.headless.check import recorded_config
+from acemaker.headless.notebook import NotebookDescription
 from acemaker.loop.attached import AttachedReader
-from acemaker.loop.messages import steps_reached
-from acemaker.loop.replacing import is_unpaid
+from acemaker.loop.compatibility import has_no_labels
+from acemaker.loop.reader import steps_reached
 from acemaker.loop.store import Store
 from acemaker.states import State
 
-AGAIN = "; the same command again continues the campaign"
+CONTINUE = "; repeat the command to continue the campaign"
 
 LASTING = (
     *(ConfigError, StructureError, MissingLibraryError, UntrustedError, CampaignExistsError),
     *(NoProgressError, IterationLimitError, LabelBudgetError),
 )
-"""What the same command would run into again."""
+"""Errors that the same command would raise again."""
 
 
-def what_now(notebook: Described, directory: Path | None, error: str | None) -> str:
-    """Say whether the same command would continue a campaign that was broken off.
+class LineStream:
+    """A stream that writes only complete lines that are not blank.
+
+    Parameters
+    ----------
+    stream
+        Stream to which lines are written; errors are ignored, since a stream closed by a pager must not end a campaign.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Add text, and write the lines that are complete."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        with contextlib.suppress(OSError, ValueError):
+            for line in lines:
+                if line.strip():
+                    self._stream.write(line.rstrip() + "\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the underlying stream."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Write an incomplete last line; the underlying stream remains open."""
+        if self._rest:
+            self.write("\n")
+        self.flush()
+
+
+def retry_hint(notebook: NotebookDescription, directory: Path | None, error: str | None) -> str:
+    """Return a hint whether the same command would continue an interrupted campaign.
 
     Parameters
     ----------
     notebook
-        That was run.
+        The notebook that was run.
     directory
-        Of its campaign; None if that is not known.
+        Directory of its campaign; None if it is not known.
     error
-        The name of the exception that ended it; None for a signal.
+        Name of the exception that ended the run; None for a signal.
 
     Returns
     -------
     str
-        The end of a sentence, or nothing.
+        The end of a sentence; empty if the command would not continue the campaign.
     """
     if not notebook.is_campaign or error in {kind.__name__ for kind in LASTING}:
         return ""
     if directory is None:
-        return AGAIN
+        return CONTINUE
     if recorded_config(directory) is None:
         return ""
-    if error == OracleError.__name__ and is_unpaid(Store(directory)):
-        return "; the campaign has no label yet: with the oracle mended, or another one, the command starts it anew"
-    return AGAIN
+    if error == OracleError.__name__ and has_no_labels(Store(directory)):
+        return "; the campaign has no labels yet: fix the oracle or choose another one, and repeat the command"
+    return CONTINUE
 
 
-def before(directory: Path | None, wanted: object = None) -> list[str]:
-    """Say from where a campaign goes on.
-
-    Parameters
-    ----------
-    directory
-        Where there may be one.
-    wanted
-        Steps that it is to come to now; None for those that it was given.
-
-    Returns
-    -------
-    list of str
-        A line; none where there is no campaign.
-    """
-    view = _attached(directory)
-    if view is None:
-        return []
-    steps = view.config.engine.steps
-    if isinstance(wanted, int) and wanted > steps:
-        now = f"{steps_reached(view.reached, steps)}, and is given {wanted} steps"
-        return [f"the campaign in {directory} has come to step {now}"]
-    if view.state is State.DONE:
-        return [f"the campaign in {directory} is already at {steps_reached(view.reached, steps)} steps"]
-    return [f"the campaign in {directory} has come to step {steps_reached(view.reached, steps)}, and goes on"]
-
-
-def after(directory: Path | None) -> list[str]:
-    """Say what a campaign has come to, and where that is written.
+def initial_messages(directory: Path | None, target_steps: object = None) -> list[str]:
+    """Describe the existing campaign that a run continues.
 
     Parameters
     ----------
     directory
-        Where there may be one.
+        Directory that may contain a campaign.
+    target_steps
+        Number of steps of this run; None for the recorded number.
 
     Returns
     -------
     list of str
-        Lines; none where there is no campaign.
+        One line; empty if there is no campaign.
     """
-    view = _attached(directory)
-    if view is None or directory is None:
+    campaign = _attached(directory)
+    if campaign is None:
         return []
-    progress, steps = view.progress, view.config.engine.steps
-    reached = f"{steps_reached(view.reached, steps)} steps"
-    told = [reached, _several(len(progress.halts), "halt"), _several(progress.n_labels, "label")]
-    told += _force_rmse(directory)
-    lines = [f"the campaign in {directory} is {view.state}: {', '.join(told)}"]
-    potential = dict(view.summary().items)["generation"]
+    steps = campaign.config.engine.steps
+    reached = steps_reached(campaign.reached_steps, steps)
+    if isinstance(target_steps, int) and target_steps > steps:
+        return [f"the campaign in {directory} is at step {reached}, extending it to {target_steps} steps"]
+    if campaign.state is State.DONE:
+        return [f"the campaign in {directory} is already at {reached} steps"]
+    return [f"the campaign in {directory} is at step {reached}, continuing"]
+
+
+def final_messages(directory: Path | None) -> list[str]:
+    """Describe the results of a campaign, and the files that contain them.
+
+    Parameters
+    ----------
+    directory
+        Directory that may contain a campaign.
+
+    Returns
+    -------
+    list of str
+        Lines; empty if there is no campaign.
+    """
+    campaign = _attached(directory)
+    if campaign is None or directory is None:
+        return []
+    progress, steps = campaign.progress, campaign.config.engine.steps
+    reached = f"{steps_reached(campaign.reached_steps, steps)} steps"
+    results = [reached, _counted(len(progress.halts), "halt"), _counted(progress.n_labels, "label")]
+    results += _force_rmse(directory)
+    lines = [f"the campaign in {directory} is {campaign.state}: {', '.join(results)}"]
+    potential = dict(campaign.summary().items)["generation"]
     lines.append(f"the potential is generation {potential}")
-    written = {"report.html": "the story of the run is", "summary.json": "the numbers are in"}
-    there = [f"{what} {directory / name}" for name, what in written.items() if (directory / name).is_file()]
-    return [*lines, *([", ".join(there)] if there else [])]
+    files = {"report.html": "report:", "summary.json": "summary:"}
+    written = [f"{label} {directory / name}" for name, label in files.items() if (directory / name).is_file()]
+    return [*lines, *([", ".join(written)] if written else [])]
 
 
-def _several(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _attached(directory: Path | None) -> AttachedReader | None:
-    """Look at a campaign; one that cannot be read is for the notebook to complain about."""
+    """Read a campaign; None if it cannot be read, which the notebook will report."""
     if directory is None:
         return None
     try:

@@ -1,9 +1,9 @@
-"""What a notebook takes: the literals of its parameters cell, with their types."""
+"""Description of a notebook's parameters, read from its source without running it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,31 +11,34 @@ from typing import Any
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
 from acemaker.headless.library import load_papermill
-from acemaker.headless.parts import own_parts
+from acemaker.headless.shipped import find_notebook
+
+ELSEWHERE = ("sys.path", "chdir", "pip install")
+"""Text in a notebook after which files or modules may exist that cannot be found now."""
 
 
 @dataclass(frozen=True)
-class Described:
-    """A notebook as seen from outside.
+class NotebookDescription:
+    """Parameters of a notebook and its use of the configuration.
 
     Attributes
     ----------
     path : Path
-        Where it is.
+        The notebook.
     types : dict
-        Name of each parameter, and its annotation or the type of its default; empty if neither says.
+        Annotation of each parameter, or the type of its default, by name; empty if neither is available.
     defaults : dict
-        The defaults that are literals; others are known only once the cell has run.
+        Defaults that are literals; other defaults are known only when the cell has run.
     takes_all : bool
-        Whether it makes its configuration from its namespace, so that campaign parameters that it does not
-        list are legal, too.
+        Whether the notebook creates its configuration from its namespace, so that it accepts campaign parameters that
+        its cell does not list.
     complete : bool
-        Whether the configuration that it will make is known beforehand: no campaign parameter is an
-        expression, or is assigned in another cell.
+        Whether the configuration is known in advance, i.e. no campaign parameter is an expression or is assigned in
+        another cell.
     source : str
-        The cell with the parameters.
+        Source of the cell with the parameters.
     own : frozenset of str or None
-        What it makes of its campaign besides the configuration, as `acemaker.headless.parts.own_parts` has it.
+        Parts of the campaign that the notebook creates itself, as returned by `own_parts`.
     """
 
     path: Path
@@ -48,30 +51,31 @@ class Described:
 
     @property
     def is_campaign(self) -> bool:
-        """Whether it has any parameter of a campaign."""
+        """Whether the notebook has any parameter of a campaign."""
         return not set(parameter_homes()).isdisjoint(self.types)
 
 
-def describe(notebook: str | Path) -> Described:
-    """Read what a notebook takes; nothing of it is run.
+def describe(notebook: str | Path) -> NotebookDescription:
+    """Read the parameters of a notebook without running it.
 
     Parameters
     ----------
     notebook
-        Its path.
+        Path of the notebook, or the name of a notebook included in acemaker.
 
     Returns
     -------
-    Described
+    NotebookDescription
 
     Raises
     ------
     ConfigError
-        If it is no notebook of Python, or does not have one cell tagged ``parameters``.
+        If the notebook does not exist, is not a Python notebook, or does not have exactly one cell tagged
+        ``parameters``.
     MissingLibraryError
         If papermill is not installed.
     """
-    path = Path(notebook)
+    path = find_notebook(notebook)
     cells = _code_cells(path)
     tagged = [source for source, tags in cells if "parameters" in tags]
     if len(tagged) != 1:
@@ -88,7 +92,7 @@ def describe(notebook: str | Path) -> Described:
     homes = set(parameter_homes())
     takes_all = any("from_namespace" in source for source, _ in cells)
     unknown = (set(assigned) - set(defaults) | others) & homes
-    return Described(
+    return NotebookDescription(
         path,
         {name: kind for name, (kind, _, _) in assigned.items()},
         defaults,
@@ -100,42 +104,40 @@ def describe(notebook: str | Path) -> Described:
 
 
 def _code_cells(path: Path) -> list[tuple[str, list[str]]]:
-    """Read source and tags of the cells with code."""
+    """Read source and tags of the code cells."""
     load_papermill()
     import nbformat
 
-    if not path.is_file():
-        raise ConfigError(f"there is no notebook {path}")
     try:
         notebook: Any = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever its parsers raise
-        raise ConfigError(f"{path} cannot be read as a notebook: {error}") from error
+    except Exception as error:  # nbformat's parsers can raise anything
+        raise ConfigError(f"cannot read {path} as a notebook: {error}") from error
     metadata = notebook.metadata
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language")
     if language not in (None, "python"):
-        raise ConfigError(f"{path} must be a notebook of Python, it is one of {language}")
+        raise ConfigError(f"{path} must be a Python notebook, its language is {language}")
     return [
         (str(cell.source), list(cell.metadata.get("tags", [])))
         for cell in notebook.cells
-        # an earlier run's parameters are replaced by this one's
+        # parameters of an earlier run are replaced
         if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
     ]
 
 
 def _assignments(source: str) -> dict[str, tuple[str, bool, Any]]:
-    found: dict[str, tuple[str, bool, Any]] = {}
+    assigned: dict[str, tuple[str, bool, Any]] = {}
     for statement in ast.parse(without_magics(source)).body:
-        found |= assignments(statement)
-    return found
+        assigned |= assignments(statement)
+    return assigned
 
 
 def assignments(statement: ast.stmt) -> dict[str, tuple[str, bool, Any]]:
-    """Find what a statement assigns.
+    """Return the names that a statement assigns.
 
     Parameters
     ----------
     statement
-        Any.
+        Any statement.
 
     Returns
     -------
@@ -163,9 +165,39 @@ def _names(source: str) -> list[str]:
     try:
         return list(_assignments(source))
     except SyntaxError:
-        return []  # the kernel will say so
+        return []  # the kernel will report it
 
 
 def without_magics(source: str) -> str:
-    """Blank out the lines that are no Python; the others keep their numbers."""
+    """Replace lines that are not Python by blank lines, so that line numbers do not change."""
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+
+
+def own_parts(sources: Sequence[str]) -> frozenset[str] | None:
+    """Find the parts of its campaign that a notebook creates itself rather than by the configuration.
+
+    Parameters
+    ----------
+    sources
+        Cells of the notebook, as Python.
+
+    Returns
+    -------
+    frozenset of str
+        Objects that it passes to ``Campaign.create``, and those of the fields ``structure`` and ``pair_coeff`` that it
+        uses as variables, e.g. to write their files. None if this is not known, since it creates no campaign or
+        several, or changes where modules are found.
+    """
+    creations, used = [], set()
+    for source in sources:
+        try:
+            nodes = list(ast.walk(ast.parse(source)))
+        except SyntaxError:
+            return None  # the kernel will report it
+        used |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        creations += [call for call in calls if ast.unparse(call.func).endswith("Campaign.create")]
+    if len(creations) != 1 or any(text in source for source in sources for text in ELSEWHERE):
+        return None
+    names = {keyword.arg for keyword in creations[0].keywords}
+    return None if None in names else frozenset({str(name) for name in names} | used & {"structure", "pair_coeff"})

@@ -1,8 +1,10 @@
-"""Runs a notebook with papermill, after everything that can be checked has been."""
+"""Run of a notebook with papermill, in this process or as ``acemaker run`` in the background."""
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,23 +13,32 @@ from typing import Any
 from acemaker import errors
 from acemaker.errors import ConfigError, NotebookError
 from acemaker.headless.check import check_parameters
-from acemaker.headless.kernel import kernel_manager_class
+from acemaker.headless.kernel import kernel_manager_class, stoppable
 from acemaker.headless.library import load_papermill
-from acemaker.headless.line_stream import Lines
-from acemaker.headless.messages import after, before, what_now
-from acemaker.headless.notebook import Described, describe
-from acemaker.headless.stop import stoppable
+from acemaker.headless.messages import LineStream, final_messages, initial_messages, retry_hint
+from acemaker.headless.notebook import NotebookDescription, describe
+
+# kernels ignore SIGINT between cells, which a child process inherits: without the first statement it cannot be stopped
+MAIN = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from acemaker.cli import main; sys.exit(main())"
+)
+
+TAIL = 16_384
+"""Bytes at the end of the log that are searched for its last lines."""
+
+_children: list[subprocess.Popen[bytes]] = []  # Python warns if a running child process is garbage collected
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the run, and nothing of it is left.
+    """A signal ended the run, and no processes are left.
 
     Parameters
     ----------
     number
         The signal.
     message
-        What to do.
+        Instructions for the user.
     """
 
     def __init__(self, number: int, message: str) -> None:
@@ -36,24 +47,24 @@ class Interrupted(KeyboardInterrupt):
 
 
 def run_notebook(
-    notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None, *, told: bool = False
+    notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None, *, summary: bool = False
 ) -> None:
     """Run a notebook headless; the same call again continues its campaign.
 
-    Its lines go to the terminal as they come. Relative paths in parameters, ``directory`` among them, are seen from
-    the current directory, not from the notebook's.
+    Lines that the notebook prints are shown immediately. Relative paths in parameters, e.g. ``directory``, refer to the
+    current directory rather than to that of the notebook.
 
     Parameters
     ----------
     notebook
-        With one cell tagged ``parameters``.
+        A notebook with one cell tagged ``parameters``.
     out
-        The executed notebook, which is saved after each cell and now and then in between.
+        The executed notebook, which is saved after each cell and repeatedly during cells.
     parameters
-        New values of the notebook's parameters or, if it makes its configuration from its namespace, of any
-        parameter of a campaign.
-    told
-        Whether what came of it is told at the end.
+        Values of the notebook's parameters or, if it creates its configuration from its namespace, of any parameter of
+        a campaign.
+    summary
+        Whether to print the results of the campaign at the end.
 
     Raises
     ------
@@ -62,26 +73,26 @@ def run_notebook(
     NotebookError
         If the notebook fails.
     Interrupted
-        After Ctrl-C, SIGTERM or SIGHUP, once its processes are gone.
+        After Ctrl-C, SIGTERM or SIGHUP, when the processes of the notebook have ended.
     """
     papermill = load_papermill()
-    described = describe(notebook)
+    description = describe(notebook)
     target = Path(out)
-    check_target(target, described.path)
-    checked = check_parameters(described, parameters or {}, parts=True)
+    check_target(target, description.path)
+    checked = check_parameters(description, parameters or {}, parts=True)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"the folder of {target} cannot be made: {error}") from error
-    values = {**described.defaults, **checked}
+        raise ConfigError(f"cannot create the folder of {target}: {error}") from error
+    values = {**description.defaults, **checked}
     directory = Path(values["directory"]).resolve() if isinstance(values.get("directory"), str) else None
-    streams = Lines(sys.stdout), Lines(sys.stderr)
-    _say(streams[0], before(directory, values.get("steps")))
+    streams = LineStream(sys.stdout), LineStream(sys.stderr)
+    _print(streams[0], initial_messages(directory, values.get("steps")))
     try:
         with stoppable() as stop:
             try:
                 papermill.execute_notebook(
-                    _literal(described.path),
+                    _literal(description.path),
                     _literal(target),
                     checked,
                     kernel_name="python3",
@@ -95,58 +106,131 @@ def run_notebook(
             except BaseException as error:
                 if stop.signal is not None:
                     name = signal.Signals(stop.signal).name
-                    what = "Ctrl-C" if name == "SIGINT" else name
-                    further = what_now(described, directory, None)
-                    raise Interrupted(stop.signal, f"stopped by {what}; {_where(target)}{further}") from None
+                    source = "Ctrl-C" if name == "SIGINT" else name
+                    hint = retry_hint(description, directory, None)
+                    raise Interrupted(stop.signal, f"stopped by {source}; {_output(target)}{hint}") from None
                 if not isinstance(error, Exception):
                     raise
-                further = what_now(described, directory, getattr(error, "ename", ""))
-                raise NotebookError(f"{_reason(error, described)}\n{_where(target)}{further}") from error
-        streams[0].close()  # a last line without its end
-        _say(streams[0], [f"the executed notebook is {target}", *after(directory)] if told else [])
+                hint = retry_hint(description, directory, getattr(error, "ename", ""))
+                raise NotebookError(f"{_reason(error, description)}\n{_output(target)}{hint}") from error
+        streams[0].close()  # writes a last line without a line break
+        _print(streams[0], [f"the executed notebook is {target}", *final_messages(directory)] if summary else [])
     finally:
         for stream in streams:
             stream.close()
 
 
-def _say(stream: Lines, lines: Sequence[str]) -> None:
+def _print(stream: LineStream, lines: Sequence[str]) -> None:
     for line in lines:
         stream.write(f"{line}\n")
     stream.flush()
 
 
 def check_target(target: Path, source: Path) -> None:
-    """Refuse a name that cannot be that of the executed notebook.
+    """Check the path of the executed notebook.
 
     Raises
     ------
     ConfigError
-        If it is no notebook's, or the notebook's own.
+        If it does not end in .ipynb, or is the path of the notebook itself.
     """
     if target.suffix != ".ipynb" or target.is_dir():
         raise ConfigError(f"the executed notebook must be a file that ends in .ipynb, got {target}")
     if target.resolve() == source.resolve():
-        raise ConfigError(f"{target} would overwrite the notebook itself; choose another file for the executed one")
+        raise ConfigError(
+            f"{target} would overwrite the notebook itself; choose another file for the executed notebook"
+        )
 
 
 def _literal(path: Path) -> str:
-    """Keep papermill from filling in parameters where a path has braces."""
+    """Escape braces in a path, which papermill would replace by parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _reason(error: Exception, notebook: Described) -> str:
-    """Say in few words why a notebook failed."""
+def _reason(error: Exception, notebook: NotebookDescription) -> str:
+    """Return a short reason for the failure of a notebook."""
     from nbclient.exceptions import DeadKernelError
 
     name, text = getattr(error, "ename", type(error).__name__), str(getattr(error, "evalue", error))
     if isinstance(error, DeadKernelError):
-        hint = ", or for a crash of LAMMPS in the in-process engine" if notebook.is_campaign else ""
-        return f"the Python process of {notebook.path} was killed, for want of memory perhaps{hint}"
-    ours = isinstance(getattr(errors, name, None), type)  # whose messages need no name
-    said = text if ours and text else f"{name}: {text}".rstrip(": ")
+        hint = ", or LAMMPS crashed in the in-process engine" if notebook.is_campaign else ""
+        return f"the Python process of {notebook.path} was killed; the memory may not have been sufficient{hint}"
+    is_acemaker_error = isinstance(getattr(errors, name, None), type)  # their messages need no name
+    message = text if is_acemaker_error and text else f"{name}: {text}".rstrip(": ")
     cell = getattr(error, "exec_count", None)
-    return f"{notebook.path} failed{f' in its cell [{cell}]' if cell else ''}: {said}"
+    return f"{notebook.path} failed{f' in cell [{cell}]' if cell else ''}: {message}"
 
 
-def _where(target: Path) -> str:
-    return f"the cells that were run are in {target}"
+def _output(target: Path) -> str:
+    return f"executed cells are in {target}"
+
+
+class BackgroundRun:
+    """A process that runs ``acemaker run`` and continues when this process ends.
+
+    Parameters
+    ----------
+    words
+        Arguments of ``acemaker run``.
+    log
+        File for the output, which is overwritten; its folder is created.
+
+    Attributes
+    ----------
+    log : Path
+        File with the output.
+
+    Raises
+    ------
+    ConfigError
+        If the log cannot be written.
+    """
+
+    def __init__(self, words: Sequence[str], log: Path) -> None:
+        self.log = log
+        _children[:] = [child for child in _children if child.poll() is None]
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            stream = log.open("wb")
+        except OSError as error:
+            raise ConfigError(f"cannot write {log}: {error}") from error
+        with stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", MAIN, "run", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # a kernel that shuts down kills its process group
+            )
+        _children.append(self._process)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while the process runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Stop the run as Ctrl-C would; a second call kills it."""
+        if self.status is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the process has ended, and return whether it has."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def lines(self, most: int = 12) -> list[str]:
+        """Return the last lines of the output."""
+        with self.log.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(stream.tell() - TAIL, 0))
+            return stream.read().decode(errors="replace").splitlines()[-most:]

@@ -1,4 +1,4 @@
-"""The command ``acemaker trust``."""
+"""The command ``acemaker validate``."""
 
 from __future__ import annotations
 
@@ -7,62 +7,72 @@ import sys
 from pathlib import Path
 
 DESCRIPTION = """\
-Judge a campaign's potential: does gamma see its errors (misses, false alarms, a recommended threshold), and what does
-it say of physics, against the oracle. The campaign is only looked at; what comes of it is written into its folder
-'trust', and told by its report."""
+Validate the potential of a campaign against the oracle: whether gamma detects its errors (misses, false alarms, a
+recommended threshold), and its physical properties. The campaign itself is not changed; results are written to its
+folder 'validation' and included in its report."""
 
 EPILOG = """\
-Without --held-out, gamma is judged along a trajectory of the oracle's own where that is LAMMPS, else on the labels
-that came after each generation. --physics alone measures all but the liquid. Oracle calls are counted and listed before
-they are made; above --max-calls (20, unless the oracle is emt or lammps) nothing is asked. What was paid for is kept:
-the same command again goes on.
+Without --held-out, gamma is validated along a trajectory of the oracle if it is LAMMPS, else on the labels computed
+after each generation. --properties without names computes all properties except the liquid. Oracle calls are counted
+and listed before they start; if there are more than --max-calls (20, unless the oracle is emt or lammps), none starts.
+Results are saved, so that the same command again continues.
 
 examples:
-  acemaker trust runs/demo
-  acemaker trust runs/demo --physics
-  acemaker trust runs/demo --physics lattice liquid --tolerance 30
-  acemaker trust runs/si --held-out test.extxyz --physics equation_of_state --max-calls 50
+  acemaker validate runs/demo
+  acemaker validate runs/demo --properties
+  acemaker validate runs/demo --properties lattice liquid --tolerance 30
+  acemaker validate runs/si --held-out test.extxyz --properties equation_of_state --max-calls 50
 
-exit status: 0 judged, 2 refused, 130 Ctrl-C"""
+exit status: 0 done, 2 error, 130 Ctrl-C"""
 
 
-def add_trust(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to those of a parser.
+def add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to a parser.
 
     Parameters
     ----------
     commands
-        The parser's commands.
+        Commands of the parser.
     """
     parser = commands.add_parser(
-        "trust",
-        help="judge a campaign's potential: misses and false alarms of gamma, physics against the oracle",
+        "validate",
+        help="validate a campaign's potential: misses and false alarms of gamma, physical properties",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("directory", metavar="DIRECTORY", type=Path, help="the campaign's")
-    parser.add_argument("--held-out", metavar="FILE", type=Path, help="labelled structures that it never saw")
+    parser.add_argument("directory", metavar="DIRECTORY", type=Path, help="directory of the campaign")
+    parser.add_argument("--held-out", metavar="FILE", type=Path, help="labeled structures not used for training")
     parser.add_argument(
-        "--tolerance", metavar="X", type=float, default=100.0, help="meV/Å, above which a force is wrong (100)"
+        "--tolerance",
+        metavar="X",
+        type=float,
+        default=100.0,
+        help="force error in meV/Å above which a force counts as wrong (100)",
     )
     parser.add_argument(
-        "--miss-rate", metavar="X", type=float, default=0.05, help="share of wrong atoms that may be missed (0.05)"
+        "--miss-rate",
+        metavar="X",
+        type=float,
+        default=0.05,
+        help="fraction of atoms with wrong forces that gamma may miss (0.05)",
     )
-    parser.add_argument("--physics", metavar="PROPERTY", nargs="*", help="equation_of_state, lattice, ... or 'all'")
-    parser.add_argument("--max-calls", metavar="N", type=int, help="oracle calls that may be made")
+    parser.add_argument("--properties", metavar="PROPERTY", nargs="*", help="equation_of_state, lattice, ... or 'all'")
+    parser.add_argument("--max-calls", metavar="N", type=int, help="maximum number of oracle calls")
     parser.add_argument(
-        "--trust-directory", action="store_true", help="your word that what the directory names may be run here"
+        "--allow-code",
+        action="store_true",
+        help="allow programs and code named in the directory to run here",
     )
 
 
-def trust(options: argparse.Namespace) -> int:
+def validate(options: argparse.Namespace) -> int:
     """Run the command.
 
     Parameters
     ----------
     options
-        Of the command line.
+        Options of the command line.
 
     Returns
     -------
@@ -72,38 +82,38 @@ def trust(options: argparse.Namespace) -> int:
     from acemaker.errors import AcemakerError
 
     try:
-        _trust(options)
+        _validate(options)
     except AcemakerError as error:
-        sys.stderr.write(f"acemaker trust: {error}\n")
+        sys.stderr.write(f"acemaker validate: {error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("acemaker trust: stopped by Ctrl-C; what was measured is kept\n")
+        sys.stderr.write("acemaker validate: stopped by Ctrl-C; results so far are saved\n")
         return 130
     return 0
 
 
-def _trust(options: argparse.Namespace) -> None:
+def _validate(options: argparse.Namespace) -> None:
+    from acemaker.analysis import validation
     from acemaker.analysis.properties import ALL, CHEAP
-    from acemaker.analysis.validation_record import verdict
     from acemaker.loop.attached import AttachedReader
     from acemaker.loop.store import Store
 
-    asked = options.physics
-    properties = () if asked is None else ALL if "all" in asked else tuple(asked) or CHEAP
+    names = options.properties
+    properties = () if names is None else ALL if "all" in names else tuple(names) or CHEAP
     campaign = AttachedReader(Store(options.directory.resolve()))
-    judged = verdict(
+    result = validation.validate(
         campaign,
         options.held_out,
         tolerance=options.tolerance,
         miss_rate=options.miss_rate,
         properties=properties,
         max_calls=options.max_calls,
-        trust=options.trust_directory,
+        allow_code=options.allow_code,
         progress=True,
     )
-    folder = campaign.directory / "trust"
-    for name, part in (("gamma", judged.gamma), ("physics", judged.physics)):
+    folder = campaign.directory / "validation"
+    for name, part in (("gamma", result.gamma), ("properties", result.properties)):
         if part is not None:
             part.figure().savefig(folder / f"{name}.png", dpi=100)
             sys.stdout.write(f"{part}\n\n")
-    sys.stdout.write(f"{judged}\npictures are in {folder}\n")
+    sys.stdout.write(f"{result}\nfigures are in {folder}\n")

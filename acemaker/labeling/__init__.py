@@ -1,1 +1,1 @@
-"""Where labels are made: handed out to an executor, and taken in one by one."""
+"""Labels are computed here: jobs, the backends and workers that compute them, and the collector of their labels."""

@@ -1,4 +1,4 @@
-"""Dask's workers: a scheduler's, or those of a cluster on this machine."""
+"""Workers of a Dask scheduler, or of a Dask cluster on this machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class DaskPool(Pool):
     Parameters
     ----------
     function
-        Makes a label.
+        Computes a label.
     n_workers
-        Of a cluster of this machine's.
+        Number of workers of a cluster on this machine.
     arguments
         ``address`` of a scheduler, or arguments of `LocalCluster`.
 
@@ -30,7 +30,8 @@ class DaskPool(Pool):
 
     Notes
     -----
-    A client that has lost its scheduler cancels what it has submitted, and takes what comes later without doing it.
+    A client that has lost its scheduler cancels the jobs that it has submitted, and accepts further ones without
+    computing them.
     """
 
     cancels_when_lost = True
@@ -48,7 +49,7 @@ class DaskPool(Pool):
         self._cluster: Any = None
 
     def submit(self, job: Job) -> Future[Answer]:
-        """Hand a job to a worker.
+        """Submit a job to a worker.
 
         Raises
         ------
@@ -71,18 +72,18 @@ class DaskPool(Pool):
                 raise OracleError(
                     f"no Dask scheduler answers at {self._arguments['address']} ({error}); start one there and open "
                     "the campaign again, or with another address: Campaign.open(directory, executor_arguments={...}); "
-                    "labels that are done are kept"
+                    "finished labels are stored"
                 ) from error
         else:
             fixed = {"n_workers": self._n_workers, "threads_per_worker": 1, "dashboard_address": None}
             self._cluster = distributed.LocalCluster(**{**fixed, **self._arguments})
             self._client = distributed.Client(self._cluster)
-        executor: Executor = self._client.get_executor(pure=False)  # else a retry gets the old answer
+        executor: Executor = self._client.get_executor(pure=False)  # otherwise a retry returns the earlier answer
         return executor
 
     def _drop(self) -> None:
         client, cluster, self._client, self._cluster = self._client, self._cluster, None, None
-        with contextlib.suppress(*((Exception,) if _is_lost(client) else ())):  # there is nobody to be told
+        with contextlib.suppress(*((Exception,) if _is_lost(client) else ())):  # no scheduler is there to cancel jobs
             super()._drop()
         if client is not None:
             client.close()

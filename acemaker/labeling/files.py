@@ -1,4 +1,4 @@
-"""Labels that people have made elsewhere: a folder goes out with the structure, and comes back with a result."""
+"""Labels that are computed elsewhere: a folder with the structure is written, and results are read from it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ase.geometry import find_mic
 
 from acemaker.config import OracleConfig
 from acemaker.errors import AcemakerError, Cause, OracleError
-from acemaker.labeling.backend import Place
+from acemaker.labeling.backend import Backend
 from acemaker.labeling.job import Answer, Job, failure
 from acemaker.oracles.checks import check_label
 from acemaker.oracles.oracle import with_results
 from acemaker.oracles.output_messages import unconverged
 from acemaker.structures.files import write_structures
-from acemaker.structures.frames import check_announced
+from acemaker.structures.frames import check_declared_size
 
 STRUCTURE, INPUT, README, FAILED = "structure.extxyz", "espresso.pwi", "README.txt", "failed"
-"""Names of what goes out, and of the file that says that nothing will come back."""
+"""Names of the files that are written, and of the file by which a user gives a label up."""
 
 SAME = 1e-3
-"""Å; positions and cells of a result may differ by so much from those that went out."""
+"""Å; maximum difference of positions and cells of a result from those that were written."""
 
 TEXT = """\
 Label structure.extxyz here: put a result with energy and forces of just this structure, atoms in this order, into this
@@ -34,19 +34,19 @@ the reason into a file named 'failed'.
 """
 
 
-class Files(Place):
-    """Folders, one a label, in which results are looked for.
+class Files(Backend):
+    """Folders, one per label, to which users add results.
 
     Parameters
     ----------
     folder
-        In which they are made.
+        Parent of these folders.
     config
-        The oracle, for its input and for what is believed.
+        Settings of the oracle, for its input and for the checks of a label.
     elements
-        Of the system.
+        Elements of the system.
     every
-        Seconds between two looks.
+        Seconds between two searches for results.
     """
 
     outlives = True
@@ -54,19 +54,19 @@ class Files(Place):
     def __init__(self, folder: Path, config: OracleConfig, elements: tuple[str, ...], every: float = 1.0) -> None:
         self.where = f"folders in {folder}"
         self.notice = (
-            f"labels are made elsewhere: what is to be labelled lies in {folder}, and this waits for results there; "
-            "Ctrl-C, and campaign.collect() later, do as well"
+            f"labels are computed elsewhere: the structures are in {folder}, and this waits for results there; Ctrl-C, "
+            "and campaign.collect() later, work as well"
         )
         self._folder, self._config, self._elements, self._every = folder, config, elements, every
         if config.oracle == "espresso":
             from acemaker.oracles.espresso import check_species
 
             check_species(config, elements)
-            _pseudopotentials(config, elements)  # what is missing is missed now
+            _pseudopotentials(config, elements)  # raises an error now if one is missing
         self._jobs: dict[Future[Answer], Job] = {}
 
     def submit(self, job: Job) -> Future[Answer]:
-        """Write a job's folder, unless it is there."""
+        """Write the folder of a job, unless it exists."""
         folder = self._of(job)
         if not (folder / README).is_file():
             bare = Atoms(job.atoms.symbols, job.atoms.positions, cell=job.atoms.cell, pbc=job.atoms.pbc)
@@ -79,7 +79,7 @@ class Files(Place):
         return future
 
     def wait(self, futures: Collection[Future[Answer]], timeout: float | None) -> None:
-        """Look for results until there is one."""
+        """Search for results until there is one."""
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             for future in futures:
@@ -91,7 +91,7 @@ class Files(Place):
             time.sleep(min(self._every, max(0.0, deadline - time.monotonic())))
 
     def note(self, job: Job) -> str:
-        """Say where a job's folder is, and why what lies in it does not count."""
+        """Return the name of a job's folder, and what is wrong with results in it."""
         return f"{self._of(job).name}/{self._answer(job)[1]}"
 
     def leave(self) -> None:
@@ -106,39 +106,39 @@ class Files(Place):
         return self._folder / f"{Path(job.label).stem}_{job.key[:8]}"
 
     def _answer(self, job: Job) -> tuple[Answer | None, str]:
-        """Look into a job's folder; without an answer, say what is wrong with what lies there."""
+        """Read the answer from a job's folder, or return None and what is wrong with the files there."""
         folder = self._of(job)
         if (folder / FAILED).is_file():
             reason = " ".join((folder / FAILED).read_text(errors="replace").split())
-            return {**failure(f"given up by hand: {reason or 'no reason given'}", Cause.BAD_STRUCTURE)}, ""
+            return failure(f"given up by hand: {reason or 'no reason given'}", Cause.BAD_STRUCTURE), ""
         notes = []
         for file in sorted(folder.glob("*")):
             if file.is_file() and file.name not in (STRUCTURE, INPUT, README) and not file.name.startswith("."):
                 try:
-                    labelled = read_result(file, job.atoms)
-                    check_label(labelled, self._config.max_force, self._config.max_net_force)
-                    if words := unconverged(folder):
-                        raise OracleError(words, Cause.NOT_CONVERGED)
+                    labeled = read_result(file, job.atoms)
+                    check_label(labeled, self._config.max_force, self._config.max_net_force)
+                    if message := unconverged(folder):
+                        raise OracleError(message, Cause.NOT_CONVERGED)
                 except AcemakerError as error:
                     notes.append(f": {file.name}: {error}")
                     continue
-                return {"labelled": labelled, "seconds": 0.0}, ""
+                return {"labeled": labeled, "seconds": 0.0}, ""
         return None, "; ".join(notes)
 
 
 def write_input(file: Path, atoms: Atoms, config: OracleConfig, elements: tuple[str, ...]) -> None:
-    """Write the input of pw.x as the 'espresso' oracle has it.
+    """Write an input of pw.x like that of the 'espresso' oracle.
 
     Parameters
     ----------
     file
-        Where to.
+        The file to write.
     atoms
         The structure.
     config
-        The oracle.
+        Settings of the oracle.
     elements
-        Of the system.
+        Elements of the system.
 
     Raises
     ------
@@ -164,29 +164,29 @@ def write_input(file: Path, atoms: Atoms, config: OracleConfig, elements: tuple[
 
 
 def _pseudopotentials(config: OracleConfig, elements: tuple[str, ...]) -> dict[str, str]:
-    """Name a file for each element; named ones may be elsewhere, like the program."""
+    """Return the file name of each element's pseudopotential; files named in `config` need not exist here."""
     from acemaker.oracles.pseudopotentials import find_folder, find_pseudopotentials
 
     if not set(elements) - set(config.pseudopotentials):
         return dict(config.pseudopotentials)
-    found = find_pseudopotentials(find_folder(config.pseudo_dir), config.pseudopotentials, elements)
-    return {pseudo.element: pseudo.path.name for pseudo in found}
+    pseudopotentials = find_pseudopotentials(find_folder(config.pseudo_dir), config.pseudopotentials, elements)
+    return {pseudo.element: pseudo.path.name for pseudo in pseudopotentials}
 
 
 def read_result(file: Path, asked: Atoms) -> Atoms:
-    """Read a result, and compare its structure with the one that was asked about.
+    """Read a result, and compare its structure with the requested one.
 
     Parameters
     ----------
     file
         In any format that ASE reads.
     asked
-        The structure that went out.
+        The requested structure.
 
     Returns
     -------
     Atoms
-        The structure that went out, with the energy that the forces belong to, forces and, where there is one, stress.
+        The requested structure with the energy that the forces belong to, forces and, if there is one, stress.
 
     Raises
     ------
@@ -196,23 +196,23 @@ def read_result(file: Path, asked: Atoms) -> Atoms:
     from ase.io import read
 
     try:
-        check_announced(file)
-        found = read(file, do_not_split_by_at_sign=True)
-        assert isinstance(found, Atoms)
-        results = dict(found.calc.results) if found.calc is not None else {}
+        check_declared_size(file)
+        result = read(file, do_not_split_by_at_sign=True)
+        assert isinstance(result, Atoms)
+        results = dict(result.calc.results) if result.calc is not None else {}
     except Exception as error:  # whatever ASE raises for a file that is still being written
         raise OracleError(f"cannot be read yet ({type(error).__name__}: {error})", Cause.NONSENSE) from error
     if "energy" not in results or "forces" not in results:
         raise OracleError("has no energy and forces yet", Cause.NONSENSE)
-    if list(found.numbers) != list(asked.numbers):
+    if list(result.numbers) != list(asked.numbers):
         raise OracleError(
-            f"is of {found.get_chemical_formula()}, or in another order of atoms; expected "
+            f"is of {result.get_chemical_formula()}, or in another order of atoms; expected "
             f"{asked.get_chemical_formula()} as in {STRUCTURE}",
             Cause.NONSENSE,
         )
-    if asked.pbc.any() and not np.allclose(found.cell.array, asked.cell.array, atol=SAME):
+    if asked.pbc.any() and not np.allclose(result.cell.array, asked.cell.array, atol=SAME):
         raise OracleError(f"has another cell than {STRUCTURE}", Cause.NONSENSE)
-    _, away = find_mic(found.positions - asked.positions, asked.cell, asked.pbc)
+    _, away = find_mic(result.positions - asked.positions, asked.cell, asked.pbc)
     if away.max() > SAME:
         raise OracleError(f"has atom {away.argmax()} {away.max():.3g} Å from where {STRUCTURE} has it", Cause.NONSENSE)
     taken = {name: results[name] for name in ("energy", "forces", "stress") if name in results}

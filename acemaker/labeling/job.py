@@ -1,203 +1,212 @@
-"""One label to be made: plain data that goes to wherever it is made, and the answer that comes back."""
+"""A job, which is one label to compute, and its answer on the way back: in memory, or as a file in the queue folder."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
-import sys
-import threading
+import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
-from acemaker.config import OracleConfig
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
-from acemaker.labeling.finished_labels import Outbox
-from acemaker.oracles.oracle import Oracle, with_results
+from acemaker.utils.array_file import UNREADABLE, read_arrays, write_arrays
 
 Answer = dict[str, Any]
-"""``labelled`` (Atoms) or ``results`` and ``info`` of a label, else ``cause`` and ``message``; ``seconds`` that it
-took; ``tries``, where it is not to be tried again."""
+"""``labeled`` (Atoms) or ``results`` and ``info`` of a label, otherwise ``cause`` and ``message``; ``seconds`` in any
+case; ``tries``, if the job is not to be tried again."""
 
-_ONE_BY_ONE = threading.Lock()
+COPIES = ("npz", "spare.npz")
+"""Endings of the two files of a finished label: if one is damaged, the label is not computed a second time."""
+
+RESULT = "result "
+"""Prefix of the names of a label's results in its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One label to be made.
+    """One label to compute.
 
     Attributes
     ----------
     key : str
-        Of structure and oracle settings; the same label has the same key whenever and wherever it is asked for.
+        Hash of structure and oracle settings; equal for the same label, whenever and wherever it is requested.
     candidate : int
-        The structure's number, for people.
+        Number of the structure among the candidates.
     atoms : Atoms
         The structure.
-    outbox : str
-        Folder in which a finished label is left, so that it is there even if nobody waits for it any more.
+    finished : str
+        Folder for the finished label, where it is found even if no process waits for it.
     label : str
-        File in which the campaign keeps the label once it has it.
+        File of the label in the campaign.
+    halt : int or None
+        Number of the halt; None for an initial structure.
     """
 
     key: str
     candidate: int
     atoms: Atoms
-    outbox: str
+    finished: str
     label: str
+    halt: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What a process elsewhere needs to make labels.
+class LabelFailure:
+    """A structure that could not be labeled.
 
     Attributes
     ----------
-    config : dict
-        Of the oracle, as JSON has it.
-    elements : tuple of str
-        Of the system.
-    path : tuple of str
-        Where Python looks for modules.
-    keep : str
-        Folder for what failed calculations have written; empty for none.
+    candidate : int
+        Its number among the candidates.
+    attempts : int
+        How often it was tried.
+    cause : str
+        Error of the oracle, or what is wrong with its results.
     """
 
-    config: dict[str, Any]
-    elements: tuple[str, ...]
-    path: tuple[str, ...]
-    keep: str = ""
-
-    @classmethod
-    def of(cls, config: OracleConfig, elements: tuple[str, ...], keep: Path | None) -> Recipe:
-        """Write a configuration down such that it means the same in another folder."""
-        if config.oracle == "espresso":
-            from acemaker.oracles.espresso import located
-
-            config = located(config)
-        if config.scratch:
-            config = config.model_copy(update={"scratch": str(Path(config.scratch).expanduser().absolute())})
-        path = tuple(str(Path(entry).absolute()) for entry in sys.path)
-        return cls(config=config.model_dump(mode="json"), elements=elements, path=path, keep=str(keep or ""))
-
-
-def make_label(job: Job, recipe: Recipe, owner: int = 0) -> Answer:
-    """Make one label in whatever process this is; the checks are those of any label.
-
-    Parameters
-    ----------
-    job
-        What is to be labelled.
-    recipe
-        By what.
-    owner
-        The campaign's process: where this is a thread of it, labels that are made in it go one by one.
-
-    Returns
-    -------
-    dict
-        An answer of plain data; failures are answers, too.
-    """
-    sys.path += [entry for entry in recipe.path if entry not in sys.path]
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-    def label(atoms: Atoms) -> Atoms:
-        from acemaker.oracles.process import is_inline, make_oracle
-
-        config, keep = OracleConfig(**recipe.config), Path(recipe.keep) if recipe.keep else None
-        begun = time.monotonic()
-
-        def home(labelled: Atoms) -> None:
-            answer = {"labelled": labelled, "seconds": time.monotonic() - begun}
-            Outbox(Path(job.outbox)).leave(job.key, plain(answer))
-
-        with _ONE_BY_ONE if os.getpid() == owner and is_inline(config) else contextlib.nullcontext():
-            return make_oracle(config, recipe.elements, keep, home).label(atoms)
-
-    return plain(_once(job, lambda: ask(label, job.atoms)))
-
-
-def have_labelled(job: Job, oracle: Oracle, stopped: Callable[[], bool] = lambda: False) -> Answer:
-    """Have an oracle of this process, or one that was sent here, make one label.
-
-    Parameters
-    ----------
-    job
-        What is to be labelled.
-    oracle
-        By what.
-    stopped
-        Tells that nobody wants it any more.
-
-    Returns
-    -------
-    dict
-        An answer.
-    """
-    return _once(job, lambda: ask(oracle.label, job.atoms), stopped)
+    candidate: int
+    attempts: int
+    cause: str
 
 
 def ask(label: Callable[[Atoms], Atoms], atoms: Atoms) -> Answer:
-    """Ask for a label, and make an answer of whatever comes: errors have to survive the way back."""
-    begun = time.monotonic()
+    """Compute a label; an exception becomes an answer, too, which any process can receive."""
+    start = time.monotonic()
     try:
-        answer: Answer = {"labelled": label(atoms)}
+        answer: Answer = {"labeled": label(atoms)}
     except OracleError as error:
         answer = failure(str(error), error.cause)
-    except (MissingLibraryError, ConfigError) as error:  # a package or a file that is here is not there
+    except (MissingLibraryError, ConfigError) as error:  # a package or file that the campaign's process has is missing
         answer = failure(str(error), Cause.PROGRAM_MISSING)
-    except Exception as error:  # an oracle of the user's own may raise anything
+    except Exception as error:  # a user's oracle may raise anything
         answer = failure(f"the oracle raised {type(error).__name__}: {error}")
-    return {**answer, "seconds": time.monotonic() - begun}
+    return {**answer, "seconds": time.monotonic() - start}
 
 
 def failure(message: str, cause: Cause = Cause.FAILED) -> Answer:
-    """Make the answer that there is no label."""
+    """Return the answer of a job that failed."""
     return {"cause": str(cause), "message": message, "seconds": 0.0}
 
 
 def plain(answer: Answer) -> Answer:
-    """Turn a label into numbers, which any process can read."""
-    if "labelled" not in answer:
+    """Convert the label in an answer into numbers, which any process can read."""
+    if "labeled" not in answer:
         return answer
-    labelled = answer["labelled"]
-    results = dict(labelled.calc.results) if labelled.calc is not None else {}
-    rest = {name: value for name, value in answer.items() if name != "labelled"}
-    return {"results": results, "info": dict(labelled.info), **rest}
+    labeled = answer["labeled"]
+    results = dict(labeled.calc.results) if labeled.calc is not None else {}
+    rest = {name: value for name, value in answer.items() if name != "labeled"}
+    return {"results": results, "info": dict(labeled.info), **rest}
 
 
-def labelled_by(answer: Answer, atoms: Atoms) -> Atoms:
-    """Put an answer and its structure together.
+class FinishedLabels:
+    """A folder of finished labels by their keys, which a campaign collects even if it was closed in the meantime.
 
-    Raises
-    ------
-    OracleError
-        If the answer is a failure.
+    Parameters
+    ----------
+    folder
+        Folder of one campaign. A process that cannot see it writes nothing.
     """
-    if "message" in answer:
-        cause = Cause(answer["cause"])
-        raise OracleError(answer["message"].removeprefix(f"{cause}: "), cause)
-    if "labelled" in answer:
-        labelled: Atoms = answer["labelled"]
-        return labelled
-    labelled = with_results(atoms, answer["results"])
-    labelled.info.update(answer["info"])
-    return labelled
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, Answer] = {}
+
+    def make(self) -> None:
+        """Create the folder; without it, finished labels cannot be found after a crash, which is no error."""
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def alone(self, key: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Wait while another process computes the same label; on file systems without locks, both compute it.
+
+        Parameters
+        ----------
+        key
+            Key of the label.
+        stopped
+            Ends the wait.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                stream = stack.enter_context((self._folder / f"{key}.lock").open("w"))
+                while not stopped():
+                    try:
+                        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        time.sleep(0.2)
+            yield
+
+    def leave(self, key: str, answer: Answer) -> None:
+        """Write a label, whole or not at all; if it cannot be written, only the executor returns it."""
+        if self._folder.is_dir():
+            with contextlib.suppress(OSError):
+                _write(self._folder, key, answer)
+
+    def save(self, key: str, answer: Answer) -> str:
+        """Save a label that the campaign cannot write.
+
+        Returns
+        -------
+        str
+            Where it is: in this folder, else where temporary files go, else in memory. `read` searches all three.
+        """
+        for folder in (self._folder, _temporary_folder()):
+            with contextlib.suppress(OSError):
+                return str(_write(folder, key, answer))
+        self._held[key] = answer
+        return "this process's memory alone"
+
+    def read(self, key: str) -> Answer | None:
+        """Return the finished label of a key, or None."""
+        if key in self._held:
+            return self._held[key]
+        for file in (folder / f"{key}.{end}" for folder in (self._folder, _temporary_folder()) for end in COPIES):
+            with contextlib.suppress(*UNREADABLE):
+                arrays = read_arrays(file) if file.stat().st_uid == os.getuid() else None
+                if arrays is not None:
+                    rest = json.loads(str(arrays.pop("rest")))
+                    named = {name.removeprefix(RESULT): value for name, value in arrays.items()}
+                    results = {name: float(value) if value.ndim == 0 else value for name, value in named.items()}
+                    return {"results": results, **rest}
+        return None
+
+    def discard(self, key: str) -> None:
+        """Delete a label that the campaign has stored or rejected."""
+        self._held.pop(key, None)
+        for folder in (self._folder, _temporary_folder()):
+            for suffix in (*COPIES, "lock"):
+                (folder / f"{key}.{suffix}").unlink(missing_ok=True)
 
 
-def _once(job: Job, make: Callable[[], Answer], stopped: Callable[[], bool] = lambda: False) -> Answer:
-    """Make a label unless it is there already, or comes while another process makes it."""
-    outbox = Outbox(Path(job.outbox))
-    with outbox.alone(job.key, stopped):
-        if Path(job.label).exists():
-            return failure("the campaign has this label already")
-        answer = outbox.read(job.key)
-        if answer is None:
-            answer = make()
-            if "message" not in answer:
-                outbox.leave(job.key, plain(answer))
-    return answer
+def _write(folder: Path, key: str, answer: Answer) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    results = {f"{RESULT}{name}": np.asarray(value) for name, value in answer["results"].items()}
+    results = {name: value for name, value in results.items() if value.dtype.kind in "fiub"}
+    info = {name: value for name, value in answer["info"].items() if isinstance(value, str | int | float)}
+    rest = np.asarray(json.dumps({"info": info, "seconds": answer["seconds"]}))
+    file, spare = (folder / f"{key}.{end}" for end in COPIES)
+    write_arrays(file, {"rest": rest, **results})
+    part = folder / f"{key}.{os.getpid()}.part"
+    try:
+        with contextlib.suppress(OSError):  # one copy is better than none
+            shutil.copyfile(file, part)
+            part.replace(spare)
+    finally:
+        part.unlink(missing_ok=True)
+    return file
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"acemaker-labels-{os.getuid()}"

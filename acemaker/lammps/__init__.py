@@ -1,1 +1,1 @@
-"""LAMMPS: its library, box and restart files, the text of its commands, and its executable."""
+"""LAMMPS: library, box, restart files, command text and executable."""

@@ -1,4 +1,4 @@
-"""Structures in and out of a living LAMMPS."""
+"""Transfer of structures to and from a running LAMMPS."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from acemaker.errors import EngineError
 from acemaker.lammps.script import box_commands
 
 ANGSTROM_PER_PS = 1000 * units.fs
-"""LAMMPS's unit of velocity in ASE's, by which ASE's velocities are multiplied."""
+"""Conversion factor from ASE's unit of velocity to LAMMPS's."""
 
 IMAGE_BITS, IMAGE_OFFSET = 10, 512
-"""How LAMMPS packs image flags in its default build."""
+"""Packing of image flags in LAMMPS's default build."""
 
 
 def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bool) -> None:
@@ -24,18 +24,18 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     Parameters
     ----------
     lmp
-        A LAMMPS whose units, style and boundary are set.
+        LAMMPS instance whose units, atom style and boundary are set.
     atoms
-        The structure; it is rotated into LAMMPS's standard form. Momenta and ``arrays["images"]`` come along.
+        Structure, which is rotated into LAMMPS's standard form. Momenta and ``arrays["images"]`` are transferred.
     elements
-        In the order of their types.
+        Chemical symbols in the order of their types.
     triclinic
         Whether the box may become tilted, even if it is not yet.
 
     Raises
     ------
     EngineError
-        If LAMMPS did not take all atoms.
+        If LAMMPS did not create all atoms.
     """
     matrix, positions, rotation = standard_form(atoms)
     tilted = triclinic or is_tilted(matrix)
@@ -49,20 +49,23 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
     numbers = list(range(1, len(atoms) + 1))
     lmp.create_atoms(len(atoms), numbers, types, positions.ravel().tolist(), v=velocities, image=images)
     if int(lmp.get_natoms()) != len(atoms):
-        raise EngineError(f"LAMMPS took {int(lmp.get_natoms())} of {len(atoms)} atoms into its box")
+        raise EngineError(
+            f"LAMMPS created {int(lmp.get_natoms())} of {len(atoms)} atoms; check the positions and the cell of the "
+            "structure"
+        )
 
 
 def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotate a structure into LAMMPS's standard form; a cluster gets a box around it.
+    """Rotate a structure into LAMMPS's standard form; a cluster is enclosed in a box.
 
     Returns
     -------
     cell : ndarray, shape (3, 3)
         Å, lower triangular.
     positions : ndarray, shape (n_atoms, 3)
-        Å, within it.
+        Å, within the cell.
     rotation : ndarray, shape (3, 3)
-        Of vectors, as ``vector @ rotation.T``.
+        Rotation of vectors, applied as ``vector @ rotation.T``.
     """
     if atoms.pbc.all():
         cell, rotation = atoms.cell.standard_form()
@@ -75,8 +78,8 @@ def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def image_numbers(atoms: Atoms) -> np.ndarray:
     """Count the cells that each atom has crossed since the trajectory began, shape (n_atoms, 3).
 
-    They are in ``arrays["images"]``, none if there are no such; an atom that stands outside its cell will be
-    put back by `standard_form`, and has crossed one more.
+    The numbers are taken from ``arrays["images"]``, or are zero if there is no such array. An atom outside the cell,
+    which `standard_form` wraps, has crossed one more.
     """
     images: np.ndarray = np.array(atoms.arrays.get("images", np.zeros((len(atoms), 3))), dtype=int)
     if "images" in atoms.arrays and atoms.pbc.all():
@@ -86,17 +89,17 @@ def image_numbers(atoms: Atoms) -> np.ndarray:
 
 
 def is_tilted(cell: np.ndarray) -> bool:
-    """Tell whether a lower triangular cell, Å, is more than a block."""
+    """Return whether a lower triangular cell, Å, is not orthogonal."""
     return bool(np.abs(cell - np.diag(np.diag(cell))).max() > 1e-9)
 
 
 def has_momenta(atoms: Atoms) -> bool:
-    """Tell whether a structure brings velocities of its own."""
+    """Return whether a structure has velocities."""
     return atoms.has("momenta") and bool(np.abs(atoms.get_momenta()).max(initial=0.0) > 0)
 
 
 def is_triclinic(lmp: Any) -> bool:
-    """Tell whether LAMMPS holds its box as a triclinic one, tilted or not."""
+    """Return whether LAMMPS treats its box as triclinic, tilted or not."""
     return bool(lmp.extract_setting("triclinic"))
 
 
@@ -117,21 +120,22 @@ def read_cell(lmp: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def held_atoms(lmp: Any, n_atoms: int, elements: Sequence[str]) -> Atoms:
-    """Read what LAMMPS holds, in the structure's order.
+    """Read the atoms of LAMMPS, in the order of the structure.
 
     Parameters
     ----------
     lmp
-        A LAMMPS on one rank.
+        LAMMPS instance on one rank.
     n_atoms
-        Without ghosts.
+        Number of atoms without ghosts.
     elements
-        In the order of the types.
+        Chemical symbols in the order of the types.
 
     Returns
     -------
     Atoms
-        Positions count from the box's origin if it is periodic; a shrink-wrapped one moves its own with the atoms.
+        Positions are relative to the origin of the box if it is periodic. The origin of a shrink-wrapped box moves with
+        the atoms.
     """
     cell, origin = read_cell(lmp)
     periodic = bool(all(lmp.extract_box()[5]))
@@ -150,7 +154,7 @@ def by_tag(values: np.ndarray, tags: np.ndarray) -> np.ndarray:
 
 
 def image_shifts(images: np.ndarray) -> np.ndarray:
-    """Unpack image flags, shape (n_atoms,), into whole numbers of cells, shape (n_atoms, 3)."""
+    """Unpack image flags, shape (n_atoms,), into integer numbers of cells, shape (n_atoms, 3)."""
     mask = (1 << IMAGE_BITS) - 1
     return np.stack(
         [

@@ -1,4 +1,4 @@
-"""Which ensembles suit which structures."""
+"""Check that an ensemble suits a structure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from acemaker.errors import StructureError
 
 
 def check_ensemble(config: EngineConfig, structure: Atoms) -> None:
-    """Refuse an ensemble that does not suit the structure.
+    """Raise an error if the ensemble does not suit the structure.
 
     Parameters
     ----------
     config
-        The engine's.
+        Settings of the engine.
     structure
-        What is to be simulated.
+        Structure to be simulated.
 
     Raises
     ------
@@ -25,6 +25,6 @@ def check_ensemble(config: EngineConfig, structure: Atoms) -> None:
     """
     if config.ensemble == "npt" and not structure.pbc.all():
         raise StructureError(
-            "EngineConfig.ensemble: 'npt' needs a periodic structure, got a cluster; choose 'nvt', or give it "
-            "a cell and make it periodic"
+            "EngineConfig.ensemble: 'npt' needs a periodic structure, got a cluster; choose 'nvt', or set a cell and "
+            "periodic boundary conditions"
         )

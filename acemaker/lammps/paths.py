@@ -1,4 +1,4 @@
-"""Paths that LAMMPS can be given, whatever their folders and files are called."""
+"""Paths that LAMMPS accepts, for folders and files with any names."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from acemaker.lammps import script
 
 
 class PlainPaths:
-    """Names files by other paths where LAMMPS would stumble over the characters of their own.
+    """Provides alternative paths of files whose own paths contain characters that LAMMPS does not accept.
 
-    It expands asterisks and percent signs in file names, knows no way to write a double quote, and replaces characters
-    beyond ASCII. A folder is named by an open handle of it, a file by a link in a folder of its own.
+    LAMMPS expands asterisks and percent signs in file names, cannot escape double quotes, and replaces non-ASCII
+    characters. A folder is referred to by an open file descriptor, a file by a symbolic link in a temporary folder.
     """
 
     def __init__(self) -> None:
@@ -30,17 +30,18 @@ class PlainPaths:
         self._lock = threading.Lock()
 
     def quote(self, path: Path) -> str:
-        """Return the path for a LAMMPS command.
+        """Return a quoted path for a LAMMPS command.
 
         Parameters
         ----------
         path
-            Of a file that is read or written.
+            File to be read or written.
 
         Raises
         ------
         ConfigError
-            If the file's folder has such characters where the system has no other name for it (only Linux has).
+            If the name of the folder contains such characters and the system is not Linux, which alone provides an
+            alternative path.
         """
         if script.is_plain(str(path)):
             return script.quote(path)
@@ -49,32 +50,32 @@ class PlainPaths:
                 link = self._link(path)
             return self.quote(link)
         if sys.platform != "linux":
-            return script.quote(path)  # which refuses it
+            return script.quote(path)  # raises ConfigError
         with self._lock:
             handle = self._handle(path.parent.resolve())
         return script.quote(Path(f"/proc/self/fd/{handle}") / path.name)
 
     def close(self) -> None:
-        """Let the folders and links go."""
+        """Close the file descriptors, and delete the links."""
         for handle in self._handles.values():
             os.close(handle)
         self._handles.clear()
         self._links.clear()
-        if self._folder is not None and self._owner == os.getpid():  # in a fork, the links are still the parent's
+        if self._folder is not None and self._owner == os.getpid():  # in a fork, the links belong to the parent
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
     def _handle(self, folder: Path) -> int:
-        """Open a folder; another one that has taken its place since is opened anew."""
+        """Return a file descriptor of a folder; it is opened again if the folder has been replaced."""
         handle = self._handles.get(folder)
         if handle is None or not os.path.samestat(os.fstat(handle), folder.stat()):
             handle = self._handles[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         return handle
 
     def _link(self, path: Path) -> Path:
-        """Give a file a plain name; its suffix stays, by which LAMMPS may tell what it is."""
+        """Create a link to a file with a plain name; the suffix is preserved, since LAMMPS may depend on it."""
         target = path.absolute()
-        if self._owner != os.getpid():  # in a fork, whose links must not be those of the parent
+        if self._owner != os.getpid():  # a fork must not use the links of its parent
             self._links, self._folder, self._owner = {}, None, os.getpid()
         if target not in self._links:
             if self._folder is None:
@@ -88,20 +89,20 @@ class PlainPaths:
 
 @cache
 def oracle_paths() -> PlainPaths:
-    """Return the names of the potential files of this process's oracles, which are kept to its end."""
+    """Return the paths of the potential files of this process's oracles; they are valid until the process ends."""
     paths = PlainPaths()
     atexit.register(paths.close)
     return paths
 
 
 def check_path(directory: Path) -> None:
-    """Refuse a folder that LAMMPS cannot be given in any way.
+    """Check that LAMMPS and pyace can use a folder.
 
     Raises
     ------
     ConfigError
-        For names with bytes that are no text, which pyace cannot be given; off Linux, for names that are not plain
-        ASCII, or hold a double quote, an asterisk, a percent sign or a line break.
+        If the name is not valid UTF-8, which pyace requires; or, on systems other than Linux, if it is not plain ASCII
+        or contains a double quote, an asterisk, a percent sign or a line break.
     """
     try:
         str(directory).encode()

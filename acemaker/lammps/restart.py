@@ -1,15 +1,15 @@
-"""LAMMPS's restart files, seen from outside."""
+"""Check of LAMMPS's restart files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 MAGIC = b"LammpS RestartT\0"
-"""What a restart file of LAMMPS's begins and, once it is whole, ends with."""
+"""Bytes at the beginning of a LAMMPS restart file and, once it is complete, at its end."""
 
 
 def is_whole(restart: Path) -> bool:
-    """Tell whether a restart file has been written to its end."""
+    """Return whether a restart file is complete."""
     size = restart.stat().st_size
     if size < 2 * len(MAGIC):
         return False

@@ -1,4 +1,4 @@
-"""LAMMPS commands as pure functions of the configuration: text in, text out."""
+"""Text of LAMMPS commands, as pure functions of the configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acemaker.errors import ConfigError
 
 BAR_PER_GPA = 1e4
 BAR_A3_PER_EV = 1.6021765e6
-"""LAMMPS's constant in metal units."""
+"""Conversion factors; the second is LAMMPS's constant in metal units."""
 
 OBSERVABLES = {
     "temp": "temperature_K",
@@ -22,22 +22,22 @@ OBSERVABLES = {
     "pe": "potential_energy_eV",
     "vol": "volume_A3",
 }
-"""Thermo keywords and the names under which they are recorded."""
+"""Thermo keywords, and the names under which their values are recorded."""
 
 COLUMNS = {"temp": "Temp", "press": "Press", "pe": "PotEng", "vol": "Volume"}
-"""What LAMMPS calls these keywords in its output."""
+"""Names of these keywords in LAMMPS's output."""
 
 LOG_FILE = "log.lammps"
 
 
 THERMOSTAT, STOCHASTIC = "thermostat", {"csvr": "temp/csvr", "langevin": "langevin"}
-"""How names of stochastic thermostats begin, and what LAMMPS calls those that there are."""
+"""Prefix of the fix IDs of stochastic thermostats, and their fix styles by ensemble."""
 
 BATH = "bath_temperature"
-"""LAMMPS's variable for the target of Langevin dynamics, K."""
+"""LAMMPS variable with the target temperature of Langevin dynamics, K."""
 
 STRIDE, SEEDS = 7919, 900_000_000
-"""Between the seeds of two steps, and how many there are: LAMMPS takes those up to 900 million."""
+"""Difference between the seeds of two steps, and number of seeds: LAMMPS accepts seeds up to 900 million."""
 
 
 def quote(path: Path) -> str:
@@ -55,35 +55,35 @@ def quote(path: Path) -> str:
     Raises
     ------
     ConfigError
-        If LAMMPS cannot be given the path.
+        If LAMMPS does not accept the path.
     """
     text = str(path)
     if not is_plain(text):
         raise ConfigError(
-            f"LAMMPS cannot use the path {text!r}: it must be of ASCII characters and hold no double quote, asterisk, "
-            "percent sign or line break; choose another directory"
+            f"LAMMPS cannot use the path {text!r}: it must consist of ASCII characters and contain no double quote, "
+            "asterisk, percent sign or line break; choose another directory"
         )
     return f'"{text}"'
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether LAMMPS takes a path as it is: it expands some characters even within quotes, and replaces others.
+    """Return whether LAMMPS uses a path unchanged; it expands some characters even within quotes, and replaces others.
 
     Parameters
     ----------
     text
-        The path.
+        Path.
     """
     return text.isascii() and not any(character in text for character in '"\n\r*%')
 
 
 def random_seed(*numbers: int) -> int:
-    """Derive a seed that LAMMPS accepts from numbers that name its use."""
+    """Derive a seed that LAMMPS accepts from numbers that identify its purpose."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] % SEEDS) + 1
 
 
 def header_commands(periodic: bool) -> list[str]:
-    """Set units, atom style and boundary; sorting is off, since it changes the order of sums."""
+    """Set units, atom style and boundary; sorting is disabled, since it changes the order of summation."""
     boundary = "p p p" if periodic else "s s s"
     return [
         "units metal",
@@ -94,16 +94,16 @@ def header_commands(periodic: bool) -> list[str]:
 
 
 def box_commands(cell: np.ndarray, elements: Sequence[str], triclinic: bool) -> list[str]:
-    """Make the box and the masses.
+    """Create the box, and set the masses.
 
     Parameters
     ----------
     cell : ndarray, shape (3, 3)
         Lower triangular cell, Å.
     elements
-        In the order of their types.
+        Chemical symbols in the order of their types.
     triclinic
-        Whether the box can be, or become, tilted.
+        Whether the box is or may become tilted.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def box_commands(cell: np.ndarray, elements: Sequence[str], triclinic: bool) -> 
 
 
 def mass_commands(elements: Sequence[str]) -> list[str]:
-    """Set the masses in u, by type."""
+    """Set the masses of all types, u."""
     return [
         f"mass {number} {atomic_masses[atomic_numbers[element]]:.17g}"
         for number, element in enumerate(elements, start=1)
@@ -127,7 +127,7 @@ def mass_commands(elements: Sequence[str]) -> list[str]:
 
 
 class PairBaseline(Protocol):
-    """The part of a baseline potential that `callback_commands` needs."""
+    """Part of the interface of a baseline potential that `callback_commands` uses."""
 
     @property
     def in_lammps(self) -> bool:
@@ -142,16 +142,16 @@ class PairBaseline(Protocol):
 def callback_commands(
     cutoff: float, baseline: PairBaseline | None = None, quote_path: Callable[[Path], str] | None = None
 ) -> list[str]:
-    """Ask for a full neighbour list and for a callback that gives forces, energy and virial.
+    """Request a full neighbor list, and a callback that provides forces, energy and virial.
 
     Parameters
     ----------
     cutoff
-        Å.
+        Cutoff of the neighbor list, Å.
     baseline
-        What LAMMPS adds to the callback's; the callback itself adds a calculator.
+        Potential that LAMMPS adds to the callback's; a calculator is added by the callback instead.
     quote_path
-        Writes the paths of its files.
+        Function that quotes the paths of the baseline's files.
     """
     zero = f"zero {cutoff:.17g} full"
     pair = [f"pair_style {zero}", "pair_coeff * *"]
@@ -164,37 +164,37 @@ def callback_commands(
     ]
 
 
-def neighbour_commands(skin: float) -> list[str]:
-    """Rebuild the lists whenever an atom has moved half the skin."""
+def neighbor_commands(skin: float) -> list[str]:
+    """Rebuild the neighbor lists whenever an atom has moved by half the skin (Å)."""
     return [f"neighbor {skin:.17g} bin", "neigh_modify every 1 delay 0 check yes"]
 
 
 def step_commands(step: int) -> list[str]:
-    """Count steps from one that is not the first, where a structure alone is gone on from."""
+    """Set the step counter if a trajectory continues from a structure at a later step."""
     return [f"reset_timestep {step}"] if step else []
 
 
 def velocity_commands(temperature: float, seed: int) -> list[str]:
-    """Draw velocities at a temperature in K, with no momentum."""
+    """Draw velocities at a temperature, K, with zero total momentum."""
     return [f"velocity all create {temperature:.17g} {seed} mom yes dist gaussian"]
 
 
 def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[str]:
-    """Declare the integrator, thermostat and barostat.
+    """Define the integrator, thermostat and barostat.
 
     Parameters
     ----------
     config
         Ensemble, ramps and relaxation times.
     seed
-        For the stochastic thermostats.
+        Seed of the stochastic thermostats.
     step
-        At which the run starts.
+        Step at which the run starts.
 
     Returns
     -------
     list of str
-        Barostats get a fixed point, or they would take a new one from the box after every restart.
+        A barostat has an explicit fixed point; otherwise it would use a new one of the box after every restart.
     """
     thermostat = _thermostat(config)
     if config.ensemble == "nvt":
@@ -210,7 +210,7 @@ def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[st
 
 
 def output_commands(config: EngineConfig, check_every: int) -> list[str]:
-    """Set the time step, and print the observables at every check, with all digits and flushed at once."""
+    """Set the time step, and print the observables at every check, with all digits and flushed immediately."""
     return [
         f"timestep {config.timestep / 1000:.17g}",
         f"thermo_style custom step {' '.join(OBSERVABLES)}",
@@ -220,34 +220,34 @@ def output_commands(config: EngineConfig, check_every: int) -> list[str]:
 
 
 def soft_start_steps(config: EngineConfig) -> int:
-    """Return the length of a soft start in this ensemble."""
+    """Return the number of steps of a soft start in this ensemble."""
     return 0 if config.ensemble == "nve" else config.soft_start_steps
 
 
 def ramp_temperature(config: EngineConfig, step: int) -> float:
-    """Return the ramp's temperature at a step, K."""
+    """Return the temperature of the ramp at a step, K."""
     start, end = config.temperature
     return start + (end - start) * step / config.steps
 
 
 def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every: int) -> list[str]:
-    """Damp strongly towards the temperature of a step, and print what heat that takes out.
+    """Damp strongly toward the ramp's temperature at a step, and print the heat that the damping removes.
 
     Parameters
     ----------
     config
         Length and strength of the damping.
     step
-        The production step at which the trajectory is to go on.
+        Production step at which the trajectory continues afterwards.
     seed
-        Of the damping's random forces.
+        Seed of the random forces of the damping.
     check_every
-        MD steps between two looks at gamma.
+        MD steps between two checks of gamma.
 
     Returns
     -------
     list of str
-        To be followed by ``run``.
+        Commands to be followed by ``run``.
     """
     temperature = f"{ramp_temperature(config, step):.17g}"
     damping = f"{temperature} {temperature} {config.soft_start_time / 1000:.17g}"
@@ -262,54 +262,54 @@ def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every:
 
 
 def soft_end_commands(file: str) -> list[str]:
-    """Keep where a soft start led, with all digits, in a file; production starts from a fresh reading."""
+    """Write the final state of a soft start to a file, with all digits; production reads it into a new system."""
     state = f"write_dump all custom {file} {SOFT_COLUMNS} modify sort id format float %.17g"
     return [state, "unfix soft", "unfix soft_integrator"]
 
 
 def soft_state_command(config: EngineConfig, step: int, file: str) -> str:
-    """Take positions, velocities and box from the end of the soft start, and nothing else.
+    """Read positions, velocities and box of the end of the soft start, and nothing else.
 
-    Thermostat and barostat have been read from the restart file by then: LAMMPS drops what has not been
-    claimed before the first ``run``, so that a production ensemble declared after the soft start in the same
-    life of the system would begin with fresh chains.
+    The states of thermostat and barostat are read from the restart file before. LAMMPS discards states that no fix has
+    claimed before the first ``run``, so that an ensemble defined after the soft start, without reading the restart file
+    again, would begin with new chains.
     """
     columns = SOFT_COLUMNS.partition("type ")[2]
     return f"read_dump {file} {step + config.soft_start_steps} {columns} box yes replace yes timestep no"
 
 
 SOFT_STATE, SOFT_COLUMNS = "soft.state", "id type x y z vx vy vz ix iy iz"
-"""The file that a soft start leaves, and what it holds."""
+"""File with the final state of a soft start, and its columns."""
 
 SOFT_LOG = "soft.log"
 
 
 def stretch_end(step: int, config: EngineConfig) -> int:
-    """Return where the stretch that starts at a step ends: at the next checkpoint, or at the last step."""
+    """Return the end of the stretch that starts at a step: the next checkpoint or the last step."""
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
 def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str, step: int | str) -> list[str]:
-    """Give a stochastic thermostat random numbers of the stretch's own, which a run that starts there draws as well.
+    """Seed a stochastic thermostat for a stretch, so that a run that starts there draws the same random numbers.
 
-    ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` not all of it: normal
-    random numbers come in pairs, of which one may be lost.
+    ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` only a part of it: normal
+    random numbers are generated in pairs, one of which may be lost.
 
     Parameters
     ----------
     config
-        The ensemble.
+        Settings with the ensemble.
     before, name
-        The thermostat's name so far and from now on, as of `thermostat_name`.
+        Current and new name of the thermostat, from `thermostat_name`.
     seed
-        The stretch's, as of `stretch_seed`.
+        Seed of the stretch, from `stretch_seed`.
     step
-        Where the stretch starts.
+        Step at which the stretch starts.
 
     Returns
     -------
     list of str
-        None for other ensembles.
+        Empty for other ensembles.
     """
     if config.ensemble not in STOCHASTIC:
         return []
@@ -317,10 +317,10 @@ def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str
 
 
 def thermostat_name(config: EngineConfig, step: int) -> str:
-    """Name a stochastic thermostat by the checkpoint behind which a step lies.
+    """Return the name of a stochastic thermostat, which contains the step of the last checkpoint.
 
-    LAMMPS gives a fix what a restart file holds for its name: here nothing at a checkpoint, whose stretch has random
-    numbers of its own, and the random state of CSVR at a halt between two.
+    LAMMPS restores the state of a fix by its name. At a checkpoint the name is new, so that nothing is restored and the
+    stretch has its own random numbers; at a halt between two checkpoints, the random state of CSVR is restored.
     """
     return f"{THERMOSTAT}_{step // config.restart_every * config.restart_every}"
 
@@ -331,12 +331,12 @@ def stretch_seed(seed: int, step: int) -> int:
 
 
 def _stochastic_commands(config: EngineConfig, seed: int | str, name: str, step: int | str) -> list[str]:
-    """Declare a stochastic thermostat for the stretch that starts at a step.
+    """Define a stochastic thermostat for the stretch that starts at a step.
 
-    ``fix langevin`` kicks an atom with one random force at the end of a time step and at the beginning of the next.
-    At a checkpoint the second half comes from other random numbers, so that the two add up to half of the variance:
-    the temperature would fall below the target by a share of 1 / (2 restart_every). Three times the temperature, for
-    the first evaluation of a stretch alone, gives the second half the variance that is missing.
+    ``fix langevin`` applies the same random force to an atom at the end of a time step and at the beginning of the
+    next. At a checkpoint the second half comes from other random numbers, so that the two add up to only half of the
+    variance, and the temperature would be below the target by a fraction of 1 / (2 restart_every). Three times the
+    temperature, only in the first evaluation of a stretch, adds the missing variance to the second half.
     """
     fix = f"fix {name} all {STOCHASTIC[config.ensemble]}"
     if config.ensemble != "langevin":
@@ -353,5 +353,5 @@ def _thermostat(config: EngineConfig) -> str:
 
 
 def run_command(upto: int, steps: int) -> str:
-    """Run up to a step; ramps span the whole trajectory of `steps`, whatever step this run starts from."""
+    """Run up to a step; ramps span the whole trajectory of `steps`, independent of the step at which the run starts."""
     return f"run {upto} upto start 0 stop {steps}"

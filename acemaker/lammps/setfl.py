@@ -1,4 +1,4 @@
-"""Which elements an EAM potential in LAMMPS's setfl format holds, as its header says, and which files hold some."""
+"""Elements in the headers of EAM potential files in LAMMPS's setfl format."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from ase.data import atomic_numbers
 
 STYLES = {".eam.alloy": "eam/alloy", ".eam.fs": "eam/fs"}
-"""Pair styles by the endings of their files, as LAMMPS's own collection has them."""
+"""Pair styles by file ending, as in the collection that comes with LAMMPS."""
 
 LINES = 4
-"""Three comments, and then the number of elements and their symbols (LAMMPS manual, ``pair_style eam``)."""
+"""Lines of the header: three comments, then number and symbols of the elements (LAMMPS manual, ``pair_style eam``)."""
 
 
 def style_of(file: Path) -> str:
-    """Name the pair style of a file by its ending; empty for one that is no setfl file.
+    """Return the pair style of a file by its ending; empty if it is not a setfl file.
 
     Returns
     -------
@@ -31,12 +31,12 @@ def elements_of(file: Path) -> tuple[str, ...]:
     Parameters
     ----------
     file
-        Any; only those with the endings of `STYLES` are looked into.
+        Any file; only files with an ending of `STYLES` are read.
 
     Returns
     -------
     tuple of str
-        Empty where there is no such header.
+        Chemical symbols; empty if there is no such header.
     """
     header = ""
     with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -44,25 +44,25 @@ def elements_of(file: Path) -> tuple[str, ...]:
             with file.open() as stream:
                 header = [stream.readline() for _ in range(LINES)][-1]
     count, *symbols = header.split() or [""]
-    named = count.isdecimal() and len(symbols) == int(count) and all(symbol in atomic_numbers for symbol in symbols)
-    return tuple(symbols) if named else ()
+    is_valid = count.isdecimal() and len(symbols) == int(count) and all(symbol in atomic_numbers for symbol in symbols)
+    return tuple(symbols) if is_valid else ()
 
 
 def files_with(elements: Collection[str], folder: Path | None) -> list[Path]:
-    """Find the setfl files that hold some elements, those with the fewest others first.
+    """Find the setfl files that contain all given elements, those with the fewest other elements first.
 
     Parameters
     ----------
     elements
         Chemical symbols.
     folder
-        Where to look; None for nowhere.
+        Folder to search; None for no folder.
 
     Returns
     -------
     list of Path
     """
     files = [] if folder is None else [file for file in folder.iterdir() if style_of(file)]
-    held = [(elements_of(file), file) for file in files]
-    fitting = [(len(symbols), style_of(file), file) for symbols, file in held if set(elements) <= set(symbols)]
-    return [file for *_, file in sorted(fitting)]
+    contents = [(elements_of(file), file) for file in files]
+    matches = [(len(symbols), style_of(file), file) for symbols, file in contents if set(elements) <= set(symbols)]
+    return [file for *_, file in sorted(matches)]

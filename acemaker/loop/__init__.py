@@ -1,1 +1,1 @@
-"""The loop of one campaign: its journal and files, the state they add up to, and the runner that moves it."""
+"""The loop of one campaign: its journal and files, its state, and the runner of the states."""

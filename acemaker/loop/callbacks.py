@@ -1,4 +1,4 @@
-"""Who hears of a campaign's work, and who may interrupt it."""
+"""Callbacks that a campaign calls while it works, and the control with which another thread stops it."""
 
 from __future__ import annotations
 
@@ -8,82 +8,105 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from acemaker.errors import StateError
-from acemaker.utils.interrupt import Stopped
+from acemaker.utils.interrupt import StopRequested
 
 if TYPE_CHECKING:
     from acemaker.engines.protocol import Check
-    from acemaker.loop.progress_lines import Reporter
+    from acemaker.formatting.record import Record
+    from acemaker.labeling.collector import CollectedLabel
     from acemaker.potentials.optimizer import Iteration
 
 
-class Attention:
-    """Passes on what goes on within a state, and a wish to stop.
+class Callback:
+    """Functions that a campaign calls while it works: pass functions, or override methods in a subclass.
 
-    One thread is at work at a time. A wish to stop is dropped when the work ends, so that it stops nothing that is
-    begun later.
+    They are called in the thread that runs the campaign, and must be fast, since the engine waits for them.
+
+    Parameters
+    ----------
+    on_check
+        Called with each check of gamma.
+    on_iteration
+        Called with each iteration of an optimizer, if the trainer has one.
+    on_label
+        Called with each label as soon as it is stored.
+    on_result
+        Called with the result of each completed state.
+
+    Examples
+    --------
+    >>> from acemaker import Callback
+    >>> gammas = []
+    >>> callback = Callback(on_check=lambda check: gammas.append(check.gamma_max))
+
+    Pass it to ``Campaign.create(..., callbacks=[callback])``, or append it to ``campaign.callbacks`` later.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_check: Callable[[Check], object] | None = None,
+        on_iteration: Callable[[Iteration], object] | None = None,
+        on_label: Callable[[CollectedLabel], object] | None = None,
+        on_result: Callable[[Record], object] | None = None,
+    ) -> None:
+        self._check, self._iteration, self._label, self._result = on_check, on_iteration, on_label, on_result
+
+    def on_check(self, check: Check) -> None:
+        """Receive a check of gamma."""
+        if self._check is not None:
+            self._check(check)
+
+    def on_iteration(self, iteration: Iteration) -> None:
+        """Receive an iteration of an optimizer."""
+        if self._iteration is not None:
+            self._iteration(iteration)
+
+    def on_label(self, label: CollectedLabel) -> None:
+        """Receive a label."""
+        if self._label is not None:
+            self._label(label)
+
+    def on_result(self, record: Record) -> None:
+        """Receive the result of a state."""
+        if self._result is not None:
+            self._result(record)
+
+
+class WorkControl:
+    """Lets one thread work at a time, and other threads request that it stops.
+
+    A request to stop is cleared when the work ends, so that it does not stop later work.
     """
 
     def __init__(self) -> None:
-        self._on_check: list[Callable[[Check], None]] = []
-        self._on_iteration: list[Callable[[Iteration], None]] = []
         self._stop = threading.Event()
         self._stepping = False
         self._working = threading.Lock()
 
     @property
-    def stop_wanted(self) -> bool:
-        """Whether somebody wants the work to stop."""
+    def stop_requested(self) -> bool:
+        """Whether a stop was requested."""
         return self._stop.is_set()
 
-    def listen(
-        self, on_check: Callable[[Check], None] | None, on_iteration: Callable[[Iteration], None] | None
-    ) -> None:
-        """Have functions called with each check and each iteration, in the place of those before."""
-        self._on_check = [] if on_check is None else [on_check]
-        self._on_iteration = [] if on_iteration is None else [on_iteration]
-
-    @contextmanager
-    def heard_by(self, reporter: Reporter | None) -> Iterator[None]:
-        """Let a reporter hear, too, for the time of a block."""
-        before = self._on_check, self._on_iteration
-        if reporter is not None:
-            self._on_check = [*self._on_check, reporter.check]
-            self._on_iteration = [*self._on_iteration, reporter.iteration]
-        try:
-            yield
-        finally:
-            self._on_check, self._on_iteration = before
-
-    def check(self, check: Check) -> None:
-        """Pass on a check of gamma, and stop there if that is wanted."""
-        for listener in self._on_check:
-            listener(check)
-        self.stop_if_wanted()
-
-    def iteration(self, iteration: Iteration) -> None:
-        """Pass on an iteration of an optimiser, and stop there if that is wanted."""
-        for listener in self._on_iteration:
-            listener(iteration)
-        self.stop_if_wanted()
-
-    def want_stop(self) -> None:
-        """Ask whoever is at work to stop; nothing happens if nobody is."""
+    def request_stop(self) -> None:
+        """Request that the working thread stops; without one, nothing happens."""
         if self._stepping or self._working.locked():
             self._stop.set()
 
-    def stop_if_wanted(self) -> None:
-        """Stop the work, by an exception, if that is wanted.
+    def stop_if_requested(self) -> None:
+        """Raise an exception that ends the work, if a stop was requested.
 
         Raises
         ------
-        Stopped
+        StopRequested
         """
         if self._stop.is_set():
-            raise Stopped
+            raise StopRequested
 
     @contextmanager
     def stepping(self) -> Iterator[None]:
-        """Let a wish to stop hold for all the states that a block does."""
+        """Apply a request to stop to all states that run within a block."""
         self._stepping = True
         try:
             yield
@@ -92,21 +115,21 @@ class Attention:
             self._stop.clear()
 
     @contextmanager
-    def at_work(self, what: str) -> Iterator[None]:
-        """Keep other threads from working for the time of a block.
+    def at_work(self, work: str) -> Iterator[None]:
+        """Prevent other threads from working within a block.
 
         Parameters
         ----------
-        what
-            What is to be done, for whoever is refused.
+        work
+            Name of the work, for the error message.
 
         Raises
         ------
         StateError
-            If another one is at work.
+            If another thread is at work.
         """
         if not self._working.acquire(blocking=False):
-            raise StateError(f"cannot {what} now: another thread is at work; campaign.stop() stops it")
+            raise StateError(f"cannot {work} now: another thread is at work; campaign.stop() stops it")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Whether the parts of a campaign are there and fit together."""
+"""Checks that the parts of a campaign exist and are compatible, before it is created."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from acemaker.config import CampaignConfig, OracleConfig
 from acemaker.config.espresso_input import indexed, items
 from acemaker.engines.protocol import Engine
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError, StructureError
-from acemaker.labeling.factory import GivenExecutor, make_place
+from acemaker.labeling.factory import GivenExecutor, make_backend
 from acemaker.lammps.ensemble import check_ensemble
 from acemaker.lammps.executable import launcher_command, native_command
 from acemaker.lammps.library import load_lammps
 from acemaker.lammps.paths import check_path
-from acemaker.loop.initial_structures import starts_of
+from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.store import Store
 from acemaker.oracles.espresso import check_species
 from acemaker.oracles.oracle import Oracle
@@ -23,17 +23,17 @@ from acemaker.oracles.smoke_test import try_oracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
 from acemaker.structures.candidates import check_strategies
-from acemaker.structures.embedding import affordable
+from acemaker.structures.embedding import fit_to_oracle
 
-HERE = ("threads", "processes")
-"""Executors whose labels are made with the programs of this machine."""
+LOCAL_EXECUTORS = ("threads", "processes")
+"""Executors that compute labels with the programs of this machine."""
 
-START = "starting_magnetization"
-"""Of pw.x's input."""
+MAGNETIZATION = "starting_magnetization"
+"""Variable of pw.x's input."""
 
 
 def check_start(store: Store) -> None:
-    """Make sure that a campaign can start in a directory.
+    """Check that a campaign can be created in a directory.
 
     Parameters
     ----------
@@ -43,20 +43,20 @@ def check_start(store: Store) -> None:
     Raises
     ------
     CampaignExistsError
-        If files of another campaign lie there.
+        If the directory contains files of another campaign.
     ConfigError
-        If a program cannot be given the path.
+        If one of the programs cannot handle the path.
     """
     check_path(store.directory)
-    left = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
-    if left and not store.journal.exists():  # another process may have begun one since the journal was looked for
+    folders = [name for name in ("labels", "segments", "potentials") if (store.directory / name).exists()]
+    if folders and not store.journal.exists():  # another process may have created the campaign in the meantime
         raise CampaignExistsError(
-            f"{store.directory} has no journal, but {', '.join(left)} of another campaign; move these away or "
-            "choose another directory"
+            f"{store.directory} has no journal, but contains {', '.join(folders)} of another campaign; move these away "
+            "or choose another directory"
         )
 
 
-def check_parts(
+def check_settings(
     store: Store,
     config: CampaignConfig,
     structure: Atoms | None,
@@ -64,16 +64,16 @@ def check_parts(
     oracle: Oracle | None,
     executor: GivenExecutor | None = None,
 ) -> tuple[Atoms, ...]:
-    """Make sure that the parts of a campaign are there and fit together, whatever its directory holds.
+    """Check that the parts of a campaign exist and are compatible, independent of the contents of its directory.
 
     Parameters
     ----------
     store
         The campaign's files; nothing is written.
     config
-        Everything that defines it.
+        The configuration.
     structure, engine, oracle, executor
-        The user's own, or None.
+        The user's objects, or None.
 
     Returns
     -------
@@ -83,30 +83,30 @@ def check_parts(
     Raises
     ------
     ConfigError, StructureError, MissingLibraryError, OracleError
-        If the parts do not fit together, or one is missing.
+        If the parts are not compatible, or one is missing.
     """
-    starts = starts_of(config, structure)
-    elements = tuple(sorted(set(starts[0].get_chemical_symbols())))
-    for number, one in enumerate(starts, start=1):
+    structures = initial_structures_of(config, structure)
+    first = structures[0]
+    elements = tuple(sorted(set(first.get_chemical_symbols())))
+    for number, atoms in enumerate(structures, start=1):
         if engine is None:
-            check_ensemble(config.walker(number).engine, one)
+            check_ensemble(config.walker(number).engine, atoms)
         if oracle is None:
-            check_moments(config.oracle, one, elements)
-        if number == 1 or one != starts[0]:
-            check_structure(one, elements)
-            check_strategies(config.otf, one)
-            affordable(one, config.oracle.max_atoms, config.embedding)
-    start = starts[0]
-    cell = affordable(start, config.oracle.max_atoms, config.embedding)
+            check_moments(config.oracle, atoms, elements)
+        if number == 1 or atoms != first:
+            check_structure(atoms, elements)
+            check_strategies(config.otf, atoms)
+            fit_to_oracle(atoms, config.oracle.max_atoms, config.embedding)
+    cell = fit_to_oracle(first, config.oracle.max_atoms, config.embedding)
     if engine is None:
         launcher_command(config.engine.launcher)
     if engine is None and (config.engine.engine == "inprocess" or not native_command(config.engine.lammps)):
         load_lammps()
-    check_baseline(config, start, elements, engine)
-    make_place(config.labelling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
-    if oracle is None and executor is None and config.labelling.executor in HERE:
+    check_baseline(config, first, elements, engine)
+    make_backend(config.labeling, config.oracle, elements, folder=store.queue, own=oracle, given=executor)
+    if oracle is None and executor is None and config.labeling.executor in LOCAL_EXECUTORS:
         try_oracle(config.oracle, cell)
-    return starts
+    return structures
 
 
 def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...]) -> None:
@@ -115,57 +115,60 @@ def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...])
     Parameters
     ----------
     config
-        The oracle.
+        Settings of the oracle.
     atoms
         A walker's structure.
     elements
-        Of the system.
+        Elements of the system.
 
     Raises
     ------
     ConfigError
-        If pw.x's input numbers elements that there are not.
+        If pw.x's input contains an element number that does not exist.
     StructureError
-        If the structure has moments, and pw.x's input does not give each of its magnetic elements one, or an element
-        has several; or if it has moments or charges, and the oracle is a calculator that would not be told of them.
+        If the structure has moments, and pw.x's input does not set one for each of its magnetic elements, or an element
+        has several; or if the structure has moments or charges, and the oracle is a calculator that does not receive
+        them.
     """
     if config.oracle in ("emt", "lammps") or config.oracle.startswith("acemaker.oracles.universal:"):
-        return  # which know no spin
+        return  # these ignore spin
     if config.oracle == "espresso":
         check_species(config, elements)
     moments = atoms.get_initial_magnetic_moments()
     magnetic = {symbol for symbol, moment in zip(atoms.symbols, moments, strict=True) if np.any(moment)}
     if config.oracle == "espresso":
         values = {indexed(name): value for _, name, value in items(config.espresso_input)}
-        given = {elements[indices[0] - 1] for (name, indices), value in values.items() if name == START and value}
+        in_input = {
+            elements[indices[0] - 1] for (name, indices), value in values.items() if name == MAGNETIZATION and value
+        }
         per_element = {(symbol, *np.atleast_1d(moment)) for symbol, moment in zip(atoms.symbols, moments, strict=True)}
-        if magnetic - given or (magnetic and len(per_element) > len(set(atoms.symbols))):
+        if magnetic - in_input or (magnetic and len(per_element) > len(set(atoms.symbols))):
             raise StructureError(
-                f"the structure has magnetic moments ({', '.join(sorted(magnetic))}), which do not reach pw.x yet: it "
-                "takes one starting magnetization for each element, espresso_input={'nspin': 2, "
-                "'starting_magnetization(1)': 0.5}, and elements with several moments (antiferromagnets) are not "
-                "supported. Without spin: atoms.set_initial_magnetic_moments(None)"
+                f"the structure has magnetic moments ({', '.join(sorted(magnetic))}), which are not passed to pw.x: "
+                "set one starting magnetization for each element, espresso_input={'nspin': 2, "
+                "'starting_magnetization(1)': 0.5}; elements with several moments (antiferromagnets) are not "
+                "supported. To compute without spin: atoms.set_initial_magnetic_moments(None)"
             )
         return
-    guessed = [(reference_states[number] or {}).get("magmom_per_atom", 0.0) for number in atoms.numbers]
-    meant = moments.ndim > 1 or not np.allclose(moments, guessed)  # ase.build.bulk sets them unasked
-    there = {"magnetic moments": np.any(moments) and meant, "charges": np.any(atoms.get_initial_charges())}
-    carried = [name for name, given in there.items() if given]
-    if carried:
+    defaults = [(reference_states[number] or {}).get("magmom_per_atom", 0.0) for number in atoms.numbers]
+    set_by_user = moments.ndim > 1 or not np.allclose(moments, defaults)  # ase.build.bulk sets the defaults
+    properties = {"magnetic moments": np.any(moments) and set_by_user, "charges": np.any(atoms.get_initial_charges())}
+    lost = [name for name, is_set in properties.items() if is_set]
+    if lost:
         raise StructureError(
-            f"the structure has initial {' and '.join(carried)}, which do not reach the oracle {config.oracle!r}: it "
-            "is given symbols, positions, cell and periodicity. Let its factory set them, and remove them from the "
+            f"the structure has initial {' and '.join(lost)}, which are not passed to the oracle {config.oracle!r}: it "
+            "receives symbols, positions, cell and periodicity. Set them in its factory, and remove them from the "
             "structure (atoms.set_initial_magnetic_moments(None), atoms.set_initial_charges(None))"
         )
 
 
 def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ...], engine: Engine | None) -> None:
-    """Make sure that the baseline can be evaluated, and that the engine can run it.
+    """Check that the baseline can be evaluated, and that the engine can run it.
 
     Raises
     ------
     ConfigError, MissingLibraryError
-        If not.
+        If one of both is not the case.
     """
     baseline = find_baseline(config.potential, elements)
     if baseline is None:
@@ -179,7 +182,7 @@ def check_baseline(config: CampaignConfig, start: Atoms, elements: tuple[str, ..
                 "a child process; put the factory into a module, or choose engine='inprocess'"
             )
         if isolated and native_command(config.engine.lammps):
-            baseline.commands("pace/extrapolation")  # which it refuses where LAMMPS cannot run it
+            baseline.commands("pace/extrapolation")  # raises an error if LAMMPS cannot run the baseline
         load_lammps()
         baseline.evaluate(start)
     except EngineError as error:

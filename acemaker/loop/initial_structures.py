@@ -10,54 +10,54 @@ from acemaker.errors import ConfigError
 from acemaker.structures.initial import initial_structure
 from acemaker.structures.supported import check_supported
 
-NAMES_ONE, SHAPES_ONE = ("structure", "crystal"), ("lattice_constant", "supercell", "composition")
-"""What makes a structure of a walker's own, and what only changes one that the configuration names."""
+SOURCES, MODIFIERS = ("structure", "crystal"), ("lattice_constant", "supercell", "composition")
+"""Fields that define a walker's structure, and fields that only change the structure of the configuration."""
 
 
-def starts_of(config: CampaignConfig, structure: Atoms | None = None) -> tuple[Atoms, ...]:
-    """Make the structure of each walker.
+def initial_structures_of(config: CampaignConfig, structure: Atoms | None = None) -> tuple[Atoms, ...]:
+    """Return the structure of each walker.
 
     Parameters
     ----------
     config
-        The campaign's.
+        The campaign's configuration.
     structure
-        The user's own, in the place of the campaign's; walkers that name one of their own keep it.
+        The user's object, instead of the structure of the configuration, except for walkers that define their own.
 
     Returns
     -------
     tuple of Atoms
-        One for each walker.
+        One structure per walker.
 
     Raises
     ------
     ConfigError
-        If a structure cannot be made, or holds an element that the first walker's does not: the potential is for the
-        elements of that one.
+        If a structure cannot be created, or contains an element that the first walker's structure does not: the
+        potential is for the elements of that one.
     StructureError
-        If a structure carries constraints, masses or occupancies that would not be kept.
+        If a structure has constraints, masses or occupancies, which are not supported.
     """
-    found: list[Atoms] = []
+    structures: list[Atoms] = []
     for number in range(1, config.n_walkers + 1):
-        own = config.walkers[number - 1] if config.walkers else None
-        given = own.model_dump(exclude_none=True) if own is not None else {}
-        names_one = bool(set(NAMES_ONE) & set(given))
-        if structure is not None and not names_one and (shaped := sorted(set(SHAPES_ONE) & set(given))):
+        walker = config.walkers[number - 1] if config.walkers else None
+        fields = walker.model_dump(exclude_none=True) if walker is not None else {}
+        has_source = bool(set(SOURCES) & set(fields))
+        if structure is not None and not has_source and (modifiers := sorted(set(MODIFIERS) & set(fields))):
             raise ConfigError(
-                f"CampaignConfig.walkers: walker {number} gives {', '.join(shaped)}, but the structure is an object of "
-                "your own; let it give structure or crystal as well, or nothing of these"
+                f"CampaignConfig.walkers: walker {number} sets {', '.join(modifiers)}, but the structure was passed as "
+                "an object; set structure or crystal of the walker as well, or none of these fields"
             )
-        if structure is not None and not names_one:
+        if structure is not None and not has_source:
             check_supported(structure, "the structure")
-            found.append(structure)
+            structures.append(structure)
             continue
-        alone = config.walker(number)
-        found.append(initial_structure(alone.system, np.random.default_rng([alone.seed, 0])))
-    known = set(found[0].get_chemical_symbols())
-    for number, atoms in enumerate(found, start=1):
-        if more := sorted(set(atoms.get_chemical_symbols()) - known):
+        settings = config.walker(number)
+        structures.append(initial_structure(settings.system, np.random.default_rng([settings.seed, 0])))
+    elements = set(structures[0].get_chemical_symbols())
+    for number, atoms in enumerate(structures, start=1):
+        if more := sorted(set(atoms.get_chemical_symbols()) - elements):
             raise ConfigError(
-                f"CampaignConfig.walkers: the structure of walker {number} has {', '.join(more)}, that of the first "
-                f"has {', '.join(sorted(known))} only; let a walker with all elements be the first"
+                f"CampaignConfig.walkers: the structure of walker {number} contains {', '.join(more)}, that of the "
+                f"first walker only {', '.join(sorted(elements))}; put a walker with all elements first"
             )
-    return tuple(found)
+    return tuple(structures)

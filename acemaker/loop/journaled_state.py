@@ -1,4 +1,4 @@
-"""The journal and what it adds up to, always in step with each other."""
+"""The journal together with the state that its events add up to."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from acemaker.config import CampaignConfig
 from acemaker.errors import AcemakerError, CampaignError, ConfigError
 from acemaker.loop.journal import Journal
 from acemaker.loop.progress import Progress
-from acemaker.utils.garbage_collection import uncollected
+from acemaker.utils.garbage_collection import collection_paused
 from acemaker.utils.interrupt import interruptions
 
 
 @contextmanager
-def understood() -> Iterator[None]:
-    """Say what is wrong with events that are whole, but not what a campaign writes.
+def journal_errors() -> Iterator[None]:
+    """Raise a `CampaignError` in place of the errors of events that are intact but invalid.
 
     Raises
     ------
     CampaignError
-        If a field is missing or holds something else than it should, or the configuration is refused.
+        If a field is missing or invalid, or the configuration is refused.
     """
     try:
         yield
@@ -31,55 +31,55 @@ def understood() -> Iterator[None]:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CampaignError(
-            f"the journal holds an event that no campaign writes ({type(error).__name__}: {error}); restore "
+            f"the journal contains an event that acemaker does not write ({type(error).__name__}: {error}); restore "
             "journal.jsonl from a copy"
         ) from error
 
 
 def config_of(events: Sequence[dict[str, Any]]) -> CampaignConfig:
-    """Return the configuration in force: that of the last event that holds one."""
-    with understood():
+    """Return the configuration in force, that of the last event that contains one."""
+    with journal_errors():
         configs = [event["config"] for event in events if "config" in event]
         return CampaignConfig(**configs[-1])
 
 
 class History:
-    """What events add up to.
+    """State and configuration of a campaign after all events of its journal.
 
     Parameters
     ----------
     events
-        Of a journal, the first of them at least.
+        The events so far, at least the first one.
 
     Attributes
     ----------
     progress : Progress
-        Where the campaign stands.
+        The state of the campaign.
     config : CampaignConfig
-        The configuration in force: that of the last event that holds one.
+        The configuration in force, that of the last event that contains one.
     """
 
-    @uncollected()
+    @collection_paused()
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        with understood():
+        with journal_errors():
             self.progress = Progress().apply_all(events)
         self.config = config_of(events)
 
-    def take(self, event: dict[str, Any]) -> None:
+    def apply(self, event: dict[str, Any]) -> None:
         """Add the next event."""
-        with understood():
+        with journal_errors():
             self.progress = self.progress.apply(event)
         if "config" in event:
             self.config = CampaignConfig(**event["config"])
 
 
-class Chronicle(History):
-    """A history that is being written; nothing else moves a campaign.
+class JournaledState(History):
+    """A history to which events are appended; the state of a campaign changes in no other way.
 
     Parameters
     ----------
     journal
-        Open, with at least its first event.
+        The open journal, with at least one event.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -87,9 +87,9 @@ class Chronicle(History):
         self._journal = journal
 
     def append(self, event: str, **data: Any) -> None:
-        """Write an event and act on it; Ctrl-C has to wait, or memory and journal would part."""
+        """Write an event and apply it; Ctrl-C is delayed, so that memory and journal always agree."""
         with interruptions() as pressed:
-            self.take(self._journal.append(event, **data))
+            self.apply(self._journal.append(event, **data))
         if pressed.is_set():
             raise KeyboardInterrupt
 

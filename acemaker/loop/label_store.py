@@ -1,4 +1,4 @@
-"""Labels that several campaigns share: what one of them has paid for, no other pays for again."""
+"""Labels that several campaigns share: one that a campaign has computed is not computed again by another."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from acemaker.structures.files import read_structures, write_structures
 
 
 class LabelStore:
-    """A folder of labels by their keys; any number of campaigns may read and write it at once.
+    """A folder of labels by their keys, which any number of campaigns read and write at the same time.
 
     Parameters
     ----------
     folder
-        Where they lie; it is made with the first label.
+        The folder; it is created with the first label.
     fingerprint
-        Of what the keys do not say: files that the oracle's settings name, elements.
+        Hash of what the keys do not contain: elements, and files that the oracle's settings name.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -35,29 +35,29 @@ class LabelStore:
         Parameters
         ----------
         key
-            Of structure and oracle settings, as `label_key` makes it.
+            Of structure and oracle settings, as from `label_key`.
         key_of
-            Makes the key of a structure, to see whether the file holds what its name says.
+            Returns the key of a structure, to check that the file holds the label of its name.
 
         Returns
         -------
         Atoms or None
-            None if there is none, or its file cannot be read: then it is made anew.
+            None if there is none, or its file cannot be read: the label is then computed again.
         """
-        if not self._file(key).is_file():  # a pipe would be waited for
+        if not self._file(key).is_file():  # reading a pipe would block
             return None
-        with contextlib.suppress(Exception):  # whatever ASE raises for a file that somebody has cut off
-            (labelled,) = read_structures(self._file(key))
-            if key_of(labelled) == key and labelled.calc is not None:
-                return labelled
+        with contextlib.suppress(Exception):  # ASE raises many exceptions for a truncated file
+            (labeled,) = read_structures(self._file(key))
+            if key_of(labeled) == key and labeled.calc is not None:
+                return labeled
         return None
 
-    def keep(self, key: str, labelled: Atoms) -> None:
-        """Keep a label, whole or not at all; a store that cannot be written costs others, not this campaign."""
+    def keep(self, key: str, labeled: Atoms) -> None:
+        """Store a label, whole or not at all; if the folder cannot be written, this is a warning only."""
         file = self._file(key)
-        own = file.with_name(f"{file.stem}.{os.getpid()}.extxyz")  # another campaign may be writing the same one
+        own = file.with_name(f"{file.stem}.{os.getpid()}.extxyz")  # another campaign may be writing the same label
         try:
-            write_structures(own, [labelled])
+            write_structures(own, [labeled])
             own.replace(file)
         except OSError as error:
             warnings.warn(f"the label store {self._folder} cannot be written: {error}", stacklevel=2)

@@ -1,39 +1,99 @@
-"""Where a campaign stands: a fold over the events of its journal."""
+"""The state of a campaign: a fold over the events of its journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from acemaker.errors import CampaignError
-from acemaker.loop.walker import Walker
 from acemaker.states import State, is_allowed
-from acemaker.utils.append_only import Grown
+from acemaker.utils.append_only import AppendOnlySequence
+
+Event = Mapping[str, Any]
 
 _STATES = {state.value: state for state in State}
 
-_AFTER = {state: f"_after_{state.lower()}" for state in State}
+
+@dataclass(frozen=True, kw_only=True)
+class Walker:
+    """State of one trajectory.
+
+    Attributes
+    ----------
+    step : int
+        Start of its next segment, or the step at which it ended.
+    checkpoint : str or None
+        Restart file of that step, relative to the campaign's directory; of `last_step` if the walker has ended.
+    frame_halt : int or None
+        The halt whose frames contain the start of the next segment; None if it starts otherwise.
+    ended : bool
+        Whether it has reached the requested steps.
+    halted : int or None
+        Number of its halt that waits to be healed.
+    healed : int or None
+        Number of its halt that was healed last.
+    last_halt_step : int or None
+        MD step of its last halt.
+    n_segments : int
+        Number of explored segments.
+    generation : int or None
+        The potential of its last segment; None before the first.
+    last_step : int
+        The step from which an ended walker continues if more steps are requested.
+    """
+
+    step: int = 0
+    checkpoint: str | None = None
+    frame_halt: int | None = None
+    ended: bool = False
+    halted: int | None = None
+    healed: int | None = None
+    last_halt_step: int | None = None
+    n_segments: int = 0
+    generation: int | None = None
+    last_step: int = 0
+
+    def after(self, segment: Event) -> Walker:
+        """Return the state after a segment has been explored.
+
+        Parameters
+        ----------
+        segment
+            The segment's event.
+        """
+        common = {"step": segment["end_step"], "n_segments": self.n_segments + 1, "generation": segment["generation"]}
+        if (halt := segment["halt"]) is not None:
+            return replace(self, **common, halted=halt["number"], last_halt_step=halt["step"])
+        if (last := segment.get("last_checkpoint")) is None:
+            return replace(self, **common, ended=True, last_step=segment["start_step"])
+        return replace(self, **common, ended=True, last_step=last["step"], checkpoint=last["file"], frame_halt=None)
+
+    def with_more_steps(self) -> Walker:
+        """Return the state in which an ended walker continues."""
+        return replace(self, step=self.last_step, ended=False) if self.ended else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelEntry:
-    """A label that exists.
+    """The journal's entry of a label.
 
     Attributes
     ----------
-    halt, candidate : int
-        What was labelled.
+    halt : int or None
+        The halt for which it was computed; None for an initial structure.
+    candidate : int
+        Its number among the candidates.
     file : str
         Relative to the campaign's directory.
     key : str
         Hash of structure and oracle settings.
     shared : bool
-        Whether it came from the store that campaigns share, and cost nothing here.
+        Whether it is from the label store that campaigns share, and was not computed here.
     """
 
-    halt: int
+    halt: int | None
     candidate: int
     file: str
     key: str
@@ -47,50 +107,50 @@ class Progress:
     Attributes
     ----------
     state : State
-        The work that comes next, or an ended state.
+        The work that comes next, or ``DONE`` or ``FAILED``.
     failed_state : State or None
-        Where a reopened campaign goes on.
+        The state with which a failed campaign continues when it is opened again.
     error : str
-        What failed.
+        Message of the error that made the campaign fail.
     reason : str
         Why the guard rejected the last fit; empty if it did not.
     walkers : tuple of Walker
-        Where each trajectory stands.
+        State of each trajectory.
     walker : int
         Number, from 1, of the walker that explores, or whose halt is healed.
     exploring, halted : tuple of int
-        Numbers of the walkers that have their segments in this round yet, and of those whose halts wait to be healed,
-        in their order. Walkers go in rounds: each that has not ended explores one segment, all of them with the same
-        potential, and then the halts of the round are healed one after the other. So what a campaign does does not
-        depend on which of them was quicker.
-    halt : int
-        Number of the halt that is being healed, or was healed last; 0 for generation 0.
-    generation : int
-        The potential in use; -1 before the first.
+        Numbers of the walkers whose segments in this round are not explored yet, and of those whose halts wait to be
+        healed, in order. Walkers go in rounds: each walker that has not ended explores one segment, all of them with
+        the same potential; then the halts of the round are healed one after the other. The order of the work thus does
+        not depend on the speed of the walkers.
+    halt : int or None
+        Number of the halt that is being healed, or was healed last; None before the first.
+    generation : int or None
+        Number, from 1, of the potential in use; None before the first.
     n_first : int
-        Structures that generation 0 needs.
-    segments, halts : Grown of mappings
+        Number of structures that the first generation needs.
+    segments, halts : AppendOnlySequence of mappings
         The events of explored segments and halts.
     selections : tuple of mappings
         The selections of the current halt.
     dropped : mapping of str to int
-        Candidates of the current halt that were made and dropped, by reason.
+        Numbers of dropped candidates of the current halt by reason.
     embedded : str
-        What the embedded anchor of the current halt is; empty where the halted structure itself is labelled.
-    labels : Grown of LabelEntry
+        Description of the embedded cell of the current halt; empty if the halted structure itself is labeled.
+    labels : AppendOnlySequence of LabelEntry
         All labels, oldest first.
     failures : mapping of int to mapping
-        By candidate, of the current halt.
-    labelled : tuple of int
-        Candidates labelled in the last LABEL.
-    groups : Grown of tuples of LabelEntry
+        Events of the failed labels of the current halt by candidate.
+    labeled : tuple of int
+        Candidates labeled in the last LABEL.
+    groups : AppendOnlySequence of tuples of LabelEntry
         The labels of each training.
-    errors : Grown of float or None
+    errors : AppendOnlySequence of float or None
         meV/Å, cross-validated force error of each accepted generation.
     discarded_steps : int
-        Steps that were run again after halts.
+        Number of steps that were run again after halts.
     n_known : int
-        Halts that took no label, since those of another walker's halt had made them known.
+        Number of halts that needed no label, because the labels of another walker's halt were sufficient.
     wall : mapping of str to float
         Seconds by state.
     """
@@ -103,71 +163,73 @@ class Progress:
     walker: int = 1
     exploring: tuple[int, ...] = (1,)
     halted: tuple[int, ...] = ()
-    halt: int = 0
-    generation: int = -1
+    halt: int | None = None
+    generation: int | None = None
     n_first: int = 0
-    segments: Grown[Mapping[str, Any]] = field(default_factory=Grown)
-    halts: Grown[Mapping[str, Any]] = field(default_factory=Grown)
-    selections: tuple[Mapping[str, Any], ...] = ()
+    segments: AppendOnlySequence[Event] = field(default_factory=AppendOnlySequence)
+    halts: AppendOnlySequence[Event] = field(default_factory=AppendOnlySequence)
+    selections: tuple[Event, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     embedded: str = ""
-    labels: Grown[LabelEntry] = field(default_factory=Grown)
-    failures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    labelled: tuple[int, ...] = ()
-    groups: Grown[tuple[LabelEntry, ...]] = field(default_factory=Grown)
-    errors: Grown[float | None] = field(default_factory=Grown)
+    labels: AppendOnlySequence[LabelEntry] = field(default_factory=AppendOnlySequence)
+    failures: Mapping[int, Event] = field(default_factory=dict)
+    labeled: tuple[int, ...] = ()
+    groups: AppendOnlySequence[tuple[LabelEntry, ...]] = field(default_factory=AppendOnlySequence)
+    errors: AppendOnlySequence[float | None] = field(default_factory=AppendOnlySequence)
     discarded_steps: int = 0
     n_known: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def current(self) -> Walker:
-        """Where the walker stands that explores, or whose halt is healed."""
+        """State of the walker that explores, or whose halt is healed."""
         return self.walkers[self.walker - 1]
 
     @property
     def step(self) -> int:
-        """Where its next segment starts."""
+        """Start of its next segment."""
         return self.current.step
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Where the next segment of each walker starts, or where it has ended."""
-        return tuple(one.step for one in self.walkers)
+        """Start of the next segment of each walker, or the step at which it ended."""
+        return tuple(walker.step for walker in self.walkers)
 
     @property
-    def shown_halt(self) -> int:
-        """Number of the halt that is being healed, else of the last one; 0 before the first."""
-        return self.current.halted or len(self.halts)
+    def shown_halt(self) -> int | None:
+        """Number of the halt that is being healed, else of the last one; None before the first."""
+        return self.current.halted or len(self.halts) or None
 
     @property
-    def halted_generation(self) -> int:
-        """The potential with which the run halted that is being healed; -1 before the first halt."""
-        halted = (one for one in reversed(self.segments) if one["halt"] is not None)
-        return next((int(one["generation"]) for one in halted if one["halt"]["number"] == self.halt), -1)
+    def halted_generation(self) -> int | None:
+        """The potential of the segment whose halt is being healed; None before the first halt."""
+        for segment in reversed(self.segments):
+            if segment["halt"] is not None and segment["halt"]["number"] == self.halt:
+                return int(segment["generation"])
+        return None
 
     @property
     def n_labels(self) -> int:
-        """Labels that were paid for: structures that the oracle was asked about once, however often used."""
+        """Number of labels: structures that were labeled once, however often they are used."""
         return len({entry.key for entry in self.labels})
 
-    def apply(self, event: Mapping[str, Any]) -> Progress:
+    def apply(self, event: Event) -> Progress:
         """Return the progress after one more event.
 
         Parameters
         ----------
         event
-            As the journal holds it. Events of unknown kinds change nothing.
+            As in the journal. Events of unknown kinds change nothing.
 
         Raises
         ------
         CampaignError
             If the event cannot follow.
         """
-        handler = getattr(self, f"_on_{event['event']}", None)
-        return self if handler is None else handler(event)
+        handler = _ON_EVENT.get(event["event"])
+        return self if handler is None else handler(self, event)
 
-    def apply_all(self, events: Iterable[Mapping[str, Any]]) -> Progress:
+    def apply_all(self, events: Iterable[Event]) -> Progress:
         """Return the progress after all of these events, as `apply` would one by one.
 
         Raises
@@ -177,159 +239,40 @@ class Progress:
         """
         draft: Progress = object.__new__(_Draft)
         draft.__dict__.update(self.__dict__)
-        for are_labels, some in groupby(events, key=lambda event: event["event"] == "label"):
+        for are_labels, group in groupby(events, key=lambda event: event["event"] == "label"):
             if are_labels:
-                draft = draft._with(labels=draft.labels.with_all(map(_entry, some)))
+                draft = draft.with_changes(labels=draft.labels.with_all(map(_label_entry, group)))
             else:
-                for event in some:
+                for event in group:
                     draft = draft.apply(event)
-        return self._with(**draft.__dict__)
+        return self.with_changes(**draft.__dict__)
 
-    def _with(self, **changes: Any) -> Progress:
-        """Do what `dataclasses.replace` does, which takes ten times as long: for each event of a long journal."""
+    def with_changes(self, **changes: Any) -> Progress:
+        """Return a copy with other values of some fields, ten times as fast as `dataclasses.replace`."""
         after = object.__new__(Progress)
         after.__dict__.update(self.__dict__, **changes)
         return after
 
-    def _on_created(self, event: Mapping[str, Any]) -> Progress:
-        n_walkers = event.get("walkers", 1)
-        going = tuple(range(1, n_walkers + 1))
-        return self._with(n_first=event["n_first"], walkers=(Walker(),) * n_walkers, exploring=going)
-
-    def _on_label(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(labels=self.labels.with_end(_entry(event)))
-
-    def _on_label_failed(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(failures={**self.failures, event["candidate"]: event})
-
-    def _on_chosen(self, event: Mapping[str, Any]) -> Progress:
-        chosen = {**self.selections[-1], "selected": event["selected"], "reserve": event["reserve"], "by_hand": True}
-        return self._with(selections=(*self.selections[:-1], chosen))
-
-    def _on_failed(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
-
-    def _on_reopened(self, event: Mapping[str, Any]) -> Progress:
-        after = self
-        if self.failed_state is not None:
-            # what the oracle refused before may be tried again once the cause is mended
-            after = self._with(state=self.failed_state, failed_state=None, error="", failures={})
-        return after._with_more_steps() if event.get("more_steps") else after
-
-    def _with_more_steps(self) -> Progress:
-        """Let walkers that have ended go on, in the next round where one is under way."""
-        ended = tuple(number for number, one in enumerate(self.walkers, start=1) if one.ended)
-        again = sum(self.walkers[number - 1].step - self.walkers[number - 1].last_step for number in ended)
-        after = self._with(
-            walkers=tuple(one.with_more_steps() for one in self.walkers), discarded_steps=self.discarded_steps + again
-        )
-        if self.state is State.DONE:
-            return after._with(state=State.EXPLORE, exploring=ended)._turned()
-        return after._with(exploring=(*self.exploring, *ended)) if self.state is State.EXPLORE else after
-
-    def _on_step(self, event: Mapping[str, Any]) -> Progress:
-        state, following = _STATES[event["state"]], _STATES[event["next"]]
-        if state is not self.state or not is_allowed(state, following):
-            raise CampaignError(
-                f"event {event['n']} of the journal goes from {state} to {following}, in state {self.state}"
-            )
-        name = event["state"]
-        wall = {**self.wall, name: self.wall.get(name, 0.0) + event.get("wall_s", 0.0)}
-        after = self._with(state=following, wall=wall)
-        handler = getattr(after, _AFTER[state], None)
-        return after if handler is None else handler(event)
-
-    def _after_explore(self, event: Mapping[str, Any]) -> Progress:
-        after = self._moved(self.current.after(event))
-        after = after._with(segments=self.segments.with_end(event), exploring=self.exploring[1:])
-        if event["halt"] is not None:
-            after = after._with(halts=self.halts.with_end(event["halt"]), halted=(*self.halted, self.walker))
-        return after._turned()
-
-    def _moved(self, walker: Walker) -> Progress:
-        index = self.walker - 1
-        return self._with(walkers=(*self.walkers[:index], walker, *self.walkers[index + 1 :]))
-
-    def _turned(self) -> Progress:
-        """Give the turn to the walker that explores next, or whose halt is healed next."""
-        if self.state is State.EXPLORE:
-            return self._with(walker=self.exploring[0])
-        if self.state is not State.HALT:
-            return self
-        number = self.halted[0]
-        halt = self.walkers[number - 1].halted
-        return self._with(walker=number, halt=halt, selections=(), dropped={}, embedded="", failures={})
-
     def after_segment(self, *, halted: bool) -> State:
-        """Tell what follows the segment that is being explored."""
+        """Return the state that follows the segment that is being explored."""
         if len(self.exploring) > 1:
             return State.EXPLORE
         return State.HALT if halted or self.halted else State.DONE
 
     def after_healing(self) -> State:
-        """Tell what follows once the halt that is being healed is healed."""
+        """Return the state that follows once the current halt is healed."""
         return State.HALT if len(self.halted) > 1 else State.EXPLORE
-
-    def _after_diagnose(self, _event: Mapping[str, Any]) -> Progress:
-        return self._with(n_known=self.n_known + 1) if self.state is State.RESUME else self
-
-    def _after_generate(self, event: Mapping[str, Any]) -> Progress:
-        # older journals do not say
-        return self._with(dropped=event.get("dropped", {}), embedded=event.get("embedded", ""))
-
-    def _after_select(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(selections=(*self.selections, event))
-
-    def _after_label(self, event: Mapping[str, Any]) -> Progress:
-        return self._with(labelled=tuple(event["candidates"]))
-
-    def _after_train(self, event: Mapping[str, Any]) -> Progress:
-        after = self._with(groups=self.groups.with_end(self._entries(event["labels"])), reason=event["reason"])
-        if not event["accepted"]:
-            return after
-        return after._with(generation=event["generation"], errors=self.errors.with_end(event.get("cv_forces")))
-
-    def _entries(self, files: Sequence[str]) -> tuple[LabelEntry, ...]:
-        """Find labels by their files, from the newest on: those of a training are among the last, of however many."""
-        wanted, found = set(files), dict[str, LabelEntry]()
-        for entry in reversed(self.labels):
-            if entry.file in wanted:
-                found.setdefault(entry.file, entry)
-                if len(found) == len(wanted):
-                    break
-        return tuple(found[file] for file in files)
-
-    def _frame_halt(self, event: Mapping[str, Any]) -> int:
-        """Find where the frame lies from which a RESUME goes on: its own, or that from which the segment had begun."""
-        if event["mode"] == "structure":
-            return self.halt
-        return self.current.frame_halt if event["checkpoint"] is None and event["step"] else 0
-
-    def _after_resume(self, event: Mapping[str, Any]) -> Progress:
-        ready = replace(
-            self.current,
-            step=event["step"],
-            checkpoint=event["checkpoint"],
-            frame_halt=self._frame_halt(event),
-            halted=0,
-            healed=self.halt,
-        )
-        after = self._moved(ready)._with(halted=self.halted[1:])
-        if self.state is State.EXPLORE:  # another round
-            going = tuple(number for number, one in enumerate(after.walkers, start=1) if not one.ended)
-            after = after._with(exploring=going)
-        return after._turned()._with(discarded_steps=self.discarded_steps + event["discarded_steps"])
 
 
 class _Draft(Progress):
-    """Progress that nobody else has yet: it changes itself, instead of being copied for each of very many events."""
+    """Progress that is changed in place instead of being copied for each of very many events."""
 
-    def _with(self, **changes: Any) -> Progress:
+    def with_changes(self, **changes: Any) -> Progress:
         self.__dict__.update(changes)
         return self
 
 
-def _entry(event: Mapping[str, Any]) -> LabelEntry:
+def _label_entry(event: Event) -> LabelEntry:
     return LabelEntry(
         halt=event["halt"],
         candidate=event["candidate"],
@@ -337,3 +280,173 @@ def _entry(event: Mapping[str, Any]) -> LabelEntry:
         key=event["key"],
         shared=event.get("shared", False),
     )
+
+
+def _on_created(progress: Progress, event: Event) -> Progress:
+    n_walkers = event.get("walkers", 1)
+    exploring = tuple(range(1, n_walkers + 1))
+    return progress.with_changes(n_first=event["n_first"], walkers=(Walker(),) * n_walkers, exploring=exploring)
+
+
+def _on_label(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(labels=progress.labels.with_end(_label_entry(event)))
+
+
+def _on_label_failed(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(failures={**progress.failures, event["candidate"]: event})
+
+
+def _on_chosen(progress: Progress, event: Event) -> Progress:
+    chosen = {**progress.selections[-1], "selected": event["selected"], "reserve": event["reserve"], "by_hand": True}
+    return progress.with_changes(selections=(*progress.selections[:-1], chosen))
+
+
+def _on_failed(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(state=State.FAILED, failed_state=State(event["state"]), error=event["message"])
+
+
+def _on_reopened(progress: Progress, event: Event) -> Progress:
+    after = progress
+    if progress.failed_state is not None:
+        # structures that the oracle refused before may be tried again, since the cause may be fixed
+        after = progress.with_changes(state=progress.failed_state, failed_state=None, error="", failures={})
+    return _with_more_steps(after) if event.get("more_steps") else after
+
+
+def _on_step(progress: Progress, event: Event) -> Progress:
+    state, following = _STATES[event["state"]], _STATES[event["next"]]
+    if state is not progress.state or not is_allowed(state, following):
+        raise CampaignError(
+            f"event {event['n']} of the journal goes from {state} to {following}, in state {progress.state}"
+        )
+    name = event["state"]
+    wall = {**progress.wall, name: progress.wall.get(name, 0.0) + event.get("wall_s", 0.0)}
+    after = progress.with_changes(state=following, wall=wall)
+    handler = _AFTER_STATE.get(state)
+    return after if handler is None else handler(after, event)
+
+
+def _after_explore(progress: Progress, event: Event) -> Progress:
+    after = _with_current(progress, progress.current.after(event))
+    after = after.with_changes(segments=progress.segments.with_end(event), exploring=progress.exploring[1:])
+    if event["halt"] is not None:
+        halted = (*progress.halted, progress.walker)
+        after = after.with_changes(halts=progress.halts.with_end(event["halt"]), halted=halted)
+    return _with_next_walker(after)
+
+
+def _after_diagnose(progress: Progress, _event: Event) -> Progress:
+    return progress.with_changes(n_known=progress.n_known + 1) if progress.state is State.RESUME else progress
+
+
+def _after_generate(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(dropped=event["dropped"], embedded=event["embedded"])
+
+
+def _after_select(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(selections=(*progress.selections, event))
+
+
+def _after_label(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(labeled=tuple(event["candidates"]))
+
+
+def _after_train(progress: Progress, event: Event) -> Progress:
+    groups = progress.groups.with_end(_entries(progress, event["labels"]))
+    after = progress.with_changes(groups=groups, reason=event["reason"])
+    if not event["accepted"]:
+        return after
+    errors = progress.errors.with_end(event["cv_forces"])
+    return after.with_changes(generation=event["generation"], errors=errors)
+
+
+def _after_resume(progress: Progress, event: Event) -> Progress:
+    resumed = replace(
+        progress.current,
+        step=event["step"],
+        checkpoint=event["checkpoint"],
+        frame_halt=_frame_halt(progress, event),
+        halted=None,
+        healed=progress.halt,
+    )
+    discarded_steps = progress.discarded_steps + event["discarded_steps"]
+    after = _with_current(progress, resumed).with_changes(halted=progress.halted[1:])
+    if after.state is State.EXPLORE:  # the next round
+        exploring = tuple(number for number, walker in enumerate(after.walkers, start=1) if not walker.ended)
+        after = after.with_changes(exploring=exploring)
+    return _with_next_walker(after).with_changes(discarded_steps=discarded_steps)
+
+
+def _with_more_steps(progress: Progress) -> Progress:
+    """Let ended walkers continue, in the next round if one is under way."""
+    ended = tuple(number for number, walker in enumerate(progress.walkers, start=1) if walker.ended)
+    repeated = sum(progress.walkers[number - 1].step - progress.walkers[number - 1].last_step for number in ended)
+    after = progress.with_changes(
+        walkers=tuple(walker.with_more_steps() for walker in progress.walkers),
+        discarded_steps=progress.discarded_steps + repeated,
+    )
+    if after.state is State.DONE:
+        return _with_next_walker(after.with_changes(state=State.EXPLORE, exploring=ended))
+    if after.state is State.EXPLORE:
+        return after.with_changes(exploring=(*after.exploring, *ended))
+    return after
+
+
+def _with_current(progress: Progress, walker: Walker) -> Progress:
+    index = progress.walker - 1
+    return progress.with_changes(walkers=(*progress.walkers[:index], walker, *progress.walkers[index + 1 :]))
+
+
+def _with_next_walker(progress: Progress) -> Progress:
+    """Set the walker that explores next, or whose halt is healed next."""
+    if progress.state is State.EXPLORE:
+        return progress.with_changes(walker=progress.exploring[0])
+    if progress.state is not State.HALT:
+        return progress
+    number = progress.halted[0]
+    halt = progress.walkers[number - 1].halted
+    return progress.with_changes(walker=number, halt=halt, selections=(), dropped={}, embedded="", failures={})
+
+
+def _entries(progress: Progress, files: Sequence[str]) -> tuple[LabelEntry, ...]:
+    """Find labels by their files, the newest first: the labels of a training are among the last ones."""
+    missing, entries = set(files), dict[str, LabelEntry]()
+    for entry in reversed(progress.labels):
+        if entry.file in missing:
+            missing.discard(entry.file)
+            entries[entry.file] = entry
+            if not missing:
+                break
+    return tuple(entries[file] for file in files)
+
+
+def _frame_halt(progress: Progress, event: Event) -> int | None:
+    """Return the halt whose frames contain the start of the next segment, if a frame is where it starts."""
+    if event["mode"] == "structure":
+        return progress.halt
+    return progress.current.frame_halt if event["checkpoint"] is None and event["step"] else None
+
+
+Handler = Callable[[Progress, Event], Progress]
+
+_ON_EVENT: dict[str, Handler] = {
+    "created": _on_created,
+    "label": _on_label,
+    "label_failed": _on_label_failed,
+    "chosen": _on_chosen,
+    "failed": _on_failed,
+    "reopened": _on_reopened,
+    "step": _on_step,
+}
+"""Handlers of events."""
+
+_AFTER_STATE: dict[State, Handler] = {
+    State.EXPLORE: _after_explore,
+    State.DIAGNOSE: _after_diagnose,
+    State.GENERATE: _after_generate,
+    State.SELECT: _after_select,
+    State.LABEL: _after_label,
+    State.TRAIN: _after_train,
+    State.RESUME: _after_resume,
+}
+"""Handlers of the event ``step``, by the completed state."""

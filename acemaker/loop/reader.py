@@ -1,10 +1,11 @@
-"""The facts of a campaign, read from its directory."""
+"""Everything about a campaign that is read from its directory."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
@@ -15,72 +16,76 @@ from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary
 from acemaker.loop import serialization
-from acemaker.loop.authorization import generation_of
-from acemaker.loop.contents import contained
 from acemaker.loop.journal import read_events
 from acemaker.loop.journaled_state import History
-from acemaker.loop.label_files import read_label
-from acemaker.loop.messages import state_strip, steps_reached
+from acemaker.loop.labels import read_label
 from acemaker.loop.progress import Progress
-from acemaker.loop.store import Store
+from acemaker.loop.store import Store, contained
+from acemaker.loop.tables import table_of
+from acemaker.loop.trusted_code import generation_of
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
 from acemaker.results import Halt, Segment, Timeline
-from acemaker.states import State
+from acemaker.states import CYCLE, State
 from acemaker.structures.files import read_structures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_LISTED = 6
+"""Maximum number of walkers whose steps are listed."""
 
 
 class CampaignReader(Record):
-    """The facts of a campaign: its configuration, state, segments, labels and generations.
+    """The configuration, state, segments, labels and generations of a campaign.
 
-    Analyses take a reader; `Campaign` and `AttachedCampaign` are readers, too.
+    The functions of `acemaker.analysis` take a reader; `Campaign` and `AttachedCampaign` are readers, too.
 
     Parameters
     ----------
     store
-        Its files.
+        The campaign's files.
     history
-        What its journal adds up to.
+        State and configuration after the events of its journal.
     """
 
     def __init__(self, store: Store, history: History) -> None:
         self._store = store
         self._history = history
         self._initial: Atoms | None = None
-        self._ended: list[Segment] = []
-        self._checked: list[Timeline] = []
-        self._reading = threading.Lock()  # a painter's thread and a cell may ask at once
+        self._generation: Generation | None = None
+        self._segments: list[Segment] = []
+        self._timelines: list[Timeline] = []
+        self._reading = threading.Lock()  # the thread of a live view and a cell may read at the same time
 
     @property
     def config(self) -> CampaignConfig:
-        """Everything that defines the campaign."""
+        """The configuration in force."""
         return self._history.config
 
     @property
     def progress(self) -> Progress:
-        """Where it stands."""
+        """The state of the campaign, computed from its journal."""
         return self._history.progress
 
     @property
-    def initial(self) -> Atoms:
-        """The structure with which the trajectory starts."""
+    def n_walkers(self) -> int:
+        """Number of trajectories."""
+        return len(self.progress.walkers)
+
+    def initial_structure(self) -> Atoms:
+        """Read the structure with which the trajectory starts; with several walkers, that of the first one."""
         if self._initial is None:
             self._initial = read_structures(self._store.initial)[0]
         return self._initial
 
-    @property
-    def n_walkers(self) -> int:
-        """How many trajectories explore."""
-        return len(self.progress.walkers)
-
-    @property
-    def starts(self) -> tuple[Atoms, ...]:
-        """The structure with which each walker starts."""
+    def initial_structures(self) -> tuple[Atoms, ...]:
+        """Read the structure with which each walker starts."""
         return read_structures(self._store.initial)
 
     @property
     def directory(self) -> Path:
-        """Where the campaign lives."""
+        """The campaign's directory."""
         return self._store.directory
 
     @property
@@ -90,75 +95,78 @@ class CampaignReader(Record):
 
     @property
     def generation(self) -> Generation | None:
-        """The potential in use; None before generation 0."""
+        """The potential in use; None before the first generation."""
         number = self.progress.generation
-        return None if number < 0 else generation_of(self._store, number, self.config)
+        if number is None:
+            return None
+        if self._generation is None or self._generation.number != number:
+            self._generation = generation_of(self._store, number, self.config)
+        return self._generation
 
     def known_generation(self, number: int) -> Generation:
         """Return an accepted generation by its number."""
         return generation_of(self._store, number, self.config)
 
     def segments(self) -> list[Segment]:
-        """Read all explored segments from disk, each of them once."""
+        """Read all explored segments; each file is read only once."""
         progress = self.progress
         with self._reading:
-            self._ended += serialization.read_segments(progress, self._store, first=len(self._ended) + 1)
-            return self._ended[: len(progress.segments)]
+            self._segments += serialization.read_segments(progress, self._store, first=len(self._segments) + 1)
+            return self._segments[: len(progress.segments)]
 
-    @property
-    def halt(self) -> Halt | None:
-        """The halt that is being healed, else the last one; None before the first."""
+    def last_halt(self) -> Halt | None:
+        """Read the halt that is being healed, else the last one; None before the first."""
         number = self.progress.shown_halt
         return serialization.read_halt(self.progress.halts[number - 1], self._store) if number else None
 
     def timeline(self, walker: int = 1) -> Timeline:
-        """Read the checks of a walker's trajectory that stands, without the parts that were run again.
+        """Read the checks of a walker's trajectory, without the parts that were run again.
 
         Parameters
         ----------
         walker
-            Its number, from 1.
+            Number of the walker, from 1.
 
         Raises
         ------
         ConfigError
             If there is no such walker.
         """
-        return serialization.standing_timeline(*self._checks(self._known(walker)))
+        return serialization.current_timeline(*self._checks(self._validated(walker)))
 
     def trajectory(self, walker: int = 1) -> list[Atoms]:
-        """Read the frames of a walker's trajectory that stands, unwrapped, with gamma.
+        """Read the frames of a walker's trajectory, unwrapped, with gamma, without the parts that were run again.
 
         Parameters
         ----------
         walker
-            Its number, from 1.
+            Number of the walker, from 1.
 
         Raises
         ------
         ConfigError
             If there is no such walker.
         """
-        return serialization.standing_trajectory(self.progress, self._store, self._known(walker))
+        return serialization.current_trajectory(self.progress, self._store, self._validated(walker))
 
-    def labels(self) -> list[Atoms]:
-        """Read all labelled structures, oldest first."""
+    def labeled_structures(self) -> list[Atoms]:
+        """Read all labeled structures, oldest first."""
         return [read_label(contained(self.directory, entry.file)) for entry in self.progress.labels]
 
     def summary(self) -> Summary:
-        """Return what the campaign says of itself."""
+        """Return the summary."""
         progress, engine = self.progress, self.config.engine
         items = [
             ("directory", self.directory.name),
-            ("system", f"{self.initial.get_chemical_formula()}, {', '.join(self._ensembles())}"),
-            ("steps", steps_reached(self.reached, engine.steps)),
+            ("system", f"{self.initial_structure().get_chemical_formula()}, {', '.join(self._ensembles())}"),
+            ("steps", steps_reached(self.reached_steps, engine.steps)),
             ("generation", self._potential()),
             ("halts, labels", f"{len(progress.halts)}, {progress.n_labels}"),
         ]
         if progress.error:
             items.append(("failed", progress.error))
         if self.n_walkers > 1:
-            ended = sum(one.ended for one in progress.walkers)
+            ended = sum(walker.ended for walker in progress.walkers)
             items.insert(2, ("walkers", f"{self.n_walkers}, of which {ended} at the last step"))
         return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
 
@@ -168,63 +176,85 @@ class CampaignReader(Record):
         Parameters
         ----------
         walker
-            Its number, from 1; None for all of them, one below the other, without temperatures if they are several.
+            Number of the walker, from 1; None for all of them, one below the other, without temperatures if there are
+            several.
 
         Raises
         ------
         ConfigError
             If there is no such walker.
         """
-        return draw(self, None if walker is None else self._known(walker))
+        return draw(self, None if walker is None else self._validated(walker))
 
     @property
     def own_oracle(self) -> Oracle | None:
-        """The oracle object that the campaign was opened with; None where the configuration names one."""
+        """The user's oracle object; None if the configuration names the oracle."""
         return None
+
+    def to_dataframe(self, table: str = "checks") -> pd.DataFrame:
+        """Return the segments, checks, labels or generations as a pandas data frame.
+
+        Parameters
+        ----------
+        table
+            ``"segments"``, ``"checks"``, ``"labels"`` or ``"generations"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The unit of a column is at the end of its name.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such table.
+        """
+        return table_of(self, table)
 
     def events(self) -> list[dict[str, Any]]:
         """Read the journal's events, oldest first."""
         return read_events(self._store.journal)[0]
 
     def versions(self) -> tuple[tuple[str, str], ...]:
-        """List the packages with which the campaign was made, and their versions."""
-        created = self.events()[0]
-        return tuple(created.get("versions", {}).items())
+        """Return the packages with which the campaign was created, and their versions."""
+        return tuple(self.events()[0]["versions"].items())
 
     def _checks(self, walker: int) -> tuple[list[Timeline], list[int]]:
-        """Read the checks of a walker's segments, each of them once, and where these began; frames are left alone."""
+        """Return the checks of a walker's segments and their start steps; each file is read only once."""
         progress = self.progress
         with self._reading:
-            self._checked += serialization.read_timelines(progress, self._store, first=len(self._checked) + 1)
+            self._timelines += serialization.read_timelines(progress, self._store, first=len(self._timelines) + 1)
             numbers = serialization.segments_of(progress, walker)
-            timelines = [self._checked[number - 1] for number in numbers]
+            timelines = [self._timelines[number - 1] for number in numbers]
         return timelines, [int(progress.segments[number - 1]["start_step"]) for number in numbers]
 
     def halt_points(self, walker: int = 1) -> list[tuple[int, float]]:
-        """List the halts of a walker by step, and the largest gamma of each."""
+        """Return step and largest gamma of each halt of a walker."""
         events = [self.progress.segments[number - 1] for number in serialization.segments_of(self.progress, walker)]
         pairs = zip(self._checks(walker)[0], events, strict=False)
-        return [(int(event["halt"]["step"]), float(one.gamma_max[-1])) for one, event in pairs if event["halt"]]
+        return [
+            (int(event["halt"]["step"]), float(timeline.gamma_max[-1])) for timeline, event in pairs if event["halt"]
+        ]
 
     def running_checks(self) -> Timeline:
-        """Read the checks of the segment that is being explored, or was broken off; empty where there is none."""
+        """Read the checks of the segment that is being explored, or was interrupted; empty if there is none."""
         folder = self._store.segment(len(self.progress.segments) + 1)
         if self.state is not State.EXPLORE or not folder.is_dir():
-            return serialization.standing_timeline([], [])
+            return serialization.current_timeline([], [])
         return SegmentLog(folder).timeline()
 
     @property
-    def reached(self) -> tuple[int, ...]:
-        """The step to which each walker has come, as far as that is known here."""
+    def reached_steps(self) -> tuple[int, ...]:
+        """The last known step of each walker."""
         return self.progress.steps
 
     def _ensembles(self) -> list[str]:
-        """Name the ensembles of all walkers, each once."""
+        """Return the different ensembles of the walkers."""
         return list(dict.fromkeys(self.config.walker(n).engine.ensemble for n in range(1, self.n_walkers + 1)))
 
-    def _known(self, walker: int) -> int:
+    def _validated(self, walker: int) -> int:
         if not 1 <= walker <= self.n_walkers:
-            raise ConfigError(f"there are {self.n_walkers} walkers, numbered from 1; got {walker}")
+            raise ConfigError(f"expected the number of a walker, from 1 to {self.n_walkers}, got {walker}")
         return walker
 
     def trained_on(self) -> list[Atoms]:
@@ -239,3 +269,65 @@ class CampaignReader(Record):
             return f"{generation.number}, potentials/{generation.name}.yace"
         file = f"{generation.name}.in" if generation.baseline.in_lammps else f"{generation.name}.yaml"
         return f"{generation.number} over {generation.baseline.name}, potentials/{file}"
+
+
+def what_next(progress: Progress, directory: Path) -> str:
+    """Return what the campaign is waiting for, as the end of an error message.
+
+    Parameters
+    ----------
+    progress
+        The state of the campaign.
+    directory
+        The campaign's directory.
+    """
+    if progress.state is State.DONE:
+        return (
+            "the campaign is done: it has reached the requested steps; if temperature and pressure are constant, "
+            f"continue it with more steps: Campaign.open({str(directory)!r}, steps=...)"
+        )
+    if progress.state is State.FAILED:
+        return (
+            f"the campaign failed in {progress.failed_state}; fix the cause and continue it from there: "
+            f"Campaign.open({str(directory)!r})"
+        )
+    work = State.DIAGNOSE if progress.state is State.HALT else progress.state
+    return f"the campaign is in state {progress.state}; the next step is campaign.{work.lower()}()"
+
+
+def steps_reached(steps: Sequence[int], total: int) -> str:
+    """Return the steps of the walkers as text.
+
+    Parameters
+    ----------
+    steps
+        MD step of each walker.
+    total
+        Requested steps.
+    """
+    if len(steps) > MAX_LISTED:
+        return f"{min(steps)} to {max(steps)} of {total}, by {len(steps)} walkers"
+    return f"{', '.join(map(str, steps))} of {total}"
+
+
+def state_strip(progress: Progress) -> tuple[tuple[str, str], ...]:
+    """Return the states of the cycle, each marked as ``done``, ``now``, ``failed`` or ``open``.
+
+    Parameters
+    ----------
+    progress
+        The state of the campaign.
+
+    Returns
+    -------
+    tuple of (state, mark)
+    """
+    current = progress.failed_state or progress.state
+    if current is State.DONE:
+        visited = CYCLE if progress.halt else (State.EXPLORE, State.LABEL, State.TRAIN)
+        return tuple((state.value, "done" if state in visited else "open") for state in CYCLE)
+    position = CYCLE.index(current)
+    before = "done" if progress.halt else "open"  # the first generation precedes the first round
+    marks = [before if index < position else "open" for index in range(len(CYCLE))]
+    marks[position] = "failed" if progress.state is State.FAILED else "now"
+    return tuple((state.value, mark) for state, mark in zip(CYCLE, marks, strict=True))

@@ -1,4 +1,4 @@
-"""The runner of a campaign: its states as methods, one after another or to the end."""
+"""The runner of a campaign: its states as methods, and their execution one after another."""
 
 from __future__ import annotations
 
@@ -15,28 +15,25 @@ from acemaker.config import CampaignConfig
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.formatting.record import Record
+from acemaker.labeling.collector import CollectedLabel
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.lammps.executable import launcher_command
-from acemaker.loop.authorization import admit
-from acemaker.loop.callbacks import Attention
-from acemaker.loop.contents import check_contents
-from acemaker.loop.creation import begin
-from acemaker.loop.differences import with_bounds
-from acemaker.loop.extension import reopening
+from acemaker.loop.callbacks import Callback, WorkControl
+from acemaker.loop.compatibility import reopened_fields, with_bounds
+from acemaker.loop.creation import create_journal
 from acemaker.loop.journal import Journal, closing_on_error
-from acemaker.loop.journaled_state import Chronicle, config_of
-from acemaker.loop.messages import what_next
-from acemaker.loop.progress_lines import Reporter
-from acemaker.loop.reader import CampaignReader
-from acemaker.loop.store import Store
+from acemaker.loop.journaled_state import JournaledState, config_of
+from acemaker.loop.progress_report import ProgressLines, logger, progress_shown
+from acemaker.loop.reader import CampaignReader, what_next
+from acemaker.loop.store import Store, check_contents, translated_os_errors
+from acemaker.loop.trusted_code import authorize
 from acemaker.loop.work import Work
-from acemaker.loop.writable import writable
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.optimizer import Iteration
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.states import State
-from acemaker.utils.interrupt import Stopped
+from acemaker.utils.interrupt import StopRequested
 
 R = TypeVar(
     "R", Segment, Diagnosis, Candidates, Selection, Labels | Submission, Labels, Submission, Training, Resumption
@@ -44,21 +41,28 @@ R = TypeVar(
 
 
 class CampaignRunner(CampaignReader):
-    """One on-the-fly run that this process moves; made by `create` or `open`.
+    """A campaign that this process runs; `create` and `open` return one.
 
-    Every step can be called by itself (`explore`, `diagnose`, ...), one after another (`step`), as a
-    generator (`steps`) or to the end (`run`): it is the same code. What a step returns is in the journal
-    before the next begins, so that a campaign that was killed goes on where it was.
+    Each state can be run by itself (`explore`, `diagnose`, ...), one after another (`step`), as a generator (`steps`)
+    or to the end (`run`), all with the same code. The result of a state is in the journal before the next one begins,
+    so that a campaign that was killed continues from there.
 
     Parameters
     ----------
     store
         The campaign's files.
     journal
-        Its open journal.
+        The open journal.
     engine, oracle, trainer_factory, executor
-        What runs and labels, what makes that which trains, and where labels are made; those of the configuration if
-        None.
+        The user's engine, oracle, factory of the trainer, and executor of the labels; None for those of the
+        configuration.
+    callbacks
+        Called while the campaign works, see `Callback`.
+
+    Attributes
+    ----------
+    callbacks : list of Callback
+        Called while the campaign works. Callbacks may be appended or removed at any time.
     """
 
     def __init__(
@@ -70,14 +74,20 @@ class CampaignRunner(CampaignReader):
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
-        self._chronicle = Chronicle(journal)
-        super().__init__(store, self._chronicle)
-        self._work = Work(self._chronicle, store, engine, oracle, trainer_factory, executor)
-        self._attention = Attention()
-        self._work.exploring.on_check = self._attention.check
-        self._work.on_iteration = self._attention.iteration
-        self._work.labels.on_wait = self._attention.stop_if_wanted
+        self._journaled = JournaledState(journal)
+        super().__init__(store, self._journaled)
+        self._work = Work(self._journaled, store, engine, oracle, trainer_factory, executor)
+        self.callbacks = list(callbacks)
+        self._lines = ProgressLines(
+            self.config.engine.steps, (lambda: self.progress.walker) if self.n_walkers > 1 else None
+        )
+        self._control = WorkControl()
+        self._work.exploring.on_check = self._pass_on_check
+        self._work.on_iteration = self._pass_on_iteration
+        self._work.labels.on_label = self._pass_on_label
+        self._work.labels.on_wait = self._control.stop_if_requested
 
     @classmethod
     def create(
@@ -85,30 +95,35 @@ class CampaignRunner(CampaignReader):
         directory: str | Path,
         config: CampaignConfig,
         *,
+        exist_ok: bool = False,
         structure: Atoms | None = None,
         engine: Engine | None = None,
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Make a campaign, or go on with it if it is there already.
-
-        One that failed before its first label has cost nothing: a changed configuration takes its place. One with more
-        ``steps`` lets the trajectories go on, where temperature and pressure stay.
+        """Create a campaign.
 
         Parameters
         ----------
         directory
-            Where it lives.
+            Where its files are written.
         config
             Everything that defines it.
+        exist_ok
+            Whether to continue the campaign in this directory if there is one with the same configuration, for example
+            in a notebook's cell that is run again. More ``steps`` are accepted if temperature and pressure are
+            constant. A campaign that failed before its first label is replaced if its configuration differs.
         structure
-            The structure with which the trajectory starts, instead of ``config.system``'s; with several walkers, that
-            of those that name none of their own.
+            The structure with which the trajectory starts, instead of that of ``config.system``; with several walkers,
+            it is used for those that do not define their own.
         engine, oracle, trainer_factory
-            Your own, instead of those of the configuration.
+            Your own objects, instead of those of the configuration.
         executor
-            Your own `concurrent.futures.Executor`, or a callable without arguments that makes one.
+            Your own `concurrent.futures.Executor`, or a callable without arguments that returns one.
+        callbacks
+            Called while the campaign works, see `Callback`.
 
         Returns
         -------
@@ -119,24 +134,22 @@ class CampaignRunner(CampaignReader):
         ConfigError, StructureError, MissingLibraryError
             Before anything is written.
         CampaignExistsError
-            If another campaign lives there.
+            If the directory contains a campaign; with `exist_ok`, if it contains another one.
         CampaignLockedError
             If another process has it open.
         CampaignError
             If the directory cannot be written.
         """
         store = Store(Path(directory).resolve())
-        journal = begin(
-            store,
-            config,
-            structure=structure,
-            engine=engine,
-            oracle=oracle,
-            trainer_factory=trainer_factory,
-            executor=executor,
-        )
-        with closing_on_error(journal), writable(store.directory):
-            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
+        objects: dict[str, Any] = {
+            "engine": engine,
+            "oracle": oracle,
+            "trainer_factory": trainer_factory,
+            "executor": executor,
+        }
+        journal = create_journal(store, config, exist_ok=exist_ok, structure=structure, **objects)
+        with closing_on_error(journal), translated_os_errors(store.directory):
+            return cls(store, journal, callbacks=callbacks, **objects)
 
     @classmethod
     def open(
@@ -147,27 +160,31 @@ class CampaignRunner(CampaignReader):
         oracle: Oracle | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | str | None = None,
-        trust: bool = False,
+        callbacks: Sequence[Callback] = (),
+        allow_code: bool = False,
         **bounds: Any,
     ) -> Self:
-        """Open a campaign; one that had failed goes on at the step that failed.
+        """Open a campaign; one that failed continues with the state that failed.
 
         Parameters
         ----------
         directory
-            Where it lives.
+            The campaign's directory.
         engine, oracle, trainer_factory, executor
-            Your own, if it was created with your own.
-        trust
-            Your word that what the directory names may be run here: callables by their dotted paths, command lines.
-            Not needed for what was used on this machine before.
+            Your own objects, if it was created with them.
+        callbacks
+            Called while the campaign works, see `Callback`.
+        allow_code
+            Whether the callables and command lines that the directory names may be run. Not needed for those that were
+            used on this machine before.
         **bounds
-            New values of what may change: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
-            ``max_retries``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``, ``explore_workers``,
-            ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_workers``, ``executor_arguments``,
-            ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``, ``label_store``, ``quiet_steps``,
-            ``quiet_walkers``, ``plateau_generations``, ``plateau_tolerance``, ``executor`` by its name, and ``steps``:
-            more of them, where temperature and pressure stay, with which one that was done goes on.
+            New values of fields that may change: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
+            ``max_retries``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``, ``n_parallel_walkers``,
+            ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_parallel_labels``,
+            ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``,
+            ``label_store``, ``quiet_steps``, ``quiet_walkers``, ``plateau_generations``, ``plateau_tolerance``,
+            the name of an ``executor``, and ``steps``, which may increase if temperature and pressure are constant; a
+            campaign that is done then continues.
 
         Returns
         -------
@@ -176,60 +193,65 @@ class CampaignRunner(CampaignReader):
         Raises
         ------
         CampaignError
-            If there is none, its journal cannot be read, or the directory cannot be written or holds links.
+            If there is no campaign, its journal cannot be read, or the directory cannot be written or contains links.
         CampaignLockedError
             If another process has it open.
         UntrustedError
             If the directory names programs or code that were not used on this machine before.
         ConfigError
-            For a bound that does not exist, or cannot be had.
+            If a bound does not exist, or its value is not possible.
         MissingLibraryError
-            If there is no such `launcher` here.
+            If the program of `launcher` does not exist.
         """
         store = Store(Path(directory).resolve())
-        with writable(store.directory):
+        with translated_os_errors(store.directory):
             check_contents(store.directory)
             journal = Journal(store.journal) if store.journal.exists() else None
         if journal is None or not journal.events:
-            raise CampaignError(f"there is no campaign in {store.directory}; Campaign.create makes one")
-        with closing_on_error(journal), writable(store.directory):
-            if isinstance(executor, str):  # a bound that has the name of an object
+            raise CampaignError(f"there is no campaign in {store.directory}; create one with Campaign.create")
+        with closing_on_error(journal), translated_os_errors(store.directory):
+            if isinstance(executor, str):  # the bound, not an object
                 bounds, executor = {**bounds, "executor": executor}, None
             config = with_bounds(config_of(journal.events), bounds)
-            changed = reopening(store, journal.events, config)
-            objects = {"engine": engine, "oracle": oracle, "trainer_factory": trainer_factory, "executor": executor}
-            admit(config, store.directory, trust=trust, bounds=bounds, objects=objects)
+            changed = reopened_fields(store, journal.events, config)
+            objects: dict[str, Any] = {
+                "engine": engine,
+                "oracle": oracle,
+                "trainer_factory": trainer_factory,
+                "executor": executor,
+            }
+            authorize(config, store.directory, allow_code=allow_code, bounds=bounds, objects=objects)
             if engine is None:
                 launcher_command(config.engine.launcher)
             journal.append("reopened", **changed)
-            return cls(store, journal, engine=engine, oracle=oracle, trainer_factory=trainer_factory, executor=executor)
+            return cls(store, journal, callbacks=callbacks, **objects)
 
     @property
     def recent(self) -> tuple[Record, ...]:
-        """What the last EXPLORE and the states after it have returned to this process, oldest first."""
+        """Results of the last EXPLORE and the states after it in this process, oldest first."""
         return self._work.results
 
     def __enter__(self) -> Self:
-        """Close the campaign at the end of a ``with`` block."""
+        """Return the campaign, which is closed at the end of a ``with`` block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it, whatever happened."""
+        """Close the campaign."""
         self.close()
 
     def close(self) -> None:
-        """End the engine and labels that are being made here, and let other processes open the campaign."""
+        """End the engine and the labeling in this process, and let other processes open the campaign."""
         self._work.labels.close()
         self._work.exploring.close()
-        self._chronicle.close()
+        self._journaled.close()
 
     @property
     def own_oracle(self) -> Oracle | None:
-        """The oracle object that was handed to `create` or `open`; None where the configuration names one."""
+        """The oracle object that was passed to `create` or `open`; None if the configuration names the oracle."""
         return self._work.labels.own_oracle
 
     def prepare(self) -> Training:
-        """Label the first structures and train generation 0.
+        """Label the initial structures and train the first generation.
 
         Returns
         -------
@@ -238,13 +260,13 @@ class CampaignRunner(CampaignReader):
         Raises
         ------
         StateError
-            If there is a generation already.
+            If there is a generation.
         """
-        if self.state is State.LABEL and self.progress.halt == 0:
+        if self.state is State.LABEL and self.progress.halt is None:
             self.label()
-        if self.state is not State.TRAIN or self.progress.halt:
-            exists = "generation 0 exists already; " if self.progress.generation >= 0 else ""
-            raise StateError(exists + self._what_next())
+        if self.state is not State.TRAIN or self.progress.halt is not None:
+            reason = "there is a generation already; " if self.progress.generation is not None else ""
+            raise StateError(reason + self._what_next())
         return self.train()
 
     def explore(self) -> Segment:
@@ -252,61 +274,61 @@ class CampaignRunner(CampaignReader):
         return self._perform(State.EXPLORE, self._work.explore)
 
     def diagnose(self) -> Diagnosis:
-        """Find the anchor and the epicentre of the halt."""
+        """Find the halted structure and the epicenter of the halt."""
         return self._perform(State.DIAGNOSE, self._work.diagnose)
 
     def generate(self) -> Candidates:
-        """Make candidates around the anchor."""
+        """Generate candidates around the halted structure."""
         return self._perform(State.GENERATE, self._work.generate)
 
     def select(self) -> Selection:
-        """Choose what to label."""
+        """Select the candidates to label."""
         return self._perform(State.SELECT, self._work.select)
 
     def label(self) -> Labels:
-        """Ask the oracle, and wait for all labels: `submit`, then `collect` until none is missing."""
+        """Label the selected structures, and wait for all labels: `submit`, then `collect` until none is missing."""
         return self._perform(State.LABEL, self._work.label)
 
     def submit(self) -> Submission:
-        """Hand the selected structures out to be labelled, and return at once.
+        """Hand out the selected structures to be labeled, and return immediately.
 
         Returns
         -------
         Submission
-            What was handed out, and where to. Calling it again hands out nothing twice.
+            The structures that were handed out, and where. Another call hands out nothing twice.
         """
         return self._perform(State.LABEL, self._work.submit)
 
     def collect(self) -> Labels | Submission:
-        """Take in the labels that are there.
+        """Collect the labels that are finished.
 
         Returns
         -------
         Labels or Submission
-            `Labels`, as from `label`, if that is all; else what is missing.
+            `Labels`, as from `label`, if all are finished; otherwise a `Submission` that lists the missing ones.
         """
         return self._perform(State.LABEL, self._work.collect)
 
     def train(self) -> Training:
-        """Make the next generation."""
+        """Train the next generation."""
         return self._perform(State.TRAIN, self._work.train)
 
     def resume(self) -> Resumption:
-        """Decide from where the trajectory goes on."""
+        """Choose the state from which the trajectory continues."""
         return self._perform(State.RESUME, self._work.resume)
 
     def step(self) -> Record:
-        """Do what comes next.
+        """Run the next state.
 
         Returns
         -------
         Record
-            What that state returns.
+            The result of that state.
 
         Raises
         ------
         StateError
-            If the campaign is done, or has failed.
+            If the campaign is done or has failed.
         """
         methods: dict[State, Callable[[], Record]] = {
             State.EXPLORE: self.explore,
@@ -323,68 +345,77 @@ class CampaignRunner(CampaignReader):
         return methods[self.state]()
 
     def steps(self) -> Iterator[Record]:
-        """Do one state after another until the campaign is done, or somebody calls `stop`.
+        """Run one state after another until the campaign is done, or `stop` is called.
 
         Yields
         ------
         Record
-            What each state returns.
+            The result of each state.
         """
-        with self._attention.stepping(), self._work.exploring.running_ahead(), contextlib.suppress(Stopped):
-            while self.state is not State.DONE and not self._attention.stop_wanted:
+        with self._control.stepping(), self._work.exploring.running_ahead(), contextlib.suppress(StopRequested):
+            while self.state is not State.DONE and not self._control.stop_requested:
                 yield self.step()
 
-    def run(self, max_steps: int | None = None, *, progress: bool = False) -> Self:
-        """Go on until the campaign is done.
+    def run(self, max_states: int | None = None, *, progress: bool = False) -> Self:
+        """Run one state after another until the campaign is done.
 
         Parameters
         ----------
-        max_steps
-            Stop after so many states; all by default.
+        max_states
+            Maximum number of states; None for no limit.
         progress
-            Print a line for each state, and for each tenth of the trajectory and of a non-linear fit.
+            Whether to write the progress to standard output: a line per state, per label, and per tenth of the
+            trajectory and of a non-linear fit. In a terminal, and in a notebook that is open in a browser, a bar
+            replaces the lines of the trajectory. The lines come from the logger ``acemaker``, with level INFO, and are
+            logged with any value of `progress`.
 
         Returns
         -------
         Campaign
-            This one.
+            This campaign.
         """
-        in_turn = (lambda: self.progress.walker) if self.n_walkers > 1 else None
-        reporter = Reporter(self.config.engine.steps, in_turn) if progress else None
-        before = self._work.labels.on_label
-        if reporter is not None:
-            self._work.labels.on_label = reporter.label
-        with self._attention.heard_by(reporter):
+        with self._progress_shown() if progress else contextlib.nullcontext():
             try:
-                for result in islice(self.steps(), max_steps):
-                    if reporter is not None:
-                        reporter.result(result)
+                for _ in islice(self.steps(), max_states):
+                    pass
             except KeyboardInterrupt:
-                if reporter is not None:
-                    reporter.interrupted(self.directory)
+                logger.info(f"interrupted; all results so far are in {self.directory}, and run() continues from there")
                 raise
-            finally:
-                self._work.labels.on_label = before
+            self._report_end()
         return self
 
-    def stop(self) -> None:
-        """Ask `run` or `steps` to stop, from another thread; in their own, Ctrl-C does so.
+    @contextlib.contextmanager
+    def _progress_shown(self) -> Iterator[None]:
+        steps = self.config.engine.steps
+        with progress_shown(steps, lambda: self.progress.steps, lambda: self.progress.walker) as bar:
+            if bar is not None:
+                self.callbacks.append(bar)
+            try:
+                yield
+            finally:
+                self.callbacks[:] = [callback for callback in self.callbacks if callback is not bar]
 
-        The engine stops at the next check, a non-linear fit at its next iteration, and labels are waited for no more;
-        other states stop when they are done. The same campaign goes on later.
+    def _report_end(self) -> None:
+        """Log a conclusion at the end of `run`."""
+
+    def stop(self) -> None:
+        """Request from another thread that `run` or `steps` stops; in their own thread, press Ctrl-C.
+
+        The engine stops at the next check, a non-linear fit at its next iteration, and the wait for labels ends; other
+        states stop when they are done. The campaign can be continued later.
         """
-        self._attention.want_stop()
+        self._control.request_stop()
 
     def choose(self, candidates: Sequence[int]) -> Selection:
-        """Decide what is labelled, instead of what was selected, before any of it is paid for.
+        """Choose the candidates to label by hand, before any of them is labeled.
 
-        The decision is journalled. Where the anchor is left out, the guard may find it still unknown after the
-        training, and ask for another selection.
+        The choice is recorded in the journal. Without the halted structure, gamma may remain above the threshold after
+        the training, and the guard then requires another selection.
 
         Parameters
         ----------
         candidates
-            Numbers of those to label, the most wanted first; the others stay in reserve.
+            Numbers of the candidates to label, the most important one first; the others stay in reserve.
 
         Returns
         -------
@@ -393,43 +424,27 @@ class CampaignRunner(CampaignReader):
         Raises
         ------
         StateError
-            If nothing has been selected at this halt, or labels have been made since.
+            If there is no selection at this halt, or selected candidates have been labeled.
         ConfigError
-            If a number is no open candidate's, or comes twice, or there is none.
+            If `candidates` is empty or contains duplicates, or a candidate cannot be chosen.
         LabelBudgetError
-            If these are more than are left of ``max_labels``.
+            If there are more candidates than ``max_labels`` leaves.
         """
-        with self._attention.at_work("choose"), writable(self.directory):
+        with self._control.at_work("choose"), translated_os_errors(self.directory):
             if self.state is not State.LABEL or not self.progress.selections:
                 raise StateError(f"there is no selection to change: {self._what_next()}")
-            selection, kept = self._work.choose(candidates)
-            self._chronicle.append("chosen", **kept)
-            self._work.remember(State.SELECT, selection)
+            selection, fields = self._work.choose(candidates)
+            self._journaled.append("chosen", **fields)
+            self._work.add_result(State.SELECT, selection)
         return selection
-
-    def listen(
-        self,
-        on_check: Callable[[Check], None] | None,
-        on_iteration: Callable[[Iteration], None] | None = None,
-    ) -> None:
-        """Have functions called while the engine runs, and while a potential is fitted step by step.
-
-        Parameters
-        ----------
-        on_check
-            With each check of gamma. Must be quick, since the engine waits for it; None to stop listening.
-        on_iteration
-            With each iteration of an optimiser, by trainers that have one.
-        """
-        self._attention.listen(on_check, on_iteration)
 
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
-        with self._attention.at_work(state.lower()), writable(self.directory):
+        with self._control.at_work(state.lower()), translated_os_errors(self.directory):
             if self.state is State.HALT and state is State.DIAGNOSE:
-                self._chronicle.append("step", state=State.HALT, next=State.DIAGNOSE)
+                self._journaled.append("step", state=State.HALT, next=State.DIAGNOSE)
             if self.state is not state:
                 raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
             return self._do(state, work)
@@ -437,17 +452,36 @@ class CampaignRunner(CampaignReader):
     def _do(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         started = time.perf_counter()
         try:
-            with writable(self.directory):
-                result, kept = work()
+            with translated_os_errors(self.directory):
+                result, fields = work()
                 if isinstance(result, Submission):  # the step is not complete
                     return result
                 wall = round(time.perf_counter() - started, 4)
-                self._chronicle.append("step", state=state, next=result.next, wall_s=wall, **kept)
+                self._journaled.append("step", state=state, next=result.next, wall_s=wall, **fields)
         except BaseException as error:
-            self._work.forget_trainer()
-            if isinstance(error, Exception):  # Ctrl-C is no failure
-                with contextlib.suppress(OSError):  # on a full disk, this error is the one to tell
-                    self._chronicle.append("failed", state=state, error=type(error).__name__, message=str(error))
+            self._work.reset_trainer()
+            if isinstance(error, Exception):  # Ctrl-C is not a failure
+                with contextlib.suppress(OSError):  # on a full disk, the first error is the one to raise
+                    self._journaled.append("failed", state=state, error=type(error).__name__, message=str(error))
             raise
-        self._work.remember(state, result)
+        self._work.add_result(state, result)
+        for callback in self._all_callbacks():
+            callback.on_result(result)
         return result
+
+    def _all_callbacks(self) -> tuple[Callback, ...]:
+        return (self._lines, *self.callbacks)
+
+    def _pass_on_check(self, check: Check) -> None:
+        for callback in self._all_callbacks():
+            callback.on_check(check)
+        self._control.stop_if_requested()
+
+    def _pass_on_iteration(self, iteration: Iteration) -> None:
+        for callback in self._all_callbacks():
+            callback.on_iteration(iteration)
+        self._control.stop_if_requested()
+
+    def _pass_on_label(self, label: CollectedLabel) -> None:
+        for callback in self._all_callbacks():
+            callback.on_label(label)

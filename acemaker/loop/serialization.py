@@ -1,4 +1,4 @@
-"""Results of completed steps, read back from the campaign's files."""
+"""Conversion of results to journal events, and back from the campaign's files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from ase import Atoms
 from acemaker.config import OTFConfig
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.formatting.record import frozen, read_only
-from acemaker.loop.contents import contained
-from acemaker.loop.label_files import read_label
+from acemaker.loop.labels import read_label
 from acemaker.loop.progress import Progress
-from acemaker.loop.store import Store
+from acemaker.loop.store import Store, contained
 from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
 from acemaker.states import State
 from acemaker.steps.generate import describe
@@ -23,7 +22,7 @@ from acemaker.structures.files import read_structures
 
 
 def halt_event(halt: Halt, store: Store) -> dict[str, Any]:
-    """Describe a halt for the journal; its frames lie beside it."""
+    """Return the journal's fields of a halt; its frames are in a file."""
     return {
         "number": halt.number,
         "step": halt.step,
@@ -37,7 +36,7 @@ def halt_event(halt: Halt, store: Store) -> dict[str, Any]:
 
 
 def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
-    """Undo `halt_event`."""
+    """Return a halt from its fields in the journal and its frames."""
     return Halt(
         number=event["number"],
         step=event["step"],
@@ -47,39 +46,41 @@ def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
         safe_step=event["safe_step"],
         safe_checkpoint=store.absolute(event["safe_checkpoint"]),
         halt_checkpoint=store.absolute(event["halt_checkpoint"]),
-        thresholds=tuple(event.get("thresholds", ())),  # older journals do not have them
+        thresholds=tuple(event["thresholds"]),
     )
 
 
 def segment_event(segment: Segment, store: Store, restart_every: int) -> dict[str, Any]:
-    """Describe a segment for the journal; its checks lie beside it.
+    """Return the journal's fields of a segment; its checks are in files.
 
     Parameters
     ----------
     segment
-        It.
+        The segment.
     store
         The campaign's files.
     restart_every
-        MD steps between checkpoints: one at the last step is none where the trajectory would not have had one.
+        MD steps between checkpoints. A checkpoint of the last step is ignored if it is not a multiple of this, since a
+        longer trajectory would not have it.
     """
     log = SegmentLog(store.segment(segment.number))
     last: dict[str, Any] = {}
-    if segment.halt is None and (kept := [one for one in log.checkpoints() if one.step % restart_every == 0]):
-        last = {"last_checkpoint": {"step": kept[-1].step, "file": store.relative(kept[-1].path)}}
+    checkpoints = log.checkpoints() if segment.halt is None else []
+    if regular := [checkpoint for checkpoint in checkpoints if checkpoint.step % restart_every == 0]:
+        last = {"last_checkpoint": {"step": regular[-1].step, "file": store.relative(regular[-1].path)}}
     return {
         "generation": segment.generation,
         "start_step": segment.start_step,
         "end_step": segment.end_step,
         "halt": halt_event(segment.halt, store) if segment.halt is not None else None,
         "checksums": log.checksums(),
-        **({"walker": segment.walker} if segment.walker else {}),
+        "walker": segment.walker,
         **last,
     }
 
 
 def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segment]:
-    """Read explored segments, from a number on, with their halts."""
+    """Read explored segments with their halts, starting with the number `first`."""
     segments = []
     for number, event in enumerate(progress.segments[first - 1 :], start=first):
         halt = read_halt(event["halt"], store) if event["halt"] is not None else None
@@ -93,7 +94,7 @@ def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segm
                 timeline=log.timeline(),
                 halt=halt,
                 soft_start=log.soft_start(),
-                walker=event.get("walker", 0),
+                walker=event["walker"],
                 next=State(event["next"]),
             )
         )
@@ -101,13 +102,13 @@ def read_segments(progress: Progress, store: Store, first: int = 1) -> list[Segm
 
 
 def read_candidates(progress: Progress, store: Store, grade: Grader, rule: OTFConfig) -> Candidates:
-    """Read the candidates of the current halt and grade them anew."""
+    """Read the candidates of the current halt, and compute their gamma again."""
     structures = read_structures(store.candidates(progress.halt))
     return describe(progress.halt, structures, grade(structures), progress.dropped, rule, progress.embedded)
 
 
 def selection_event(selection: Selection) -> dict[str, Any]:
-    """Describe a selection for the journal."""
+    """Return the journal's fields of a selection."""
     gains = [None if np.isnan(gain) else float(gain) for gain in selection.gains]
     return {
         "selected": list(selection.selected),
@@ -119,18 +120,15 @@ def selection_event(selection: Selection) -> dict[str, Any]:
 
 
 def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selection:
-    """Undo `selection_event`."""
+    """Return a selection from its fields in the journal."""
     gains = [np.nan if gain is None else gain for gain in event["gains"]]
     return Selection(
         candidates=candidates,
         selected=tuple(event["selected"]),
         reserve=tuple(event["reserve"]),
         gains=read_only(gains, float),
-        # older journals say neither
-        environments=tuple(
-            None if atoms is None else tuple(atoms) for atoms in event.get("environments", [None] * len(gains))
-        ),
-        allowed=event.get("allowed", len(event["selected"])),
+        environments=tuple(None if atoms is None else tuple(atoms) for atoms in event["environments"]),
+        allowed=event["allowed"],
         by_hand=event.get("by_hand", False),
     )
 
@@ -139,13 +137,13 @@ def read_labels(progress: Progress, store: Store) -> Labels:
     """Read the labels of the current halt's last LABEL."""
     return Labels(
         halt_number=progress.halt,
-        candidates=progress.labelled,
-        structures=tuple(read_label(store.label(progress.halt, candidate)) for candidate in progress.labelled),
+        candidates=progress.labeled,
+        structures=tuple(read_label(store.label(progress.halt, candidate)) for candidate in progress.labeled),
     )
 
 
 def select_first(candidates: Candidates, n: int) -> Selection:
-    """Select as many first structures as generation 0 needs; the others are in reserve."""
+    """Select the structures of the first generation; the others are in reserve."""
     total = len(candidates.structures)
     return Selection(
         candidates=candidates,
@@ -158,14 +156,14 @@ def select_first(candidates: Candidates, n: int) -> Selection:
 
 
 class Groups(Sequence[list[Atoms]]):
-    """The labels of each training so far, read when they are asked for: all at once may be more than memory holds.
+    """The labels of each training so far, which are read on access, since all of them may not fit into memory.
 
     Parameters
     ----------
     progress
-        Which.
+        The state of the campaign.
     store
-        Where they lie.
+        The campaign's files.
     """
 
     def __init__(self, progress: Progress, store: Store) -> None:
@@ -182,7 +180,7 @@ class Groups(Sequence[list[Atoms]]):
 
     def __getitem__(self, index: int | slice) -> list[Atoms] | list[list[Atoms]]:
         if isinstance(index, slice):
-            return [self[place] for place in range(len(self))[index]]
+            return [self[number] for number in range(len(self))[index]]
         return [read_label(contained(self._store.directory, entry.file)) for entry in self._groups[index]]
 
 
@@ -192,31 +190,31 @@ def read_groups(progress: Progress, store: Store) -> Groups:
 
 
 def read_timelines(progress: Progress, store: Store, first: int = 1) -> list[Timeline]:
-    """Read the checks of explored segments, from a number on."""
+    """Read the checks of explored segments, starting with the number `first`."""
     return [_ended_log(progress, store, number).timeline() for number in range(first, len(progress.segments) + 1)]
 
 
 def segments_of(progress: Progress, walker: int) -> list[int]:
     """Return the numbers of a walker's segments."""
-    return [number for number, event in enumerate(progress.segments, start=1) if event.get("walker", 1) == walker]
+    return [number for number, event in enumerate(progress.segments, start=1) if (event["walker"] or 1) == walker]
 
 
-def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
+def current_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
     """Join the checks of one walker's segments, without the parts that were run again.
 
     Parameters
     ----------
     timelines
-        Of each segment, in order.
+        The checks of each segment, in order.
     starts
-        Where each began.
+        The start step of each segment.
     """
     ends = [*starts[1:], np.inf][: len(timelines)]
-    kept = [timeline.step < end for timeline, end in zip(timelines, ends, strict=True)]
+    masks = [timeline.step < end for timeline, end in zip(timelines, ends, strict=True)]
     names = timelines[0].observables if timelines else {}
 
     def join(arrays: list[np.ndarray]) -> np.ndarray:
-        parts = [array[keep] for array, keep in zip(arrays, kept, strict=True)]
+        parts = [array[mask] for array, mask in zip(arrays, masks, strict=True)]
         return read_only(np.concatenate(parts) if parts else np.zeros(0))
 
     return Timeline(
@@ -226,26 +224,26 @@ def standing_timeline(timelines: Sequence[Timeline], starts: Sequence[int]) -> T
     )
 
 
-def standing_trajectory(progress: Progress, store: Store, walker: int = 1) -> list[Atoms]:
+def current_trajectory(progress: Progress, store: Store, walker: int = 1) -> list[Atoms]:
     """Read the frames of a walker's segments, without the parts that were run again."""
     numbers = segments_of(progress, walker)
     starts = [progress.segments[number - 1]["start_step"] for number in numbers]
-    stands = progress.walkers[walker - 1]
-    if not (stands.ended or stands.halted):
-        starts.append(stands.step)  # of its next segment
-        if progress.walker == walker:  # which may have been begun
+    current = progress.walkers[walker - 1]
+    if not (current.ended or current.halted):
+        starts.append(current.step)  # of its next segment
+        if progress.walker == walker:  # which may be running
             numbers.append(len(progress.segments) + 1)
     ends = [*starts[1:], np.inf, np.inf][: len(numbers)]
     frames = []
     for number, end in zip(numbers, ends, strict=True):
-        found = read_trajectory(_ended_log(progress, store, number).trajectory)
-        frames += [frozen(atoms) for atoms in found if atoms.info["step"] < end]
+        trajectory = read_trajectory(_ended_log(progress, store, number).trajectory)
+        frames += [frozen(atoms) for atoms in trajectory if atoms.info["step"] < end]
     return frames
 
 
 def _ended_log(progress: Progress, store: Store, number: int) -> SegmentLog:
-    """Return the files of a segment, as they were when it ended; the one that is being explored has no end yet."""
+    """Return the files of a segment, whose checksums are verified if the segment has ended."""
     log = SegmentLog(store.segment(number))
     if number <= len(progress.segments):
-        log.check(progress.segments[number - 1].get("checksums", {}))  # older journals have none
+        log.check(progress.segments[number - 1]["checksums"])
     return log

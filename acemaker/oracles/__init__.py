@@ -1,1 +1,1 @@
-"""Oracles: what labels structures."""
+"""Oracles, which label structures with energy, forces and stress."""

@@ -1,4 +1,4 @@
-"""What is checked before a structure is labelled, and what of its label after."""
+"""Checks of a structure before it is labeled, and of its label."""
 
 from __future__ import annotations
 
@@ -13,87 +13,92 @@ from acemaker.structures.computed import stress_of
 from acemaker.structures.geometry import closeness
 
 
-def check_geometry(atoms: Atoms, least: float) -> None:
-    """Refuse what no program can label: most return some huge number for it, without a word.
+def check_geometry(atoms: Atoms, min_distance: float) -> None:
+    """Check that a structure can be labeled; most programs return huge numbers otherwise, without an error.
 
     Parameters
     ----------
     atoms
         The structure.
-    least
-        Smallest pair distance allowed, as a share of the sum of covalent radii; 0 for any.
+    min_distance
+        Minimum pair distance, as a fraction of the sum of covalent radii; 0 for any distance.
 
     Raises
     ------
     OracleError
-        If positions or cell are not finite, or two atoms lie closer, periodic images included.
+        If positions or cell are not finite, or two atoms, including periodic images, are closer.
     """
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise OracleError("expected finite positions and cell, got NaN or infinity", Cause.BAD_STRUCTURE)
-    if not least or not (atoms.pbc.all() or not atoms.pbc.any()):
+    if not min_distance or not (atoms.pbc.all() or not atoms.pbc.any()):
         return
     close = closeness(atoms)
-    if close.share < least:
+    if close.share < min_distance:
         raise OracleError(
             f"two atoms are {close.distance:.3f} Å apart, {close.share:.2f} of the sum of their covalent radii; "
-            f"min_label_distance allows {least:g}",
+            f"min_label_distance allows {min_distance:g}",
             Cause.BAD_STRUCTURE,
         )
 
 
 ODD_PRESSURE = 20.0
-"""GPa: more than first structures, strained by some percent, have unless their lattice constant is another's."""
+"""Pressure in GPa; initial structures, strained by a few percent, exceed it only with a wrong lattice constant."""
 
 
 def pressure_remark(labels: Sequence[Atoms]) -> str:
-    """Say that first structures are under an odd pressure; empty if they are not, or have no stress.
+    """Return a remark on an unusual mean pressure of the initial structures.
 
     Parameters
     ----------
     labels
-        Structures with stress.
+        Labeled structures.
+
+    Returns
+    -------
+    str
+        Empty if the pressure is usual, or if no label has a stress.
     """
     stresses = [stress_of(atoms)[:3].mean() for atoms in labels if "stress" in atoms.calc.results]
     pressure = -float(np.mean(stresses)) / GPa if stresses else 0.0
     if abs(pressure) < ODD_PRESSURE:
         return ""
     return (
-        f"the first structures are under {pressure:.0f} GPa on average: is that meant, or is the lattice constant "
-        "(or the structure file) another material's?"
+        f"the initial structures have a mean pressure of {pressure:.0f} GPa; if this is not intended, check "
+        "lattice_constant or the structure file"
     )
 
 
-def check_label(labelled: Atoms, max_force: float, max_net_force: float = float("inf")) -> None:
-    """Refuse labels that cannot be right.
+def check_label(labeled: Atoms, max_force: float, max_net_force: float = float("inf")) -> None:
+    """Check that a label is complete, finite and plausible.
 
     Parameters
     ----------
-    labelled
-        A structure with energy, forces and, where there is one, stress.
+    labeled
+        A structure with energy, forces and, optionally, stress.
     max_force
-        eV/Å.
+        Maximum force component in eV/Å.
     max_net_force
-        eV/Å per atom; forces of atoms without an outer field add up to nothing.
+        Maximum norm of the sum of forces in eV/Å per atom; without an external field the sum is zero.
 
     Raises
     ------
     OracleError
-        If something is missing, not finite, or absurd.
+        If a result is missing, not finite or too large.
     """
-    results = labelled.calc.results if labelled.calc is not None else {}
+    results = labeled.calc.results if labeled.calc is not None else {}
     for name in ("energy", "forces"):
         if name not in results:
-            raise _nonsense(f"expected a structure with {name}, got none")
+            raise _nonsense(f"expected a structure with {name}, got no {name}")
     for name in ("energy", "forces", "stress"):
         if name in results and not np.isfinite(results[name]).all():
             raise _nonsense(f"expected a finite {name}, got NaN or infinity")
     forces = np.asarray(results["forces"])
-    if forces.shape != (len(labelled), 3):
-        raise _nonsense(f"expected forces of shape ({len(labelled)}, 3), got {forces.shape}")
+    if forces.shape != (len(labeled), 3):
+        raise _nonsense(f"expected forces of shape ({len(labeled)}, 3), got {forces.shape}")
     largest = float(np.abs(forces).max(initial=0.0))
     if largest > max_force:
         raise _nonsense(f"the largest force is {largest:.3g} eV/Å, above max_force {max_force:g}")
-    net = float(np.linalg.norm(forces.sum(axis=0))) / max(len(labelled), 1)
+    net = float(np.linalg.norm(forces.sum(axis=0))) / max(len(labeled), 1)
     if net > max_net_force:
         raise _nonsense(f"forces add up to {net:.3g} eV/Å per atom, above max_net_force {max_net_force:g}")
 

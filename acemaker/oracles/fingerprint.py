@@ -1,4 +1,4 @@
-"""What an oracle's labels depend on besides its settings: the contents of the files that these name."""
+"""Fingerprint of the files on which an oracle's labels depend."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from acemaker.lammps.pair_coeff import find_file, split_coeff
 def fingerprint(config: OracleConfig, elements: tuple[str, ...]) -> str:
     """Hash the elements, in the order of their types, and the potential or pseudopotential files in use.
 
-    Code behind a dotted path is not looked at.
+    Code behind a dotted path is not included.
 
     Parameters
     ----------
     config
         The oracle.
     elements
-        Of the system.
+        Elements of the system.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def _files(config: OracleConfig, elements: tuple[str, ...]) -> list[Path]:
     if config.oracle == "lammps":
         field = "OracleConfig.pair_coeff"
         words = [word for arguments in config.pair_coeff for word in split_coeff(arguments, field)]
-        found = [find_file(word, field) for word in words]
-        return [file for file in found if file is not None]
+        files = [find_file(word, field) for word in words]
+        return [file for file in files if file is not None]
     if config.oracle == "espresso":
         from acemaker.oracles.pseudopotentials import find_folder, find_pseudopotentials
 

@@ -1,4 +1,4 @@
-"""What programs say when they fail, and what it means."""
+"""Diagnosis of failed calculations from the output of their programs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from traceback import walk_tb
 from acemaker.errors import Cause, OracleError
 
 LARGEST = 20_000_000
-"""Bytes; a longer file is not looked through for words."""
+"""Bytes; longer files are not searched."""
 
-FULL = r"No space left on device|Disk quota exceeded|File too large"
-"""Of the system, whichever program passes it on."""
+DISK_FULL = r"No space left on device|Disk quota exceeded|File too large"
+"""Messages of the operating system, which any program may print."""
 
-WORDS = (
+PATTERNS = (
     (
         Cause.NOT_CONVERGED,
         r"convergence NOT achieved|not enough SCF cycles|SCF run NOT converged|KohnShamConvergenceError"
@@ -30,7 +30,7 @@ WORDS = (
         r"[Nn]ot enough memory|[Cc]annot allocate|[Oo]ut of memory|insufficient virtual memory|MemoryError|bad_alloc"
         r"|[Aa]llocat\w+ .{0,40}(failed|exceed)",
     ),
-    (Cause.DISK_FULL, FULL),
+    (Cause.DISK_FULL, DISK_FULL),
     (Cause.BAD_STRUCTURE, r"atoms overlap|AtomsTooClose"),
     (
         Cause.PROGRAM_MISSING,
@@ -38,92 +38,95 @@ WORDS = (
         r"|unable to (find|launch) the specified|could not access\s+or execute",
     ),
 )
-"""Regular expressions by what they mean; the first that is found counts."""
+"""Regular expressions by cause; the first match counts."""
 
-KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU)
-"""Other exit statuses above 128 are the programs' own."""
+FATAL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU)
+"""Signals reported by exit statuses above 128; other such statuses are defined by the programs."""
 
 UNCONVERGED = re.compile(r"convergence NOT achieved|was not enough SCF cycles|SCF run NOT converged")
 CONVERGED = re.compile(r"outer SCF loop converged|SCF run converged")
 
-FRAMES = (
+ERROR_BLOCKS = (
     re.compile(r"%{20,}\n(.*?)%{20,}", re.DOTALL),
     re.compile(r"--- !(?:ERROR|BUG)\n.*?message: \|\n(.*?)\n\.\.\.", re.DOTALL),
 )
-"""How Quantum ESPRESSO and ABINIT set off their errors."""
+"""Regular expressions of error messages that Quantum ESPRESSO and ABINIT print as a block."""
 
 
-def texts(folder: Path) -> list[tuple[Path, str]]:
-    """Read the text files that a program left, the newest first.
+def read_outputs(folder: Path) -> list[tuple[Path, str]]:
+    """Read the text files that a program wrote, the newest first.
 
     Parameters
     ----------
     folder
-        Where it ran.
+        Folder in which the program ran.
 
     Returns
     -------
     list of (Path, str)
     """
-    found = []
+    contents = []
     for path in folder.rglob("*"):
         try:
             if path.is_file() and path.stat().st_size <= LARGEST:
-                found.append((path.stat().st_mtime, path, path.read_bytes()))
-        except OSError:  # it went while we looked
+                contents.append((path.stat().st_mtime, path, path.read_bytes()))
+        except OSError:  # deleted in the meantime
             continue
-    read = sorted(((time, path, data.decode(errors="replace")) for time, path, data in found if b"\0" not in data))
-    return [(path, text) for _, path, text in reversed(read)]
+    texts = sorted((time, path, data.decode(errors="replace")) for time, path, data in contents if b"\0" not in data)
+    return [(path, text) for _, path, text in reversed(texts)]
 
 
 def unconverged(folder: Path) -> str:
-    """Look for a program's own words that its result has not converged; ASE does not look.
+    """Search the output of a program for a statement that its result has not converged, which ASE does not do.
 
     Parameters
     ----------
     folder
-        Where it ran.
+        Folder in which the program ran.
 
     Returns
     -------
     str
-        File and line, or an empty text.
+        File and line; empty if there is no such statement.
     """
-    for path, text in texts(folder):
+    for path, text in read_outputs(folder):
         for match in UNCONVERGED.finditer(text):
-            if not CONVERGED.search(text, match.end()):  # CP2K says so of inner loops, too
+            if not CONVERGED.search(text, match.end()):  # CP2K prints it for inner loops too
                 return f"{path.name}: {_line(text, match.start())}"
-        if "Program PWSCF" in text and (words := _not_accurate(text)):
-            return f"{path.name}: {words}"
+        if "Program PWSCF" in text and (message := _inaccurate_scf(text)):
+            return f"{path.name}: {message}"
     return ""
 
 
-def _not_accurate(text: str) -> str:
-    """Compare pw.x's last accuracy with its threshold: without scf_must_converge it calls anything converged."""
-    asked = re.search(r"scf convergence threshold += +(\S+)", text)
-    got = re.findall(r"estimated scf accuracy +< +(\S+)", text)
-    if asked is None or not got or "EXX" in text:  # hybrids move their threshold
+def _inaccurate_scf(text: str) -> str:
+    """Compare the final SCF accuracy of pw.x with its threshold, which pw.x ignores without scf_must_converge."""
+    threshold = re.search(r"scf convergence threshold += +(\S+)", text)
+    accuracies = re.findall(r"estimated scf accuracy +< +(\S+)", text)
+    if threshold is None or not accuracies or "EXX" in text:  # hybrid functionals change their threshold
         return ""
+    accuracy = accuracies[-1]
     try:
-        return f"SCF accuracy {got[-1]} Ry, {asked[1]} Ry asked for" if float(got[-1]) > 1.1 * float(asked[1]) else ""
+        if float(accuracy) > 1.1 * float(threshold[1]):
+            return f"SCF accuracy {accuracy} Ry, above the threshold of {threshold[1]} Ry"
     except ValueError:
-        return f"SCF accuracy {got[-1]}"
+        return f"SCF accuracy {accuracy}"
+    return ""
 
 
-def tells_of_full_disk(said: str) -> bool:
-    """Tell whether a program has died for want of room on a disk."""
-    return re.search(FULL, said) is not None
+def is_disk_full(output: str) -> bool:
+    """Return whether the output of a program reports a full disk."""
+    return re.search(DISK_FULL, output) is not None
 
 
-def explain(error: Exception, folder: Path | None = None) -> OracleError:
-    """Say in one line, and in normalised words, why a calculator failed.
+def diagnose_output(error: Exception, folder: Path | None = None) -> OracleError:
+    """Return an error with a normalized cause and a message of one line for the failure of a calculator.
 
     Parameters
     ----------
     error
-        What it raised.
+        Exception that the calculator raised.
     folder
-        Where its program ran, if it had a folder of its own.
+        Folder in which its program ran; None if it had none.
 
     Returns
     -------
@@ -131,56 +134,64 @@ def explain(error: Exception, folder: Path | None = None) -> OracleError:
     """
     if isinstance(error, OracleError):
         return error
-    raised = f"the calculator raised {type(error).__name__}: {error}".rstrip(": ")
+    message = f"the calculator raised {type(error).__name__}: {error}".rstrip(": ")
     if folder is not None and not folder.is_dir():
-        return OracleError(f"the folder of the calculation is gone: {folder}", Cause.SCRATCH_LOST)
-    if isinstance(error, FileNotFoundError | PermissionError) and _starting(error):
-        return OracleError(f"{raised}; install it, or name it with its path", Cause.PROGRAM_MISSING)
-    said = texts(folder) if folder is not None else []
-    for text in (raised, *(text for _, text in said)):
-        for cause, pattern in WORDS:
+        return OracleError(f"the folder of the calculation was deleted: {folder}", Cause.SCRATCH_LOST)
+    if isinstance(error, FileNotFoundError | PermissionError) and _is_start_failure(error):
+        return OracleError(f"{message}; install the program, or specify its path", Cause.PROGRAM_MISSING)
+    outputs = read_outputs(folder) if folder is not None else []
+    for text in (message, *(text for _, text in outputs)):
+        for cause, pattern in PATTERNS:
             if match := re.search(pattern, text):
                 return OracleError(f"{_line(text, match.start())}", cause)
     if isinstance(error, MemoryError):
-        return OracleError(raised, Cause.OUT_OF_MEMORY)
+        return OracleError(message, Cause.OUT_OF_MEMORY)
     if isinstance(error, subprocess.CalledProcessError):
         number = -error.returncode if error.returncode < 0 else error.returncode - 128
-        if number in KILLS:
+        if number in FATAL_SIGNALS:
             return OracleError(f"{_name(error)} by {signal.Signals(number).name}", Cause.KILLED)
         if error.returncode == 127:
-            return OracleError(f"{_name(error)} is not there: exit status 127", Cause.PROGRAM_MISSING)
-        return OracleError(f"{_name(error)} ended with exit status {error.returncode}: {last_words(said)}")
+            return OracleError(f"{_name(error)} was not found (exit status 127)", Cause.PROGRAM_MISSING)
+        return OracleError(f"{_name(error)} failed with exit status {error.returncode}: {last_output(outputs)}")
     if folder is not None and isinstance(error, StopIteration | ValueError | IndexError | KeyError | AssertionError):
-        return OracleError(f"no result can be read from its output ({raised}): {last_words(said)}", Cause.NONSENSE)
-    return OracleError(raised)
+        return OracleError(
+            f"cannot read a result from the output of its program ({message}): {last_output(outputs)}", Cause.NONSENSE
+        )
+    return OracleError(message)
 
 
-def last_words(said: Iterable[tuple[Path, str]]) -> str:
-    """Return a program's error, or else the end of its output, as one line."""
-    said = list(said)
-    for _, text in said:
-        for frame in FRAMES:
-            if match := frame.search(text):
+def last_output(outputs: Iterable[tuple[Path, str]]) -> str:
+    """Return a program's error message, or else the last lines of its output, as one line.
+
+    Parameters
+    ----------
+    outputs
+        Paths and contents of files, as `read_outputs` returns them.
+    """
+    outputs = list(outputs)
+    for _, text in outputs:
+        for block in ERROR_BLOCKS:
+            if match := block.search(text):
                 return " ".join(match.group(1).split())[:300]
-    for path, text in said:
+    for path, text in outputs:
         if path.suffix not in (".pwi", ".json", ".in") and text.strip():
             lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
             return " | ".join(lines[-3:])[-300:]
-    return "it said nothing"
+    return "no output"
 
 
-def _line(text: str, place: int) -> str:
-    """Return the line around a place; of an error that is set off all of it."""
-    for match in (match for frame in FRAMES for match in frame.finditer(text)):
-        if match.start() <= place < match.end():
+def _line(text: str, position: int) -> str:
+    """Return the line at a position, or the whole error block that contains it."""
+    for match in (match for block in ERROR_BLOCKS for match in block.finditer(text)):
+        if match.start() <= position < match.end():
             return " ".join(match.group(1).split())[:300]
-    start = text.rfind("\n", 0, place) + 1
-    end = text.find("\n", place)
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
     return " ".join(text[start : end if end >= 0 else len(text)].split())[:300]
 
 
-def _starting(error: OSError) -> bool:
-    """Tell a program that cannot be started from any other file that is missing."""
+def _is_start_failure(error: OSError) -> bool:
+    """Return whether a program could not be started, as opposed to any other missing file."""
     return any(Path(frame.f_code.co_filename).name == "subprocess.py" for frame, _ in walk_tb(error.__traceback__))
 
 

@@ -1,4 +1,4 @@
-"""An oracle that labels each structure in a process and a folder of its own, within a time limit."""
+"""An oracle that labels each structure in a separate process and folder, within a time limit."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ase import Atoms
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, OracleError
 from acemaker.oracles.checks import check_geometry, check_label
-from acemaker.oracles.espresso import located
+from acemaker.oracles.espresso import with_absolute_paths
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
-from acemaker.oracles.output_messages import last_words, tells_of_full_disk, texts
-from acemaker.oracles.recover import claim
+from acemaker.oracles.output_messages import is_disk_full, last_output, read_outputs
+from acemaker.oracles.recover import recover
 from acemaker.oracles.scf_retries import Attempt, attempts
-from acemaker.oracles.scratch import cause_of, keep_texts, scratch_folder, sweep
+from acemaker.oracles.scratch import cause_of, save_outputs, scratch_folder, sweep
 from acemaker.oracles.worker import read_answer, write_job
 from acemaker.process.child import OUTPUT, ChildProcess, describe_status
 
 INLINE = ("emt", "lammps")
-"""Oracles that are faster than starting a process, and do not hang."""
+"""Oracles that are faster than the start of a process, and do not hang."""
 
 
 def is_inline(config: OracleConfig) -> bool:
-    """Tell whether labels are made in the process that asks for them."""
-    # what lives in the main program cannot be imported elsewhere
+    """Return whether labels are computed in the current process."""
+    # objects of the main program cannot be imported in another process
     inline = config.oracle in INLINE or config.oracle.startswith("__main__:")
     return config.label_process == "this" or (config.label_process == "auto" and inline)
 
@@ -38,21 +38,21 @@ def is_inline(config: OracleConfig) -> bool:
 def make_oracle(
     config: OracleConfig,
     elements: tuple[str, ...],
-    keep: Path | None = None,
-    home: Callable[[Atoms], None] = lambda _: None,
+    failures: Path | None = None,
+    store: Callable[[Atoms], None] = lambda _: None,
 ) -> Oracle:
-    """Make the oracle that the configuration names, and have it run where the configuration says.
+    """Create the configured oracle, in this process or in separate processes.
 
     Parameters
     ----------
     config
-        Which, and how it is run.
+        The oracle and its settings.
     elements
-        Of the system.
-    keep
-        Folder for what failed calculations have written, by which a campaign knows its own; None for none.
-    home
-        Takes a label to where it is safe, before its folder is deleted.
+        Elements of the system.
+    failures
+        Folder for the output of failed calculations, which also identifies the campaign; None to discard the output.
+    store
+        Called with each label before its folder is deleted, to save the label.
 
     Returns
     -------
@@ -61,29 +61,31 @@ def make_oracle(
     Raises
     ------
     ConfigError, MissingLibraryError, OracleError
-        If it cannot work: files, packages or programs are missing.
+        If files, packages or programs are missing.
     """
     if is_inline(config):
         return CalculatorOracle.from_config(config, elements)
-    return ProcessOracle(config, elements, keep, home=home)
+    return ProcessOracle(config, elements, failures, store=store)
 
 
 class ProcessOracle:
-    """Labels in processes of their own.
+    """Oracle that computes each label in a separate process.
 
-    Whatever ends the wait for one, its time limit, Ctrl-C or the end of this process, also by SIGKILL, ends it
-    with all that it has started.
+    The process and all of its child processes are killed at the time limit, at Ctrl-C, and when this process ends, also
+    by SIGKILL.
 
     Parameters
     ----------
     config
         The oracle.
     elements
-        Of the system.
-    keep
-        Folder for what failed calculations have written; None for none.
+        Elements of the system.
+    failures
+        Folder for the output of failed calculations; None to discard it.
     stopped
-        Tells a thread that waits for a label that nobody wants it any more.
+        Returns whether a thread that waits for a label should give up.
+    store
+        Called with each label before its folder is deleted.
 
     Raises
     ------
@@ -95,20 +97,20 @@ class ProcessOracle:
         self,
         config: OracleConfig,
         elements: tuple[str, ...],
-        keep: Path | None = None,
+        failures: Path | None = None,
         stopped: Callable[[], bool] = lambda: False,
-        home: Callable[[Atoms], None] = lambda _: None,
+        store: Callable[[Atoms], None] = lambda _: None,
     ) -> None:
         calculator_factory(config, elements)
-        self._config = located(config) if config.oracle == "espresso" else config
+        self._config = with_absolute_paths(config) if config.oracle == "espresso" else config
         self._elements = elements
-        self._keep = keep
+        self._failures = failures
         self._stopped = stopped
-        self._home = home
+        self._store = store
         sweep(config.scratch)
 
     def label(self, atoms: Atoms) -> Atoms:
-        """Label a structure, with gentler settings if the SCF does not converge.
+        """Label a structure, and retry with more conservative settings if the SCF does not converge.
 
         Parameters
         ----------
@@ -118,93 +120,93 @@ class ProcessOracle:
         Returns
         -------
         Atoms
-            A copy with the results; settings other than the configured ones are named in its
-            ``info["label_settings"]``.
+            A copy with the results; ``info["label_settings"]`` is the name of the settings if they differ from the
+            configured ones.
 
         Raises
         ------
         OracleError
-            If there is no credible label; says why, what was tried and where the outputs are.
+            If all attempts fail; the message states the cause, the attempts and the folder of the outputs.
         """
         check_geometry(atoms, self._config.min_label_distance)
         if self._config.oracle == "espresso" and not atoms.pbc.all():
             raise OracleError(
-                "Quantum ESPRESSO needs a cell that is periodic in all directions; give a molecule a box",
+                "Quantum ESPRESSO needs a cell that is periodic in all directions; put a molecule in a box",
                 Cause.BAD_STRUCTURE,
             )
-        tried: list[str] = []
-        ladder = attempts(self._config)
-        for attempt in ladder:
-            tried.append(attempt.name)
+        names: list[str] = []
+        retries = attempts(self._config)
+        for attempt in retries:
+            names.append(attempt.name)
             try:
-                labelled = self._try(atoms, attempt, last=attempt is ladder[-1])
+                labeled = self._try(atoms, attempt, last=attempt is retries[-1])
             except OracleError as error:
-                if error.cause is Cause.NOT_CONVERGED and attempt is not ladder[-1]:
+                if error.cause is Cause.NOT_CONVERGED and attempt is not retries[-1]:
                     continue
-                if len(tried) == 1:
+                if len(names) == 1:
                     raise
                 message = str(error).removeprefix(f"{error.cause}: ")
-                raise OracleError(f"{message} (tried: {', '.join(tried)})", error.cause) from error
-            if len(tried) > 1:
-                labelled.info["label_settings"] = attempt.name
-            return labelled
-        raise AssertionError("the ladder has no rungs")
+                raise OracleError(f"{message} (tried: {', '.join(names)})", error.cause) from error
+            if len(names) > 1:
+                labeled.info["label_settings"] = attempt.name
+            return labeled
+        raise AssertionError("there are no attempts")
 
     def _try(self, atoms: Atoms, attempt: Attempt, *, last: bool) -> Atoms:
-        """Label with one rung's settings."""
+        """Label a structure with the settings of one attempt."""
         with scratch_folder(self._config.scratch) as folder:
             try:
-                labelled = with_results(atoms, self._compute(folder, atoms, attempt.config))
-                check_label(labelled, self._config.max_force, self._config.max_net_force)
+                labeled = with_results(atoms, self._compute(folder, atoms, attempt.config))
+                check_label(labeled, self._config.max_force, self._config.max_net_force)
             except OracleError as error:
-                climbs = error.cause is Cause.NOT_CONVERGED and not last
-                worth = self._keep is not None and not climbs and not self._stopped()
-                kept = keep_texts(folder, self._keep) if worth and self._keep is not None else None
-                if kept is None:
+                is_retried = error.cause is Cause.NOT_CONVERGED and not last
+                is_final = self._failures is not None and not is_retried and not self._stopped()
+                saved = save_outputs(folder, self._failures) if is_final and self._failures is not None else None
+                if saved is None:
                     raise
                 message = str(error).removeprefix(f"{error.cause}: ")
-                raise OracleError(f"{message}; outputs are in {kept}", error.cause) from error
-            self._home(labelled)
-            return labelled
+                raise OracleError(f"{message}; outputs are in {saved}", error.cause) from error
+            self._store(labeled)
+            return labeled
 
     def _compute(self, folder: Path, atoms: Atoms, config: OracleConfig) -> dict[str, float | np.ndarray]:
-        """Start the worker, wait for it, and read its answer; one that was paid for already is taken over."""
+        """Start the worker, wait for it, and read its result, unless a finished label can be recovered."""
         limit = config.oracle_timeout
         try:
-            write_job(folder, config, self._elements, atoms, str(self._keep or ""))
-            if claim(folder, config.scratch) and (paid := read_answer(folder)) is not None:
-                return paid
+            write_job(folder, config, self._elements, atoms, str(self._failures or ""))
+            if recover(folder, config.scratch) and (recovered := read_answer(folder)) is not None:
+                return recovered
             child = ChildProcess(
                 [sys.executable, "-m", "acemaker.oracles.worker"],
                 folder,
                 {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
             )
         except OSError as error:
-            raise OracleError(f"the job cannot be written: {error}", cause_of(error)) from error
+            raise OracleError(f"cannot write the job: {error}", cause_of(error)) from error
         try:
             status = _wait(child, limit, self._stopped)
         finally:
             child.end()
         if self._stopped():
-            raise OracleError("the label was given up", Cause.KILLED)
+            raise OracleError("the label was canceled", Cause.KILLED)
         if not folder.is_dir():
             raise OracleError(f"{folder} was deleted while the label was computed in it", Cause.SCRATCH_LOST)
         if status is None:
             raise OracleError(
-                f"no label within oracle_timeout = {limit:g} s; everything that it started was ended; "
-                f"its last words: {last_words(texts(folder))}",
+                f"no label within oracle_timeout = {limit:g} s; its processes were killed; "
+                f"last output: {last_output(read_outputs(folder))}",
                 Cause.TIMED_OUT,
             )
         results = read_answer(folder)
         if results is not None:
             return results
-        said = last_words([pair for pair in texts(folder) if pair[0].name == OUTPUT])
-        cause = Cause.KILLED if status > 128 else Cause.DISK_FULL if tells_of_full_disk(said) else Cause.FAILED
-        raise OracleError(f"the process that labels ended by {describe_status(status)}: {said}", cause)
+        output = last_output([pair for pair in read_outputs(folder) if pair[0].name == OUTPUT])
+        cause = Cause.KILLED if status > 128 else Cause.DISK_FULL if is_disk_full(output) else Cause.FAILED
+        raise OracleError(f"the labeling process failed ({describe_status(status)}): {output}", cause)
 
 
 def _wait(child: ChildProcess, limit: float, stopped: Callable[[], bool]) -> int | None:
-    """Wait for a child; None if the time is up, or nobody wants it any more."""
+    """Wait for a child and return its exit status; None at the time limit, or if the label was canceled."""
     deadline = time.monotonic() + limit
     while (status := child.poll()) is None:
         if time.monotonic() > deadline or stopped():

@@ -1,4 +1,4 @@
-"""Pseudopotential files of Quantum ESPRESSO: found, and checked before anything is computed with them."""
+"""Search and checks of pseudopotential files of Quantum ESPRESSO."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from acemaker.errors import ConfigError
 
 DEBIAN = "/usr/share/espresso/pseudo"
-"""Where Debian's ``quantum-espresso-data`` puts its files."""
+"""Folder of Debian's package ``quantum-espresso-data``."""
 
 HEADER = 60_000
-"""Bytes at the beginning of a file in which the header is looked for; some files list their input before it."""
+"""Bytes at the beginning of a file that are searched for the header; some files contain their input before it."""
 
 SHORT = {
     "PZ": ("SLA PZ NOGX NOGC",),
@@ -29,7 +29,7 @@ SHORT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pseudopotential:
-    """What the header of a UPF file says.
+    """The header of a UPF file.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class Pseudopotential:
     element : str
         Chemical symbol.
     functional : str
-        Short name where it is known, else as the file has it, in capitals.
+        Short name if it is known, else the name in the file in capitals.
     norm_conserving : bool
-        Whether four times the cutoff of the waves is enough for the density.
+        Whether four times the cutoff of the plane waves is sufficient for the density.
     relativistic : bool
-        Whether it is for spin-orbit coupling.
+        Whether it includes spin-orbit coupling.
     """
 
     path: Path
@@ -58,7 +58,7 @@ def find_folder(named: str) -> Path:
     Parameters
     ----------
     named
-        In the configuration; empty for ``$ESPRESSO_PSEUDO``, else Debian's.
+        Folder in the configuration; empty for ``$ESPRESSO_PSEUDO`` if it is set, else Debian's.
 
     Returns
     -------
@@ -67,11 +67,11 @@ def find_folder(named: str) -> Path:
     Raises
     ------
     ConfigError
-        If it is not there. pw.x 6 would silently take the system's.
+        If it does not exist; pw.x 6 would silently use the files of the system.
     """
-    where, name = next(
-        (where, name)
-        for where, name in (
+    source, name = next(
+        (source, name)
+        for source, name in (
             ("OracleConfig.pseudo_dir", named),
             ("ESPRESSO_PSEUDO", os.environ.get("ESPRESSO_PSEUDO", "")),
             ("the default", DEBIAN),
@@ -81,21 +81,21 @@ def find_folder(named: str) -> Path:
     folder = Path(name).expanduser().resolve()
     if not folder.is_dir():
         raise ConfigError(
-            f"{where}: there is no folder {name}; give pseudo_dir, a folder with UPF files (Debian has some in the "
-            "package quantum-espresso-data)"
+            f"{source}: there is no folder {name}; set pseudo_dir to a folder with UPF files (Debian's package "
+            "quantum-espresso-data contains some)"
         )
     return folder
 
 
 def find_pseudopotentials(folder: Path, names: Mapping[str, str], elements: tuple[str, ...]) -> list[Pseudopotential]:
-    """Find one file for each element, and make sure that they fit together.
+    """Find one file for each element, and check that they are consistent.
 
     Parameters
     ----------
     folder
-        Where they lie.
+        Folder of the files.
     names
-        File names by element; where one is left out, the folder must have just one file of the element.
+        File names by element; for an omitted element, the folder must contain exactly one file.
     elements
         Chemical symbols.
 
@@ -107,7 +107,7 @@ def find_pseudopotentials(folder: Path, names: Mapping[str, str], elements: tupl
     Raises
     ------
     ConfigError
-        If a file is missing, is of another element, or there are several; and if functionals differ.
+        If a file is missing, ambiguous or for another element, or if functionals differ.
     """
     unknown = sorted(set(names) - set(elements))
     if unknown:
@@ -115,12 +115,12 @@ def find_pseudopotentials(folder: Path, names: Mapping[str, str], elements: tupl
             f"OracleConfig.pseudopotentials: {', '.join(unknown)} is not in the structure, which has "
             f"{', '.join(elements)}"
         )
-    found = [_named(folder, names[e], e) if e in names else _only(folder, e) for e in elements]
-    functionals = {pseudo.functional for pseudo in found}
+    pseudos = [_named(folder, names[e], e) if e in names else _only(folder, e) for e in elements]
+    functionals = {pseudo.functional for pseudo in pseudos}
     if len(functionals) > 1:
-        listed = ", ".join(f"{pseudo.path.name}: {pseudo.functional}" for pseudo in found)
+        listed = ", ".join(f"{pseudo.path.name}: {pseudo.functional}" for pseudo in pseudos)
         raise ConfigError(f"OracleConfig.pseudopotentials must all be for one functional, got {listed}")
-    return found
+    return pseudos
 
 
 def read_header(path: Path) -> Pseudopotential:
@@ -129,7 +129,7 @@ def read_header(path: Path) -> Pseudopotential:
     Raises
     ------
     ConfigError
-        If the file cannot be read or has no such header.
+        If the file cannot be read or has no valid header.
     """
     try:
         with path.open("rb") as stream:
@@ -142,17 +142,17 @@ def read_header(path: Path) -> Pseudopotential:
     if start >= 0 and {"element", "functional"} <= set(fields):
         kind = fields.get("pseudo_type", "")
         relativistic = fields.get("has_so", "").upper().startswith(("T", ".T"))
-        return _make(path, fields["element"], fields["functional"], kind, relativistic)
+        return _pseudopotential(path, fields["element"], fields["functional"], kind, relativistic)
     lines = header.splitlines()
     if start >= 0 and len(lines) > 5 and "Element" in lines[2]:  # version 1
         functional = re.sub(r"\s*Exchange-Corr.*", "", lines[5])
-        return _make(path, lines[2].split()[0], functional, lines[3].split()[0], "<PP_ADDINFO" in text)
-    raise ConfigError(f"{path} is no pseudopotential in the UPF format: it has no readable <PP_HEADER>")
+        return _pseudopotential(path, lines[2].split()[0], functional, lines[3].split()[0], "<PP_ADDINFO" in text)
+    raise ConfigError(f"{path} is not a pseudopotential in UPF format: it has no readable <PP_HEADER>")
 
 
-def _make(path: Path, element: str, functional: str, kind: str, relativistic: bool) -> Pseudopotential:
-    words = " ".join(functional.upper().replace("-", " ").split())
-    short = next((name for name, long in SHORT.items() if words == name or words in long), words)
+def _pseudopotential(path: Path, element: str, functional: str, kind: str, relativistic: bool) -> Pseudopotential:
+    normalized = " ".join(functional.upper().replace("-", " ").split())
+    short = next((name for name, long in SHORT.items() if normalized == name or normalized in long), normalized)
     return Pseudopotential(
         path=path,
         element=element.strip().capitalize(),
@@ -165,10 +165,10 @@ def _make(path: Path, element: str, functional: str, kind: str, relativistic: bo
 def _named(folder: Path, name: str, element: str) -> Pseudopotential:
     path = folder / name
     if not path.is_file():
-        raise ConfigError(f"OracleConfig.pseudopotentials: there is no {name} in {folder}; {_offer(folder, element)}")
+        raise ConfigError(f"OracleConfig.pseudopotentials: there is no {name} in {folder}; {_listing(folder, element)}")
     pseudo = read_header(path)
     if pseudo.element != element:
-        raise ConfigError(f"OracleConfig.pseudopotentials: {name} is of {pseudo.element}, not of {element}")
+        raise ConfigError(f"OracleConfig.pseudopotentials: {name} is for {pseudo.element}, not for {element}")
     return pseudo
 
 
@@ -176,10 +176,10 @@ def _only(folder: Path, element: str) -> Pseudopotential:
     files = _files(folder, element)
     if len(files) == 1:
         return _named(folder, files[0].name, element)
-    many = "several files" if files else "no file"
+    count = "several files" if files else "no file"
     raise ConfigError(
-        f"OracleConfig.pseudopotentials: {folder} has {many} of {element}; {_offer(folder, element)}; name one, e.g. "
-        f"pseudopotentials={{'{element}': '{files[0].name if files else element + '.upf'}'}}"
+        f"OracleConfig.pseudopotentials: {folder} has {count} for {element}; {_listing(folder, element)}; specify one, "
+        f"e.g. pseudopotentials={{'{element}': '{files[0].name if files else element + '.upf'}'}}"
     )
 
 
@@ -189,12 +189,12 @@ def _files(folder: Path, element: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
 
 
-def _offer(folder: Path, element: str) -> str:
-    """Say which files of an element there are."""
-    found = []
+def _listing(folder: Path, element: str) -> str:
+    """List the files of an element for an error message."""
+    files = []
     for path in _files(folder, element):
         try:
-            found.append(f"{path.name} ({read_header(path).functional})")
+            files.append(f"{path.name} ({read_header(path).functional})")
         except ConfigError:
             continue
-    return f"it has {', '.join(found)}" if found else f"it has none of {element}"
+    return f"it has {', '.join(files)}" if files else f"it has none for {element}"

@@ -1,4 +1,4 @@
-"""Labels that were finished when whoever had asked for them was gone: found in the folders of killed processes."""
+"""Recovery of finished labels from the scratch folders of killed processes."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from typing import Any
 
 import numpy as np
 
-from acemaker.oracles.scratch import folders_of_the_dead
+from acemaker.oracles.scratch import abandoned_folders
 from acemaker.oracles.worker import JOB, LABEL, STRUCTURE
 from acemaker.utils.array_file import UNREADABLE
 
 FREE = ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store")
-"""Settings that a campaign may change when it is reopened, and that a label does not depend on."""
+"""Settings that may change when a campaign is reopened, and on which labels do not depend."""
 
 
-def claim(folder: Path, root: str) -> bool:
-    """Take over the label of a job that a killed process of the same campaign has paid for, and not taken home.
+def recover(folder: Path, root: str) -> bool:
+    """Move the finished label of the same job of a killed process of the same campaign to a folder.
 
     Parameters
     ----------
     folder
-        Of the job, as `write_job` has written it; the label comes to lie there.
+        Folder of the job, as written by `write_job`, to which the label is moved.
     root
-        Where such folders are, as for `scratch_folder`.
+        Folder that contains the scratch folders, as for `scratch_folder`.
 
     Returns
     -------
     bool
-        Whether there was one.
+        Whether a label was recovered.
     """
     with contextlib.suppress(*UNREADABLE):
-        wanted = _job(folder)
-        if not wanted["campaign"]:
+        job = _job(folder)
+        if not job["campaign"]:
             return False
-        for other in folders_of_the_dead(root):
+        for other in abandoned_folders(root):
             with contextlib.suppress(*UNREADABLE):
-                if _is_whole(other) and _job(other) == wanted and _same_structure(folder, other):
+                if _is_whole(other) and _job(other) == job and _same_structure(folder, other):
                     with (other / LABEL).open("rb") as stream, np.load(stream) as results:
-                        dict(results)  # reads all of it
-                    (other / LABEL).replace(folder / LABEL)  # of two who try, one has it
+                        dict(results)  # reads and checks all arrays
+                    (other / LABEL).replace(folder / LABEL)  # atomic: only one of several processes succeeds
                     shutil.rmtree(other, ignore_errors=True)
                     return True
     return False
 
 
 def _is_whole(folder: Path) -> bool:
-    """Tell whether a folder holds a finished label in files of its own: a pipe would be waited for."""
+    """Return whether a folder contains a finished label in regular files; opening a pipe would block."""
     files = [folder / name for name in (JOB, STRUCTURE, LABEL)]
     return all(file.is_file() and not file.is_symlink() for file in files)
 
@@ -60,10 +60,10 @@ def _job(folder: Path) -> dict[str, Any]:
     return {"settings": settings, "elements": job["elements"], "campaign": job["campaign"]}
 
 
-def _same_structure(one: Path, other: Path) -> bool:
-    arrays = []
-    for folder in (one, other):
-        with (folder / STRUCTURE).open("rb") as stream, np.load(stream) as read:  # numpy leaves a bad file open
-            arrays.append(dict(read))
-    mine, theirs = arrays
-    return mine.keys() == theirs.keys() and all(np.array_equal(mine[name], theirs[name]) for name in mine)
+def _same_structure(folder: Path, other: Path) -> bool:
+    structures = []
+    for path in (folder / STRUCTURE, other / STRUCTURE):
+        with path.open("rb") as stream, np.load(stream) as arrays:  # np.load of a path leaves a bad file open
+            structures.append(dict(arrays))
+    first, second = structures
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)

@@ -1,4 +1,4 @@
-"""Gentler settings for an SCF that does not converge, one after the other, by name."""
+"""More conservative settings for retries of an SCF that does not converge."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from acemaker.config import OracleConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Settings with which a label is tried.
+    """Settings of one attempt to compute a label.
 
     Attributes
     ----------
     name : str
-        What is told of them.
+        Name of the settings in messages.
     config : OracleConfig
         The settings.
     """
@@ -27,7 +27,7 @@ class Attempt:
 def attempts(config: OracleConfig) -> tuple[Attempt, ...]:
     """List the settings to be tried, the configured ones first.
 
-    None of them changes what a converged result is, but how the SCF gets there.
+    They change how the SCF converges, but not the converged result.
 
     Parameters
     ----------
@@ -37,26 +37,26 @@ def attempts(config: OracleConfig) -> tuple[Attempt, ...]:
     Returns
     -------
     tuple of Attempt
-        Just one for programs that are not known here.
+        Only the configured settings for programs other than Quantum ESPRESSO.
     """
-    tried = [Attempt(name="as configured", config=config)]
+    retries = [Attempt(name="as configured", config=config)]
     if config.oracle != "espresso":
-        return tuple(tried)
+        return tuple(retries)
     gentle = min(0.3, config.mixing_beta)
-    rungs: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    changes: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         ("gentler mixing", {"mixing_beta": gentle}, {"mixing_mode": "local-TF"}),
         (
             "more steps",
             {"mixing_beta": gentle / 2, "electron_maxstep": 3 * config.electron_maxstep},
             {"mixing_mode": "plain", "mixing_ndim": 16},
         ),
-        ("cg diagonalisation", {}, {"diagonalization": "cg"}),
+        ("cg diagonalization", {}, {"diagonalization": "cg"}),
     )
-    for name, fields, electrons in rungs:
-        last = tried[-1].config
-        given = dict(last.espresso_input)
-        key = next((key for key in given if key.lower() == "electrons" and isinstance(given[key], dict)), "electrons")
-        flat = {name: value for name, value in given.items() if name.lower() not in electrons}
+    for name, fields, electrons in changes:
+        last = retries[-1].config
+        inputs = dict(last.espresso_input)
+        key = next((key for key in inputs if key.lower() == "electrons" and isinstance(inputs[key], dict)), "electrons")
+        flat = {name: value for name, value in inputs.items() if name.lower() not in electrons}
         flat[key] = {**flat.get(key, {}), **electrons}
-        tried.append(Attempt(name=name, config=last.model_copy(update={**fields, "espresso_input": flat})))
-    return tuple(tried)
+        retries.append(Attempt(name=name, config=last.model_copy(update={**fields, "espresso_input": flat})))
+    return tuple(retries)

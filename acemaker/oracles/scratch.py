@@ -1,4 +1,4 @@
-"""Folders in which labels are computed: one each, gone afterwards, and swept up after an accident."""
+"""Temporary folders of labels, and their cleanup after processes were killed."""
 
 from __future__ import annotations
 
@@ -16,49 +16,48 @@ from pathlib import Path
 import psutil
 
 from acemaker.errors import Cause, OracleError
-from acemaker.oracles.output_messages import texts
+from acemaker.oracles.output_messages import read_outputs
 from acemaker.oracles.worker import LABEL, RUN
 from acemaker.process.child import kill_leftovers
 
 SMALL = 200_000
-"""Bytes; larger files of a failed calculation are not kept."""
+"""Bytes; larger files of a failed calculation are not saved."""
 
-
-KEPT_FOR = 7 * 86400.0
-"""s, that a finished label waits for somebody to ask for it again."""
+RETENTION = 7 * 86400.0
+"""Time in s for which a finished label can be recovered."""
 
 
 def cause_of(error: OSError) -> Cause:
-    """Tell a full disk, where no other label would fare better, from a folder that is gone."""
+    """Distinguish a full disk, which makes every label fail, from a deleted folder."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return Cause.DISK_FULL if error.errno in full else Cause.SCRATCH_LOST
 
 
 @contextmanager
 def scratch_folder(root: str) -> Iterator[Path]:
-    """Make a folder for the time of a block.
+    """Create a folder for the duration of a block.
 
     Parameters
     ----------
     root
-        Where; empty for where temporary files go.
+        Folder in which it is created; empty for the folder for temporary files.
 
     Yields
     ------
     Path
-        Whose name tells the owner.
+        The folder, whose name contains host and process of the owner.
 
     Raises
     ------
     OracleError
-        If it cannot be made.
+        If the folder cannot be created.
     """
     where = Path(root or tempfile.gettempdir()).expanduser().absolute()
     try:
         where.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f"acemaker-label-{_host()}-{os.getpid()}-", dir=where)).resolve()
     except OSError as error:
-        raise OracleError(f"no folder can be made in {where}: {error}; give scratch", cause_of(error)) from error
+        raise OracleError(f"cannot create a folder in {where}: {error}; set scratch", cause_of(error)) from error
     try:
         yield folder
     finally:
@@ -66,9 +65,9 @@ def scratch_folder(root: str) -> Iterator[Path]:
 
 
 def sweep(root: str) -> int:
-    """Delete what owners that were killed have left, and end what still runs there.
+    """Delete the folders of killed processes, and kill processes that still run there.
 
-    A label that is finished is kept for a week: whoever asks for it next has it without paying again.
+    A finished label is not deleted for a week, so that it can be recovered instead of computed again.
 
     Parameters
     ----------
@@ -78,14 +77,14 @@ def sweep(root: str) -> int:
     Returns
     -------
     int
-        How many there were.
+        Number of deleted folders.
     """
     swept = 0
-    for folder in folders_of_the_dead(root):
+    for folder in abandoned_folders(root):
         with contextlib.suppress(OSError):
             kill_leftovers(folder)
             label = folder / LABEL
-            if label.is_file() and time.time() - label.stat().st_mtime < KEPT_FOR:
+            if label.is_file() and time.time() - label.stat().st_mtime < RETENTION:
                 _remove(folder / RUN)
                 continue
             _remove(folder)
@@ -93,28 +92,28 @@ def sweep(root: str) -> int:
     return swept
 
 
-def folders_of_the_dead(root: str) -> list[Path]:
-    """List the folders whose owners are gone.
+def abandoned_folders(root: str) -> list[Path]:
+    """List the folders whose owner processes no longer exist.
 
     Parameters
     ----------
     root
         As for `scratch_folder`.
     """
-    found = []
+    abandoned = []
     where = Path(root or tempfile.gettempdir()).expanduser().absolute()
     for folder in where.glob(f"acemaker-label-{_host()}-*"):
         owner = folder.name.split("-")[-2]
         with contextlib.suppress(OSError):
-            # a link may lead to where nobody has asked for anything
-            ours = not folder.is_symlink() and folder.lstat().st_uid == os.getuid()
-            if ours and owner.isdigit() and not psutil.pid_exists(int(owner)):
-                found.append(folder)
-    return found
+            # a link could lead to any other folder
+            is_own = not folder.is_symlink() and folder.lstat().st_uid == os.getuid()
+            if is_own and owner.isdigit() and not psutil.pid_exists(int(owner)):
+                abandoned.append(folder)
+    return abandoned
 
 
-def end_own(root: str) -> None:
-    """End whatever runs in the folders of this process, whoever waits for it.
+def end_labels(root: str) -> None:
+    """Kill all processes that run in folders of this process.
 
     Parameters
     ----------
@@ -126,45 +125,45 @@ def end_own(root: str) -> None:
         kill_leftovers(folder)
 
 
-def keep_texts(folder: Path, keep: Path) -> Path | None:
-    """Copy the small text files of a failed calculation to a folder of their own.
+def save_outputs(folder: Path, failures: Path) -> Path | None:
+    """Copy the small text files of a failed calculation to a new folder.
 
     Parameters
     ----------
     folder
-        Of the calculation.
-    keep
-        In which a folder is made for them.
+        Folder of the calculation.
+    failures
+        Folder in which the new folder is created.
 
     Returns
     -------
     Path or None
-        That folder; None if there was nothing to keep, or it could not be made.
+        The new folder; None if there was nothing to copy, or if it could not be created.
     """
-    small = [(path, text) for path, text in texts(folder) if len(text) <= SMALL]
+    small = [(path, text) for path, text in read_outputs(folder) if len(text) <= SMALL]
     try:
-        kept = _numbered(keep)
+        target = _numbered(failures)
         for path, text in small:
             name = "_".join(path.relative_to(folder).parts).removeprefix("run_")
-            (kept / name).write_text(text)
+            (target / name).write_text(text)
     except (OSError, ValueError):
         return None
-    return kept if small else None
+    return target if small else None
 
 
-def _numbered(keep: Path) -> Path:
-    """Make the next folder; other threads and processes make theirs."""
-    keep.mkdir(parents=True, exist_ok=True)
+def _numbered(failures: Path) -> Path:
+    """Create the next numbered folder; other threads and processes may do the same concurrently."""
+    failures.mkdir(parents=True, exist_ok=True)
     while True:
-        taken = [int(path.name.split("_")[1]) for path in keep.glob("failure_[0-9]*")]
-        kept = keep / f"failure_{max(taken, default=0) + 1:04d}"
+        numbers = [int(path.name.split("_")[1]) for path in failures.glob("failure_[0-9]*")]
+        folder = failures / f"failure_{max(numbers, default=0) + 1:04d}"
         with contextlib.suppress(FileExistsError):
-            kept.mkdir()
-            return kept
+            folder.mkdir()
+            return folder
 
 
 def _remove(folder: Path) -> None:
-    """Delete a folder, also one into which a process that was just killed still writes."""
+    """Delete a folder, even if a process that was just killed still writes into it."""
     for _ in range(30):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -173,5 +172,5 @@ def _remove(folder: Path) -> None:
 
 
 def _host() -> str:
-    """Name this machine without dashes: the scratch folder may be shared with others."""
+    """Return the name of this machine without dashes, since several machines may share the scratch folder."""
     return socket.gethostname().replace("-", "_")

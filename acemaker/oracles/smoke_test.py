@@ -1,4 +1,4 @@
-"""A cheap oracle tried out before a campaign is made: its pair style set up, one energy asked for."""
+"""Smoke test of a cheap oracle before a campaign is created: one energy of the initial structure."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from acemaker.oracles.process import INLINE, is_inline
 from acemaker.structures.computed import energy_of
 
 LINE = re.compile(r"ERROR(?: on proc \d+)?: (.*?)(?: \(\S+:\d+\))?$")
-"""Of LAMMPS, without the place in its source."""
+"""Error message of LAMMPS, without the position in its source."""
 
 
 def try_oracle(config: OracleConfig, atoms: Atoms) -> None:
-    """Ask for the energy of a structure, where that takes no more than a moment.
+    """Compute the energy of a structure with an inline oracle, which takes only a moment.
 
-    What LAMMPS says of a pair style comes only once it is set up; found at the first labels, it would fail them all.
+    LAMMPS reports errors of a pair style only when it is set up, i.e. otherwise at the first labels, which would all
+    fail.
 
     Parameters
     ----------
     config
-        The oracle; only ``'emt'`` and ``'lammps'`` are tried, where they label in this process.
+        The oracle; only ``'emt'`` and ``'lammps'`` are tried, and only if they label in this process.
     atoms
-        One that it will have to do with; it is not changed.
+        A structure that the oracle will label; it is not changed.
 
     Raises
     ------
     ConfigError
-        If there is none; says what the calculator said.
+        If the calculation fails, with the message of the calculator.
     """
     if config.oracle not in INLINE or not is_inline(config):
         return
@@ -42,27 +43,27 @@ def try_oracle(config: OracleConfig, atoms: Atoms) -> None:
     try:
         work.calc = factory()
         energy_of(work)
-    except Exception as error:  # LAMMPS's own, and whatever wrong arguments raise
+    except Exception as error:  # errors of LAMMPS, and any exception caused by wrong arguments
         fields = "pair_style, pair_coeff" if config.oracle == "lammps" else "oracle"
         raise ConfigError(
             f"OracleConfig.{fields}: the '{config.oracle}' oracle cannot label the initial structure: "
-            f"{_said(error)}{_meant(config, str(error))}"
+            f"{_error_message(error)}{_suggestion(config, str(error))}"
         ) from error
 
 
-def _said(error: Exception) -> str:
-    """Shorten LAMMPS's words to the error, and the command that it is about."""
+def _error_message(error: Exception) -> str:
+    """Reduce a message of LAMMPS to the error and the command that caused it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     for number, line in enumerate(lines):
         if match := LINE.search(line):
-            command = next((one for one in lines[number + 1 :] if one.startswith("Last")), "").partition(": ")[2]
-            return f"LAMMPS says '{match[1]}'" + (f" to '{command}'" if command else "")
+            command = next((line for line in lines[number + 1 :] if line.startswith("Last")), "").partition(": ")[2]
+            return f"LAMMPS reports '{match[1]}'" + (f" for '{command}'" if command else "")
     return f"it raised {type(error).__name__}: {error}".rstrip(": ")
 
 
-def _meant(config: OracleConfig, said: str) -> str:
-    """Name the pair style that was probably meant."""
-    if "nrecognized pair style" not in said:
+def _suggestion(config: OracleConfig, message: str) -> str:
+    """Suggest a similar pair style if the pair style is unknown."""
+    if "nrecognized pair style" not in message:
         return ""
     from acemaker.lammps.library import open_lammps
 

@@ -1,7 +1,7 @@
-"""Universal potentials whose weights come with their packages, or lie in a file of yours: nothing is downloaded.
+"""Universal potentials with weights from their packages or from a checkpoint file; nothing is downloaded.
 
-Their dotted paths are for whatever asks for a cheap calculator: ``acemaker.oracles.universal:chgnet`` and
-``acemaker.oracles.universal:sevennet``.
+The dotted paths ``acemaker.oracles.universal:chgnet`` and ``acemaker.oracles.universal:sevennet`` can be used for every
+setting that accepts a calculator.
 """
 
 from __future__ import annotations
@@ -17,33 +17,34 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.errors import ConfigError, MissingLibraryError
 
 CHGNET = ("0.3.0", "0.2.0", "r2scan")
-"""Models in chgnet's wheel: the first two of PBE with Materials Project's U, the last of r2SCAN."""
+"""Models in chgnet's wheel: the first two for PBE with Materials Project's U, the last for r2SCAN."""
 
 SEVENNET = {"7net-0": "SEVENNET_0_11Jul2024", "7net-l3i5": "SEVENNET_l3i5", "7net-mf-0": "SEVENNET_MF_0"}
-"""Models in sevenn's wheel, with the names of their files there. The last wants ``modal``, 'PBE' or 'R2SCAN'."""
+"""Models in sevenn's wheel, with the names of their files there. The last requires ``modal``, 'PBE' or 'R2SCAN'."""
 
 
 def chgnet(model: str = CHGNET[0], threads: int = 1) -> BaseCalculator:
-    """Make a calculator of CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)).
+    """Create a calculator of CHGNet (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)).
 
     Parameters
     ----------
     model
         One of `CHGNET`, or a checkpoint file.
     threads
-        Of torch, for this whole process; more than one gains little, and other last digits each time.
+        Number of torch's threads in the whole process. More than one is hardly faster, and its results differ in the
+        last digits from run to run.
 
     Returns
     -------
     chgnet.model.dynamics.CHGNetCalculator
-        Of crystals: it takes no clusters.
+        For crystals only, not for clusters.
 
     Raises
     ------
     MissingLibraryError
         If the package is missing.
     ConfigError
-        If there is no such model here.
+        If the model is not available locally.
     """
     with _quiet("chgnet", threads):
         from chgnet.model import CHGNet
@@ -58,16 +59,17 @@ def chgnet(model: str = CHGNET[0], threads: int = 1) -> BaseCalculator:
 
 
 def sevennet(model: str = "7net-0", modal: str | None = None, threads: int = 1) -> BaseCalculator:
-    """Make a calculator of SevenNet (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
+    """Create a calculator of SevenNet (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
 
     Parameters
     ----------
     model
         One of `SEVENNET`, or a checkpoint file.
     modal
-        Which of a model's fidelities, where it has several.
+        Fidelity of a model with several fidelities.
     threads
-        Of torch, for this whole process; more than one gains little, and other last digits each time.
+        Number of torch's threads in the whole process. More than one is hardly faster, and its results differ in the
+        last digits from run to run.
 
     Returns
     -------
@@ -78,13 +80,13 @@ def sevennet(model: str = "7net-0", modal: str | None = None, threads: int = 1) 
     MissingLibraryError
         If the package is missing.
     ConfigError
-        If there is no such model here.
+        If the model is not available locally.
     """
     with _quiet("sevenn", threads):
         from sevenn import _const
         from sevenn.calculator import SevenNetCalculator
 
-        # by its path: of a name alone, it would download what it does not find
+        # pass a path, since SevenNet downloads a model that it does not find by its name
         file = getattr(_const, SEVENNET[model]) if model in SEVENNET else _file(model, "sevennet", tuple(SEVENNET))
         try:
             calculator: BaseCalculator = SevenNetCalculator(str(file), modal=modal, device="cpu")
@@ -93,11 +95,11 @@ def sevennet(model: str = "7net-0", modal: str | None = None, threads: int = 1) 
     return calculator
 
 
-def _file(model: str, name: str, known: tuple[str, ...]) -> Path:
+def _file(model: str, name: str, models: tuple[str, ...]) -> Path:
     path = Path(model).expanduser()
     if not path.is_file():
         raise ConfigError(
-            f"{name}: expected a model that comes with its package ({', '.join(known)}) or a checkpoint file, got "
+            f"{name}: expected a model included in its package ({', '.join(models)}) or a checkpoint file, got "
             f"{model!r}; nothing is downloaded"
         )
     return path
@@ -105,7 +107,7 @@ def _file(model: str, name: str, known: tuple[str, ...]) -> Path:
 
 @contextlib.contextmanager
 def _quiet(package: str, threads: int) -> Iterator[None]:
-    """Import and load without a word, and have torch compute on as many threads as asked for."""
+    """Suppress output and warnings of a package during import, and set the number of torch's threads."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
@@ -115,6 +117,6 @@ def _quiet(package: str, threads: int) -> Iterator[None]:
             yield
         except ImportError as error:
             raise MissingLibraryError(
-                f"{package} cannot be imported ({error}); pip install 'acemaker[universal]', after a torch for CPUs "
-                "where you have no GPU"
+                f"{package} cannot be imported ({error}); without a GPU first install torch for CPUs, then pip install "
+                "'acemaker[universal]'"
             ) from error

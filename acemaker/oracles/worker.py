@@ -1,6 +1,6 @@
-"""Labels one structure in the current folder, as python -m acemaker.oracles.worker.
+"""Worker that labels one structure in the current folder, run as ``python -m acemaker.oracles.worker``.
 
-The folder holds the job; the calculation runs in its folder ``run``, and the answer is written beside it.
+The folder contains the job. The calculation runs in the subfolder ``run``; the result is written to the folder itself.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from acemaker.config import OracleConfig
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
 
 JOB, STRUCTURE, LABEL, FAILURE, RUN = "job.json", "structure.npz", "label.npz", "failure.json", "run"
-"""Names of the files of a job, and of the folder in which it is done."""
+"""Names of the files of a job, and of the subfolder in which the calculation runs."""
 
 
 def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, campaign: str = "") -> None:
-    """Write what is to be labelled, to the last bit.
+    """Write the oracle and the structure, bit for bit, to a folder.
 
     Parameters
     ----------
     folder
-        An empty one.
+        An empty folder.
     config
         The oracle.
     elements
-        Of the system.
+        Elements of the system.
     atoms
         The structure.
     campaign
-        What is the campaign's own; empty for none.
+        Identifier of the campaign that may recover the label; empty for none.
     """
-    # modules that the configuration names are found as they are here, in whichever folder the job is done
+    # absolute paths, so that the worker finds the same modules from another folder
     path = [str(Path(entry).absolute()) for entry in sys.path]
     job = {"config": config.model_dump(mode="json"), "elements": elements, "path": path, "campaign": campaign}
     (folder / JOB).write_text(json.dumps(job))
@@ -50,15 +50,16 @@ def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
     Returns
     -------
     dict or None
-        Energy, forces and, where there is one, stress; None if there is no answer.
+        Energy, forces and, if available, stress; None if the job has not finished.
 
     Raises
     ------
     OracleError
-        If the answer is that it failed.
+        If the job failed.
     """
     if (folder / LABEL).is_file():
-        with (folder / LABEL).open("rb") as stream, np.load(stream) as results:  # numpy leaves a bad file open
+        # np.load of a path leaves a bad file open
+        with (folder / LABEL).open("rb") as stream, np.load(stream) as results:
             return {name: float(value) if value.ndim == 0 else value for name, value in results.items()}
     if (folder / FAILURE).is_file():
         failure = json.loads((folder / FAILURE).read_text())
@@ -68,7 +69,7 @@ def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
 
 
 def main(folder: Path) -> None:
-    """Do the job of a folder."""
+    """Run the job of a folder."""
     job = json.loads((folder / JOB).read_text())
     sys.path[:] = job["path"]
     with np.load(folder / STRUCTURE) as arrays:
@@ -76,13 +77,13 @@ def main(folder: Path) -> None:
     config = OracleConfig(**job["config"])
     os.chdir(folder / RUN)
     try:
-        labelled = _label(config, tuple(job["elements"]), atoms, folder / RUN)
+        labeled = _label(config, tuple(job["elements"]), atoms, folder / RUN)
     except OracleError as error:
-        # whole or not at all: the answer is what the parent goes by
+        # atomically, since the parent process reads the result
         _write(folder / FAILURE, json.dumps({"cause": error.cause, "message": str(error)}).encode())
         return
-    assert labelled.calc is not None
-    np.savez(folder / "part.npz", **labelled.calc.results)
+    assert labeled.calc is not None
+    np.savez(folder / "part.npz", **labeled.calc.results)
     (folder / "part.npz").replace(folder / LABEL)
 
 
@@ -90,7 +91,7 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
     from acemaker.oracles.oracle import CalculatorOracle
 
     try:
-        labelled = CalculatorOracle.from_config(config, elements, run).label(atoms)
+        labeled = CalculatorOracle.from_config(config, elements, run).label(atoms)
     except MissingLibraryError as error:
         raise OracleError(str(error), Cause.PROGRAM_MISSING) from error
     except ConfigError as error:
@@ -98,26 +99,26 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
         raise OracleError(str(error), cause) from error
     except OracleError as error:
         if error.cause is Cause.NONSENSE:
-            _check_run(config, run)  # which would be the reason for it
+            _check_run(config, run)  # raises the reason for the implausible result, if any
         raise
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_output
 
         check_output(config, run)
     _check_run(config, run)
-    return labelled
+    return labeled
 
 
 def _check_run(config: OracleConfig, run: Path) -> None:
-    """Look for why a result cannot be right: several programs wrote it, or its SCF did not converge."""
+    """Check that a result was written by a single program whose SCF converged."""
     from acemaker.oracles.output_messages import unconverged
 
     if config.oracle == "espresso":
         from acemaker.oracles.espresso import check_programs
 
         check_programs(run)
-    if words := unconverged(run):
-        raise OracleError(f"the calculator returned a result, but its program says: {words}", Cause.NOT_CONVERGED)
+    if message := unconverged(run):
+        raise OracleError(f"the calculator returned a result, but its program reports: {message}", Cause.NOT_CONVERGED)
 
 
 def _write(path: Path, data: bytes) -> None:

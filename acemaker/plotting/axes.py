@@ -1,7 +1,8 @@
-"""What several figures do to their axes."""
+"""Legends, ticks, threshold lines and thinned curves that several figures share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,36 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from acemaker.config import OTFConfig
+from acemaker.plotting.scale import NAMES
+
 POINTS = 1500
-"""Points of a curve at most: more than pixels across."""
+"""Maximum number of points of a curve: more than pixels across."""
+
+THRESHOLD_COLOR, THRESHOLD_WIDTH = "0.35", 0.9
+
+THRESHOLD_STYLES = dict(zip(NAMES, (":", "--", "-"), strict=True))
+"""Line styles by the effect of a threshold."""
 
 
-def even_legend(axes: Axes, **how: Any) -> None:
-    """Make a legend whose points are of one size, however small those of the picture are.
+def even_legend(axes: Axes, **options: Any) -> None:
+    """Add a legend whose points all have the same size, independent of their size in the figure.
 
     Parameters
     ----------
     axes
-        Whose points are drawn by `plot`.
-    **how
-        As `Axes.legend` takes it.
+        Axes whose points were drawn with `plot`.
+    **options
+        Options of `Axes.legend`.
     """
-    for handle in axes.legend(**how).legend_handles:
+    for handle in axes.legend(**options).legend_handles:
         if isinstance(handle, Line2D):
             handle.set_markersize(5)
             handle.set_alpha(1)
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis at 1, 2, 5 of every decade with plain numbers.
+    """Label a logarithmic axis with plain numbers at 1, 2 and 5 of each decade.
 
     Parameters
     ----------
@@ -43,15 +52,55 @@ def plain_log_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def thresholds_of(rule: OTFConfig) -> dict[str, float]:
+    """Return the thresholds of a halting rule by their effect: epicenter, halt and break."""
+    return dict(zip(NAMES, (rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break), strict=True))
+
+
+def threshold_lines(
+    axes: Axes,
+    thresholds: Mapping[str, float],
+    *,
+    vertical: bool = False,
+    color: str = THRESHOLD_COLOR,
+    label: str = "{name} ({value:g})",
+) -> list[Line2D]:
+    """Draw thresholds of gamma as lines across the axes.
+
+    Parameters
+    ----------
+    axes
+        Axes with gamma along y, or along x if `vertical`.
+    thresholds
+        Values by effect, which determines the style of the line: some of `NAMES`.
+    vertical
+        Whether the lines are vertical.
+    color
+        Color of the lines.
+    label
+        Template of the labels for the legend.
+
+    Returns
+    -------
+    list of Line2D
+    """
+    draw_line = axes.axvline if vertical else axes.axhline
+    lines = []
+    for name, value in thresholds.items():
+        text = label.format(name=name, value=value)
+        lines.append(draw_line(value, color=color, ls=THRESHOLD_STYLES[name], lw=THRESHOLD_WIDTH, label=text))
+    return lines
+
+
 def thinned(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out points of a curve where there are more than pixels; the largest and smallest of each group stay.
+    """Reduce the number of points of a curve, keeping the largest and smallest value of each group.
 
     Parameters
     ----------
     steps, values : ndarray, shape (n,)
         The curve.
     most
-        Points to be left, about.
+        Approximate number of points to return.
 
     Returns
     -------
@@ -63,7 +112,7 @@ def thinned(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> tuple[
     whole = len(steps) // group * group
     rows = np.nan_to_num(values[:whole]).reshape(-1, group)
     offsets = np.arange(0, whole, group)
-    kept = np.unique(
+    indices = np.unique(
         np.concatenate([offsets + rows.argmin(axis=1), offsets + rows.argmax(axis=1), np.arange(whole, len(steps))])
     )
-    return steps[kept], values[kept]
+    return steps[indices], values[indices]

@@ -1,4 +1,4 @@
-"""Candidates as they are drawn: each as the anchor lies, so that one sees what was moved."""
+"""Scenes of candidates, all in the orientation of the halted structure, so that displacements are visible."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class CandidateScenes:
-    """The scenes of a halt's candidates, on the scale of its halt.
+    """Scenes of the candidates of a halt, with the halt's scale of gamma.
 
     Parameters
     ----------
     candidates
-        What was made; the anchor's atoms above ``threshold_add_train`` are ringed in all of them.
+        The candidates; the halted structure's atoms above ``threshold_add_train`` are ringed in all scenes.
     """
 
     def __init__(self, candidates: Candidates) -> None:
@@ -32,47 +32,49 @@ class CandidateScenes:
             atoms = structure.copy()
             atoms.info, atoms.arrays["gamma"] = {}, gamma
             self._frames.append(atoms)
-        self._epicentre = np.zeros(0, dtype=int)
+        self._epicenter = np.zeros(0, dtype=int)
         if candidates.gamma and candidates.thresholds:
-            self._epicentre = np.flatnonzero(~(candidates.gamma[0] <= candidates.thresholds[0]))
+            self._epicenter = np.flatnonzero(~(candidates.gamma[0] <= candidates.thresholds[0]))
 
     def __len__(self) -> int:
         return len(self._candidates.structures)
 
     def of(self, candidate: int) -> tuple[Scenes, int]:
-        """Find a candidate's scene.
+        """Return the scenes that a candidate belongs to, and its index among them.
 
         Parameters
         ----------
         candidate
-            Its number.
+            Number of the candidate.
 
         Returns
         -------
-        scenes, place
-            Where it is, and under which number.
+        scenes : Scenes
+            Scenes of all candidates with as many atoms as the halted structure, or of this one alone.
+        index : int
+            Index of the candidate's scene.
 
         Raises
         ------
         StructureError
-            If there is no such candidate, or its gamma is not known.
+            If there is no such candidate, or its gamma is unknown.
         """
         if not 0 <= candidate < len(self):
             raise StructureError(f"candidates are numbered 0 to {len(self) - 1}, there is no candidate {candidate}")
         if not self._frames:
-            raise StructureError("expected gamma of the candidates' atoms; the trainer that graded them gives none")
-        own = self._frames[candidate]
-        if len(own) != len(self._frames[0]):  # by a strategy that adds or takes atoms: they have no places to keep
-            return Scenes([own], 0, self._epicentre[self._epicentre < len(own)]), 0
-        alike = [atoms for atoms in self._frames if len(atoms) == len(own)]
-        place = next(place for place, atoms in enumerate(alike) if atoms is own)
-        return Scenes(alike, 0, self._epicentre), place
+            raise StructureError("expected gamma of the candidates' atoms, but the trainer provides none")
+        frame = self._frames[candidate]
+        if len(frame) != len(self._frames[0]):  # a strategy added or removed atoms: there is no common order of atoms
+            return Scenes([frame], 0, self._epicenter[self._epicenter < len(frame)]), 0
+        frames = [atoms for atoms in self._frames if len(atoms) == len(frame)]
+        index = next(index for index, atoms in enumerate(frames) if atoms is frame)
+        return Scenes(frames, 0, self._epicenter), index
 
     def __getitem__(self, candidate: int) -> Scene:
-        scenes, place = self.of(candidate)
-        return replace(scenes[place], caption=self.caption(candidate))
+        scenes, index = self.of(candidate)
+        return replace(scenes[index], caption=self.caption(candidate))
 
     def caption(self, candidate: int) -> str:
-        """Say in one line what is drawn."""
-        scenes, place = self.of(candidate)
-        return f"candidate {candidate}, {self._candidates.origins[candidate]}; {scenes.caption(place)}"
+        """Return a description of a candidate in one line."""
+        scenes, index = self.of(candidate)
+        return f"candidate {candidate}, {self._candidates.origins[candidate]}; {scenes.caption(index)}"

@@ -1,4 +1,4 @@
-"""Two generations over the labels of their campaign."""
+"""Figure of the difference between two generations on the labels of their campaign."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from acemaker.plotting.png_figure import PngFigure
 
 @draws(Difference)
 def difference_figure(difference: Difference) -> PngFigure:
-    """Draw the force error of both on every label, and how far apart their forces are.
+    """Draw force error and largest gamma of both generations on every label.
 
     Parameters
     ----------
     difference
-        Of two generations.
+        The difference to draw.
 
     Returns
     -------
@@ -34,8 +34,8 @@ def difference_figure(difference: Difference) -> PngFigure:
         earlier, later = difference.earlier.generation.number, difference.later.generation.number
         axis.plot(numbers, before, "o", mfc="none", color="C0", ms=6, label=f"generation {earlier}")
         axis.plot(numbers, after, "o", color="C1", ms=5, label=f"generation {later}")
-        for known, shade in ((difference.earlier.known, "C0"), (difference.later.known, "C1")):
-            axis.axvline(known + 0.5, color=shade, lw=1, ls="--")
+        for generation, color in ((difference.earlier, "C0"), (difference.later, "C1")):
+            axis.axvline(generation.n_structures + 0.5, color=color, lw=1, ls="--")
         axis.set_yscale("log")
         plain_log_ticks(axis.yaxis)
     errors.set_ylabel("force RMSE / (meV/Å)")
@@ -43,5 +43,5 @@ def difference_figure(difference: Difference) -> PngFigure:
     grades.set_xlabel("label, oldest first")
     grades.xaxis.get_major_locator().set_params(integer=True)
     picture.legend(*errors.get_legend_handles_labels(), fontsize=8, loc="outside upper right", ncols=2)
-    errors.set_title("dashed: what each was trained on ends there", fontsize=9, loc="left")
+    errors.set_title("dashed: last label that each was trained on", fontsize=9, loc="left")
     return picture

@@ -1,4 +1,4 @@
-"""Labels along a run, and what labelling without gamma would have come to."""
+"""Figure of label costs along a run, with the cost of labeling without gamma."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from acemaker.plotting.png_figure import PngFigure
 
 @draws(LabelCosts)
 def label_costs_figure(costs: LabelCosts) -> PngFigure:
-    """Draw the sum of costs along the run.
+    """Draw the cumulative cost along the run.
 
     Parameters
     ----------
     costs
-        Of the labels.
+        The label costs to draw.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def label_costs_figure(costs: LabelCosts) -> PngFigure:
     several = (costs.positions != costs.steps).any()
     axis.set_xlabel("MD step, the walkers one after the other" if several else "MD step")
     axis.set_ylabel(f"cost / labels of {costs.n_running} atoms")
-    axis.set_title("grey, without gamma: labels often enough to meet each stretch between two halts", fontsize=9)
+    axis.set_title("gray: labeling without gamma, often enough to sample each stretch between two halts", fontsize=9)
     axis.legend(loc="upper left", fontsize=8)
     axis.set_ylim(bottom=0)
     axis.set_xlim(0, max(costs.n_steps, 1))

@@ -1,4 +1,4 @@
-"""Labels against predictions."""
+"""Parity plots: predictions against labels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from acemaker.results import Training
 
 @draws(Training)
 def parity_figure(training: Training) -> PngFigure:
-    """Draw the parity of the newly labelled structures' forces and energies.
+    """Draw the parity of the newly labeled structures' forces and energies.
 
     Parameters
     ----------
     training
-        A generation and its new labels.
+        The training of a generation, with its new labels.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def parity_figure(training: Training) -> PngFigure:
         ("force component", "energy"),
         strict=True,
     ):
-        if not len(values):  # no energy of an embedded cell counts unless its seam is clean
-            axis.set_title(f"{name}: none counts", fontsize=10)
+        if not len(values):  # energies of embedded cells count only if their boundary is clean
+            axis.set_title(f"{name}: no values", fontsize=10)
             continue
         low, high = values.min(), values.max()
         margin = 0.05 * (high - low) or 0.001

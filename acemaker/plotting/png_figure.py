@@ -1,4 +1,4 @@
-"""A figure that shows itself in a notebook without pyplot."""
+"""A matplotlib figure that notebooks display without pyplot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 class PngFigure(Figure):
-    """A matplotlib figure that renders itself as PNG; thread-safe, since pyplot knows nothing of it."""
+    """A matplotlib figure that renders itself as PNG; thread-safe, since it is not registered with pyplot."""
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The colours of gamma: one logarithmic scale, so that a colour means the same in every picture."""
+"""Colors of gamma: one logarithmic scale, so that a color has the same meaning in every figure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_hex
 
 GAMMA_RANGE = (0.3, 30.0)
-"""Of all halts and generations; thresholds outside of it, for other measures than gamma, widen it."""
+"""Range for all halts and generations; thresholds outside of it, of measures other than gamma, extend it."""
 
-COLOUR_MAP = "plasma"
-"""Its lightness rises all the way, so that it is read without colours, too."""
+COLOR_MAP = "plasma"
+"""Color map with monotonic lightness, so that it can also be read in gray."""
 
-NAMES = ("epicentre", "halt", "break")
-"""What the three thresholds do."""
+NAMES = ("epicenter", "halt", "break")
+"""Effects of the three thresholds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """From gamma to colour.
+    """Mapping from gamma to color.
 
     Attributes
     ----------
     low, high : float
-        Gamma below and above which the colour stays the same, dimensionless.
+        Gamma below and above which the color does not change, dimensionless.
     marks : tuple of float
-        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break``; empty where they are not known.
+        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break``; empty if they are unknown.
     """
 
     low: float = GAMMA_RANGE[0]
@@ -37,41 +37,41 @@ class Scale:
 
     @property
     def norm(self) -> LogNorm:
-        """The same for matplotlib."""
+        """The scale as a matplotlib norm."""
         return LogNorm(self.low, self.high)
 
     def clipped(self, gamma: np.ndarray) -> np.ndarray:
-        """Bring values onto the scale; what is not a number lies beyond it, as for the halting rule."""
+        """Clip values to the scale; NaN counts as above it, as for the halting rule."""
         clipped: np.ndarray = np.clip(np.nan_to_num(gamma, nan=self.high, posinf=self.high), self.low, self.high)
         return clipped
 
     def logarithms(self, gamma: np.ndarray) -> np.ndarray:
-        """Return the decimal logarithm of values brought onto the scale."""
+        """Return the decimal logarithm of values clipped to the scale."""
         logarithms: np.ndarray = np.log10(self.clipped(gamma))
         return logarithms
 
     def share(self, gamma: float) -> float:
-        """Return how far along the scale a value is, 0 to 1."""
+        """Return the position of a value along the scale, from 0 to 1."""
         low, value, high = self.logarithms(np.array([self.low, gamma, self.high]))
         return float((value - low) / (high - low))
 
-    def colours(self, n: int = 16) -> list[str]:
-        """Return evenly spaced colours of the scale, ``#rrggbb``."""
-        return [to_hex(colour) for colour in colormaps[COLOUR_MAP](np.linspace(0, 1, n))]
+    def colors(self, n: int = 16) -> list[str]:
+        """Return evenly spaced colors of the scale, ``#rrggbb``."""
+        return [to_hex(color) for color in colormaps[COLOR_MAP](np.linspace(0, 1, n))]
 
 
 def scale_with(thresholds: Sequence[float]) -> Scale:
-    """Make the scale on which thresholds can be marked.
+    """Return a scale that contains the thresholds.
 
     Parameters
     ----------
     thresholds
-        The three of a halt, or none.
+        The three thresholds of a halt, or none.
 
     Returns
     -------
     Scale
-        With `GAMMA_RANGE`, unless one of them lies outside.
+        A scale of `GAMMA_RANGE`, unless a threshold is outside of it.
     """
     low, high = GAMMA_RANGE
     if thresholds and (min(thresholds) <= low or max(thresholds) >= high):

@@ -1,4 +1,4 @@
-"""What is to be drawn of a structure: which atoms, where, how far beyond, and the cell around them."""
+"""Scenes: the atoms of a structure that are drawn, their positions and gamma, and the cell around them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ase.geometry import find_mic
 from acemaker.formatting.summary import number
 
 LARGE = 3000
-"""Atoms above which only a neighbourhood is drawn: more can be neither told apart nor turned smoothly."""
+"""Number of atoms above which only a neighborhood is drawn: more cannot be distinguished or rotated smoothly."""
 
 NEAR = 600
-"""Atoms of a neighbourhood."""
+"""Number of atoms of a neighborhood."""
 
 DIRECTION = np.array([[0.9397, 0.0, -0.3420], [-0.1170, 0.9397, -0.3214], [0.3214, 0.3420, 0.8830]])
-"""Rows: right, up and towards the eye, of live views to begin with and of their static twins."""
+"""Rows: right, up and toward the viewer, for the initial camera of live views and for their static fallbacks."""
 
 EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
-"""Pairs of corners that the twelve edges of a cell join."""
+"""Pairs of corners that are connected by the twelve edges of a cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +31,19 @@ class Scene:
     Attributes
     ----------
     positions : ndarray, shape (n, 3)
-        Å; those of the structure but for lattice vectors.
+        Å; those of the structure up to lattice vectors.
     numbers : ndarray of int, shape (n,)
         Atomic numbers.
     gamma : ndarray, shape (n,)
         Extrapolation grades, dimensionless.
     indices : ndarray of int, shape (n,)
-        The structure's atom behind each.
+        Index of each atom in the structure.
     marked : ndarray of int, shape (n_marked,)
-        Which of the n are in the epicentre.
+        Indices among the n atoms of those in the epicenter.
     corners : ndarray, shape (8, 3), or None
-        Å, of the cell as it is; None for what has no cell, or of which only a neighbourhood is drawn.
+        Å, corners of the cell; None if there is no cell, or only a neighborhood is drawn.
     caption : str
-        One line: step, largest gamma, and what is left out.
+        One line: step, largest gamma, and the part of the structure that is drawn.
     """
 
     positions: np.ndarray
@@ -56,28 +56,28 @@ class Scene:
 
 
 class Scenes:
-    """The scenes of a structure at several checks: the same atoms in the same order, without jumps across the cell.
+    """Scenes of a structure at several checks: the same atoms in the same order, without jumps across the cell.
 
     Parameters
     ----------
     frames
         The structure at each check, ``arrays["gamma"]`` per atom.
-    anchor
-        Which of the frames decides what is drawn.
-    epicentre : ndarray of int
-        Atoms to be marked; may be empty.
+    halted
+        Index of the frame that determines which atoms are drawn.
+    epicenter : ndarray of int
+        Atoms to mark; may be empty.
     """
 
-    def __init__(self, frames: Sequence[Atoms], anchor: int, epicentre: np.ndarray) -> None:
+    def __init__(self, frames: Sequence[Atoms], halted: int, epicenter: np.ndarray) -> None:
         self.frames = tuple(frames)
-        atoms = self.frames[anchor]
-        self.epicentre = np.asarray(epicentre, dtype=int)
+        atoms = self.frames[halted]
+        self.epicenter = np.asarray(epicenter, dtype=int)
         worst = int(np.nan_to_num(atoms.arrays["gamma"], nan=np.inf).argmax())
         self._periodic = bool(atoms.pbc.all())
         self._left_out = ""
         if len(atoms) <= LARGE:
             self.indices = np.arange(len(atoms))
-            # a little below zero is zero, as for ASE, or half of a perfect crystal's faces would change sides
+            # values slightly below zero count as zero, as in ASE, or atoms on a cell face would be drawn on either side
             offsets = (_scaled(atoms) + 1e-7) % 1.0 - 1e-7 if self._periodic else None
         else:
             vectors = atoms.positions - atoms.positions[worst]
@@ -88,12 +88,12 @@ class Scenes:
             self.indices = np.sort(np.argsort(distances, kind="stable")[:NEAR])
             offsets = vectors[self.indices] @ np.linalg.inv(atoms.cell.array) if self._periodic else None
             reach = distances[self.indices].max()
-            seen = int(np.isin(self.epicentre, self.indices).sum())
+            n_drawn = int(np.isin(self.epicenter, self.indices).sum())
             self._left_out = f"; {NEAR} of {len(atoms)} atoms, within {reach:.1f} Å of atom {worst}"
-            if seen < len(self.epicentre):
-                self._left_out += f", {seen} of {len(self.epicentre)} in the epicentre"
+            if n_drawn < len(self.epicenter):
+                self._left_out += f", {n_drawn} of {len(self.epicenter)} in the epicenter"
         self._offsets = offsets
-        self.marked = np.flatnonzero(np.isin(self.indices, self.epicentre))
+        self.marked = np.flatnonzero(np.isin(self.indices, self.epicenter))
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -116,7 +116,7 @@ class Scenes:
         )
 
     def caption(self, check: int) -> str:
-        """Say in one line what is drawn."""
+        """Return a description of a scene in one line."""
         atoms = self.frames[check]
         gamma = np.nan_to_num(atoms.arrays["gamma"], nan=np.inf)
         worst = int(gamma.argmax())

@@ -1,4 +1,4 @@
-"""A structure from the side, atoms coloured by gamma: the static twin of the viewer."""
+"""Figure of a structure with atoms colored by gamma: the static fallback of the viewer."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from acemaker.formatting.figures import draws
 from acemaker.plotting.axes import plain_log_ticks
 from acemaker.plotting.candidate_scenes import CandidateScenes
 from acemaker.plotting.png_figure import PngFigure
-from acemaker.plotting.scale import COLOUR_MAP, NAMES, Scale, scale_with
+from acemaker.plotting.scale import COLOR_MAP, NAMES, Scale, scale_with
 from acemaker.plotting.scene import DIRECTION, EDGES, Scene, Scenes
 from acemaker.results import Diagnosis, Halt, Selection
+from acemaker.structures.embedding import EmbeddedCell
 
 RING = "black"
 SEEN_THROUGH = 0.25
-"""How solid an atom is that hides one of the epicentre."""
+"""Opacity of an atom in front of one of the epicenter."""
 
 
 def structure_figure(
-    atoms: Atoms, gamma: np.ndarray, epicentre: np.ndarray | None = None, thresholds: Sequence[float] = ()
+    atoms: Atoms, gamma: np.ndarray, epicenter: np.ndarray | None = None, thresholds: Sequence[float] = ()
 ) -> PngFigure:
-    """Draw atoms as discs, the far ones first; of a large structure the neighbourhood of its worst atom.
+    """Draw atoms as discs, from back to front; of a large structure only the neighborhood of its worst atom.
 
     Parameters
     ----------
     atoms
-        The structure; its cell is drawn as it is.
+        The structure, which is drawn with its cell.
     gamma : ndarray, shape (n_atoms,)
         Extrapolation grades, dimensionless.
-    epicentre : ndarray of int, or None
-        Atoms to be ringed.
+    epicenter : ndarray of int, or None
+        Atoms to mark with a ring.
     thresholds
-        Those of the halting rule, to be marked beside the colours; may be empty.
+        Thresholds of the halting rule to mark on the color bar; may be empty.
 
     Returns
     -------
@@ -46,31 +47,37 @@ def structure_figure(
     graded = atoms.copy()
     graded.info = {"step": atoms.info["step"]} if "step" in atoms.info else {}
     graded.arrays["gamma"] = np.asarray(gamma)
-    marked = np.zeros(0, dtype=int) if epicentre is None else epicentre
+    marked = np.zeros(0, dtype=int) if epicenter is None else epicenter
     return scene_figure(Scenes([graded], 0, marked)[0], scale_with(thresholds))
 
 
 @draws(Halt)
-def halt_figure(halt: Halt, epicentre: np.ndarray | None = None) -> PngFigure:
+def halt_figure(halt: Halt, epicenter: np.ndarray | None = None) -> PngFigure:
     """Draw the halted structure, colored by gamma.
 
     Parameters
     ----------
     halt
         The halt.
-    epicentre : ndarray of int, or None
+    epicenter : ndarray of int, or None
         The diagnosed atoms, drawn without the thresholds; None for the atoms above the lowest threshold.
     """
-    if epicentre is not None:
-        return structure_figure(halt.structure, halt.gamma, epicentre)
-    return structure_figure(halt.structure, halt.gamma, halt.epicentre, halt.thresholds)
+    if epicenter is not None:
+        return structure_figure(halt.structure, halt.gamma, epicenter)
+    return structure_figure(halt.structure, halt.gamma, halt.epicenter, halt.thresholds)
 
 
 @draws(Diagnosis)
 def diagnosis_figure(diagnosis: Diagnosis) -> PngFigure:
     """Draw the diagnosed structure, colored by gamma, with a ring around each atom of the epicenter."""
     gamma, thresholds = diagnosis.structure.arrays["gamma"], diagnosis.halt.thresholds
-    return structure_figure(diagnosis.structure, gamma, diagnosis.epicentre, thresholds)
+    return structure_figure(diagnosis.structure, gamma, diagnosis.epicenter, thresholds)
+
+
+@draws(EmbeddedCell)
+def embedded_cell_figure(cell: EmbeddedCell) -> PngFigure:
+    """Draw an embedded cell, colored by gamma, with a ring around each core atom."""
+    return structure_figure(cell.structure, cell.gamma, np.flatnonzero(cell.core))
 
 
 @draws(Selection, "structure")
@@ -103,9 +110,9 @@ def scene_figure(scene: Scene, scale: Scale) -> PngFigure:
     Parameters
     ----------
     scene
-        What to draw.
+        The scene to draw.
     scale
-        Of gamma.
+        Scale of gamma.
 
     Returns
     -------
@@ -113,7 +120,7 @@ def scene_figure(scene: Scene, scale: Scale) -> PngFigure:
     """
     picture = PngFigure(figsize=(5.8, 4.7), layout="compressed")
     axes = picture.subplots()
-    # what a run that blew up has thrown out must not make everything else a dot
+    # atoms without finite positions, from a run that exploded, must not determine the extent of the figure
     seen = np.isfinite(scene.positions).all(axis=1)
     positions = scene.positions[seen] @ DIRECTION.T
     radii = 0.62 * covalent_radii[scene.numbers[seen]]
@@ -129,14 +136,14 @@ def scene_figure(scene: Scene, scale: Scale) -> PngFigure:
         offset_transform=axes.transData,
         array=scale.clipped(scene.gamma[seen][order]),
         norm=scale.norm,
-        cmap=COLOUR_MAP,
+        cmap=COLOR_MAP,
         edgecolors="0.25",
         linewidths=0.4,
         alpha=np.where(hiding[order], SEEN_THROUGH, 1.0),
         zorder=2,
     )
     axes.add_collection(discs)
-    # above all atoms, since it tells where to look behind them
+    # above all atoms, so that hidden atoms of the epicenter are located as well
     rings = EllipseCollection(
         2.6 * radii[ringed],
         2.6 * radii[ringed],
@@ -163,23 +170,23 @@ def scene_figure(scene: Scene, scale: Scale) -> PngFigure:
     axes.set_aspect("equal")
     axes.set_xlabel("Å")
     axes.set_ylabel("Å")
-    solid = ScalarMappable(norm=scale.norm, cmap=COLOUR_MAP)
+    solid = ScalarMappable(norm=scale.norm, cmap=COLOR_MAP)
     bar = picture.colorbar(solid, ax=axes, label="gamma, dimensionless", extend="both")
     plain_log_ticks(bar.ax.yaxis)
     for name, mark in zip(NAMES, scale.marks, strict=False):
         bar.ax.axhline(mark, color="black", lw=2.5)
         bar.ax.axhline(mark, color="white", lw=1)
         bar.ax.text(-0.35, mark, f"{name} {mark:g}", transform=bar.ax.get_yaxis_transform(), ha="right", va="center")
-    ringed_note = f"\n{ringed.sum()} ringed: the epicentre" if ringed.any() else ""
-    axes.set_title(scene.caption.replace("; ", "\n") + ringed_note, fontsize=10)
+    epicenter_line = f"\n{ringed.sum()} ringed: the epicenter" if ringed.any() else ""
+    axes.set_title(scene.caption.replace("; ", "\n") + epicenter_line, fontsize=10)
     return picture
 
 
 def _in_front(positions: np.ndarray, radii: np.ndarray, ringed: np.ndarray) -> np.ndarray:
-    """Find the atoms that hide a part of a ringed one, and are not ringed themselves."""
-    found = np.zeros(len(positions), dtype=bool)
-    for place, radius in zip(positions[ringed], radii[ringed], strict=True):
-        apart = np.linalg.norm(positions[:, :2] - place[:2], axis=1)
-        found |= (positions[:, 2] > place[2]) & (apart < radii + radius)
-    found &= ~ringed
-    return found
+    """Return which atoms hide a part of a ringed one without being ringed themselves."""
+    hiding = np.zeros(len(positions), dtype=bool)
+    for center, radius in zip(positions[ringed], radii[ringed], strict=True):
+        distances = np.linalg.norm(positions[:, :2] - center[:2], axis=1)
+        hiding |= (positions[:, 2] > center[2]) & (distances < radii + radius)
+    hiding &= ~ringed
+    return hiding

@@ -1,4 +1,4 @@
-"""Gamma over the steps of a campaign, with the thresholds, the halts and the generations."""
+"""Figure of gamma along the steps of a campaign, with thresholds, halts and generations."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from acemaker.config import OTFConfig
 from acemaker.formatting.figures import draws
 from acemaker.formatting.summary import observable
 from acemaker.loop.reader import CampaignReader
-from acemaker.plotting.axes import plain_log_ticks
+from acemaker.plotting.axes import plain_log_ticks, threshold_lines, thresholds_of
 from acemaker.plotting.png_figure import PngFigure
-from acemaker.results import Segment
+from acemaker.plotting.scale import NAMES
+from acemaker.results import Halt, Segment, Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 SHOWN = 6
-"""Walkers that are drawn, the first of them, where there are more."""
+"""Maximum number of walkers that are drawn, from the first."""
 
 
 @draws(CampaignReader)
@@ -44,16 +45,16 @@ def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> PngFigure:
     Parameters
     ----------
     segments
-        In order; parts that were run again stay visible, paler. Those of several walkers are drawn one below the
-        other, without observables.
+        Segments in order; parts that were run again are drawn paler. Segments of several walkers are drawn one below
+        the other, without observables.
     rule
-        The thresholds.
+        The halting rule with the thresholds.
 
     Returns
     -------
     PngFigure
     """
-    walkers = sorted({segment.walker for segment in segments})
+    walkers = sorted({segment.walker or 1 for segment in segments})
     if len(walkers) > 1:
         return _walkers_figure(segments, walkers, rule)
     names = [name for segment in segments[:1] for name in segment.timeline.observables]
@@ -62,13 +63,55 @@ def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> PngFigure:
     _gamma(axes[0], segments, rule)
     _legend(axes[0])
     for axis, name in zip(axes[1:], names, strict=True):
-        for segment, colour, stands, alpha in _parts(segments):
+        for segment, color, mask, alpha in _checks(segments):
             timeline = segment.timeline
-            axis.plot(timeline.step[stands], timeline.observables[name][stands], color=colour, lw=1, alpha=alpha)
-        what, unit = observable(name)
-        axis.set_ylabel(f"{what.removeprefix('potential ')} / {unit}", fontsize=8)
-        _bands(axis, segments)
+            axis.plot(timeline.step[mask], timeline.observables[name][mask], color=color, lw=1, alpha=alpha)
+        quantity, unit = observable(name)
+        axis.set_ylabel(f"{quantity.removeprefix('potential ')} / {unit}", fontsize=8)
+        _shade_generations(axis, segments)
     axes[-1].set_xlabel("MD step")
+    return picture
+
+
+@draws(Timeline)
+def checks_figure(timeline: Timeline, halt: Halt | None = None) -> PngFigure:
+    """Draw gamma and the observables at the checks of one segment.
+
+    Parameters
+    ----------
+    timeline
+        The checks.
+    halt
+        The halt at their end, whose thresholds are drawn.
+
+    Returns
+    -------
+    PngFigure
+    """
+    names = list(timeline.observables)
+    picture = PngFigure(figsize=(8, 2.6 + 1.3 * len(names)), layout="constrained")
+    axes = picture.subplots(1 + len(names), 1, sharex=True, squeeze=False, height_ratios=[2] + [1] * len(names))[:, 0]
+    axes[0].plot(timeline.step, timeline.gamma_max, color="C0", lw=1)
+    if halt is not None:
+        threshold_lines(axes[0], dict(zip(NAMES, halt.thresholds, strict=False)))
+        axes[0].plot([halt.step], [halt.gamma.max()], "kv", ms=5, label=f"halt {halt.number}")
+        axes[0].legend(loc="upper left", fontsize=8, ncols=5)
+    axes[0].set_yscale("log")
+    plain_log_ticks(axes[0].yaxis)
+    axes[0].set_ylabel("largest gamma")
+    for axis, name in zip(axes[1:], names, strict=True):
+        axis.plot(timeline.step, timeline.observables[name], color="C0", lw=1)
+        quantity, unit = observable(name)
+        axis.set_ylabel(f"{quantity.removeprefix('potential ')} / {unit}", fontsize=8)
+    axes[-1].set_xlabel("MD step")
+    return picture
+
+
+@draws(Segment)
+def segment_figure(segment: Segment) -> PngFigure:
+    """Draw gamma and the observables at the checks of a segment, with its halt; see `checks_figure`."""
+    picture = checks_figure(segment.timeline, segment.halt)
+    picture.axes[0].set_title(segment.headline(), fontsize=9)
     return picture
 
 
@@ -78,7 +121,7 @@ def _walkers_figure(segments: Sequence[Segment], walkers: Sequence[int], rule: O
     picture = PngFigure(figsize=(8, 0.9 + 1.7 * len(shown)), layout="constrained")
     axes = picture.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axis, walker in zip(axes, shown, strict=True):
-        _gamma(axis, [segment for segment in segments if segment.walker == walker], rule)
+        _gamma(axis, [segment for segment in segments if (segment.walker or 1) == walker], rule)
         axis.set_ylabel(f"largest gamma,\nwalker {walker}", fontsize=8)
         axis.set_title("")
     more = f"; {len(walkers) - SHOWN} more walkers are not shown" if len(walkers) > SHOWN else ""
@@ -87,13 +130,13 @@ def _walkers_figure(segments: Sequence[Segment], walkers: Sequence[int], rule: O
     return picture
 
 
-def _parts(segments: Sequence[Segment]) -> Iterator[tuple[Segment, str, np.ndarray, float]]:
-    """Tell the checks that stand from those that were run again, with colour and opacity."""
+def _checks(segments: Sequence[Segment]) -> Iterator[tuple[Segment, str, np.ndarray, float]]:
+    """Yield the checks that are valid and those that were run again, with color and opacity."""
     for segment, end in zip(segments, _ends(segments), strict=True):
         step = segment.timeline.step
-        for stands, alpha in ((step <= end, 1.0), (step >= end, 0.35)):
-            if stands.any():
-                yield segment, f"C{segment.generation % 10}", stands, alpha
+        for mask, alpha in ((step <= end, 1.0), (step >= end, 0.35)):
+            if mask.any():
+                yield segment, f"C{(segment.generation - 1) % 10}", mask, alpha
 
 
 def _ends(segments: Sequence[Segment]) -> list[float]:
@@ -102,19 +145,14 @@ def _ends(segments: Sequence[Segment]) -> list[float]:
 
 def _gamma(axis: Axes, segments: Sequence[Segment], rule: OTFConfig) -> None:
     """Draw gamma of one walker's segments, with halts and thresholds."""
-    for segment, colour, stands, alpha in _parts(segments):
+    for segment, color, mask, alpha in _checks(segments):
         timeline = segment.timeline
-        axis.plot(timeline.step[stands], timeline.gamma_max[stands], color=colour, lw=1, alpha=alpha)
+        axis.plot(timeline.step[mask], timeline.gamma_max[mask], color=color, lw=1, alpha=alpha)
     for segment in segments:
         if segment.halt is not None:
             gamma = segment.timeline.gamma_max[segment.timeline.step == segment.halt.step]
             axis.plot([segment.halt.step] * len(gamma), gamma, "kv", ms=5, zorder=3)
-    for value, style, name in (
-        (rule.threshold_add_train, ":", "epicentre"),
-        (rule.threshold_call_dft, "--", "halt"),
-        (rule.threshold_break, "-", "break"),
-    ):
-        axis.axhline(value, color="0.35", ls=style, lw=0.9, label=f"{name} ({value:g})")
+    threshold_lines(axis, thresholds_of(rule))
     halts = sum(segment.halt is not None for segment in segments)
     axis.plot([], [], "kv", ms=5, label=f"halts ({halts})")
     spikes = [spike for segment in segments for spike in _spikes(segment, rule)]
@@ -125,16 +163,16 @@ def _gamma(axis: Axes, segments: Sequence[Segment], rule: OTFConfig) -> None:
     axis.set_ylim(top=4 * rule.threshold_break)
     plain_log_ticks(axis.yaxis)
     axis.set_ylabel("largest gamma")
-    _bands(axis, segments)
+    _shade_generations(axis, segments)
 
 
 def _legend(axis: Axes, more: str = "") -> None:
-    axis.set_title(f"colour and shading: generation; pale: run again with the next one{more}", fontsize=9)
+    axis.set_title(f"color and shading: generation; pale: run again with the next one{more}", fontsize=9)
     axis.legend(loc="upper left", fontsize=8, ncols=5)
 
 
 def _spikes(segment: Segment, rule: OTFConfig) -> list[tuple[int, float]]:
-    """Find the checks above the halting threshold that did not belong to a halt."""
+    """Return the checks above the halting threshold that did not lead to a halt."""
     timeline = segment.timeline
     above = timeline.gamma_max > rule.threshold_call_dft
     if segment.halt is not None:
@@ -142,8 +180,8 @@ def _spikes(segment: Segment, rule: OTFConfig) -> list[tuple[int, float]]:
     return list(zip(timeline.step[above].tolist(), timeline.gamma_max[above].tolist(), strict=True))
 
 
-def _bands(axis: Axes, segments: Sequence[Segment]) -> None:
-    """Shade every other generation's part of the trajectory that stands."""
+def _shade_generations(axis: Axes, segments: Sequence[Segment]) -> None:
+    """Shade the valid part of the trajectory of every other generation."""
     for segment, end in zip(segments, _ends(segments), strict=True):
-        if segment.generation % 2:
+        if segment.generation % 2 == 0:
             axis.axvspan(segment.start_step, min(end, segment.end_step), color="0.5", alpha=0.08, lw=0)

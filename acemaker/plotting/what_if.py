@@ -1,4 +1,4 @@
-"""Recorded gamma under another halting rule: a figure, and one that is redrawn as fast as a slider moves."""
+"""Figure of recorded gamma under another halting rule, and a version that is redrawn quickly for a slider."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from PIL import Image
 
 from acemaker.analysis.what_if import WhatIf
 from acemaker.formatting.figures import draws
-from acemaker.plotting.axes import plain_log_ticks, thinned
+from acemaker.plotting.axes import (
+    THRESHOLD_COLOR,
+    THRESHOLD_STYLES,
+    THRESHOLD_WIDTH,
+    plain_log_ticks,
+    thinned,
+    threshold_lines,
+    thresholds_of,
+)
 from acemaker.plotting.png_figure import PngFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.legend import Legend
 
-    from acemaker.analysis.what_if import WhatIf
-
 ROOM = 3
-"""Above what is highest, for the legend."""
+"""Factor between the upper limit of the axis and the largest value, which leaves space for the legend."""
+
+DRAWN = ("halt", "break")
+"""Thresholds that are drawn."""
 
 
 @draws(WhatIf)
 def what_if_figure(review: WhatIf) -> PngFigure:
-    """Draw recorded gamma with the thresholds of another rule, and where that would have halted.
+    """Draw recorded gamma with the thresholds of another rule, and where that rule would have halted.
 
     Parameters
     ----------
@@ -47,14 +56,14 @@ def what_if_figure(review: WhatIf) -> PngFigure:
 
 
 class LiveWhatIf:
-    """The same picture under rule after rule: what was recorded is drawn once.
+    """The same figure for changing rules; the recorded part is drawn only once.
 
     Parameters
     ----------
     review
         The recorded run under any rule.
     highest
-        The largest threshold that may come, dimensionless.
+        The largest threshold that can be selected, dimensionless.
     """
 
     def __init__(self, review: WhatIf, highest: float) -> None:
@@ -67,23 +76,23 @@ class LiveWhatIf:
         self._canvas, self._background = canvas, canvas.copy_from_bbox(self._figure.bbox)
 
     def png(self, review: WhatIf) -> bytes:
-        """Draw a rule.
+        """Draw the run under a rule.
 
         Parameters
         ----------
         review
-            The same run under it.
+            The same run under the rule.
 
         Returns
         -------
         bytes
-            A PNG.
+            Image in PNG format.
         """
         self._canvas.restore_region(self._background)
         for artist in _draw_rule(self._axis, review):
             self._axis.draw_artist(artist)
             artist.remove()
-        self._axis.draw_artist(self._legend)  # above what may halt behind it
+        self._axis.draw_artist(self._legend)  # above the lines of the rule
         stream = io.BytesIO()
         image = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
         image.save(stream, "png", compress_level=1)
@@ -91,16 +100,17 @@ class LiveWhatIf:
 
 
 def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
-    """Draw what no rule changes, and return the legend."""
+    """Draw the part that does not depend on the rule, and return the legend."""
     for segment in review.segments:
-        steps, gamma = segment.timeline.step, segment.timeline.gamma_max
-        axis.plot(*thinned(steps, gamma), color=f"C{segment.generation % 10}", lw=1)
+        curve = thinned(segment.timeline.step, segment.timeline.gamma_max)
+        axis.plot(*curve, color=f"C{(segment.generation - 1) % 10}", lw=1)
     halted = [segment.timeline for segment in review.segments if segment.halt is not None]
-    axis.plot([one.step[-1] for one in halted], [one.gamma_max[-1] for one in halted], "kv", ms=5, label="halted")
+    ends = [(timeline.step[-1], timeline.gamma_max[-1]) for timeline in halted]
+    axis.plot([step for step, _ in ends], [gamma for _, gamma in ends], "kv", ms=5, label="halted")
     axis.plot([], [], color="crimson", lw=1, label="would halt")
-    axis.plot([], [], color="0.35", ls="--", lw=0.9, label="halt")
-    axis.plot([], [], color="0.35", lw=0.9, label="break")
-    axis.plot([], [], color="0.5", alpha=0.3, lw=6, label="from here on the run would have been another one")
+    for name in DRAWN:
+        axis.plot([], [], color=THRESHOLD_COLOR, ls=THRESHOLD_STYLES[name], lw=THRESHOLD_WIDTH, label=name)
+    axis.plot([], [], color="0.5", alpha=0.3, lw=6, label="the run would have been different")
     axis.set_yscale("log")
     plain_log_ticks(axis.yaxis)
     axis.set_xlabel("MD step")
@@ -109,15 +119,14 @@ def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
 
 
 def _draw_rule(axis: Axes, review: WhatIf) -> list[Any]:
-    """Draw what depends on the rule, and return it."""
+    """Draw the part that depends on the rule, and return its artists."""
     end = max((segment.end_step for segment in review.segments), default=0)
-    halts = [verdict.step for verdict in review.verdicts if verdict is not None]
-    limits = axis.get_ylim()
+    halts = [decision.step for decision in review.decisions if decision is not None]
+    limits, thresholds = axis.get_ylim(), thresholds_of(review.rule)
     artists = [
         axis.axvspan(review.same_until, end, color="0.5", alpha=0.12, lw=0),
         axis.vlines(halts, *limits, color="crimson", lw=1, alpha=0.7),
-        axis.axhline(review.rule.threshold_call_dft, color="0.35", ls="--", lw=0.9),
-        axis.axhline(review.rule.threshold_break, color="0.35", lw=0.9),
+        *threshold_lines(axis, {name: thresholds[name] for name in DRAWN}),
     ]
     axis.set_ylim(limits)
     return artists

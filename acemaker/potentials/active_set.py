@@ -1,9 +1,9 @@
 """The active set and the extrapolation grade gamma.
 
-Gamma is the D-optimality grade of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), for
-linear ACE as in Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023): the largest coefficient with
-which an environment's B-projections are a combination of the active set's. MaxVol chooses the environments whose
-matrix has the largest determinant.
+Gamma is the D-optimality grade of Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017), for linear ACE as in
+Lysogorskiy et al., Phys. Rev. Mater. 7, 043801 (2023): the largest absolute coefficient when the B-projections of an
+environment are written as a linear combination of those of the active set. MaxVol chooses the active environments so
+that the determinant of their matrix is as large as possible.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from acemaker.potentials.maxvol import first_rows, swap_coefficients, swap_rows
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What a structure would add to an active set.
+    """Contribution of a structure to an active set that it is not part of.
 
     Attributes
     ----------
     growth : float
-        Of ``ln |det|``; never negative.
+        Growth of ``ln |det|``; never negative.
     entering : tuple of ndarray of int
-        Numbers of the environments that would enter it, by element.
+        Indices of the environments that would enter the active set, by element.
     """
 
     growth: float
@@ -38,16 +38,16 @@ class Contribution:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveSet:
-    """One square matrix of B-projections per element.
+    """Active set: one square matrix of B-projections per element.
 
     Attributes
     ----------
     elements : tuple of str
         Elements of the basis.
     matrices : tuple of ndarray, shape (n_functions, n_functions)
-        Active environments' projections by element, one row each.
+        Projections of the active environments by element, one row per environment.
     sources : tuple of ndarray of int, shape (n_functions,)
-        Number of the labelled structure from which each row came; -1 for one that is only tried.
+        Number of the labeled structure from which each row came; -1 for a candidate structure without a label.
     """
 
     elements: tuple[str, ...]
@@ -56,39 +56,41 @@ class ActiveSet:
 
     @property
     def log_volume(self) -> float:
-        """Sum of ``ln |det|`` over the elements; its growth is what new environments contribute."""
+        """Sum of ``ln |det|`` over the elements."""
         return float(sum(np.linalg.slogdet(matrix)[1] for matrix in self.matrices))
 
     @cached_property
     def inverses(self) -> tuple[np.ndarray, ...]:
-        """The matrices' (pseudo-)inverses, by element."""
+        """Pseudo-inverses of the matrices, by element."""
         return tuple(np.linalg.pinv(matrix) for matrix in self.matrices)
 
     def extend(self, projections: Sequence[np.ndarray], source: int = -1) -> ActiveSet:
-        """Run MaxVol over this set's rows and new ones, starting from this set: the volume never shrinks.
+        """Run MaxVol over the rows of this set and new ones.
+
+        The search starts from this set, so that the volume never shrinks.
 
         Parameters
         ----------
         projections : sequence of ndarray, shape (n_environments, n_functions)
             New environments by element.
         source
-            Number of the structure from which they come.
+            Number of the structure that contains them.
 
         Returns
         -------
         ActiveSet
-            Among its rows and the new ones, none has a gamma above the MaxVol tolerance, 1.001.
+            No row of this set and no new row has a gamma above the MaxVol tolerance, 1.001.
         """
         matrices, sources = [], []
-        for matrix, old, rows in zip(self.matrices, self.sources, projections, strict=True):
-            grown = np.vstack([matrix, rows])
-            chosen = swap_rows(grown, np.arange(len(matrix)))
-            matrices.append(grown[chosen])
-            sources.append(np.concatenate([old, np.full(len(rows), source)])[chosen])
+        for matrix, old_sources, rows in zip(self.matrices, self.sources, projections, strict=True):
+            stacked = np.vstack([matrix, rows])
+            chosen = swap_rows(stacked, np.arange(len(matrix)))
+            matrices.append(stacked[chosen])
+            sources.append(np.concatenate([old_sources, np.full(len(rows), source)])[chosen])
         return ActiveSet(elements=self.elements, matrices=tuple(matrices), sources=tuple(sources))
 
     def contribution(self, projections: Sequence[np.ndarray]) -> Contribution:
-        """Say what new environments would add.
+        """Return what new environments would add to the set, which is not changed.
 
         Parameters
         ----------
@@ -108,7 +110,7 @@ class ActiveSet:
         return Contribution(growth=total, entering=tuple(entering))
 
     def save(self, path: Path) -> None:
-        """Write pacemaker's ``.asi`` file: inverse matrices by element name."""
+        """Write the ``.asi`` file of pacemaker: inverse matrices by element name."""
         arrays: dict[str, Any] = dict(zip(self.elements, self.inverses, strict=True))
         with path.open("wb") as stream:
             np.savez(stream, **arrays)
@@ -124,9 +126,9 @@ def build_active_set(
     elements
         Elements of the basis.
     n_functions
-        Functions per element.
+        Number of functions per element.
     structures : sequence of sequences of ndarray, shape (n_environments, n_functions)
-        Projections of each labelled structure by element; numbered from 0.
+        Projections of each labeled structure by element; structures are numbered from 0.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def build_active_set(
     TooFewEnvironmentsError
         If an element has fewer atoms than functions.
     StructureError
-        If an element's environments are too much alike to span its functions.
+        If the environments of an element are too similar to span its functions.
     """
     rows = [np.vstack(blocks) for blocks in zip(*structures, strict=True)]
     for element, size, matrix in zip(elements, n_functions, rows, strict=True):
@@ -152,7 +154,7 @@ def build_active_set(
         np.concatenate([np.full(len(blocks[index]), number) for number, blocks in enumerate(structures)])
         for index in range(len(elements))
     ]
-    return _first_sets(tuple(elements), rows, sources)
+    return _choose_rows(tuple(elements), rows, sources)
 
 
 def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -161,7 +163,7 @@ def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) 
     Parameters
     ----------
     projections : sequence of ndarray, shape (n_environments, n_functions)
-        By element.
+        B-projections by element.
     inverses : sequence of ndarray, shape (n_functions, n_functions)
         Inverse active-set matrices by element.
 
@@ -175,14 +177,14 @@ def gamma_of(projections: Sequence[np.ndarray], inverses: Sequence[np.ndarray]) 
     ]
 
 
-def _first_sets(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
+def _choose_rows(elements: tuple[str, ...], rows: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> ActiveSet:
     matrices, origins = [], []
     for element, matrix, source in zip(elements, rows, sources, strict=True):
         chosen = first_rows(matrix)
         if chosen is None:
             raise StructureError(
-                f"the environments of {element} are too much alike to span its {matrix.shape[1]} basis functions; "
-                "displace the first structures further (first_rattle, first_strain) or lower n_functions"
+                f"the environments of {element} are too similar to span its {matrix.shape[1]} basis functions; "
+                "increase the displacements of the first structures (first_rattle, first_strain) or lower n_functions"
             )
         matrices.append(matrix[chosen])
         origins.append(np.asarray(source)[chosen])

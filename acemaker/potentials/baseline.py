@@ -1,4 +1,4 @@
-"""A baseline: a cheap potential under the ACE, which then learns the difference (delta learning)."""
+"""Baselines: inexpensive potentials to which the ACE is fitted as a correction (delta learning)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 
 class Baseline(ABC):
-    """What runs under an ACE.
+    """A potential that is evaluated together with an ACE and added to it.
 
     Attributes
     ----------
     files : mapping of str to Path
-        What it needs, by names that LAMMPS can be given anywhere.
+        Files that the baseline needs, by file names without special characters, which LAMMPS accepts unquoted.
     """
 
     files: Mapping[str, Path]
@@ -29,35 +29,35 @@ class Baseline(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it is called in a summary."""
+        """Name of the baseline in a summary."""
 
     @property
     @abstractmethod
     def in_lammps(self) -> bool:
-        """Whether LAMMPS adds it by itself; else whoever evaluates the ACE does."""
+        """Whether LAMMPS evaluates the baseline itself; otherwise the code that evaluates the ACE adds it."""
 
     @abstractmethod
-    def described(self) -> dict[str, Any]:
-        """Describe it for a generation's ``.json``, beside which its files lie."""
+    def description(self) -> dict[str, Any]:
+        """Return the entry in the ``.json`` of a generation, whose directory contains the files."""
 
     @abstractmethod
-    def kept_in(self, directory: Path) -> Self:
-        """Copy its files into a directory, unless they are there."""
+    def copy_to(self, directory: Path) -> Self:
+        """Copy the files to a directory, except those that are already there."""
 
     @abstractmethod
     def commands(
         self, above: str, above_coeff: str = "", *, quote: Callable[[Path], str] | None = None
     ) -> tuple[str, ...]:
-        """Write LAMMPS's commands for a potential and what LAMMPS adds to it.
+        """Return the LAMMPS commands for a potential together with the baseline.
 
         Parameters
         ----------
         above
-            ``pair_style``'s arguments of that potential.
+            ``pair_style`` arguments of the potential.
         above_coeff
             Its ``pair_coeff`` arguments after ``* *`` and the style.
         quote
-            Writes the path of a potential file; None to name files that lie in LAMMPS's working directory.
+            Formats the path of a potential file; None if the files are in the working directory of LAMMPS.
 
         Returns
         -------
@@ -66,12 +66,12 @@ class Baseline(ABC):
 
     @abstractmethod
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        """Evaluate a structure by itself.
+        """Evaluate the baseline alone on a structure.
 
         Parameters
         ----------
         atoms
-            Fully periodic or not at all.
+            Structure, fully periodic or not at all.
 
         Returns
         -------
@@ -85,21 +85,21 @@ class Baseline(ABC):
         Raises
         ------
         EngineError
-            If it cannot.
+            If the evaluation fails.
         """
 
     def subtract(self, atoms: Atoms) -> Atoms:
-        """Return a label without the baseline's part: what the ACE is to learn.
+        """Return a label minus the baseline: the target of the ACE.
 
         Parameters
         ----------
         atoms
-            With energy, forces and, where the oracle gave one, stress.
+            Structure with energy, forces and, where the oracle returned one, stress.
         """
         energy, forces, virial = self.evaluate(atoms)
-        rest = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        target = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         results = {"energy": energy_of(atoms) - energy, "forces": forces_of(atoms) - forces}
         if atoms.calc is not None and "stress" in atoms.calc.results:
             results["stress"] = stress_of(atoms) - full_3x3_to_voigt_6_stress(virial / atoms.get_volume())
-        rest.calc = SinglePointCalculator(rest, **results)
-        return rest
+        target.calc = SinglePointCalculator(target, **results)
+        return target

@@ -1,4 +1,4 @@
-"""The baseline that a configuration names, with the files that it needs."""
+"""Resolve the baseline of a configuration and the files that it needs."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from acemaker.potentials.pair_baseline import PairBaseline
 FIELD = "PotentialConfig.baseline_coeff"
 
 WORD = re.compile(r"[\w.+*/-]+", re.ASCII)
-"""What a word of a command may be made of: nothing that LAMMPS expands, quotes or continues."""
+"""Characters allowed in an argument: none that LAMMPS expands, quotes or takes for a line continuation."""
 
 
-def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path | None = None) -> Baseline | None:
-    """Find the files of a configuration's baseline.
+def find_baseline(config: PotentialConfig, elements: tuple[str, ...], directory: Path | None = None) -> Baseline | None:
+    """Create the baseline of a configuration and find its files.
 
     Parameters
     ----------
     config
         ``baseline_style`` and ``baseline_coeff``, or ``baseline_calculator``.
     elements
-        In the order of LAMMPS's types.
-    kept
-        A directory with copies of them, which count more than the originals: a campaign goes on with
-        what it was begun with.
+        Chemical symbols in the order of the LAMMPS types.
+    directory
+        Directory of an existing campaign's potentials. Copies of the files there take precedence over the originals,
+        so that a campaign continues with the files that it started with.
 
     Returns
     -------
     Baseline or None
-        None where there is to be none.
+        None if the configuration has no baseline.
 
     Raises
     ------
     ConfigError
-        If a coefficient is no plain command, names elements in another order than that of the types, or a
-        file that is neither here nor in LAMMPS's collection.
+        If a coefficient is not a plain command, lists the elements in another order than the types, or names a file
+        that exists neither at the path nor in the potential collection of LAMMPS.
     """
     if config.baseline_calculator:
         return CalculatorBaseline(path=config.baseline_calculator, arguments=config.baseline_arguments)
@@ -51,26 +51,26 @@ def find_baseline(config: PotentialConfig, elements: tuple[str, ...], kept: Path
     for arguments in config.baseline_coeff:
         words = _split(arguments)
         check_order(words, elements, FIELD)
-        coeff.append(" ".join(_keep(word, files, kept) for word in words))
+        coeff.append(" ".join(_resolve(word, files, directory) for word in words))
     _check_pairs(coeff, elements)
     return PairBaseline(style=config.baseline_style, coeff=tuple(coeff), files=files, elements=elements)
 
 
 def _check_pairs(coeff: list[str], elements: tuple[str, ...]) -> None:
-    """Make sure that every pair of elements has coefficients: LAMMPS mixes none in an overlay, and leaves them out."""
+    """Check that every pair of elements has coefficients: LAMMPS does not mix in an overlay and omits the others."""
     types = range(1, len(elements) + 1)
-    given = set()
+    defined = set()
     for line in coeff:
         first, second = (_types(word, len(elements)) for word in line.split()[:2])
-        given |= {(min(i, j), max(i, j)) for i in first for j in second}
-    missing = [(i, j) for i in types for j in types if i <= j and (i, j) not in given]
+        defined |= {(min(i, j), max(i, j)) for i in first for j in second}
+    missing = [(i, j) for i in types for j in types if i <= j and (i, j) not in defined]
     if missing:
         names = ", ".join(f"{elements[i - 1]}-{elements[j - 1]} ('{i} {j} ...')" for i, j in missing)
-        raise ConfigError(f"{FIELD}: no coefficients for {names}; the types are {', '.join(elements)}")
+        raise ConfigError(f"{FIELD}: no coefficients for {names}; the types are {', '.join(elements)} in this order")
 
 
 def _types(word: str, n: int) -> range:
-    """Read a range of types as LAMMPS does: ``2``, ``*``, ``*2``, ``2*``, ``1*2``."""
+    """Parse a range of types as LAMMPS does: ``2``, ``*``, ``*2``, ``2*``, ``1*2``."""
     low, star, high = word.partition("*")
     try:
         start = int(low or 1)
@@ -78,7 +78,7 @@ def _types(word: str, n: int) -> range:
     except ValueError:
         start, end = 0, 0
     if not 1 <= start <= end <= n:
-        raise ConfigError(f"{FIELD}: expected a type from 1 to {n} or a range of them, got {word!r}")
+        raise ConfigError(f"{FIELD}: expected a type from 1 to {n} or a range of types, got {word!r}")
     return range(start, end + 1)
 
 
@@ -89,17 +89,17 @@ def _split(arguments: str) -> list[str]:
     return words
 
 
-def _keep(word: str, files: dict[str, Path], kept: Path | None) -> str:
-    """Give a file a plain name; leave other words as they are."""
+def _resolve(word: str, files: dict[str, Path], directory: Path | None) -> str:
+    """Replace a file by a plain name and add it to `files`; return other arguments unchanged."""
     name = "baseline_" + re.sub(r"[^\w.-]", "_", Path(word).name, flags=re.ASCII)
-    if kept is not None and (kept / name).is_file():
-        files[name] = kept / name
+    if directory is not None and (directory / name).is_file():
+        files[name] = directory / name
         return name
     path = find_file(word, FIELD)
     if path is not None:
         if files.setdefault(name, path) != path:
-            raise ConfigError(f"{FIELD}: two files would be kept as {name}, {files[name]} and {path}; rename one")
+            raise ConfigError(f"{FIELD}: {files[name]} and {path} would both be stored as {name}; rename one of them")
         return name
     if not WORD.fullmatch(word):
-        raise ConfigError(f"{FIELD}: expected plain words, numbers and file names, got {word!r}")
+        raise ConfigError(f"{FIELD}: expected plain keywords, numbers and file names, got {word!r}")
     return word

@@ -1,4 +1,4 @@
-"""The ACE basis: made from its configuration, numbered by element."""
+"""The ACE basis: created from its configuration, with functions numbered by element."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acemaker.errors import ConfigError
 from acemaker.potentials.pyace_library import load_pyace
 
 LINEAR: Mapping[str, Any] = {"npot": "FinnisSinclair", "fs_parameters": [1, 1], "ndensity": 1}
-"""The energy is the density."""
+"""Embedding of a linear ACE: the energy of an atom equals its density."""
 
 
 class Basis:
@@ -26,11 +26,11 @@ class Basis:
     Attributes
     ----------
     elements : tuple of str
-        Elements in pyace's order, which is alphabetical; LAMMPS types follow it.
+        Elements in the order of pyace, which is alphabetical and also that of the LAMMPS types.
     n_functions : tuple of int
-        Functions per element.
+        Number of functions per element.
     offsets : tuple of int
-        Where each element's functions start among all coefficients; one longer than `elements`.
+        Index of the first coefficient of each element, and the total number; one longer than `elements`.
     cutoff : float
         Å.
     """
@@ -46,7 +46,7 @@ class Basis:
 
     @classmethod
     def create(cls, config: PotentialConfig, elements: Sequence[str], embedding: Mapping[str, Any] = LINEAR) -> Basis:
-        """Make the basis that the configuration describes, all of its coefficients zero.
+        """Create the basis of a configuration, with all coefficients zero.
 
         Parameters
         ----------
@@ -55,12 +55,12 @@ class Basis:
         elements
             Chemical symbols.
         embedding
-            How an atom's densities become its energy, in pacemaker's words.
+            The embedding function, which maps the densities of an atom to its energy, as in pacemaker's input.
 
         Raises
         ------
         ConfigError
-            If the orders allow fewer functions than ``n_functions`` asks for.
+            If the orders allow fewer functions than ``n_functions``.
         """
         pyace = load_pyace()
         specification = {
@@ -85,17 +85,17 @@ class Basis:
             },
         }
         basis = cls(pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification)))
-        # pacemaker divides the number evenly among an element's blocks: alone, with one other, with two, ...
+        # pacemaker divides the functions of an element evenly among its blocks: alone, with one other element, with two
         n_blocks = 2 ** (len(basis.elements) - 1)
         if min(basis.n_functions) < config.n_functions // n_blocks * n_blocks:
             raise ConfigError(
-                f"PotentialConfig.n_functions: {config.n_functions} functions per element were asked for, but "
-                f"nradmax_by_orders={config.nradmax_by_orders} and lmax_by_orders={config.lmax_by_orders} "
-                f"allow only {min(basis.n_functions)}; lower n_functions or raise the orders"
+                f"PotentialConfig.n_functions: expected at most {min(basis.n_functions)} functions per element, which "
+                f"nradmax_by_orders={config.nradmax_by_orders} and lmax_by_orders={config.lmax_by_orders} allow, got "
+                f"{config.n_functions}; lower n_functions or raise the orders"
             )
         return basis
 
     @property
     def size(self) -> int:
-        """Number of functions over all elements: of the linear coefficients, where there is one density."""
+        """Total number of functions; with one density, also the number of linear coefficients."""
         return self.offsets[-1]

@@ -1,4 +1,4 @@
-"""ASE's calculator of a generation."""
+"""ASE calculator of a generation."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 
 class GenerationCalculator(Calculator):  # type: ignore[misc]
-    """The whole potential on the oracle's scale of energies; ``results["gamma"]`` is the ACE's.
+    """ASE calculator of a generation: ACE, reference energies and baseline.
+
+    Energies are on the scale of the oracle; ``results["gamma"]`` is that of the ACE.
 
     Parameters
     ----------
     ace
-        The ``PyACECalculator``, whose energies are above the reference energies.
+        The ``PyACECalculator``, whose energies are relative to the reference energies.
     reference_energies
         eV per atom of each element.
     baseline
-        What runs beside it, or None.
+        Baseline that is added to the ACE, or None.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
@@ -40,17 +42,17 @@ class GenerationCalculator(Calculator):  # type: ignore[misc]
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Evaluate all parts; pyace gives no stress for a cluster."""
+        """Evaluate ACE and baseline; there is no stress for a cluster."""
         super().calculate(atoms, properties, system_changes)
         structure = self.atoms.copy()
-        structure.set_constraint()  # they are the caller's: a fixed atom has its forces all the same
+        structure.set_constraint()  # forces are computed on fixed atoms, too; ASE applies the caller's constraints
         structure.calc = self.ace
-        energy = energy_of(structure) + sum(self.reference_energies[one] for one in structure.symbols)
+        energy = energy_of(structure) + sum(self.reference_energies[symbol] for symbol in structure.symbols)
         forces, periodic = forces_of(structure), structure.pbc.all()
         stress = stress_of(structure) if periodic else None
         if self.baseline is not None:
-            own_energy, own_forces, virial = self.baseline.evaluate(structure)
-            energy, forces = energy + own_energy, forces + own_forces
+            baseline_energy, baseline_forces, virial = self.baseline.evaluate(structure)
+            energy, forces = energy + baseline_energy, forces + baseline_forces
             if periodic:
                 stress += full_3x3_to_voigt_6_stress(virial / structure.get_volume())
         self.results = {"energy": energy, "free_energy": energy, "forces": forces, "gamma": self.ace.results["gamma"]}

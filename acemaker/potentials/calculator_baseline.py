@@ -1,4 +1,4 @@
-"""Any ASE calculator for a baseline, a universal potential for one."""
+"""ASE calculators as baselines, for example universal potentials."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from acemaker.errors import AcemakerError, EngineError
 from acemaker.potentials.baseline import Baseline
 from acemaker.structures.computed import energy_of, forces_of, stress_of
-from acemaker.utils.dotted_path import imported
+from acemaker.utils.dotted_path import import_callable
 
 FIELD = "PotentialConfig.baseline_calculator"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalculatorBaseline(Baseline):
-    """A calculator that whoever evaluates the ACE asks as well, at every step.
+    """An ASE calculator that acemaker evaluates at every step and adds to the ACE.
 
-    Its energies have a zero of their own, which the reference energies take up: they are fitted to the difference.
+    The zero of its energies differs from that of the oracle. The reference energies absorb this, since they are fitted
+    to the difference.
 
     Attributes
     ----------
     path : str
         ``module:factory``, a callable that returns an ASE calculator.
     arguments : mapping
-        Its keyword arguments; what JSON can hold.
+        Its keyword arguments, which must be valid JSON.
     """
 
     path: str
@@ -43,25 +44,25 @@ class CalculatorBaseline(Baseline):
 
     @property
     def name(self) -> str:
-        """The factory's path."""
+        """Path of the factory."""
         return self.path
 
     @property
     def in_lammps(self) -> bool:
-        """LAMMPS knows nothing of it."""
+        """False: LAMMPS cannot evaluate the calculator."""
         return False
 
-    def described(self) -> dict[str, Any]:
-        """Describe it for a generation's ``.json``."""
+    def description(self) -> dict[str, Any]:
+        """Return the entry in the ``.json`` of a generation."""
         return {"calculator": self.path, "arguments": dict(self.arguments)}
 
     @classmethod
-    def read(cls, described: Mapping[str, Any]) -> CalculatorBaseline:
-        """Undo `described`."""
-        return cls(path=described["calculator"], arguments=described["arguments"])
+    def read(cls, description: Mapping[str, Any]) -> CalculatorBaseline:
+        """Create the baseline from its `description`."""
+        return cls(path=description["calculator"], arguments=description["arguments"])
 
-    def kept_in(self, directory: Path) -> Self:  # noqa: ARG002  # a file of weights is too large to be copied
-        """Keep nothing: it is found by its path."""
+    def copy_to(self, directory: Path) -> Self:  # noqa: ARG002  # files with weights are too large to copy
+        """Copy nothing: the calculator is imported by its path."""
         return self
 
     def commands(
@@ -71,35 +72,35 @@ class CalculatorBaseline(Baseline):
         *,
         quote: Callable[[Path], str] | None = None,  # noqa: ARG002
     ) -> tuple[str, ...]:
-        """Refuse: a LAMMPS that runs the potential by itself would run a part of it."""
+        """Raise EngineError: a standalone LAMMPS could run only the ACE without the baseline."""
         raise EngineError(
-            f"LAMMPS cannot run {above.split()[0]} over the calculator {self.path!r}, which lives in Python: choose "
-            "engine='inprocess', or lammps='python' for the isolated engine"
+            f"LAMMPS cannot run {above.split()[0]} with the baseline {self.path!r}, which is a Python calculator: "
+            "choose engine='inprocess', or lammps='python' for the isolated engine"
         )
 
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        """Evaluate a structure by itself.
+        """Evaluate the baseline alone on a structure.
 
-        The calculator is as new each time: neighbour lists that it kept from other structures would add its terms up
-        in another order than those of a campaign that was reopened.
+        Each evaluation starts with a fresh copy of the calculator. With neighbor lists from earlier structures it would
+        sum its terms in another order than in a campaign that was reopened.
         """
-        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         try:
-            work.calc = copy.copy(_calculator(self.path, json.dumps(dict(self.arguments), sort_keys=True)))
-            work.calc.reset()
-            energy, forces = energy_of(work), forces_of(work)
+            structure.calc = copy.copy(_calculator(self.path, json.dumps(dict(self.arguments), sort_keys=True)))
+            structure.calc.reset()
+            energy, forces = energy_of(structure), forces_of(structure)
             virial = np.zeros((3, 3))
-            if work.pbc.all():
-                virial = voigt_6_to_full_3x3_stress(stress_of(work)) * work.get_volume()
+            if structure.pbc.all():
+                virial = voigt_6_to_full_3x3_stress(stress_of(structure)) * structure.get_volume()
         except AcemakerError:
             raise
-        except Exception as error:  # whatever a calculator raises
+        except Exception as error:  # a calculator may raise anything
             raise EngineError(f"the baseline {self.path!r} raised {type(error).__name__}: {error}") from error
         return energy, forces, virial
 
 
 @lru_cache(maxsize=4)
 def _calculator(path: str, arguments: str) -> BaseCalculator:
-    """Make a calculator once a process, never to be used itself: loading a universal potential takes seconds."""
-    calculator: BaseCalculator = imported(path, FIELD, "returns an ASE calculator")(**json.loads(arguments))
+    """Create a calculator once per process, since loading a universal potential takes seconds; only copies are used."""
+    calculator: BaseCalculator = import_callable(path, FIELD, "returns an ASE calculator")(**json.loads(arguments))
     return calculator

@@ -1,4 +1,4 @@
-"""The design matrix of a linear ACE: what each basis function adds to energy, forces and virial."""
+"""The design matrix of a linear ACE: the contribution of each basis function to energy, forces and virial."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment, unfolded
 from acemaker.potentials.pyace_library import load_pyace
 
-KEPT = 32
-"""Structures whose projections are kept."""
+CACHE_SIZE = 32
+"""Number of structures whose projections are cached."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Rows of one structure, for one unit of each linear coefficient.
+    """Design-matrix rows of one structure, for one unit of each linear coefficient.
 
     Attributes
     ----------
     energy : ndarray, shape (n_coefficients,)
-        eV per atom of the structure.
+        eV/atom.
     forces : ndarray, shape (3 n_atoms, n_coefficients)
-        eV/Å, components of one atom after another.
+        eV/Å; the components of each atom are consecutive.
     virial : ndarray, shape (6, n_coefficients)
-        ``-sum(r f)`` per atom in ASE's Voigt order, eV/atom: stress times volume over atoms.
+        ``-sum(r f)`` per atom in ASE's Voigt order, eV/atom: stress times volume divided by the number of atoms.
     projections : tuple of ndarray, shape (n_atoms of the element, n_functions of the element)
         B-projections by element.
     """
@@ -45,7 +45,7 @@ class DesignBuilder:
     Parameters
     ----------
     basis
-        The basis; it and the evaluator are kept alive here, since pyace's calculator does not do so.
+        The basis. The builder keeps references to it and to the evaluator, since pyace's calculator does not.
     """
 
     def __init__(self, basis: Basis) -> None:
@@ -53,7 +53,7 @@ class DesignBuilder:
         self.basis = basis
         self._evaluator = pyace.ACEBEvaluator(basis.basis_set)
         self._calculator = pyace.ACECalculator(self._evaluator)
-        self._known: OrderedDict[bytes, tuple[np.ndarray, ...]] = OrderedDict()
+        self._cache: OrderedDict[bytes, tuple[np.ndarray, ...]] = OrderedDict()
 
     def rows(self, atoms: Atoms) -> Design:
         """Compute the rows of a structure.
@@ -72,8 +72,8 @@ class DesignBuilder:
         species = np.array(env.species_type[:n_atoms])
         free, origins = unfolded(env)
         self._calculator.compute(free, compute_projections=True, compute_b_grad=True)
-        listed = chain.from_iterable(self._calculator.forces_bfuncs)  # half the time of np.array
-        extended_forces = np.fromiter(chain.from_iterable(listed), float).reshape(-1, basis.size, 3)
+        vectors = chain.from_iterable(self._calculator.forces_bfuncs)  # takes half the time of np.array
+        extended_forces = np.fromiter(chain.from_iterable(vectors), float).reshape(-1, basis.size, 3)
         forces = np.zeros((n_atoms, basis.size, 3))
         np.add.at(forces, origins, extended_forces)
         virial = -np.einsum("ia,ikb->abk", np.array(free.x), extended_forces) / n_atoms
@@ -88,10 +88,10 @@ class DesignBuilder:
         )
 
     def projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
-        """Compute the B-projections of a structure alone, which is far cheaper than its rows.
+        """Compute only the B-projections of a structure, which is much faster than computing its rows.
 
-        They do not depend on the coefficients: those of the last structures are kept, since candidates are
-        first graded and then ranked.
+        They do not depend on the coefficients. Those of the last structures are cached, since candidates are first
+        graded and then ranked.
 
         Returns
         -------
@@ -99,18 +99,18 @@ class DesignBuilder:
             By element.
         """
         key = b"".join(array.tobytes() for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc))
-        if key not in self._known:
+        if key not in self._cache:
             env = environment(atoms, self.basis.elements, self.basis.cutoff)
             self._calculator.compute(env, compute_projections=True)
             species = np.array(env.species_type[: len(atoms)])
-            self._known[key] = by_species(self._calculator.projections, species, self.basis)
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return self._known[key]
+            self._cache[key] = by_species(self._calculator.projections, species, self.basis)
+            if len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return self._cache[key]
 
 
 def by_species(projections: list[list[float]], species: np.ndarray, basis: Basis) -> tuple[np.ndarray, ...]:
-    """Sort the atoms' projections by element, in the order of the atoms."""
+    """Group the projections of atoms by element, in the order of the atoms."""
     return tuple(
         np.array([projections[atom] for atom in np.flatnonzero(species == index)]).reshape(-1, size)
         for index, size in enumerate(basis.n_functions)

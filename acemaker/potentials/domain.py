@@ -1,4 +1,4 @@
-"""What labelled structures cover: an active set in a basis's projections, and what it says of other structures."""
+"""The domain of a potential: the active set of its labeled structures, and gamma of other structures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acemaker.errors import StructureError
 from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
-from acemaker.potentials.explanation import Carrier, Explanation, carriers_of
+from acemaker.potentials.explanation import Explanation, GammaContribution, contributions_of
 from acemaker.potentials.ranking import Ranking, rank_by_volume
 from acemaker.potentials.threads import single_threaded
 from acemaker.structures.bonds import TrainedDistances
@@ -19,18 +19,18 @@ from acemaker.structures.grading import Grading
 from acemaker.structures.mask import counted_blocks, counted_symbols
 
 
-class Coverage:
-    """The part of a trainer that grades, ranks and explains, for any ACE with B-projections.
+class Domain:
+    """The part of a trainer that grades, ranks and explains structures, for any ACE with B-projections.
 
     Parameters
     ----------
     basis
-        What describes the structures.
+        Basis whose projections describe the structures.
 
     Attributes
     ----------
     active_set : ActiveSet or None
-        None while nothing has been taken in.
+        None before the first labeled structures.
     """
 
     def __init__(self, basis: Basis) -> None:
@@ -40,14 +40,14 @@ class Coverage:
         self._distances = TrainedDistances(basis.cutoff)
 
     def cover(self, basis: Basis, structures: Sequence[Atoms]) -> None:
-        """Choose the active set anew, out of all labelled structures and in another basis.
+        """Choose a new active set from all labeled structures, in another basis.
 
         Parameters
         ----------
         basis
-            Whose projections are other ones: its radial functions were fitted, say.
+            Basis with other projections, for example after a fit of its radial functions.
         structures
-            All that were labelled; atoms that do not count by their masks stay out.
+            All labeled structures; atoms that are masked out are ignored.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class Coverage:
         self.basis, self._builder = basis, builder
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what is covered as arrays by name."""
+        """Return active set and trained distances as arrays by name."""
         assert self.active_set is not None
         sets = zip(self.active_set.elements, self.active_set.matrices, self.active_set.sources, strict=True)
         arrays: dict[str, np.ndarray] = {}
@@ -68,24 +68,24 @@ class Coverage:
             arrays |= {f"active {element}": matrix, f"sources {element}": sources}
         return arrays | self._distances.state()
 
-    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, in the same basis.
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state` returned for the same basis.
 
         Raises
         ------
         KeyError, ValueError
-            If it is not of this basis.
+            If the state belongs to another basis.
         """
         elements, sizes = self.basis.elements, self.basis.n_functions
         matrices = tuple(state[f"active {element}"] for element in elements)
         sources = tuple(state[f"sources {element}"] for element in elements)
         if [matrix.shape for matrix in matrices] != [(n, n) for n in sizes] or list(map(len, sources)) != list(sizes):
-            raise ValueError("the active set is of another basis")
-        self._distances.adopt(state)
+            raise ValueError("the active set belongs to another basis")
+        self._distances.load_state(state)
         self.active_set = ActiveSet(elements=elements, matrices=matrices, sources=sources)
 
-    def forget(self) -> None:
-        """Know nothing."""
+    def reset(self) -> None:
+        """Remove the active set and the trained distances."""
         self.active_set, self._distances = None, TrainedDistances(self.basis.cutoff)
 
     @single_threaded
@@ -95,11 +95,11 @@ class Coverage:
         Parameters
         ----------
         structures
-            Candidates, the anchor first.
+            Candidates, the halted structure first.
         n_select
-            How many are to be labelled.
+            Number of candidates to select.
         excluded
-            Candidates that have been labelled, or have failed, already.
+            Indices of candidates that have already been labeled or have failed.
 
         Returns
         -------
@@ -110,12 +110,12 @@ class Coverage:
 
     @single_threaded
     def grade(self, structures: Sequence[Atoms]) -> Grading:
-        """Say how far structures are from the training set.
+        """Return gamma and features of structures: their distance from the training set.
 
         Parameters
         ----------
         structures
-            Any that the basis can describe.
+            Structures with elements of the basis.
 
         Returns
         -------
@@ -129,20 +129,20 @@ class Coverage:
         if self.active_set is not None:
             inverses = self.active_set.inverses
             grades = [gamma_of(blocks, inverses) for blocks in whole]
-            by_atom = tuple(_by_atom(atoms, elements, one) for atoms, one in zip(structures, grades, strict=True))
+            by_atom = tuple(_by_atom(atoms, elements, grade) for atoms, grade in zip(structures, grades, strict=True))
             gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
         features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
         sizes = np.array([sum(map(len, blocks)) for blocks in projections])
         return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None], gamma=by_atom)
 
-    def gamma_max(self, anchor: Atoms | None) -> float:
-        """Return the largest gamma of a structure's atoms that count; NaN without one, or without an active set."""
-        if anchor is None or self.active_set is None:
+    def gamma_max(self, halted: Atoms | None) -> float:
+        """Return the largest gamma of the unmasked atoms; NaN without a structure or without an active set."""
+        if halted is None or self.active_set is None:
             return float("nan")
-        return _largest(gamma_of(self._projections(anchor), self.active_set.inverses))
+        return _largest(gamma_of(self._projections(halted), self.active_set.inverses))
 
     def minimum_structures(self, atoms: Atoms) -> int:
-        """Return how many structures like this one have as many atoms of each element as functions.
+        """Return how many structures like this one have at least as many atoms as functions of each element.
 
         Parameters
         ----------
@@ -152,7 +152,7 @@ class Coverage:
         Raises
         ------
         StructureError
-            If it lacks an element of the basis.
+            If the structure lacks an element of the basis.
         """
         symbols = counted_symbols(atoms)
         counts = [symbols.count(element) for element in self.basis.elements]
@@ -162,39 +162,39 @@ class Coverage:
         return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
 
     def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
-        """Say what the training set lacks.
+        """Explain which distances and basis functions are outside the training set.
 
         Parameters
         ----------
         structure
-            Any that the basis can describe.
+            Structure with elements of the basis.
         atoms
-            Those in question, the worst first.
+            Indices of the atoms in question, the one with the largest gamma first.
 
         Returns
         -------
         Explanation
         """
-        carriers: tuple[Carrier, ...] = ()
+        contributions: tuple[GammaContribution, ...] = ()
         if self.active_set is not None and len(atoms):
             symbol = structure.symbols[int(atoms[0])]
             species = self.basis.elements.index(symbol)
-            place = int((structure.symbols[: int(atoms[0])] == symbol).sum())
-            row = self._builder.projections(structure)[species][place]
-            carriers = carriers_of(self.basis.basis_set, species, self.active_set.matrices[species], row)
+            index = int((structure.symbols[: int(atoms[0])] == symbol).sum())
+            row = self._builder.projections(structure)[species][index]
+            contributions = contributions_of(self.basis.basis_set, species, self.active_set.matrices[species], row)
         return Explanation(
             trained_distance=self._distances.smallest,
             outside=self._distances.outside(structure, atoms),
-            carriers=carriers,
+            contributions=contributions,
         )
 
     def _projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
-        """Compute the B-projections of the atoms that count."""
+        """Compute the B-projections of the unmasked atoms."""
         return counted_blocks(atoms, self.basis.elements, self._builder.projections(atoms))
 
 
 def _by_atom(atoms: Atoms, elements: Sequence[str], grades: Sequence[np.ndarray]) -> np.ndarray:
-    """Bring grades by element into the order of the atoms."""
+    """Sort grades by element into the order of the atoms."""
     gamma = np.zeros(len(atoms))
     for element, grade in zip(elements, grades, strict=True):
         gamma[atoms.symbols == element] = grade

@@ -1,4 +1,4 @@
-"""Atomic environments: what pyace computes from, for whole periodic structures."""
+"""Atomic environments of pyace for periodic structures and clusters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acemaker.potentials.pyace_library import load_pyace
 
 
 def check_structure(atoms: Atoms, elements: Sequence[str]) -> None:
-    """Refuse structures that an ACE with these elements cannot describe.
+    """Raise StructureError for structures that an ACE with these elements cannot describe.
 
     Parameters
     ----------
@@ -32,41 +32,41 @@ def check_structure(atoms: Atoms, elements: Sequence[str]) -> None:
     if atoms.pbc.any() and not atoms.pbc.all():
         raise StructureError(
             f"expected a structure periodic in all directions or in none, got pbc={atoms.pbc.tolist()}; "
-            "give a slab vacuum and make it periodic: atoms.center(vacuum=8, axis=2); atoms.pbc = True"
+            "for a slab, add vacuum and periodic boundary conditions: atoms.center(vacuum=8, axis=2); atoms.pbc = True"
         )
     if not np.isfinite(atoms.positions).all():
         raise StructureError("expected finite positions, got NaN or infinity")
     if atoms.pbc.all() and abs(atoms.cell.volume) < 1e-3:
-        raise StructureError(f"expected a periodic cell with a volume, got {atoms.cell.volume:g} Å^3")
+        raise StructureError(f"expected a periodic cell with a nonzero volume, got {atoms.cell.volume:g} Å^3")
     missing = sorted(set(atoms.get_chemical_symbols()) - set(elements))
     if missing:
         raise StructureError(
-            f"the basis has no functions for {', '.join(missing)}; it has {', '.join(elements)}: start the "
-            "campaign with a structure that holds all elements"
+            f"the basis has functions for {', '.join(elements)} but not for {', '.join(missing)}; start the "
+            "campaign with a structure that contains all elements"
         )
 
 
 def environment(atoms: Atoms, elements: Sequence[str], cutoff: float) -> Any:
-    """Build pyace's atomic environment of a structure.
+    """Build the atomic environment of a structure for pyace.
 
     Parameters
     ----------
     atoms
         Structure, fully periodic or not at all.
     elements
-        Elements in the basis's order.
+        Elements in the order of the basis.
     cutoff
         Å.
 
     Returns
     -------
     pyace.ACEAtomicEnvironment
-        With ghosts folded onto their originals.
+        Environment whose ghost atoms are mapped onto their originals.
 
     Raises
     ------
     StructureError
-        As `check_structure`.
+        See `check_structure`.
     """
     check_structure(atoms, elements)
     load_pyace()
@@ -77,22 +77,22 @@ def environment(atoms: Atoms, elements: Sequence[str], cutoff: float) -> Any:
 
 
 def unfolded(env: Any) -> tuple[Any, np.ndarray]:
-    """Let every ghost collect its own forces, as the virial of single basis functions needs it.
+    """Turn ghost atoms into atoms, so that each collects its own forces.
 
-    Ghosts become atoms without neighbours: they add no energy, and the forces on them stay apart, so that
-    sums over position times force are exact in a periodic cell.
+    The virial of single basis functions needs these. The ghosts have no neighbors: they add no energy, and the forces
+    on them are separate, so that sums over position times force are exact in a periodic cell.
 
     Parameters
     ----------
     env
-        A folded environment.
+        Environment whose ghost atoms are mapped onto their originals.
 
     Returns
     -------
     env : pyace.ACEAtomicEnvironment
-        The unfolded one.
+        The unfolded environment.
     origins : ndarray of int, shape (n_extended,)
-        The real atom behind each atom.
+        Index of the original of each atom.
     """
     pyace = load_pyace()
     extended = env.n_atoms_extended

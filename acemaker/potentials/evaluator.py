@@ -1,4 +1,4 @@
-"""Energies, forces, virial and gamma of a generation, on environments that somebody else builds."""
+"""Energies, forces, virial and gamma of a generation, for environments from pyace or LAMMPS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from acemaker.potentials.pyace_library import load_pyace
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a potential says of one structure.
+    """Results of a potential for one structure.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Evaluation:
     forces : ndarray, shape (n_atoms, 3)
         eV/Å.
     virial : ndarray, shape (6,)
-        pyace's order xx, yy, zz, xy, xz, yz and sign: stress times volume, eV.
+        Stress times volume, eV, in the order of pyace: xx, yy, zz, xy, xz, yz.
     gamma : ndarray, shape (n_atoms,), or None
-        Extrapolation grade; None from the fast evaluator.
+        Extrapolation grades; None from the fast evaluator.
     """
 
     energy: float
@@ -40,7 +40,7 @@ class Evaluation:
     def plus(
         self, energy: float, forces: np.ndarray, virial: np.ndarray, order: np.ndarray | slice = slice(None)
     ) -> Evaluation:
-        """Add a baseline.
+        """Return the sum of this evaluation and that of a baseline.
 
         Parameters
         ----------
@@ -51,7 +51,7 @@ class Evaluation:
         virial : ndarray, shape (3, 3)
             eV.
         order
-            The baseline's atoms in the order of these forces.
+            Indices that bring the forces of the baseline into the order of these.
         """
         return Evaluation(
             energy=self.energy + energy,
@@ -63,59 +63,59 @@ class Evaluation:
 
 Key = tuple[Path, tuple[int, ...]]
 
-KEPT = 2
-"""Evaluators that are kept: of the generation in use and its predecessor."""
+CACHE_SIZE = 2
+"""Number of cached evaluators: those of the generation in use and of its predecessor."""
 
-_kept: OrderedDict[Key, Evaluator] = OrderedDict()
+_cache: OrderedDict[Key, Evaluator] = OrderedDict()
 
 
 def evaluator_of(generation: Generation) -> Evaluator:
-    """Return the evaluator of a generation; those of the last two are kept, since loading one takes a while."""
+    """Return the evaluator of a generation; the last two are cached, since loading one is slow."""
     key = _key(generation)
-    if key not in _kept:
-        keep_evaluator(generation, str(generation.yaml))
-    _kept.move_to_end(key)
-    return _kept[key]
+    if key not in _cache:
+        cache_evaluator(generation, str(generation.yaml))
+    _cache.move_to_end(key)
+    return _cache[key]
 
 
-def keep_evaluator(generation: Generation, source: Any) -> None:
-    """Make the evaluator of a generation that has just been written.
+def cache_evaluator(generation: Generation, source: Any) -> None:
+    """Create and cache the evaluator of a generation.
 
     Parameters
     ----------
     generation
-        With its files.
+        The generation, whose files have been written.
     source
-        The path of its ``.yaml``, or, to save the parsing, the ``pyace.BBasisConfiguration`` that was
-        written there. Both give the same evaluator to the bit.
+        Path of its ``.yaml``, or, to avoid parsing, the ``pyace.BBasisConfiguration`` that was written there. Both
+        result in the same evaluator to the bit.
     """
-    _kept[_key(generation)] = Evaluator(
+    _cache[_key(generation)] = Evaluator(
         source, generation.asi, generation.elements, generation.cutoff, generation.baseline
     )
-    while len(_kept) > KEPT:
-        _kept.popitem(last=False)
+    while len(_cache) > CACHE_SIZE:
+        _cache.popitem(last=False)
 
 
 def _key(generation: Generation) -> Key:
-    """Tell files that were written anew from those that were read."""
+    """Return paths and modification times, so that rewritten files are loaded again."""
     return generation.yaml, tuple(path.stat().st_mtime_ns for path in (generation.yaml, generation.asi))
 
 
 class Evaluator:
-    """The graded and the fast evaluator of a generation.
+    """Evaluator of a generation with gamma (graded) and without it (fast).
 
     Parameters
     ----------
     source
-        Its ``.yaml``, or the ``pyace.BBasisConfiguration`` that was written there.
+        Path of its ``.yaml``, or the ``pyace.BBasisConfiguration`` that was written there.
     asi
-        Its inverse active set.
+        File of its inverse active set.
     elements
-        In the basis's order.
+        Elements in the order of the basis.
     cutoff
         Å.
     baseline
-        What runs beside the ACE; `structure` alone adds it, whoever runs LAMMPS does so by other means.
+        Baseline of the ACE. Only `structure` adds it; the engines add it in other ways.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ class Evaluator:
         self.elements = elements
         self.cutoff = cutoff
         self.baseline = baseline
-        # pyace's calculators keep neither evaluator nor basis alive: hold on to each of them
+        # pyace's calculators hold no references to evaluator and basis
         self._basis = pyace.ACEBBasisSet(source)
         self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
         self._graded_evaluator.load_active_set(str(asi))
         self._graded = pyace.ACECalculator(self._graded_evaluator)
-        self._tilde = self._basis.to_ACECTildeBasisSet()  # as the .yace was made, and ten times faster to get
+        self._tilde = self._basis.to_ACECTildeBasisSet()  # equals the .yace, and is ten times faster than reading it
         self._fast_evaluator = ACERecursiveEvaluator(self._tilde)
         self._fast_evaluator.set_recursive(True)
         self._fast = pyace.ACECalculator()
@@ -149,17 +149,17 @@ class Evaluator:
         return self._read(self._fast, None)
 
     def structure(self, atoms: Atoms) -> Evaluation:
-        """Evaluate the whole potential, its baseline included, on a structure, with gamma.
+        """Evaluate ACE and baseline on a structure, with gamma.
 
         Parameters
         ----------
         atoms
-            Fully periodic or not at all.
+            Structure, fully periodic or not at all.
 
         Raises
         ------
         StructureError
-            If the potential cannot describe it.
+            If the potential cannot describe the structure.
         """
         ace = self.graded(environment(atoms, self.elements, self.cutoff))
         if self.baseline is None:

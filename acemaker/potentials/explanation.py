@@ -1,4 +1,4 @@
-"""Why a structure is outside the training set: distances that it does not hold, functions that carry the grade."""
+"""Explain a large gamma: pair distances outside the training set, and contributions of the basis functions."""
 
 from __future__ import annotations
 
@@ -11,78 +11,81 @@ from acemaker.structures.bonds import Bond
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carrier:
-    """A basis function's part in an atom's extrapolation grade.
+class GammaContribution:
+    """Contribution of a basis function to the extrapolation grade of an atom.
 
     Attributes
     ----------
     elements : tuple of str
-        The central atom's and its neighbours'.
+        Elements of the central atom and of its neighbors.
     n, l : tuple of int
-        Radial and angular numbers, one for each neighbour.
+        Radial and angular indices, one per neighbor.
     part : float
-        Of gamma, dimensionless; negative where it makes gamma smaller. The parts of all functions add up to it.
+        Contribution to gamma, dimensionless; negative if it makes gamma smaller. The contributions of all functions add
+        up to gamma.
     """
 
     elements: tuple[str, ...]
     n: tuple[int, ...]
-    l: tuple[int, ...]  # noqa: E741, the field's name for it
+    l: tuple[int, ...]  # noqa: E741, the usual symbol
     part: float
 
     @property
     def body_order(self) -> int:
-        """Number of atoms that it takes together."""
+        """Number of atoms that the function correlates."""
         return len(self.elements)
 
     def __str__(self) -> str:
-        """Say it in a few words."""
+        """Return body order, elements, indices and contribution."""
         n, l = (",".join(map(str, numbers)) for numbers in (self.n, self.l))  # noqa: E741
         return f"{self.body_order}-body {'-'.join(self.elements)} n={n} l={l}: {self.part:+.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """What a trainer says of a structure.
+    """Comparison of a structure with the training set.
 
     Attributes
     ----------
     trained_distance : float
         Å, smallest pair distance in the training set.
     outside : tuple of Bond
-        Distances around the atoms in question that the training set does not hold.
-    carriers : tuple of Carrier
-        Basis functions that carry the worst atom's grade, the largest part first; empty for a measure of
-        uncertainty that has no such parts.
+        Distances around the atoms in question that are outside the range of the training set.
+    contributions : tuple of GammaContribution
+        Contributions of the basis functions to the grade of the atom with the largest gamma, the largest first; empty
+        for an uncertainty measure without such contributions.
     """
 
     trained_distance: float
     outside: tuple[Bond, ...]
-    carriers: tuple[Carrier, ...]
+    contributions: tuple[GammaContribution, ...]
 
 
-def carriers_of(basis_set: Any, species: int, active: np.ndarray, row: np.ndarray) -> tuple[Carrier, ...]:
-    r"""Divide an environment's grade among the basis functions.
+def contributions_of(
+    basis_set: Any, species: int, active: np.ndarray, row: np.ndarray
+) -> tuple[GammaContribution, ...]:
+    r"""Divide the grade of an environment among the basis functions.
 
-    Gamma is the largest entry of :math:`|\mathbf{b} A^{-1}|`. Written out over functions its terms are thousands that
-    cancel, since functions say much the same. With :math:`A = QR`, functions in the order of their simplicity (body
-    order, angular, radial numbers), :math:`\mathbf{b} A^{-1} = (\mathbf{b} R^{-1}) Q^T`: each function counts for what
-    the simpler ones do not say, in units of what the active set holds of that.
+    Gamma is the largest entry of :math:`|\mathbf{b} A^{-1}|`. Its terms by function are thousands that cancel, since
+    the functions are strongly correlated. With :math:`A = QR`, where functions are sorted by simplicity (body order,
+    angular indices, radial indices), :math:`\mathbf{b} A^{-1} = (\mathbf{b} R^{-1}) Q^T`: each function contributes the
+    part that simpler functions do not describe, in units of the same part in the active set.
 
     Parameters
     ----------
     basis_set
         A ``pyace.ACEBBasisSet``.
     species
-        Number of the environment's element.
+        Index of the element of the environment.
     active : ndarray, shape (n_functions, n_functions)
-        The element's active set.
+        Active set of the element.
     row : ndarray, shape (n_functions,)
-        The environment's B-projections.
+        B-projections of the environment.
 
     Returns
     -------
-    tuple of Carrier
-        All functions, the largest part first.
+    tuple of GammaContribution
+        Contributions of all functions, the largest first.
     """
     names = basis_set.elements_name
     functions = [*basis_set.basis_rank1[species], *basis_set.basis[species]]
@@ -94,8 +97,8 @@ def carriers_of(basis_set: Any, species: int, active: np.ndarray, row: np.ndarra
     coefficients = q @ new
     worst = int(np.abs(coefficients).argmax())
     parts = np.sign(coefficients[worst]) * new * q[worst]
-    carriers = [
-        Carrier(
+    contributions = [
+        GammaContribution(
             elements=(str(names[species]), *(str(names[number]) for number in functions[f].mus)),
             n=tuple(int(number) for number in functions[f].ns),
             l=tuple(int(number) for number in functions[f].ls),
@@ -103,4 +106,4 @@ def carriers_of(basis_set: Any, species: int, active: np.ndarray, row: np.ndarra
         )
         for f, part in zip(order, parts, strict=True)
     ]
-    return tuple(sorted(carriers, key=lambda carrier: -abs(carrier.part)))
+    return tuple(sorted(contributions, key=lambda contribution: -abs(contribution.part)))

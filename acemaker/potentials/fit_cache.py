@@ -1,7 +1,7 @@
-"""What a linear trainer has learnt, kept in a file, so that a campaign that is opened again need not compute it anew.
+"""Cache file of a linear trainer's state, so that opening a campaign again does not repeat the computation.
 
-The file saves time and nothing else: it counts only where it was made from just the labels that are there, by the same
-configuration and library, and is whole. Otherwise all is computed from the labels.
+The file only saves time. It is used only if it is complete and was computed from the same labels with the same
+configuration and library versions; otherwise the state is computed from the labels.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weig
 from acemaker.utils.array_file import read_arrays, write_arrays
 
 FILE = "fit.npz"
-"""Its name, in the folder of the potentials."""
+"""Name of the file, in the folder of the potentials."""
 
 FORMAT = "3"
-"""To be raised with any change of what is computed from a label, or of how it is kept."""
+"""Version of the format: increase it when the state of a label or the way it is stored changes."""
 
 LIBRARIES = ("python-ace", "numpy", "scipy", "ase")
-"""Whose versions decide the last digits."""
+"""Libraries whose versions affect the last digits."""
 
-Known = list[tuple[bytes, ...]]
-"""The digests of the labels that were learnt, call of `train` by call."""
+LabelDigests = list[tuple[bytes, ...]]
+"""Digests of the labels in the state, one tuple per call of `train`."""
 
 DIGEST = hashlib.sha256().digest_size
 
 
 def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Baseline | None) -> str | None:
-    """Name everything but the labels on which a fit depends.
+    """Return a digest of everything except the labels on which a fit depends.
 
     Parameters
     ----------
     config
         Basis and weights.
     elements
-        In the basis's order.
+        Elements in the order of the basis.
     baseline
-        What is subtracted; None for nothing.
+        Baseline that is subtracted from the labels, or None.
 
     Returns
     -------
     str or None
-        None where that cannot be told: the files of a calculator, say, are nobody's business but its own.
+        None if this cannot be determined, for example because the files that a calculator reads are unknown.
     """
     if baseline is not None and not isinstance(baseline, PairBaseline):
         return None
@@ -65,7 +65,7 @@ def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Base
 
 
 def digest_of(atoms: Atoms) -> bytes:
-    """Name a label by all that is learnt of it."""
+    """Return a digest of all data of a label that enter a fit."""
     results = atoms.calc.results if atoms.calc is not None else {}
     labels = [(name, results[name]) for name in ("energy", "forces", "stress") if results.get(name) is not None]
     mask = mask_of(atoms)
@@ -78,44 +78,47 @@ def digest_of(atoms: Atoms) -> bytes:
     return digest.digest()
 
 
-def keep(file: Path, identity: str, known: Known, state: Mapping[str, np.ndarray]) -> None:
-    """Write the file; where it cannot be written, the next opening takes longer.
+def write_cache(file: Path, identity: str, digests: LabelDigests, state: Mapping[str, np.ndarray]) -> None:
+    """Write the file; if this fails, the next opening of the campaign takes longer.
 
     Parameters
     ----------
     file
-        Replaced if it is there.
+        Path; an existing file is replaced.
     identity
-        As `identity_of` gives it.
-    known
-        Which labels are in the state.
+        Return value of `identity_of`.
+    digests
+        Digests of the labels in the state.
     state
         Arrays by name.
     """
-    labels = np.frombuffer(b"".join(one for group in known for one in group), dtype=np.uint8)
-    names = {"identity": np.asarray(identity), "labels": labels, "groups": np.asarray([len(group) for group in known])}
+    labels = np.frombuffer(b"".join(digest for group in digests for digest in group), dtype=np.uint8)
+    sizes = np.asarray([len(group) for group in digests])
+    names = {"identity": np.asarray(identity), "labels": labels, "groups": sizes}
     with contextlib.suppress(OSError, MemoryError):
-        for part in file.parent.glob(f"{file.name}.*.part"):  # of a process that was killed
+        for part in file.parent.glob(f"{file.name}.*.part"):  # left by a process that was killed
             part.unlink(missing_ok=True)
-        write_arrays(file, {**names, **{f"state {name}": one for name, one in state.items()}})
+        write_arrays(file, {**names, **{f"state {name}": array for name, array in state.items()}})
 
 
-def recall(file: Path, identity: str, groups: Sequence[Sequence[Atoms]]) -> tuple[Known, dict[str, np.ndarray]] | None:
-    """Read what was learnt of the first of some groups of labels.
+def read_cache(
+    file: Path, identity: str, groups: Sequence[Sequence[Atoms]]
+) -> tuple[LabelDigests, dict[str, np.ndarray]] | None:
+    """Read the state of the first groups of labels.
 
     Parameters
     ----------
     file
-        It may be missing, damaged, or of other labels.
+        Path of a file, which may be missing, damaged, or of other labels.
     identity
-        As `identity_of` gives it.
+        Return value of `identity_of`.
     groups
-        The labels that are there, in the order in which they were learnt.
+        The existing labels, grouped and ordered as in the calls of `train`.
 
     Returns
     -------
     tuple of list and dict, or None
-        The digests of as many groups as the state holds, and the state.
+        Digests of the groups in the state, which may be fewer than `groups`, and the state.
     """
     arrays = read_arrays(file)
     if arrays is None or str(arrays.get("identity")) != identity:
@@ -123,11 +126,12 @@ def recall(file: Path, identity: str, groups: Sequence[Sequence[Atoms]]) -> tupl
     sizes, labels = arrays["groups"].tolist(), arrays["labels"].tobytes()
     if len(sizes) > len(groups):
         return None
-    known, start = Known(), 0
+    digests, start = LabelDigests(), 0
     for number, size in enumerate(sizes):
-        digests = tuple(digest_of(atoms) for atoms in groups[number])
-        if len(digests) != size or b"".join(digests) != labels[start : start + DIGEST * size]:
+        group = tuple(digest_of(atoms) for atoms in groups[number])
+        if len(group) != size or b"".join(group) != labels[start : start + DIGEST * size]:
             return None
-        known.append(digests)
+        digests.append(group)
         start += DIGEST * size
-    return known, {name.removeprefix("state "): one for name, one in arrays.items() if name.startswith("state ")}
+    state = {name.removeprefix("state "): array for name, array in arrays.items() if name.startswith("state ")}
+    return digests, state

@@ -1,4 +1,4 @@
-"""A generation: a trained potential with its active set, as files that pyace and LAMMPS read."""
+"""Generations: trained potentials with their active sets, as files for pyace and LAMMPS."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from acemaker.potentials.pyace_library import load_pyace
 from acemaker.utils.checksum import checksum
 
 CHECKSUM, CHECKSUMS = "checksum", "checksums"
-"""In the description: its own, and those of the other files."""
+"""Keys of the description: its own checksum, and those of the other files."""
 
-REMEDY = "restore it from a copy; the labels are all there, and another campaign can be trained on them"
+REMEDY = "restore it from a copy; the labels are intact, and another campaign can be trained on them"
 
-INCLUDE = "the whole potential, in LAMMPS's metal units: include it where the files beside it lie"
-ENERGIES = "for the oracle's energies add to LAMMPS's, eV per atom"
+INCLUDE = "complete potential in LAMMPS's metal units; include this file from the directory that contains its files"
+ENERGIES = "to obtain the energies of the oracle, add these to those of LAMMPS, eV per atom"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -40,23 +40,23 @@ class Generation(Record):
     Attributes
     ----------
     number : int
-        0 for the first; its files are named ``potential_v{number + 1}``.
+        Number of the generation, counted from 1; the files are named ``potential_v{number}``.
     directory : Path
-        Where the files lie.
+        Directory of the files.
     elements : tuple of str
-        In pyace's order.
+        Elements in the order of pyace.
     cutoff : float
         Å.
     reference_energies : dict of str to float
-        eV per atom of each element. The files hold the energy above these; add them for total energies.
+        eV per atom of each element. The potential in the files is relative to these; add them for total energies.
     cv_forces : float or None
         meV/Å, cross-validated force error; None with a single label.
     cv_folds : tuple of float or None
-        The same by fold, None for a fold without structures; the guard compares the next generation with it.
+        The same by fold, None for a fold without structures; the guard compares it with the next generation.
     n_structures : int
-        Labelled structures that it was trained on.
+        Number of labeled structures in the fit.
     baseline : Baseline or None
-        What runs beside it: the files hold the difference alone.
+        Baseline of the potential: the files describe only the difference from it.
     """
 
     number: int
@@ -70,7 +70,7 @@ class Generation(Record):
     baseline: Baseline | None = None
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         energies = ", ".join(f"{name} {number(value)}" for name, value in self.reference_energies.items())
         items = [
             ("files", f"{self.name}.yace, .yaml, .asi, .json in {self.directory.name}/"),
@@ -86,39 +86,39 @@ class Generation(Record):
 
     @property
     def name(self) -> str:
-        """File name without suffix: ``potential_v1`` for generation 0."""
-        return f"potential_v{self.number + 1}"
+        """File name without suffix: ``potential_v1`` for generation 1."""
+        return f"potential_v{self.number}"
 
     @property
     def yaml(self) -> Path:
-        """The B-basis potential, which pyace reads."""
+        """File of the B-basis potential, for pyace."""
         return self.directory / f"{self.name}.yaml"
 
     @property
     def yace(self) -> Path:
-        """The C-tilde potential, which LAMMPS's ``pair_style pace`` reads."""
+        """File of the C-tilde potential, for ``pair_style pace`` of LAMMPS."""
         return self.directory / f"{self.name}.yace"
 
     @property
     def asi(self) -> Path:
-        """The inverse active set, which gives gamma."""
+        """File of the inverse active set, from which gamma is computed."""
         return self.directory / f"{self.name}.asi"
 
     @property
     def lammps_input(self) -> Path:
-        """The commands that define it in LAMMPS, to be included from the directory of the files.
+        """File of LAMMPS commands that define the potential, to be included from the directory of the files.
 
-        There is no such file over a baseline that LAMMPS cannot run.
+        It does not exist if LAMMPS cannot run the baseline.
         """
         return self.directory / f"{self.name}.in"
 
     def calculator(self) -> Any:
-        """Make an ASE calculator of this potential, which also gives ``results["gamma"]``.
+        """Create an ASE calculator of this potential, which also returns ``results["gamma"]``.
 
         Returns
         -------
         GenerationCalculator
-            Its energies are those of the oracle: `reference_energies` are in them.
+            Its energies are on the scale of the oracle: they include `reference_energies`.
         """
         from acemaker.potentials.calculator import GenerationCalculator
 
@@ -127,25 +127,25 @@ class Generation(Record):
         return GenerationCalculator(calculator, self.reference_energies, self.baseline)
 
     def pair_commands(self) -> tuple[str, ...]:
-        """Write LAMMPS's commands for this potential; elements are types in alphabetical order."""
+        """Return the LAMMPS commands for this potential; types are the elements in alphabetical order."""
         return pair_commands("pace", f"{self.yace.name} {' '.join(self.elements)}", self.baseline)
 
     def coefficients(self) -> np.ndarray:
-        """Read the linear coefficients, shape (n_coefficients,), eV."""
+        """Read the linear coefficients from the files, shape (n_coefficients,), eV."""
         return np.array(load_pyace().ACEBBasisSet(str(self.yaml)).basis_coeffs)
 
 
 def pair_commands(style: str, coeff: str, baseline: Baseline | None) -> tuple[str, ...]:
-    """Write a potential's pair commands.
+    """Return the pair commands of a potential.
 
     Parameters
     ----------
     style
-        ``pair_style``'s arguments.
+        ``pair_style`` arguments.
     coeff
-        ``pair_coeff``'s arguments after ``* *``.
+        ``pair_coeff`` arguments after ``* *``.
     baseline
-        What runs beside it; its files are in LAMMPS's working directory.
+        Baseline of the potential, whose files are in the working directory of LAMMPS, or None.
 
     Returns
     -------
@@ -157,30 +157,30 @@ def pair_commands(style: str, coeff: str, baseline: Baseline | None) -> tuple[st
 
 
 def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> Any:
-    """Write a generation's files; the ``.json`` comes last and makes it whole.
+    """Write the files of a generation; the ``.json`` is written last and completes it.
 
     Parameters
     ----------
     generation
-        What is to be written, and where.
+        Description of the generation, with its directory.
     basis
-        Its basis; the coefficients are set in it.
+        Basis of the potential, in which the coefficients are set.
     coefficients : ndarray, shape (n_coefficients,)
         eV.
     active_set
-        Its active set.
+        Active set of the potential.
 
     Returns
     -------
     pyace.BBasisConfiguration
-        The potential as it stands in the ``.yaml``.
+        The potential as written to the ``.yaml``.
     """
     generation.directory.mkdir(parents=True, exist_ok=True)
     basis.basis_set.basis_coeffs = list(coefficients)
     configuration = basis.basis_set.to_BBasisConfiguration()
-    described = asdict(replace(generation, baseline=None))
-    del described["directory"]
-    described["baseline"] = generation.baseline.described() if generation.baseline is not None else None
+    description = asdict(replace(generation, baseline=None))
+    del description["directory"]
+    description["baseline"] = generation.baseline.description() if generation.baseline is not None else None
     json_file = generation.directory / f"{generation.name}.json"
     files: list[tuple[Path, Callable[[str], Any]]] = [
         (generation.yaml, configuration.save),
@@ -192,25 +192,25 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         comments = [f"# {INCLUDE}", f"# {ENERGIES}: {energies}"]
         commands = "\n".join([*comments, *generation.pair_commands()]) + "\n"
         files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
-    sums = {path.name: _put(path, save) for path, save in files}
-    kept = generation.baseline.files.values() if generation.baseline is not None else ()
-    sums |= {path.name: checksum(path.read_bytes()) for path in kept if path.parent == generation.directory}
-    described[CHECKSUMS] = sums
-    described[CHECKSUM] = checksum(json.dumps(described))
-    _put(json_file, lambda part: Path(part).write_text(json.dumps(described, indent=1) + "\n"))
+    sums = {path.name: _write_file(path, save) for path, save in files}
+    baseline_files = generation.baseline.files.values() if generation.baseline is not None else ()
+    sums |= {path.name: checksum(path.read_bytes()) for path in baseline_files if path.parent == generation.directory}
+    description[CHECKSUMS] = sums
+    description[CHECKSUM] = checksum(json.dumps(description))
+    _write_file(json_file, lambda part: Path(part).write_text(json.dumps(description, indent=1) + "\n"))
     return configuration
 
 
-def _put(path: Path, save: Callable[[str], Any]) -> str:
-    """Write a file at once or not at all, and return its checksum."""
-    part = path.with_name("writing_" + path.name)  # pyace goes by the suffix
+def _write_file(path: Path, save: Callable[[str], Any]) -> str:
+    """Write a file atomically and return its checksum."""
+    part = path.with_name("writing_" + path.name)  # pyace chooses the format by the suffix
     try:
         save(str(part))
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         content = part.read_bytes()
-        if not content.endswith(b"\n") and path.suffix != ".asi":  # pyace does not look whether what it writes arrives
-            raise OSError(errno.ENOSPC, "pyace could not write all of the file: is the disk full?", str(path))
+        if not content.endswith(b"\n") and path.suffix != ".asi":  # pyace does not check for write errors
+            raise OSError(errno.ENOSPC, "pyace could not write the complete file; check the free disk space", str(path))
         part.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -219,14 +219,14 @@ def _put(path: Path, save: Callable[[str], Any]) -> str:
 
 
 def read_generation(directory: Path, number: int) -> Generation:
-    """Read a generation's description.
+    """Read the description of a generation and check its files.
 
     Parameters
     ----------
     directory
-        Where its files lie.
+        Directory of its files.
     number
-        The generation's number.
+        Number of the generation, from 1.
 
     Returns
     -------
@@ -235,35 +235,35 @@ def read_generation(directory: Path, number: int) -> Generation:
     Raises
     ------
     DamagedFileError
-        If one of its files is missing, or is not as it was written.
+        If one of its files is missing or has changed since it was written.
     """
-    file = directory / f"potential_v{number + 1}.json"
+    file = directory / f"potential_v{number}.json"
     try:
-        described = json.loads(file.read_bytes())
-        summed = described.pop(CHECKSUM, None)
-        if summed is not None and checksum(json.dumps(described)) != summed:
-            raise DamagedFileError(file, "it does not agree with its checksum", REMEDY)
-        for name, expected in described.pop(CHECKSUMS, {}).items():  # older ones have none
+        description = json.loads(file.read_bytes())
+        expected = description.pop(CHECKSUM, None)
+        if expected is not None and checksum(json.dumps(description)) != expected:
+            raise DamagedFileError(file, "it does not match its checksum", REMEDY)
+        for name, expected in description.pop(CHECKSUMS, {}).items():  # missing in older files
             if checksum((directory / name).read_bytes()) != expected:
-                raise DamagedFileError(directory / name, f"it does not agree with its checksum in {file.name}", REMEDY)
-        described["elements"] = tuple(described["elements"])
-        described["cv_folds"] = tuple(described["cv_folds"])
-        baseline = described.get("baseline")
-        described["baseline"] = _read_baseline(baseline, directory, described["elements"]) if baseline else None
-        generation = Generation(directory=directory, **described)
+                raise DamagedFileError(directory / name, f"it does not match its checksum in {file.name}", REMEDY)
+        description["elements"] = tuple(description["elements"])
+        description["cv_folds"] = tuple(description["cv_folds"])
+        baseline = description.get("baseline")
+        description["baseline"] = _read_baseline(baseline, directory, description["elements"]) if baseline else None
+        generation = Generation(directory=directory, **description)
     except OSError as error:
-        where = Path(error.filename) if error.filename else file
-        raise DamagedFileError(where, f"it cannot be read ({error.strerror})", REMEDY) from error
+        path = Path(error.filename) if error.filename else file
+        raise DamagedFileError(path, f"it cannot be read ({error.strerror})", REMEDY) from error
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, AcemakerError):
             raise
         raise DamagedFileError(file, f"it cannot be read ({type(error).__name__}: {error})", REMEDY) from error
     if generation.number != number:
-        raise DamagedFileError(file, f"it is of generation {generation.number}", REMEDY)
+        raise DamagedFileError(file, f"it describes generation {generation.number}", REMEDY)
     return generation
 
 
-def _read_baseline(described: dict[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:
-    if "calculator" in described:
-        return CalculatorBaseline.read(described)
-    return PairBaseline.read(described, directory, elements)
+def _read_baseline(description: dict[str, Any], directory: Path, elements: tuple[str, ...]) -> Baseline:
+    if "calculator" in description:
+        return CalculatorBaseline.read(description)
+    return PairBaseline.read(description, directory, elements)

@@ -1,4 +1,4 @@
-"""The guard: whether a new generation may take its predecessor's place."""
+"""The guard, which decides whether a new generation may replace its predecessor."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import numpy as np
 from acemaker.config import PotentialConfig
 
 GAMMA_TRAINED = 1.01
-"""The largest gamma that a structure in the training set can have, with a margin for MaxVol's tolerance."""
+"""Largest gamma of a structure in the training set, with a margin for the tolerance of MaxVol."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two generations' cross-validated force errors on the structures that both were trained on.
+    """Cross-validated force errors of two generations on the structures in both training sets.
 
     Attributes
     ----------
     before, after : float
-        meV/Å, root mean square over the folds, of the predecessor and of the new fit; NaN where nothing
-        can be compared.
+        meV/Å, root mean square over the folds, of the predecessor and of the new fit; NaN if nothing can be compared.
     ratio : float
-        Median over the folds of after to before. A structure at the edge of the training set is predicted
-        from others as well or as badly as they happen to surround it, which decides the mean; the median
-        tells whether the fit itself has come to harm. In sound campaigns it stays within a few per cent
-        of 1, from two labels on.
+        Median over the folds of after divided by before. The error of a structure at the edge of the training set
+        depends on which other structures surround it and dominates the mean; the median shows whether the fit itself
+        has deteriorated. In sound campaigns with at least two labels it is within a few percent of 1.
     """
 
     before: float
@@ -54,75 +52,75 @@ def compare(before: Sequence[float | None], after: Sequence[float | None]) -> Co
     return Comparison(before=_root_mean_square(old), after=_root_mean_square(new), ratio=ratio)
 
 
-def judge(
+def reason_to_reject(
     config: PotentialConfig,
     coefficients: np.ndarray,
     comparison: Comparison,
-    anchor_gamma: float,
+    halted_gamma: float,
     gamma_limit: float,
 ) -> str:
-    """Say why a fit is rejected.
+    """Return the reason why a fit is rejected.
 
     Parameters
     ----------
     config
         ``cv_tolerance``.
     coefficients : ndarray
-        The fit's.
+        Coefficients of the fit.
     comparison
-        With its predecessor.
-    anchor_gamma
-        Largest gamma of the halted structure under the new active set; NaN without one.
+        Comparison with its predecessor.
+    halted_gamma
+        Largest gamma of the halted structure under the new active set; NaN without a halted structure.
     gamma_limit
         ``threshold_add_train``.
 
     Returns
     -------
     str
-        Empty if it is accepted.
+        Empty if the fit is accepted.
     """
     if not np.isfinite(coefficients).all():
-        return "the fit gave coefficients that are not finite"
-    # what was trained on has gamma 1, up to MaxVol's tolerance: a lower limit cannot be met
-    if anchor_gamma > max(gamma_limit, GAMMA_TRAINED):
-        return f"the halted structure still has gamma {anchor_gamma:.3g}, above threshold_add_train {gamma_limit:g}"
+        return "the fit resulted in coefficients that are not finite"
+    # trained structures have gamma 1, up to the tolerance of MaxVol: a lower limit cannot be met
+    if halted_gamma > max(gamma_limit, GAMMA_TRAINED):
+        return f"the halted structure still has gamma {halted_gamma:.3g}, above threshold_add_train {gamma_limit:g}"
     if comparison.ratio > 1 + config.cv_tolerance:
         return (
-            f"the new labels spoil the fit: the cross-validated force error on the structures known before rose "
-            f"from {comparison.before:.3g} to {comparison.after:.3g} meV/Å (by {comparison.ratio:.3g} in the median "
-            f"fold, cv_tolerance allows {1 + config.cv_tolerance:g}); either they are wrong or the basis is too "
-            "small for them"
+            f"the new labels degrade the fit: the cross-validated force error on the earlier structures rose from "
+            f"{comparison.before:.3g} to {comparison.after:.3g} meV/Å (by a factor of {comparison.ratio:.3g} in the "
+            f"median fold, cv_tolerance allows {1 + config.cv_tolerance:g}); either the labels are wrong or the basis "
+            "is too small for them"
         )
     return ""
 
 
-def judge_known(config: PotentialConfig, known: Comparison, linear: Comparison) -> str:
-    """Say why a non-linear fit is rejected for what it makes of structures that its predecessor was trained on.
+def reason_to_reject_known(config: PotentialConfig, known: Comparison, linear: Comparison) -> str:
+    """Return the reason why a non-linear fit is rejected, by its errors on its predecessor's training set.
 
-    A flexible potential can learn two labels by heart, so that a third, honest one makes their error many times as
-    large, and still small: what counts is therefore also what a linear fit makes of them unseen.
+    A flexible potential can overfit two labels. A third, correct label then increases their error many times, although
+    it is still small. The error is therefore also compared with the cross-validated error of a linear fit.
 
     Parameters
     ----------
     config
         ``cv_tolerance``.
     known
-        Training errors on these structures: of the predecessor, and of the new fit.
+        Training errors on these structures, of the predecessor and of the new fit.
     linear
-        Cross-validated errors of the linear fit beside it.
+        Cross-validated errors of the linear fit to the same labels.
 
     Returns
     -------
     str
-        Empty if it is accepted.
+        Empty if the fit is accepted.
     """
     floor = np.nan_to_num(linear.after)
     if known.ratio > 1 + config.cv_tolerance and known.after > (1 + config.cv_tolerance) * floor:
         return (
-            f"the fit has got worse on the structures known before: their force error rose from {known.before:.3g} to "
-            f"{known.after:.3g} meV/Å (by {known.ratio:.3g} in the median structure, cv_tolerance allows "
-            f"{1 + config.cv_tolerance:g}), and a linear fit predicts them to {floor:.3g} meV/Å unseen; allow more "
-            "iterations, or look at the new labels"
+            f"the fit has become worse on the earlier structures: their force error rose from {known.before:.3g} to "
+            f"{known.after:.3g} meV/Å (by a factor of {known.ratio:.3g} in the median structure, cv_tolerance allows "
+            f"{1 + config.cv_tolerance:g}), and the cross-validated error of a linear fit is {floor:.3g} meV/Å; allow "
+            "more iterations, or check the new labels"
         )
     return ""
 

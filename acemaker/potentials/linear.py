@@ -1,7 +1,7 @@
-"""Regularised linear least squares that grows with the labels, with cross-validation for free.
+"""Regularized linear least squares with incremental updates and cross-validation at little extra cost.
 
-What a structure teaches is kept as a triangular factor per fold and kind of row, so that a refit costs
-what is new and memory does not grow with the number of labels.
+The rows of all structures are stored as one triangular factor per fold and kind of row, so that the cost of a refit
+depends only on the new labels and memory does not grow with the number of labels.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from scipy.linalg import qr, solve_triangular
 KINDS = ("energy", "forces", "virial")
 
 ROUNDING = 1e-9
-"""Share of a sum of weights that is taken for nothing."""
+"""Share of a sum of weights below which the rest is treated as zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitErrors:
-    """Root mean squares over structures, each counting by its weight.
+    """Root mean square errors, weighted by structure.
 
     Attributes
     ----------
     energy : float
-        meV/atom; NaN where no energy counted.
+        meV/atom; NaN if no energy is in the fit.
     forces : float
         meV/Å, over components.
     virial : float
-        meV/atom, over the six components; NaN where no label had a stress.
+        meV/atom, over the six components; NaN if no label has a stress.
     """
 
     energy: float
@@ -40,14 +40,14 @@ class FitErrors:
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidation:
-    """Every structure predicted by a fit that has not seen its fold.
+    """Errors of structures predicted by fits without their folds.
 
     Attributes
     ----------
     errors : FitErrors
-        Over all structures.
+        Errors over all structures.
     solutions : dict of int to ndarray, shape (n_coefficients,)
-        The coefficients with which each fold was predicted.
+        Coefficients of the fit without each fold, eV.
     """
 
     errors: FitErrors
@@ -56,23 +56,23 @@ class CrossValidation:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """One labelled structure, ready to be fitted.
+    """Rows of one labeled structure in the least-squares problem.
 
     Attributes
     ----------
     matrices : dict of str to ndarray, shape (n_rows, n_coefficients + 1)
-        By kind of `KINDS`, forces always; the label is the last column. Rows are scaled so that the sum of squares over
-        a structure is its mean square times its weight.
+        Matrices by kind of `KINDS`, always with forces; the label is the last column. Rows are scaled so that the sum
+        of squares over a structure is its mean square times its weight.
     weight : float
-        The structure's, beside others.
+        Weight of the structure relative to others.
     """
 
     matrices: dict[str, np.ndarray]
     weight: float = 1.0
 
 
-class Leaning(Protocol):
-    """What a fit may lean on, see `acemaker.potentials.ridge_prior`."""
+class RidgePrior(Protocol):
+    """Prior toward which a fit is shrunk, see `acemaker.potentials.ridge_prior`."""
 
     @property
     def rows(self) -> np.ndarray:
@@ -80,18 +80,18 @@ class Leaning(Protocol):
 
     @property
     def coefficients(self) -> np.ndarray:
-        """What they alone give, shape (n_coefficients,), eV."""
+        """Solution of the prior's rows alone, shape (n_coefficients,), eV."""
 
     def worth(self, square: float) -> float:
-        """Weigh them, by the mean square force error of `coefficients` on the structures that are fitted."""
+        """Return the weight of the rows, given the mean square force error of `coefficients` on the fitted labels."""
 
 
 class LeastSquares:
     """Ridge regression over folds of structures.
 
-    The loss is the sum over structures, each times its weight, of ``w_E^2 (dE/n)^2 + w_F^2 mean(dF^2) + w_S^2
-    mean(dW^2)``, with the virial W per atom, plus ``regularisation`` times the sum of these weights times the sum of
-    squared coefficients, each in units of its column's root mean square.
+    The loss is the weighted sum over structures of ``w_E^2 (dE/n)^2 + w_F^2 mean(dF^2) + w_S^2 mean(dW^2)``, with the
+    virial W per atom, plus ``regularization`` times the sum of the structures' weights times the sum of squared
+    coefficients, each in units of the root mean square of its column.
 
     Parameters
     ----------
@@ -99,23 +99,23 @@ class LeastSquares:
         Number of unknowns.
     weights
         Weight by kind of `KINDS`.
-    regularisation
+    regularization
         Ridge penalty, dimensionless.
     n_folds
-        Folds of the cross-validation; structure i belongs to fold i modulo n_folds.
+        Number of folds of the cross-validation; structure i belongs to fold i modulo n_folds.
     """
 
-    def __init__(self, n_coefficients: int, weights: dict[str, float], regularisation: float, n_folds: int) -> None:
+    def __init__(self, n_coefficients: int, weights: dict[str, float], regularization: float, n_folds: int) -> None:
         self.weights = weights
-        self.regularisation = regularisation
+        self.regularization = regularization
         self._empty = np.zeros((0, n_coefficients + 1))
         self._factors = [dict.fromkeys(KINDS, self._empty) for _ in range(n_folds)]
         self._counts = [dict.fromkeys(KINDS, 0.0) for _ in range(n_folds)]  # sums of weights
-        self._prior: Leaning | None = None
+        self._prior: RidgePrior | None = None
         self.n_structures = 0
 
     def add(self, rows: Rows) -> None:
-        """Take in one structure, at a cost that does not depend on how many there are."""
+        """Add one structure, at a cost that does not depend on the number of structures."""
         fold = self.n_structures % len(self._factors)
         for kind, matrix in rows.matrices.items():
             self._factors[fold][kind] = _compress(np.vstack([self._factors[fold][kind], matrix]))
@@ -123,39 +123,42 @@ class LeastSquares:
         self.n_structures += 1
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that was taken in, as arrays by name; not what is leant on."""
+        """Return the factors of all structures as arrays by name, without the prior."""
         counts = [[counts[kind] for kind in KINDS] for counts in self._counts]
         factors = {
-            f"{kind} {fold}": one[kind] for kind in KINDS for fold, one in enumerate(self._factors) if len(one[kind])
+            f"{kind} {fold}": by_kind[kind]
+            for kind in KINDS
+            for fold, by_kind in enumerate(self._factors)
+            if len(by_kind[kind])
         }
         return {"n_structures": np.array(self.n_structures), "counts": np.array(counts), **factors}
 
-    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, in one that has the same unknowns and folds.
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state` returned for the same unknowns and folds.
 
         Raises
         ------
         KeyError, ValueError
-            If it has others; nothing is changed then.
+            If the state has other unknowns or folds; nothing is changed in this case.
         """
         counts, n_structures, folds = state["counts"], int(state["n_structures"]), range(len(self._factors))
         factors = [{kind: state.get(f"{kind} {fold}", self._empty) for kind in KINDS} for fold in folds]
-        widths = {factor.shape[1:] for one in factors for factor in one.values()}
+        widths = {factor.shape[1:] for by_kind in factors for factor in by_kind.values()}
         if counts.shape != (len(folds), len(KINDS)) or widths != {self._empty.shape[1:]}:
-            raise ValueError("the triangles are those of another fit")
+            raise ValueError("the triangular factors belong to another fit")
         self._counts = [dict(zip(KINDS, numbers, strict=True)) for numbers in counts.tolist()]
         self._factors, self.n_structures = factors, n_structures
 
-    def alike(self) -> LeastSquares:
-        """Return an empty one with the same weights and ridge."""
-        return LeastSquares(self._empty.shape[1] - 1, self.weights, self.regularisation, len(self._factors))
+    def empty_copy(self) -> LeastSquares:
+        """Return a problem without structures, with the same weights and ridge penalty."""
+        return LeastSquares(self._empty.shape[1] - 1, self.weights, self.regularization, len(self._factors))
 
-    def lean_on(self, prior: Leaning) -> None:
-        """Have every fit, whatever fold it leaves out, come close to something; it counts in no error."""
+    def shrink_toward(self, prior: RidgePrior) -> None:
+        """Add a prior to every fit, with or without a fold; it does not enter the errors."""
         self._prior = prior
 
     def weighted_rows(self, folds: Sequence[int] | None = None) -> np.ndarray:
-        """Stack all rows, or those of some folds, each with the weight of its kind."""
+        """Stack the rows of all folds, or of some, each times the weight of its kind."""
         chosen = range(len(self._factors)) if folds is None else folds
         return np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in chosen for kind in KINDS])
 
@@ -174,23 +177,23 @@ class LeastSquares:
         folds = [fold for fold in range(len(self._factors)) if fold != without]
         stacked = self.weighted_rows(folds)
         if self._prior is not None:
-            known = [(self._prior.coefficients, fold) for fold in folds]
-            worth = self._prior.worth((1e-3 * self._mean(known).forces) ** 2)
+            error = self._mean([(self._prior.coefficients, fold) for fold in folds]).forces
+            worth = self._prior.worth((1e-3 * error) ** 2)
             worth *= sum(counts["forces"] for counts in self._counts) / max(self.n_structures, 1)  # of an average label
             stacked = np.vstack([stacked, np.sqrt(worth) * self._prior.rows])
-        weight = sum(self._counts[fold]["forces"] for fold in folds)  # which all structures have
+        weight = sum(self._counts[fold]["forces"] for fold in folds)  # all structures have forces
         columns = stacked[:, :-1]
         scale = np.sqrt((columns**2).sum(axis=0) / (weight or 1.0))
         scale[scale == 0] = 1.0
         ridge = np.zeros((columns.shape[1], columns.shape[1] + 1))
-        np.fill_diagonal(ridge, np.sqrt(self.regularisation * weight))
+        np.fill_diagonal(ridge, np.sqrt(self.regularization * weight))
         scaled = np.vstack([np.column_stack([columns / scale, stacked[:, -1]]), ridge])
         triangle = _compress(scaled)
         solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
         return solution
 
     def errors(self, coefficients: np.ndarray, fold: int | None = None) -> FitErrors:
-        """Compute the errors of given coefficients on the structures of one fold, or of all."""
+        """Compute the errors of coefficients on the structures of one fold, or of all folds."""
         folds = range(len(self._factors)) if fold is None else [fold]
         return self._mean([(coefficients, index) for index in folds])
 
@@ -200,7 +203,7 @@ class LeastSquares:
         Returns
         -------
         CrossValidation or None
-            None while fewer than two folds hold structures.
+            None if fewer than two folds contain structures.
         """
         filled = [fold for fold, counts in enumerate(self._counts) if counts["forces"]]
         if len(filled) < 2:
@@ -210,16 +213,16 @@ class LeastSquares:
         return CrossValidation(errors=errors, solutions=solutions)
 
     def fold_forces(
-        self, held_out: CrossValidation | None, besides: Sequence[tuple[int, Rows]] = ()
+        self, held_out: CrossValidation | None, excluded: Sequence[tuple[int, Rows]] = ()
     ) -> tuple[float | None, ...]:
         """Return the cross-validated force error of each fold.
 
         Parameters
         ----------
         held_out
-            The cross-validation; None gives None for every fold.
-        besides
-            Structures to leave out of the errors, not of the fits, with their numbers in order of `add`.
+            The cross-validation; if None, the error of every fold is None.
+        excluded
+            Structures to exclude from the errors but not from the fits, with their numbers in order of `add`.
 
         Returns
         -------
@@ -227,17 +230,17 @@ class LeastSquares:
             meV/Å; None for a fold without structures.
         """
         solutions = held_out.solutions if held_out else {}
-        found: list[float | None] = []
+        errors: list[float | None] = []
         for fold, (factors, counts) in enumerate(zip(self._factors, self._counts, strict=True)):
-            left = [rows for number, rows in besides if number % len(self._factors) == fold]
-            count = counts["forces"] - sum(rows.weight for rows in left)
+            excluded_rows = [rows for number, rows in excluded if number % len(self._factors) == fold]
+            count = counts["forces"] - sum(rows.weight for rows in excluded_rows)
             if count <= ROUNDING * counts["forces"] or fold not in solutions:
-                found.append(None)
+                errors.append(None)
                 continue
             squares = float(np.sum((factors["forces"] @ np.append(solutions[fold], -1.0)) ** 2))
-            squares -= sum(residuals(solutions[fold], rows)["forces"] for rows in left)
-            found.append(1e3 * float(np.sqrt(max(squares, 0.0) / count)))
-        return tuple(found)
+            squares -= sum(residuals(solutions[fold], rows)["forces"] for rows in excluded_rows)
+            errors.append(1e3 * float(np.sqrt(max(squares, 0.0) / count)))
+        return tuple(errors)
 
     def _mean(self, parts: list[tuple[np.ndarray, int]]) -> FitErrors:
         means = {}
@@ -252,13 +255,13 @@ class LeastSquares:
 
 
 def residuals(coefficients: np.ndarray, rows: Rows) -> dict[str, float]:
-    """Compute the mean squares of one structure's residuals by kind, times its weight, in the labels' units squared."""
+    """Compute mean squared residuals of one structure by kind, times its weight, in squared units of the labels."""
     vector = np.append(coefficients, -1.0)
     return {kind: float(np.sum((matrix @ vector) ** 2)) for kind, matrix in rows.matrices.items()}
 
 
 def _compress(matrix: np.ndarray) -> np.ndarray:
-    """Replace rows by the triangular factor with the same sums of squares, once it is shorter."""
+    """Replace rows by the triangular factor with the same sums of squares, if it is shorter."""
     if matrix.shape[0] <= matrix.shape[1]:
         return matrix
     triangle: np.ndarray = qr(matrix, mode="economic", check_finite=False)[1]

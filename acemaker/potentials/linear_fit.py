@@ -1,4 +1,4 @@
-"""A linear ACE's fit to growing labels, and whether new ones spoil it."""
+"""The fit of a linear ACE to a growing set of labels, and its comparison with the previous fit."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weight_of
 
 RECENT = 5
-"""Groups of labels whose rows are kept when a trainer is restored: those of rejected rounds are needed again."""
+"""Number of label groups whose rows are stored when a trainer is restored: those of rejected fits are needed again."""
 
 
 class LinearFit:
-    """Labels as rows of a least-squares problem, with their cross-validation.
+    """Least-squares fit of linear coefficients to labels, with cross-validation.
 
     Parameters
     ----------
     config
-        Weights, regularisation and folds.
+        Weights, regularization and folds.
     basis
-        Whose linear coefficients are fitted; it has one density.
+        Basis with one density, whose linear coefficients are fitted.
 
     Attributes
     ----------
     reference : dict of str to float
-        eV per atom, by element; empty until the first labels are there.
+        Reference energies in eV per atom, by element; empty before the first labels.
     """
 
     def __init__(self, config: PotentialConfig, basis: Basis) -> None:
@@ -44,68 +44,74 @@ class LinearFit:
         self._squares = LeastSquares(
             basis.size,
             {"energy": config.energy_weight, "forces": config.force_weight, "virial": config.stress_weight},
-            config.regularisation,
+            config.regularization,
             config.cv_folds,
         )
         self._recent: list[tuple[int, Rows]] = []
 
     @property
     def n_structures(self) -> int:
-        """Labelled structures taken in."""
+        """Number of labeled structures."""
         return self._squares.n_structures
 
     @property
     def settled(self) -> bool:
-        """Whether the generation in use knows all that was taken in."""
+        """Whether the generation in use was trained on all labels."""
         return not self._recent
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that was taken in, as arrays by name; not what was pretrained, nor whether it is `settled`."""
+        """Return the fit as arrays by name, without prior and recent labels."""
         reference = np.array([self.reference[element] for element in self.elements])
         return {"reference": reference, **self._squares.state()}
 
-    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, or change nothing and raise KeyError or ValueError if it is not of such a fit."""
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If the state belongs to another fit; nothing is changed in this case.
+        """
         reference = dict(zip(self.elements, state["reference"].tolist(), strict=True))
-        self._squares.adopt(state)
+        self._squares.load_state(state)
         self.reference = reference
 
     def pretrain(self, targets: Sequence[Atoms], designs: Sequence[Design]) -> Prior:
-        """Lean on labels of a cheap calculator, which count in no error.
+        """Use the labels of an inexpensive calculator as a prior, which does not enter the errors.
 
         Parameters
         ----------
         targets
-            What of them is to be learned: without the baseline's part.
+            The labels minus the baseline.
         designs
             Their design matrices.
 
         Returns
         -------
         Prior
-            What is leant on.
+            Prior of all later fits.
         """
         stress, no_reference = self.config.stress_weight > 0, dict.fromkeys(self.elements, 0.0)
         rows = [structure_rows(*pair, no_reference, stress) for pair in zip(targets, designs, strict=True)]
         prior = prior_of(targets, rows, self.elements, self._squares)
-        self._squares.lean_on(prior)
+        self._squares.shrink_toward(prior)
         return prior
 
     def pin_reference(self, structures: Sequence[Atoms], targets: Sequence[Atoms]) -> None:
-        """Take the elements' energies from the first labels, unless they are known."""
+        """Set the reference energies from the first labels, unless they are set."""
         if not self.reference:
-            whole = [target for target, atoms in zip(targets, structures, strict=True) if energy_counts(atoms)]
-            self.reference = reference_energies(whole or targets, self.elements, self.config)
+            with_energy = [target for target, atoms in zip(targets, structures, strict=True) if energy_counts(atoms)]
+            self.reference = reference_energies(with_energy or targets, self.elements, self.config)
 
-    def take_in(self, structures: Sequence[Atoms], targets: Sequence[Atoms], designs: Sequence[Design]) -> list[Rows]:
-        """Take in labelled structures.
+    def add(self, structures: Sequence[Atoms], targets: Sequence[Atoms], designs: Sequence[Design]) -> list[Rows]:
+        """Add labeled structures.
 
         Parameters
         ----------
         structures
             New labels, with their masks.
         targets
-            What of them is to be learned: without the baseline's part.
+            The labels minus the baseline.
         designs
             Their design matrices.
 
@@ -132,7 +138,7 @@ class LinearFit:
         return rows
 
     def forget_recent(self) -> None:
-        """Take what was taken in as known: a later fit is compared with its predecessor on these, too."""
+        """Treat all labels as known to the generation in use: the next fit is also compared with it on these."""
         self._recent.clear()
 
     def solve(self) -> np.ndarray:
@@ -140,11 +146,11 @@ class LinearFit:
         return self._squares.solve()
 
     def errors(self, coefficients: np.ndarray) -> FitErrors:
-        """Compute the errors of given coefficients on all structures."""
+        """Compute the errors of coefficients on all structures."""
         return self._squares.errors(coefficients)
 
     def cross_validate(self) -> CrossValidation | None:
-        """Predict each fold from the others; None while fewer than two folds hold structures."""
+        """Predict each fold from the others; None if fewer than two folds contain structures."""
         return self._squares.cross_validate()
 
     def fold_forces(self, held_out: CrossValidation | None) -> tuple[float | None, ...]:
@@ -152,16 +158,16 @@ class LinearFit:
         return self._squares.fold_forces(held_out)
 
     def compare(self, predecessor: Generation | None, held_out: CrossValidation | None) -> Comparison:
-        """Compare the new fit with its predecessor on the structures that both know.
+        """Compare the new fit with its predecessor on the structures in both training sets.
 
         Parameters
         ----------
         predecessor
-            Whose cross-validated errors by fold are known; None for generation 0.
+            Previous generation, with its cross-validated errors by fold; None for the first generation.
         held_out
-            The new fit's cross-validation.
+            Cross-validation of the new fit.
         """
         if predecessor is None:
             return compare((), ())
         new = [(number, rows) for number, rows in self._recent if number >= predecessor.n_structures]
-        return compare(predecessor.cv_folds, self._squares.fold_forces(held_out, besides=new))
+        return compare(predecessor.cv_folds, self._squares.fold_forces(held_out, excluded=new))

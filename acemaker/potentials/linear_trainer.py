@@ -11,11 +11,11 @@ from acemaker.config import PotentialConfig
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
-from acemaker.potentials.domain import Coverage
-from acemaker.potentials.evaluator import keep_evaluator
-from acemaker.potentials.fit_cache import FILE, Known, digest_of, identity_of, keep, recall
+from acemaker.potentials.domain import Domain
+from acemaker.potentials.evaluator import cache_evaluator
+from acemaker.potentials.fit_cache import FILE, LabelDigests, digest_of, identity_of, read_cache, write_cache
 from acemaker.potentials.generation import Generation, write_generation
-from acemaker.potentials.guard import judge
+from acemaker.potentials.guard import reason_to_reject
 from acemaker.potentials.linear import Rows
 from acemaker.potentials.linear_fit import RECENT, LinearFit
 from acemaker.potentials.ridge_prior import Prior
@@ -26,8 +26,10 @@ from acemaker.structures.mask import counted_blocks
 from acemaker.utils.array_file import UNREADABLE
 
 
-class LinearTrainer(Coverage):
-    """A linear ACE, fitted by regularised least squares, with its active set.
+class LinearTrainer(Domain):
+    """Trainer of a linear ACE by regularized least squares, with its active set.
+
+    Labels include the baseline, which the trainer subtracts before the fit.
 
     Parameters
     ----------
@@ -35,62 +37,61 @@ class LinearTrainer(Coverage):
         Basis, weights and guard.
     elements
         Chemical symbols of the system.
-    kept
-        Where files of the baseline are kept from an earlier time, and what was learnt is kept for a later one; None
-        to take those files that the configuration names, and to keep nothing. Labels are whole, the baseline is
-        subtracted before the fit.
+    directory
+        Directory of the potentials of a campaign, with copies of the baseline's files and the cache of the fit; None
+        to read the files that the configuration names and to cache nothing.
 
     Raises
     ------
     ConfigError
-        If the basis cannot be made, reference energies are given for some elements only, or a file of the
+        If the basis cannot be created, reference energies are set for only some of the elements, or a file of the
         baseline is missing.
     """
 
-    def __init__(self, config: PotentialConfig, elements: Sequence[str], kept: Path | None = None) -> None:
+    def __init__(self, config: PotentialConfig, elements: Sequence[str], directory: Path | None = None) -> None:
         check_reference_energies(config, elements)
         self.config = config
-        self.baseline = find_baseline(config, tuple(elements), kept)
+        self.baseline = find_baseline(config, tuple(elements), directory)
         super().__init__(Basis.create(config, elements))
         self._fit = LinearFit(config, self.basis)
-        # a trainer that is built on this one may learn more than is kept
-        self._file = kept / FILE if kept is not None and type(self) is LinearTrainer else None
-        self._known: Known = []
-        self._n_kept = 0
+        # a subclass may have a state that the cache does not contain
+        self._file = directory / FILE if directory is not None and type(self) is LinearTrainer else None
+        self._digests: LabelDigests = []
+        self._n_cached = 0
 
     @single_threaded
     def pretrain(self, structures: Sequence[Atoms]) -> Prior:
-        """Have every fit lean on the labels of a cheap calculator.
+        """Use the labels of an inexpensive calculator as a prior of every fit.
 
-        They are no labels of the oracle's: neither the active set nor the guard, nor any error, knows of them.
+        They do not count as labels of the oracle: active set, guard and errors do not depend on them.
 
         Parameters
         ----------
         structures
-            Atoms with energy, forces and, where there is one, stress; the whole, of which a baseline is subtracted.
+            Atoms with energy, forces and optionally stress, from which the baseline is subtracted.
 
         Returns
         -------
         Prior
-            What is leant on.
+            Prior of all later fits.
         """
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         return self._fit.pretrain(targets, [self._builder.rows(target) for target in targets])
 
     @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
-        """Take in labelled structures without fitting; what is kept of them is not computed again.
+        """Add labeled structures without fitting; those in the cache are not computed again.
 
         Parameters
         ----------
         groups
-            The structures of each earlier call of `train`, in order.
+            Structures of each earlier call of `train`, in order.
         predecessor
-            The generation in use; a linear fit's functions do not depend on it.
+            Generation in use; the basis functions of a linear fit do not depend on it.
         """
-        self._recall(groups)
-        for number in range(len(self._known), len(groups)):
-            self._take_in(groups[number])
+        self._read_cache(groups)
+        for number in range(len(self._digests), len(groups)):
+            self._add(groups[number])
             if number < len(groups) - RECENT:
                 self._fit.forget_recent()
         if predecessor is not None and predecessor.n_structures == self._fit.n_structures:
@@ -104,24 +105,24 @@ class LinearTrainer(Coverage):
         number: int,
         directory: Path,
         predecessor: Generation | None,
-        anchor: Atoms | None,
+        halted: Atoms | None,
         gamma_limit: float,
     ) -> Training:
-        """Take in labelled structures, fit, judge the fit and write the generation.
+        """Add labeled structures, fit, check the fit and write the generation.
 
         Parameters
         ----------
         structures
-            New labels: Atoms with energy, forces and, where there is one, stress. Atoms that ``arrays["mask"]``
-            leaves out teach nothing, by their forces or by their environments.
+            New labels: Atoms with energy, forces and optionally stress. Forces and environments of atoms that
+            ``arrays["mask"]`` excludes are not used.
         number
-            The new generation's number.
+            Number of the new generation, from 1.
         directory
-            Where its files are written.
+            Directory to which its files are written.
         predecessor
-            The generation in use; None for generation 0.
-        anchor
-            The halted structure, whose gamma must come below `gamma_limit`; that of its atoms that count.
+            Generation in use; None for the first generation.
+        halted
+            The halted structure, whose unmasked atoms must have a gamma of at most `gamma_limit` after the fit.
         gamma_limit
             ``threshold_add_train``.
 
@@ -135,14 +136,14 @@ class LinearTrainer(Coverage):
             If the structures do not span the basis.
         """
         if self.baseline is not None:
-            self.baseline = self.baseline.kept_in(directory)  # what is subtracted is what will run, and stays it
-        self._keep()
-        rows = self._take_in(structures)
+            self.baseline = self.baseline.copy_to(directory)  # the files that the engine will use, also in later fits
+        self._write_cache()
+        rows = self._add(structures)
         assert self.active_set is not None
         coefficients = self._fit.solve()
         held_out = self._fit.cross_validate()
         comparison = self._fit.compare(predecessor, held_out)
-        anchor_gamma = self.gamma_max(anchor)
+        halted_gamma = self.gamma_max(halted)
         generation = Generation(
             number=number,
             directory=directory,
@@ -154,11 +155,11 @@ class LinearTrainer(Coverage):
             n_structures=self._fit.n_structures,
             baseline=self.baseline,
         )
-        reason = judge(self.config, coefficients, comparison, anchor_gamma, gamma_limit)
+        reason = reason_to_reject(self.config, coefficients, comparison, halted_gamma, gamma_limit)
         if not reason:
             configuration = write_generation(generation, self.basis, coefficients, self.active_set)
-            keep_evaluator(generation, configuration)
-            self._fit.forget_recent()  # its successor is compared on these
+            cache_evaluator(generation, configuration)
+            self._fit.forget_recent()  # the next fit is compared with this one on these labels
         energies, forces = parity(structures, rows, coefficients)
         return Training(
             generation=generation,
@@ -168,7 +169,7 @@ class LinearTrainer(Coverage):
             train_errors=self._fit.errors(coefficients),
             cv_errors=held_out.errors if held_out else None,
             comparison=comparison,
-            anchor_gamma=anchor_gamma,
+            halted_gamma=halted_gamma,
             energies=energies,
             forces=forces,
         )
@@ -176,28 +177,28 @@ class LinearTrainer(Coverage):
     def _identity(self) -> str | None:
         return identity_of(self.config, self.basis.elements, self.baseline)
 
-    def _recall(self, groups: Sequence[Sequence[Atoms]]) -> None:
-        """Take up what is kept of the first groups, or nothing of it."""
+    def _read_cache(self, groups: Sequence[Sequence[Atoms]]) -> None:
+        """Load the cached state of the first groups, or nothing."""
         if self._file is None or (identity := self._identity()) is None:
             return
         try:
-            found = recall(self._file, identity, groups)
-            if found is not None:
-                known, state = found
-                self.adopt(state)
-                self._fit.adopt(state)
-                self._known, self._n_kept = known, len(known)
-        except UNREADABLE:  # a file that is whole, and not such a one
-            self.forget()
+            cached = read_cache(self._file, identity, groups)
+            if cached is not None:
+                digests, state = cached
+                self.load_state(state)
+                self._fit.load_state(state)
+                self._digests, self._n_cached = digests, len(digests)
+        except UNREADABLE:  # an intact file with other contents
+            self.reset()
 
-    def _keep(self) -> None:
-        """Keep what was learnt before: labels that are being learnt are known to nobody yet, should all end here."""
-        news = len(self._known) > self._n_kept and self._fit.settled
-        if news and self._file is not None and (identity := self._identity()) is not None:
-            keep(self._file, identity, self._known, self._fit.state() | self.state())
-            self._n_kept = len(self._known)
+    def _write_cache(self) -> None:
+        """Cache the state before new labels are added: if the process ends now, these are not yet trained on."""
+        has_new = len(self._digests) > self._n_cached and self._fit.settled
+        if has_new and self._file is not None and (identity := self._identity()) is not None:
+            write_cache(self._file, identity, self._digests, self._fit.state() | self.state())
+            self._n_cached = len(self._digests)
 
-    def _take_in(self, structures: Sequence[Atoms]) -> list[Rows]:
+    def _add(self, structures: Sequence[Atoms]) -> list[Rows]:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         designs = [self._builder.rows(atoms) for atoms in structures]
         projections = [
@@ -210,9 +211,9 @@ class LinearTrainer(Coverage):
             active_set = self.active_set
             for offset, blocks in enumerate(projections):
                 active_set = active_set.extend(blocks, source=self._fit.n_structures + offset)
-        rows = self._fit.take_in(structures, targets, designs)
+        rows = self._fit.add(structures, targets, designs)
         self.active_set = active_set
         for atoms in structures:
-            self._distances.take_in(atoms)
-        self._known.append(tuple(digest_of(atoms) for atoms in structures))
+            self._distances.add(atoms)
+        self._digests.append(tuple(digest_of(atoms) for atoms in structures))
         return rows

@@ -1,4 +1,4 @@
-"""MaxVol (Goreinov et al., 2010): the rows of a matrix whose determinant is largest, up to single swaps."""
+"""MaxVol (Goreinov et al., 2010): rows of a matrix whose determinant no single swap of rows can increase."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from acemaker.potentials.pyace_library import load_pyace
 TOLERANCE = 1.001
 ITERATIONS = 10_000
 SWAPS, ROUNDS = 50, 200
-"""Swaps between two fresh solutions, and how many of these."""
+"""Number of swaps between two solutions from scratch, and maximum number of the latter."""
 
 FEW, WORKING = 10_000, 10
-"""Rows that are swapped all at once; of more rows, how many are at a time, in units of the number of functions.
+"""Maximum number of rows for swaps among all rows; size of the working set of larger problems, in units of the number
+of functions.
 
-A swap costs as much as there are rows, and the coefficients of all rows take as much memory as all projections once
-more. Of very many environments most are combinations of few: it is enough to look for those that are not.
+The cost of a swap is proportional to the number of rows, and the coefficients of all rows need as much memory as all
+projections. Among very many environments most are combinations of few others: it is enough to consider the rest.
 """
 
 
 def first_rows(matrix: np.ndarray) -> np.ndarray | None:
-    """Choose rows from nothing.
+    """Choose rows without an initial choice.
 
     Parameters
     ----------
     matrix : ndarray, shape (n_rows, n_functions)
-        At least as many rows as functions.
+        Matrix with at least as many rows as functions.
 
     Returns
     -------
@@ -46,22 +47,22 @@ def first_rows(matrix: np.ndarray) -> np.ndarray | None:
 
 
 def swap_rows(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Improve a choice of rows by MaxVol's swaps, each of which makes the determinant grow.
+    """Improve a choice of rows by the swaps of MaxVol, each of which increases the determinant.
 
-    pyace's own MaxVol always starts from an LU factorisation and may end in a smaller volume than that of
-    the rows one has already.
+    The MaxVol of pyace always starts from an LU factorization and may end with a smaller volume than that of the
+    current rows.
 
     Parameters
     ----------
     matrix : ndarray, shape (n_rows, n_functions)
         All rows.
     chosen : ndarray of int, shape (n_functions,)
-        A choice with a determinant other than zero.
+        Indices of rows with a nonzero determinant.
 
     Returns
     -------
     ndarray of int, shape (n_functions,)
-        Rows by which all others are combined with coefficients of at most 1.001.
+        Indices of rows of which all others are linear combinations with absolute coefficients of at most 1.001.
     """
     n_rows, size = matrix.shape
     if n_rows <= max(FEW, 2 * WORKING * size):
@@ -71,55 +72,55 @@ def swap_rows(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         grades[chosen] = 0.0
         if grades.max() <= TOLERANCE:
             break
-        # those below the tolerance, too: they are above it once others are chosen
+        # rows below the tolerance are included, since swaps may raise them above it
         working = np.concatenate([chosen, np.argsort(-grades, kind="stable")[: WORKING * size]])
-        places, swaps = _swap_among(matrix[working], np.arange(size))
-        chosen = working[places]
-        if swaps == 0:  # above the tolerance by rounding alone
+        indices, swaps = _swap_among(matrix[working], np.arange(size))
+        chosen = working[indices]
+        if swaps == 0:  # above the tolerance only by rounding
             break
     return chosen
 
 
-def swap_coefficients(coefficients: np.ndarray, chosen: np.ndarray, most: int = ITERATIONS) -> tuple[int, float]:
-    """Swap rows.
+def swap_coefficients(coefficients: np.ndarray, chosen: np.ndarray, max_swaps: int = ITERATIONS) -> tuple[int, float]:
+    """Swap rows until no coefficient exceeds the tolerance.
 
     Parameters
     ----------
     coefficients : ndarray, shape (n_rows, n_functions)
-        With which each row is a combination of the chosen ones; overwritten if its columns are contiguous.
+        Coefficients of each row as a combination of the chosen rows; overwritten if its columns are contiguous.
     chosen : ndarray of int, shape (n_functions,)
-        Which rows these are; changed in place.
-    most
-        Swaps at the most.
+        Indices of the chosen rows; changed in place.
+    max_swaps
+        Maximum number of swaps.
 
     Returns
     -------
     swaps : int
-        How many there were.
+        Number of swaps.
     growth : float
-        Of ``ln |det|``.
+        Growth of ``ln |det|``.
     """
     growth, columns = 0.0, np.asfortranarray(coefficients)
     flat = columns.ravel(order="F")
-    for swap in range(most):
-        # no array of this size is made by a swap
-        place, row = divmod(int(blas.idamax(flat)), len(columns))
-        pivot = columns[row, place]
+    for swap in range(max_swaps):
+        # a swap allocates no array of this size
+        column, row = divmod(int(blas.idamax(flat)), len(columns))
+        pivot = columns[row, column]
         if abs(pivot) <= TOLERANCE:
             return swap, growth
         change = columns[row].copy()
-        change[place] -= 1.0
-        blas.dger(-1.0 / pivot, columns[:, place].copy(), change, a=columns, overwrite_a=1)
-        chosen[place] = row
+        change[column] -= 1.0
+        blas.dger(-1.0 / pivot, columns[:, column].copy(), change, a=columns, overwrite_a=1)
+        chosen[column] = row
         growth += float(np.log(abs(pivot)))
-    return most, growth
+    return max_swaps, growth
 
 
 def _swap_among(matrix: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, int]:
     """Swap until no coefficient is too large; return the choice and the number of swaps."""
     chosen, total = chosen.copy(), 0
     for _ in range(ROUNDS):
-        # solved anew from time to time, to be free of the swaps' rounding
+        # solved from scratch after some swaps, to remove their rounding errors
         coefficients = np.linalg.solve(matrix[chosen].T, matrix.T).T
         swaps, _ = swap_coefficients(coefficients, chosen, SWAPS)
         total += swaps
@@ -129,19 +130,19 @@ def _swap_among(matrix: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, int
 
 
 def _grades(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Compute the largest coefficient of each row, some rows at a time."""
+    """Compute the largest absolute coefficient of each row, in blocks of rows."""
     inverse, step = np.linalg.inv(matrix[chosen]), WORKING * matrix.shape[1]
     starts = range(0, len(matrix), step)
-    return np.concatenate([np.abs(matrix[at : at + step] @ inverse).max(axis=1) for at in starts])
+    return np.concatenate([np.abs(matrix[start : start + step] @ inverse).max(axis=1) for start in starts])
 
 
 def _by_pyace(matrix: np.ndarray) -> np.ndarray | None:
-    """Choose rows by pyace's MaxVol, None if it finds none."""
+    """Choose rows by the MaxVol of pyace; None if the matrix is singular."""
     load_pyace()
     from pyace.maxvol import maxvol
 
     chosen = None
-    with contextlib.suppress(ValueError):  # maxvol's word for a singular matrix
+    with contextlib.suppress(ValueError):  # raised for a singular matrix
         chosen = np.asarray(maxvol(np.ascontiguousarray(matrix), TOLERANCE, ITERATIONS)[0], dtype=int)
     if chosen is None or not np.isfinite(np.linalg.slogdet(matrix[chosen])[1]):
         return None

@@ -1,4 +1,4 @@
-"""How an optimiser fared, in plain words."""
+"""Iterations and outcome of an optimizer."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Iteration:
-    """One step of an optimiser.
+    """One step of an optimizer.
 
     Attributes
     ----------
     number : int
-        0 for where it started.
-    most : int
-        Iterations that it may take.
+        Number of the iteration; 0 is the start.
+    max_iterations : int
+        Maximum number of iterations.
     loss : float
         Dimensionless.
     energy, forces : float
-        Root mean square errors over the training set, meV/atom and meV/Å; masks are not looked at.
+        Root mean square errors over the training set, meV/atom and meV/Å, including masked atoms.
     functions : int
-        Basis functions in this fit, which a ladder adds to.
+        Number of basis functions in this fit, which increases along a ladder.
     """
 
     number: int
-    most: int
+    max_iterations: int
     loss: float
     energy: float
     forces: float
     functions: int
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return number, loss and errors in one line."""
         return (
-            f"fit {self.number:>5} of {self.most}  loss {self.loss:.3e}  forces {self.forces:.3g} meV/Å  "
+            f"fit {self.number:>5} of {self.max_iterations}  loss {self.loss:.3e}  forces {self.forces:.3g} meV/Å  "
             f"energy {self.energy:.3g} meV/atom"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimiserVerdict:
-    """How a fit ended.
+class OptimizerOutcome:
+    """Outcome of a fit.
 
     Attributes
     ----------
     name : str
-        The optimiser.
+        Name of the optimizer.
     converged : bool
         Whether it found a minimum, up to rounding.
     words : str
-        What its message means, and what could be done.
+        Explanation of its message, with a remedy.
     message : str
-        What it said itself.
+        Message of the optimizer.
     iterations : int
-        Steps that it took.
+        Number of iterations.
     loss : tuple of float
-        At the start and at the end, dimensionless.
+        Loss at the start and at the end, dimensionless.
     """
 
     name: str
@@ -66,5 +66,5 @@ class OptimiserVerdict:
     loss: tuple[float, float]
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Return optimizer, explanation, iterations and loss."""
         return f"{self.name} {self.words}; {self.iterations} iterations, loss {self.loss[0]:.3g} -> {self.loss[1]:.3g}"

@@ -1,4 +1,4 @@
-"""A classical potential of LAMMPS's for a baseline."""
+"""LAMMPS pair styles as baselines."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 @dataclass(frozen=True, kw_only=True)
 class PairBaseline(Baseline):
-    """Pair styles of LAMMPS's that run beside the ACE.
+    """A LAMMPS pair style that is overlaid with the ACE.
 
     Attributes
     ----------
     style : str
-        ``pair_style``'s arguments: ``"zbl 3.0 4.0"``.
+        ``pair_style`` arguments, for example ``"zbl 3.0 4.0"``.
     coeff : tuple of str
-        Arguments of each ``pair_coeff``; potential files by the names that they have in `files`.
+        Arguments of each ``pair_coeff``, with potential files by their names in `files`.
     files : mapping of str to Path
-        Where these files lie, by names that LAMMPS can be given anywhere.
+        Paths of these files, by file names without special characters, which LAMMPS accepts unquoted.
     elements : tuple of str
-        In the order of LAMMPS's types.
+        Chemical symbols in the order of the LAMMPS types.
     """
 
     style: str
@@ -47,24 +47,24 @@ class PairBaseline(Baseline):
 
     @property
     def in_lammps(self) -> bool:
-        """LAMMPS adds it by itself."""
+        """True: LAMMPS evaluates the pair style."""
         return True
 
-    def described(self) -> dict[str, Any]:
-        """Describe it for a generation's ``.json``, beside which its files lie."""
+    def description(self) -> dict[str, Any]:
+        """Return the entry in the ``.json`` of a generation, whose directory contains the files."""
         return {"style": self.style, "coeff": list(self.coeff), "files": sorted(self.files)}
 
     @classmethod
-    def read(cls, described: Mapping[str, Any], directory: Path, elements: tuple[str, ...]) -> PairBaseline:
-        """Undo `described`."""
-        words = [described["style"], *described["coeff"], *described["files"]]
-        if not all(isinstance(word, str) for word in words):
-            raise ValueError(f"expected text for the baseline's style, coefficients and files, got {words}")
-        files = {name: directory / name for name in described["files"]}
-        return cls(style=described["style"], coeff=tuple(described["coeff"]), files=files, elements=elements)
+    def read(cls, description: Mapping[str, Any], directory: Path, elements: tuple[str, ...]) -> PairBaseline:
+        """Create the baseline from its `description`."""
+        values = [description["style"], *description["coeff"], *description["files"]]
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError(f"expected strings for style, coefficients and files of the baseline, got {values}")
+        files = {name: directory / name for name in description["files"]}
+        return cls(style=description["style"], coeff=tuple(description["coeff"]), files=files, elements=elements)
 
-    def kept_in(self, directory: Path) -> Self:
-        """Copy its files into a directory, unless they are there."""
+    def copy_to(self, directory: Path) -> Self:
+        """Copy the files to a directory, except those that are already there."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, source in self.files.items():
             if not (directory / name).exists():
@@ -76,38 +76,38 @@ class PairBaseline(Baseline):
     def commands(
         self, above: str, above_coeff: str = "", *, quote: Callable[[Path], str] | None = None
     ) -> tuple[str, ...]:
-        """Lay a potential over it."""
+        """Return the commands that overlay a potential and the baseline."""
         name = above.split()[0]
         lines = [f"pair_style hybrid/overlay {above} {self.style}", f"pair_coeff * * {name} {above_coeff}".rstrip()]
-        for first, second, *rest in self._words(quote):
+        for first, second, *rest in self._coefficient_lines(quote):
             lines.append(" ".join(["pair_coeff", first, second, self.style.split()[0], *rest]))
         return tuple(lines)
 
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        """Evaluate a structure by itself; LAMMPS refuses wrong arguments and files that do not suit the elements."""
+        """Evaluate the baseline alone; LAMMPS rejects wrong arguments and files that do not match the elements."""
         from acemaker.lammps.box import standard_form
         from acemaker.lammps.paths import PlainPaths
         from acemaker.oracles.factory import lammps_calculator
 
-        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        if not work.pbc.all():  # LAMMPS wants a box even so; its axes are the structure's
-            cell, positions, _ = standard_form(work)
-            work = Atoms(atoms.symbols, positions, cell=cell, pbc=False)
+        structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        if not structure.pbc.all():  # LAMMPS needs a box for clusters, too; its axes are those of the structure
+            cell, positions, _ = standard_form(structure)
+            structure = Atoms(atoms.symbols, positions, cell=cell, pbc=False)
         with contextlib.closing(PlainPaths()) as paths:
-            lines = list(self.commands("zero 1.0", quote=paths.quote))  # as it runs: overlaid, pairs are never mixed
+            lines = list(self.commands("zero 1.0", quote=paths.quote))  # as in a run: an overlay never mixes pairs
             try:
-                work.calc = lammps_calculator(lines, self.elements)
-                energy, forces = energy_of(work), forces_of(work)
+                structure.calc = lammps_calculator(lines, self.elements)
+                energy, forces = energy_of(structure), forces_of(structure)
                 virial = np.zeros((3, 3))
-                if work.pbc.all():
-                    # ASE takes newer constants than LAMMPS, which would show in the eighth digit
-                    volume = work.get_volume() / (units.bar * BAR_A3_PER_EV)
-                    virial = voigt_6_to_full_3x3_stress(stress_of(work)) * volume
+                if structure.pbc.all():
+                    # the constants of ASE are newer than those of LAMMPS and differ in the eighth digit
+                    volume = structure.get_volume() / (units.bar * BAR_A3_PER_EV)
+                    virial = voigt_6_to_full_3x3_stress(stress_of(structure)) * volume
             except Exception as error:  # LAMMPS's errors have no class of their own
-                raise EngineError(f"LAMMPS refused the baseline '{self.style}': {error}") from error
+                raise EngineError(f"LAMMPS rejected the baseline '{self.style}': {error}") from error
         return energy, forces, virial
 
-    def _words(self, quote: Callable[[Path], str] | None) -> list[list[str]]:
+    def _coefficient_lines(self, quote: Callable[[Path], str] | None) -> list[list[str]]:
         lines = [line.split() for line in self.coeff]
         if quote is None:
             return lines

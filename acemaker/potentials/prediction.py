@@ -1,4 +1,4 @@
-"""What a potential makes of labels: residuals, for potentials that no design matrix describes."""
+"""Residuals of a potential on labels, for potentials without a design matrix."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from acemaker.structures.mask import energy_counts, mask_of
 
 @dataclass(frozen=True, kw_only=True)
 class Residuals:
-    """Prediction minus label of what counts in a structure.
+    """Prediction minus label for the unmasked parts of a structure.
 
     Attributes
     ----------
     energy : float or None
-        eV/atom; None where it does not count.
+        eV/atom; None if the energy does not count.
     forces : ndarray, shape (3 n_counted,)
-        eV/Å.
+        eV/Å, of the unmasked atoms.
     virial : ndarray, shape (6,), or None
-        Stress times volume over atoms, eV/atom; None where there is no stress, or not all atoms count.
+        Stress times volume divided by the number of atoms, eV/atom; None without a stress or with a mask.
     """
 
     energy: float | None
@@ -44,22 +44,22 @@ def residuals_of(
     Parameters
     ----------
     basis
-        With the potential's coefficients.
+        Basis with the coefficients of the potential.
     structures
         Labels, with their masks.
     targets
-        What the potential is to say of them: without the baseline's part.
+        The labels minus the baseline.
     reference
-        eV per atom, by element.
+        Reference energies in eV per atom, by element.
 
     Returns
     -------
     list of Residuals
     """
     pyace = load_pyace()
-    evaluator = pyace.ACEBEvaluator(basis.basis_set)  # kept alive: the calculator does not do so
+    evaluator = pyace.ACEBEvaluator(basis.basis_set)  # the calculator holds no reference to it
     calculator = pyace.ACECalculator(evaluator)
-    found = []
+    residuals = []
     for atoms, target in zip(structures, targets, strict=True):
         calculator.compute(environment(atoms, basis.elements, basis.cutoff), compute_projections=False)
         mask, n_atoms = mask_of(atoms), len(atoms)
@@ -70,27 +70,27 @@ def residuals_of(
         if mask is None and target.calc is not None and "stress" in target.calc.results:
             virial = np.array(calculator.virial)[[0, 1, 2, 5, 4, 3]] - stress_of(target) * target.get_volume()
             virial /= n_atoms
-        found.append(
+        residuals.append(
             Residuals(
                 energy=float(energy) if energy_counts(atoms) else None,
                 forces=(forces if mask is None else forces[mask]).ravel(),
                 virial=virial,
             )
         )
-    return found
+    return residuals
 
 
 def force_errors(residuals: Sequence[Residuals]) -> tuple[float, ...]:
-    """Return each structure's root mean square over force components, meV/Å."""
-    return tuple(1e3 * float(np.sqrt(np.mean(found.forces**2))) for found in residuals)
+    """Return the root mean square of the force components of each structure, meV/Å."""
+    return tuple(1e3 * float(np.sqrt(np.mean(residual.forces**2))) for residual in residuals)
 
 
 def mean_errors(residuals: Sequence[Residuals]) -> FitErrors:
-    """Return root mean squares over structures, each counting once."""
+    """Return root mean squares over structures, all with the same weight."""
     parts = {
-        "energy": [found.energy**2 for found in residuals if found.energy is not None],
-        "forces": [float(np.mean(found.forces**2)) for found in residuals],
-        "virial": [float(np.mean(found.virial**2)) for found in residuals if found.virial is not None],
+        "energy": [residual.energy**2 for residual in residuals if residual.energy is not None],
+        "forces": [float(np.mean(residual.forces**2)) for residual in residuals],
+        "virial": [float(np.mean(residual.virial**2)) for residual in residuals if residual.virial is not None],
     }
     return FitErrors(
         **{name: 1e3 * float(np.sqrt(np.mean(squares))) for name, squares in parts.items() if squares}
@@ -109,11 +109,11 @@ def parity_of(structures: Sequence[Atoms], residuals: Sequence[Residuals]) -> tu
         eV/Å.
     """
     energies, forces = [], []
-    for atoms, found in zip(structures, residuals, strict=True):
-        if found.energy is not None:
+    for atoms, residual in zip(structures, residuals, strict=True):
+        if residual.energy is not None:
             label = energy_of(atoms) / len(atoms)
-            energies.append((label, label + found.energy))
+            energies.append((label, label + residual.energy))
         mask = mask_of(atoms)
         labels = (forces_of(atoms) if mask is None else forces_of(atoms)[mask]).ravel()
-        forces.append(np.column_stack([labels, labels + found.forces]))
+        forces.append(np.column_stack([labels, labels + residual.forces]))
     return read_only(np.reshape(energies, (-1, 2))), read_only(np.vstack([np.zeros((0, 2)), *forces]))

@@ -1,4 +1,4 @@
-"""The one place where pyace is imported."""
+"""The only import of pyace."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from acemaker.errors import MissingLibraryError
 
 @cache
 def load_pyace() -> ModuleType:
-    """Import pyace late, and undo what its import does to logging.
+    """Import pyace on first use and restore the configuration of the root logger.
 
-    Importing pyace takes seconds and reconfigures the root logger.
+    The import takes seconds and reconfigures the root logger.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""D-optimal choice among candidate structures: what each adds to the active set's volume."""
+"""D-optimal selection among candidate structures, by the growth of the active set's volume."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from acemaker.potentials.active_set import ActiveSet
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """An order among candidates.
+    """Ranking of candidates.
 
     Attributes
     ----------
     selected : tuple of int
-        What is to be labelled, in the order of choice.
+        Candidates to label, in the order of selection.
     reserve : tuple of int
-        The rest, best first.
+        The other candidates, best first.
     gains : ndarray, shape (n_candidates,)
-        Growth of ``ln |det|``; NaN for excluded ones and where there is no active set yet.
+        Growth of ``ln |det|``; NaN for excluded candidates, and for all without an active set.
     entering : tuple of tuples of ndarray of int, or of None
-        Numbers of the environments with which each candidate would enter the active set, by element; None where
-        there is no gain either.
+        Indices of the environments with which each candidate would enter the active set, by element; None for
+        candidates without a gain.
     elements : tuple of str
-        In the order of `entering`.
+        Elements in the order of `entering`.
     """
 
     selected: tuple[int, ...]
@@ -42,21 +42,21 @@ def rank_by_volume(
     n_select: int,
     excluded: Sequence[int] = (),
 ) -> Ranking:
-    """Choose structures greedily by MaxVol over the active set and their environments.
+    """Select structures greedily by MaxVol over the active set and their environments.
 
-    Candidate 0, the anchor, is taken first unless excluded; each further choice is the structure whose
-    environments make the volume grow most, given those that were taken before it.
+    Candidate 0, the halted structure, is selected first unless excluded. Each further selection is the structure whose
+    environments increase the volume most, given the structures selected before it.
 
     Parameters
     ----------
     active_set
-        The current one; None keeps the given order.
+        The current active set; without one the order of the candidates is not changed.
     projections : sequence of sequences of ndarray, shape (n_environments, n_functions)
-        Candidates' B-projections by element.
+        B-projections of each candidate by element.
     n_select
-        How many to choose.
+        Number of candidates to select.
     excluded
-        Candidates not to be chosen.
+        Indices of candidates that cannot be selected.
 
     Returns
     -------
@@ -64,24 +64,24 @@ def rank_by_volume(
     """
     gains = np.full(len(projections), np.nan)
     entering: list[tuple[np.ndarray, ...] | None] = [None] * len(projections)
-    open_ones = [index for index in range(len(projections)) if index not in excluded]
+    remaining = [index for index in range(len(projections)) if index not in excluded]
     if active_set is None:
-        first, rest = tuple(open_ones[:n_select]), tuple(open_ones[n_select:])
+        first, rest = tuple(remaining[:n_select]), tuple(remaining[n_select:])
         return Ranking(selected=first, reserve=rest, gains=gains, entering=tuple(entering))
     selected: list[int] = []
-    while open_ones:
+    while remaining:
         complete = len(selected) >= n_select
-        weighed = [0] if 0 in open_ones and not complete else open_ones
-        for index in weighed:
+        considered = [0] if 0 in remaining and not complete else remaining
+        for index in considered:
             contribution = active_set.contribution(projections[index])
             gains[index], entering[index] = contribution.growth, contribution.entering
         if complete:
             break
-        best = max(weighed, key=lambda index: gains[index])
+        best = max(considered, key=lambda index: gains[index])
         selected.append(best)
-        open_ones.remove(best)
+        remaining.remove(best)
         active_set = active_set.extend(projections[best])
-    reserve = sorted(open_ones, key=lambda index: -gains[index])
+    reserve = sorted(remaining, key=lambda index: -gains[index])
     return Ranking(
         selected=tuple(selected),
         reserve=tuple(reserve),

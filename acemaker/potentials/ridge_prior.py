@@ -1,4 +1,4 @@
-"""What labels of a cheap calculator teach a linear fit before the oracle's do."""
+"""A prior of linear fits from the labels of an inexpensive calculator."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from acemaker.potentials.linear import LeastSquares, Rows
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """Cheap labels, ready to be leant on.
+    """Labels of an inexpensive calculator as a prior of a fit.
 
     Attributes
     ----------
     rows : ndarray, shape (n_rows, n_coefficients + 1)
-        Weighted by kind, the sum of their squares that of one structure.
+        Rows weighted by kind, with the sum of squares of an average structure.
     coefficients : ndarray, shape (n_coefficients,)
-        What they alone give, eV.
+        Solution of these rows alone, eV.
     square : float
-        Mean square force error of these on the cheap labels themselves, (eV/Å)²: what the basis cannot describe.
+        Mean square force error of `coefficients` on the same labels, (eV/Å)²: what the basis cannot describe.
     """
 
     rows: np.ndarray
@@ -30,16 +30,16 @@ class Prior:
     square: float
 
     def worth(self, square: float) -> float:
-        """Say how many of the oracle's labels all of the cheap ones together weigh.
+        """Return the weight of all rows together, in units of one label of the oracle.
 
-        Least squares weigh data by the inverse of their variance. That of the oracle's labels is what the basis cannot
-        describe, for which the cheap ones stand; that of the cheap ones is what they differ by from the oracle's, and
-        since it is the same mistake in all of them, they count as one.
+        Least squares weigh data by the inverse of their variance. The variance of the oracle's labels is the error of
+        the basis, which is estimated from the prior's labels. The variance of the prior's labels is their difference
+        from the oracle; since this error is the same in all of them, together they weigh no more than one label.
 
         Parameters
         ----------
         square
-            Mean square force error of `coefficients` on the oracle's labels, (eV/Å)².
+            Mean square force error of `coefficients` on the labels of the oracle, (eV/Å)².
 
         Returns
         -------
@@ -50,40 +50,41 @@ class Prior:
 
 
 def prior_of(structures: Sequence[Atoms], rows: Sequence[Rows], elements: Sequence[str], fit: LeastSquares) -> Prior:
-    """Weigh the rows of cheap labels, and take the zero out of their energies.
+    """Create a prior from labels of a calculator, independent of the zero of its energies.
 
     Their loss is added to that of the oracle's labels with a small weight: a power prior (Ibrahim and Chen, Statist.
-    Sci. 15, 46 (2000)). For a linear model this is the warm start: it leans towards the coefficients that the cheap
-    labels alone give, in each direction as strongly as they determine it, and gives way as the oracle's labels come in,
-    since its weight does not grow.
+    Sci. 15, 46 (2000)). For a linear model this is a warm start: the fit is shrunk toward the solution of the prior
+    alone, in each direction as strongly as the prior determines it. The influence of the prior decreases with the
+    number of the oracle's labels, since its weight does not grow.
 
-    A calculator's energies count from another zero than the oracle's, for each element: the part of the energies that
-    is linear in the composition is projected out of the rows, as if each element's zero were one more unknown.
+    The energies of the calculator have another zero than those of the oracle for each element. The part of the energies
+    that is linear in the composition is therefore projected out of the rows, as if the zero of each element were an
+    additional unknown.
 
     Parameters
     ----------
     structures
-        Labelled by the calculator.
+        Structures labeled by the calculator.
     rows
-        Their rows, one for each.
+        Rows of each structure.
     elements
         Chemical symbols.
     fit
-        Whose weights and ridge are used.
+        Fit whose weights and ridge penalty are used.
 
     Returns
     -------
     Prior
     """
     energies = np.vstack([row.matrices["energy"] for row in rows])
-    shares = np.array([[atoms.symbols.count(e) / len(atoms) for e in elements] for atoms in structures])
-    energies -= shares @ np.linalg.lstsq(shares, energies, rcond=1e-3)[0]
-    alone = fit.alike()
+    fractions = np.array([[atoms.symbols.count(e) / len(atoms) for e in elements] for atoms in structures])
+    energies -= fractions @ np.linalg.lstsq(fractions, energies, rcond=1e-3)[0]
+    prior_fit = fit.empty_copy()
     for row, energy in zip(rows, energies, strict=True):
-        alone.add(Rows(matrices={**row.matrices, "energy": energy[None]}))
-    coefficients = alone.solve()
+        prior_fit.add(Rows(matrices={**row.matrices, "energy": energy[None]}))
+    coefficients = prior_fit.solve()
     return Prior(
-        rows=alone.weighted_rows() / np.sqrt(len(rows)),
+        rows=prior_fit.weighted_rows() / np.sqrt(len(rows)),
         coefficients=coefficients,
-        square=(1e-3 * alone.errors(coefficients).forces) ** 2,
+        square=(1e-3 * prior_fit.errors(coefficients).forces) ** 2,
     )

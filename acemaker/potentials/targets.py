@@ -1,4 +1,4 @@
-"""Labels as what a linear fit aims at."""
+"""Labels as targets of a linear fit."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from acemaker.structures.mask import mask_of
 
 
 def check_reference_energies(config: PotentialConfig, elements: Sequence[str]) -> None:
-    """Refuse reference energies for some elements only.
+    """Check that reference energies are set for all elements or for none.
 
     Raises
     ------
     ConfigError
-        Names the elements without a value.
+        If only some elements have a value.
     """
     missing = [element for element in elements if element not in config.reference_energies]
     if config.reference_energies and missing:
         raise ConfigError(
-            f"PotentialConfig.reference_energies: no value for {', '.join(missing)}; give one for each of "
-            f"{', '.join(elements)}, or none at all"
+            f"PotentialConfig.reference_energies: no value for {', '.join(missing)}; set one for each of "
+            f"{', '.join(elements)}, or none"
         )
 
 
 def reference_energies(
     structures: Sequence[Atoms], elements: Sequence[str], config: PotentialConfig
 ) -> dict[str, float]:
-    """Take the elements' energies from the configuration, or fit them to the first labels.
+    """Return the reference energies of the configuration, or fit them to the first labels.
 
-    They are pinned from then on: fitting them anew would shift the energy of every structure.
+    They do not change later, since this would shift the energy of every structure.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def reference_energies(
     Returns
     -------
     dict of str to float
-        eV per atom. The least-squares solution of least norm, where the compositions do not tell apart.
+        eV per atom; the least-squares solution of minimum norm if the compositions do not determine them.
     """
-    given = config.reference_energies
-    if given:
-        return {element: given[element] for element in elements}
+    configured = config.reference_energies
+    if configured:
+        return {element: configured[element] for element in elements}
     counts = np.array([[atoms.symbols.count(e) for e in elements] for atoms in structures], dtype=float)
     sizes = counts.sum(axis=1)
     energies = np.array([energy_of(atoms) for atoms in structures])
@@ -72,24 +72,24 @@ def structure_rows(
     energy_counts: bool = True,
     weight: float = 1.0,
 ) -> Rows:
-    """Put a structure's design matrix and labels side by side.
+    """Combine design matrix and label of a structure into rows of a fit.
 
     Parameters
     ----------
     atoms
-        With energy, forces and, where the oracle gave one, stress.
+        Structure with energy, forces and optionally stress.
     design
-        Its design matrix.
+        Design matrix of the structure.
     reference
-        eV per atom, by element.
+        Reference energies in eV per atom, by element.
     stress
         Whether to use the stress.
     mask : ndarray of bool, shape (n_atoms,), or None
-        Atoms whose forces count; None for all. Forces are then a mean over these.
+        Atoms whose forces count; None for all. The mean over forces is taken over these atoms.
     energy_counts
-        Whether the energy does.
+        Whether to use the energy.
     weight
-        The structure's, beside others.
+        Weight of the structure relative to others.
 
     Returns
     -------
@@ -116,12 +116,12 @@ def structure_rows(
 def parity(
     structures: Sequence[Atoms], rows: Sequence[Rows], coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair labels with predictions.
+    """Return labels and predictions of energies and forces that are in a fit.
 
     Parameters
     ----------
     structures, rows
-        Labelled structures and their rows; what does not count is left out.
+        Labeled structures and their rows.
     coefficients : ndarray, shape (n_coefficients,)
         eV.
 
@@ -140,7 +140,7 @@ def parity(
             label = energy_of(atoms) / len(atoms)
             error = float((row.matrices["energy"] @ unweighted)[0])
             energies.append((label, label + error))
-        # errors, not targets: the label is whole, what was fitted may lack the baseline's part
+        # label plus error, not target plus error: the label includes the baseline, the target does not
         mask = mask_of(atoms)
         labels = (forces_of(atoms) if mask is None else forces_of(atoms)[mask]).ravel()
         difference = row.matrices["forces"] @ unweighted * np.sqrt(len(labels))

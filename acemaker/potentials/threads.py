@@ -1,4 +1,4 @@
-"""How many threads the linear algebra may use."""
+"""Limit the number of threads of the linear algebra."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ R = TypeVar("R")
 
 @cache
 def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for the libraries takes a while, and they stay
+    return ThreadpoolController()  # the search for loaded libraries is slow, and its result does not change
 
 
 def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function with one BLAS thread.
 
-    For matrices of some hundred columns, waking a second thread takes longer than the work, and many
-    times so where another program keeps the second core busy. It also makes sums independent of the
-    number of cores.
+    For matrices with a few hundred columns, waking a second thread takes longer than the computation, and many times
+    longer if another program occupies the second core. With one thread, sums also do not depend on the number of cores.
 
     Parameters
     ----------
     function
-        Does linear algebra on small matrices.
+        Function with linear algebra on small matrices.
 
     Returns
     -------

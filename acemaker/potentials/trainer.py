@@ -1,4 +1,4 @@
-"""What a campaign needs of whatever makes its potentials."""
+"""Protocol of trainers, which fit the potentials of a campaign."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Listener = Callable[[Iteration], None]
 
 
 class Trainer(Protocol):
-    """Makes generations out of labels, and knows what they cover."""
+    """Trainer of generations from labels, which also grades and ranks structures by its training set."""
 
     def train(
         self,
@@ -29,33 +29,34 @@ class Trainer(Protocol):
         number: int,
         directory: Path,
         predecessor: Generation | None,
-        anchor: Atoms | None,
+        halted: Atoms | None,
         gamma_limit: float,
     ) -> Training:
-        """Take in labelled structures and write a generation."""
+        """Add labeled structures, fit and write a generation."""
 
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
-        """Take in what earlier calls of `train` took in, group by group, without writing anything.
+        """Add the structures of earlier calls of `train`, group by group, without writing files.
 
-        `predecessor` is the generation in use, for descriptors that were fitted with it; None before generation 0.
+        `predecessor` is the generation in use, for descriptors that were fitted with it; None before the first
+        generation.
         """
 
     def rank(self, structures: Sequence[Atoms], n_select: int, excluded: Sequence[int] = ()) -> Ranking:
-        """Order candidates by what they would teach; the first of them is the anchor."""
+        """Rank candidates by the information they would add; the first of them is the halted structure."""
 
     def grade(self, structures: Sequence[Atoms]) -> Grading:
-        """Say how far structures are from the training set."""
+        """Return gamma and features of structures: their distance from the training set."""
 
     def minimum_structures(self, atoms: Atoms) -> int:
-        """Return how many structures like this one generation 0 needs at least."""
+        """Return the minimum number of structures like this one for the first generation."""
 
     def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
-        """Say what the training set lacks around some atoms of a structure, the worst of them first."""
+        """Explain what is outside the training set around atoms, sorted by gamma in descending order."""
 
 
 @runtime_checkable
 class Pretrained(Protocol):
-    """A trainer that can start from the labels of a cheap calculator."""
+    """Trainer that can start from the labels of an inexpensive calculator."""
 
     def pretrain(self, structures: Sequence[Atoms]) -> object:
-        """Take them in, before `Trainer.restore` and `Trainer.train`; they do not count as labels."""
+        """Add these labels before `Trainer.restore` and `Trainer.train`; they do not count as labels of the oracle."""

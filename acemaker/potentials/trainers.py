@@ -1,4 +1,4 @@
-"""Makes the trainer that the configuration names."""
+"""Create the trainer of a configuration."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from pathlib import Path
 from acemaker.config import PacemakerConfig, PotentialConfig
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.trainer import Listener, Trainer
-from acemaker.utils.dotted_path import imported
+from acemaker.utils.dotted_path import import_callable
 
 
 def make_trainer(
     config: PotentialConfig,
     fit: PacemakerConfig,
     elements: Sequence[str],
-    kept: Path | None = None,
+    directory: Path | None = None,
     listener: Listener | None = None,
 ) -> Trainer:
-    """Make a trainer.
+    """Create a trainer.
 
     Parameters
     ----------
     config
-        Which, with its basis, weights and guard.
+        Name of the trainer, its basis, weights and guard.
     fit
-        What pacemaker is to do.
+        Settings of pacemaker.
     elements
         Chemical symbols of the system.
-    kept
-        Where files are kept from an earlier time; None for a new campaign.
+    directory
+        Directory of the potentials of an existing campaign; None for a new campaign.
     listener
-        Called with each iteration, by trainers that iterate.
+        Called with each iteration by iterative trainers.
 
     Returns
     -------
@@ -40,14 +40,14 @@ def make_trainer(
     Raises
     ------
     ConfigError, MissingLibraryError
-        If it cannot work: a wrong basis, a missing file, environment or module.
+        If the basis is wrong, or a file, an environment or a module is missing.
     """
     if config.trainer == "linear":
-        return LinearTrainer(config, elements, kept)
+        return LinearTrainer(config, elements, directory)
     if config.trainer == "pacemaker":
         from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
 
-        return PacemakerTrainer(config, fit, elements, kept, listener)
-    factory = imported(config.trainer, "PotentialConfig.trainer", "returns a trainer")
-    trainer: Trainer = factory(config, elements, kept)
+        return PacemakerTrainer(config, fit, elements, directory, listener)
+    factory = import_callable(config.trainer, "PotentialConfig.trainer", "returns a trainer")
+    trainer: Trainer = factory(config, elements, directory)
     return trainer

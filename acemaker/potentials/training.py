@@ -1,4 +1,4 @@
-"""What training gives: a new generation with its errors, or why there is none."""
+"""The result of training: a new generation with its errors, or the reason for its rejection."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from acemaker.formatting.summary import Summary, Table, counted, number
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.guard import Comparison
 from acemaker.potentials.linear import FitErrors
-from acemaker.potentials.optimizer import OptimiserVerdict
+from acemaker.potentials.optimizer import OptimizerOutcome
 from acemaker.states import State
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Training(Record):
-    """A new generation, or why there is none.
+    """A new generation, accepted or rejected.
 
     Attributes
     ----------
     generation : Generation
-        What was trained; the campaign goes on with it only if `accepted`.
+        The new generation; the campaign uses it only if `accepted`.
     accepted : bool
-        The guard's verdict.
+        Whether the guard accepted the generation.
     reason : str
-        Why it was rejected; empty if it was not.
+        Reason for the rejection; empty if the generation was accepted.
     n_structures : int
-        Labelled structures in the fit.
+        Number of labeled structures in the fit.
     train_errors : FitErrors
-        Errors on these.
+        Training errors.
     cv_errors : FitErrors or None
         Errors in cross-validation; None with a single structure, and for non-linear fits.
     comparison : Comparison
-        With the generation before, on the structures that both know; NaN for generation 0. Of a non-linear fit it is
-        that of the linear fit beside it.
-    anchor_gamma : float
-        Largest gamma of the anchor under the new active set.
+        Comparison with the previous generation on the structures in both training sets; NaN for the first generation.
+        For a non-linear fit, the comparison of the linear fits to the same labels.
+    halted_gamma : float
+        Largest gamma of the halted structure under the new active set.
     energies : ndarray, shape (n_new, 2)
-        Label and prediction of the new structures, eV/atom; without those whose energy does not count.
+        Label and prediction of the new structures whose energy counts, eV/atom.
     forces : ndarray, shape (3 n_atoms_new, 2)
-        Label and prediction, eV/Å; of the atoms that count.
-    optimiser : OptimiserVerdict or None
-        How a non-linear fit ended; None for linear ones, and where none was tried.
+        Label and prediction for the unmasked atoms of the new structures, eV/Å.
+    optimizer : OptimizerOutcome or None
+        Outcome of a non-linear fit; None for linear fits and if no fit was started.
     known : Comparison or None
-        Training errors of a non-linear fit and of the generation before, on the structures that both know.
+        Training errors of a non-linear fit and of the previous generation on the structures in both training sets.
     unseen_errors : FitErrors or None
-        Errors of the generation before on the new labels, which it had not seen; None for linear fits.
+        Errors of the previous generation on the new labels, on which it was not trained; None for linear fits.
     """
 
     generation: Generation
@@ -58,30 +58,30 @@ class Training(Record):
     train_errors: FitErrors
     cv_errors: FitErrors | None
     comparison: Comparison
-    anchor_gamma: float
+    halted_gamma: float
     energies: np.ndarray
     forces: np.ndarray
-    optimiser: OptimiserVerdict | None = None
+    optimizer: OptimizerOutcome | None = None
     known: Comparison | None = None
     unseen_errors: FitErrors | None = None
 
     @property
     def next(self) -> State:
-        """``RESUME``; ``EXPLORE`` after generation 0; ``SELECT`` after a rejected fit."""
+        """``RESUME``; ``EXPLORE`` after the first generation; ``SELECT`` after a rejected fit."""
         if not self.accepted:
             return State.SELECT
-        return State.EXPLORE if self.generation.number == 0 else State.RESUME
+        return State.EXPLORE if self.generation.number == 1 else State.RESUME
 
     def headline(self) -> str:
-        """Say it in one line."""
+        """Return number, outcome and error of the generation in one line."""
         cv = "no cross-validation yet" if self.cv_errors is None else f"{number(self.cv_errors.forces)} meV/Å held out"
         if self.known is not None:
             cv = f"{number(self.train_errors.forces)} meV/Å in training"
-        verdict = "" if self.accepted else "rejected, "
-        return f"Generation {self.generation.number}: {verdict}{counted(self.n_structures, 'label')}, {cv}"
+        outcome = "" if self.accepted else "rejected, "
+        return f"Generation {self.generation.number}: {outcome}{counted(self.n_structures, 'label')}, {cv}"
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the content of the text and HTML forms."""
         rows = [("training", self.train_errors)]
         if self.cv_errors is not None:
             rows.append(("cross-validation", self.cv_errors))
@@ -92,27 +92,27 @@ class Training(Record):
             tuple((name, number(e.energy), number(e.forces), number(e.virial)) for name, e in rows),
         )
         items = [
-            ("verdict", "accepted" if self.accepted else f"rejected: {self.reason}"),
+            ("guard", "accepted" if self.accepted else f"rejected: {self.reason}"),
             ("labels", str(self.n_structures)),
             ("files", self.generation.name + ".yaml, .yace, .asi, .in" if self.accepted else "none written"),
         ]
-        if self.optimiser is not None:
-            items.append(("optimiser", str(self.optimiser)))
-        if self.generation.number:
-            items.append(("anchor's largest gamma", number(self.anchor_gamma)))
-            beside = "" if self.known is None else " from a linear fit"
-            items.append((f"known structures, held out{beside}", _compared(self.comparison, "fold")))
+        if self.optimizer is not None:
+            items.append(("optimizer", str(self.optimizer)))
+        if self.generation.number > 1:
+            items.append(("halted structure's largest gamma", number(self.halted_gamma)))
+            method = "" if self.known is None else " from a linear fit"
+            items.append((f"known structures, held out{method}", _compared(self.comparison, "fold")))
             if self.known is not None:
                 items.append(("known structures, in training", _compared(self.known, "structure")))
         return Summary(f"Generation {self.generation.number}", tuple(items), table)
 
     def figure(self) -> Picture:
-        """Draw the parity of the new structures."""
+        """Draw predictions against labels of the new structures."""
         return draw(self)
 
 
 def _compared(comparison: Comparison, part: str) -> str:
     return (
         f"{number(comparison.before)} meV/Å before, {number(comparison.after)} now; "
-        f"ratio of the two, {part} by {part}: {number(comparison.ratio)} in the median"
+        f"median ratio per {part}: {number(comparison.ratio)}"
     )

@@ -1,1 +1,1 @@
-"""Child processes: starting, supervising and ending them, and reading what they write."""
+"""Child processes: start, supervise and end them, and read their output."""

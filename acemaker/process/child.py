@@ -1,4 +1,4 @@
-"""A child process under its warden: started, ended, and looked for after an accident."""
+"""Child processes under a supervisor, and removal of processes that an earlier run has left."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from pathlib import Path
 import psutil
 
 MARK = "ACEMAKER_RUN_DIRECTORY"
-"""Environment variable by which all processes of a run are known, whoever their parents are."""
+"""Environment variable that identifies all processes of a run, independent of their parents."""
 
 OUTPUT = "output.txt"
-"""What the child and its warden say."""
+"""Name of the file with the output of the child and its supervisor."""
 
 
 class ChildProcess:
-    """A command that runs in a directory and leaves nothing behind.
+    """Runs a command in a directory, and leaves no processes behind.
 
     Parameters
     ----------
     command
-        Program and arguments; no shell sees them.
+        Program and arguments, which are not passed through a shell.
     directory
-        Where it runs, and where its output goes.
+        Working directory, in which the output is written to `OUTPUT`.
     environment
-        Variables besides those of this process.
+        Environment variables in addition to those of this process.
     launcher
-        Command line that brings the child and its warden to another place, and this process's end of their standard
-        input with them.
+        Command line that runs the child and its supervisor elsewhere; it must pass on standard input.
     """
 
     def __init__(
@@ -40,65 +39,65 @@ class ChildProcess:
     ) -> None:
         self.output = directory / OUTPUT
         with self.output.open("wb") as stream:
-            self._warden = subprocess.Popen(
+            self._supervisor = subprocess.Popen(
                 [*launcher, sys.executable, "-m", "acemaker.process.supervisor", *command],
                 cwd=directory,
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for this process to handle
+                start_new_session=True,  # only this process handles Ctrl-C
                 env={**os.environ, **environment, "PWD": str(directory.resolve()), MARK: str(directory.resolve())},
             )
 
     def poll(self) -> int | None:
-        """Return the exit status, or None while it runs."""
-        status = self._warden.poll()
-        return status if status is None or status >= 0 else 128 - status  # the warden itself was killed
+        """Return the exit status, or None while the command runs."""
+        status = self._supervisor.poll()
+        return status if status is None or status >= 0 else 128 - status  # the supervisor itself was killed
 
     def end(self) -> None:
-        """Kill the command and all that came of it, and wait for them to be gone."""
-        assert self._warden.stdin is not None
+        """Kill the command and all its descendants, and wait for them to end."""
+        assert self._supervisor.stdin is not None
         with contextlib.suppress(OSError):
-            self._warden.stdin.close()
+            self._supervisor.stdin.close()
         try:
-            self._warden.wait(timeout=10)
+            self._supervisor.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self._warden.kill()
-            self._warden.wait()
+            self._supervisor.kill()
+            self._supervisor.wait()
 
 
 def kill_leftovers(directory: Path) -> int:
-    """Kill processes of an earlier run in a directory, whose owner and warden were both killed.
+    """Kill processes of an earlier run in a directory, whose owner and supervisor were both killed.
 
     Parameters
     ----------
     directory
-        Where it ran. A link is none: nothing is killed for what lies where it leads.
+        Directory of the run. If it is a symbolic link, no process is killed.
 
     Returns
     -------
     int
-        How many there were.
+        Number of processes killed.
     """
     if directory.is_symlink():
         return 0
-    where, killed = directory.resolve(), 0
+    root, killed = directory.resolve(), 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             mark = process.environ().get(MARK)
-            if mark and process.pid != os.getpid() and Path(mark).is_relative_to(where):
+            if mark and process.pid != os.getpid() and Path(mark).is_relative_to(root):
                 process.kill()
                 killed += 1
     return killed
 
 
 def describe_status(status: int) -> str:
-    """Say an exit status in words."""
+    """Describe an exit status, by the name of the signal if there was one."""
     if status <= 128:
         return f"exit status {status}"
     try:
         name = signal.Signals(status - 128).name
     except ValueError:
         return f"exit status {status}"
-    hint = " (killed by hand, or by the system for want of memory)" if name == "SIGKILL" else ""
+    hint = " (killed manually, or by the system because memory ran out)" if name == "SIGKILL" else ""
     return f"signal {name}{hint}"

@@ -1,4 +1,4 @@
-"""The folder in which a child process works: made empty, whatever an earlier run has left there."""
+"""Creation of the folder in which a child process works, without files or processes of earlier runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from acemaker.errors import EngineError
 from acemaker.process.child import kill_leftovers
 
 
-def clean(directory: Path) -> Path:
-    """Make an empty folder, and end what an earlier run has left in it.
+def create_empty_folder(directory: Path) -> Path:
+    """Create an empty folder; files and processes that an earlier run has left there are deleted and killed.
 
     Raises
     ------
     EngineError
-        If a link leads there: what lies behind it is not this run's.
+        If the path contains a symbolic link, since its target may belong to something else.
     """
-    _check_place(directory)
+    _check_no_link(directory)
     if directory.exists():
         kill_leftovers(directory)
         shutil.rmtree(directory)
@@ -26,24 +26,27 @@ def clean(directory: Path) -> Path:
     return directory
 
 
-def unshared(directory: Path) -> Path:
-    """Make a folder that no earlier run knows of, within one whose earlier content goes as far as it can be deleted.
+def create_unique_folder(directory: Path) -> Path:
+    """Create a folder with a unique name in `directory`, whose earlier content is deleted as far as possible.
 
-    A run on a machine that was lost may still write, and what it writes must not come among what is written now.
+    An earlier run on a machine that cannot be reached may still write files, which must not mix with those of this run.
 
     Raises
     ------
     EngineError
-        If a link leads there.
+        If the path contains a symbolic link.
     """
-    _check_place(directory)
+    _check_no_link(directory)
     kill_leftovers(directory)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=directory))
 
 
-def _check_place(directory: Path) -> None:
-    """Refuse a folder behind a link: its content would be deleted, and processes that run in it ended."""
+def _check_no_link(directory: Path) -> None:
+    """Raise an error if the path contains a link, since the content of its target would be deleted."""
     if directory.resolve() != directory.absolute():
-        raise EngineError(f"{directory} is reached through a link, to {directory.resolve()}; nothing was deleted there")
+        raise EngineError(
+            f"{directory} is reached through a link, to {directory.resolve()}; nothing was deleted there; "
+            "replace the link with a directory"
+        )

@@ -1,8 +1,8 @@
-"""Runs a command so that nothing of it outlives its owner: python -m acemaker.process.supervisor COMMAND ...
+"""Runs a command so that none of its processes outlives its owner: python -m acemaker.process.supervisor COMMAND ...
 
-The owner holds the other end of standard input. When that closes, because the owner wants it, ended or was
-killed, the command and all that came of it are killed. When the command ends by itself, what it left behind is
-killed, and its exit status becomes the warden's: 128 plus the number for a signal, as shells have it.
+The owner holds the other end of standard input. When that closes, because the owner closed it, ended or was killed, the
+command and all its descendants are killed. When the command ends by itself, its remaining descendants are killed, and
+its exit status becomes that of the supervisor: 128 plus the number of a signal, as in shells.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main(command: list[str]) -> int:
-    """Run the command to its end or the owner's."""
-    # orphans of the command become children of the warden, where they are found
+    """Run the command until it ends or standard input closes."""
+    # orphans of the command become children of the supervisor, which can then find them
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the owner decides
+        signal.signal(number, signal.SIG_IGN)  # only the owner ends the command
     try:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_before,
+            preexec_fn=_prepare_child,
         )
     except OSError as error:
         print(f"{command[0]}: {error}", file=sys.stderr)  # noqa: T201
@@ -46,7 +46,7 @@ def main(command: list[str]) -> int:
 
 
 def kill_descendants() -> None:
-    """Kill all processes that came of this one, until there are none."""
+    """Kill all descendants of this process until there are none."""
     while alive := psutil.Process().children(recursive=True):
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -57,14 +57,14 @@ def kill_descendants() -> None:
                 pass
 
 
-def _before() -> None:
+def _prepare_child() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prctl(option: int, value: int) -> None:
-    """Ask Linux for a service; elsewhere the command's own children may need a kill by hand."""
+    """Call ``prctl`` on Linux; on other systems, children of the command may have to be killed manually."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, int(value), 0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Reading files that another process is writing."""
+"""Readers of files that another process is writing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from pathlib import Path
 
 PIECE = 1 << 20
-"""Bytes read at once."""
+"""Maximum number of bytes per read."""
 
 
 class Tail:
-    """What was added to a file since the last look."""
+    """Reads what has been added to a file since the last read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._position = 0
 
     def read(self) -> bytes:
-        """Return the next bytes; none where there is no file yet."""
+        """Return the next bytes, at most `PIECE`; empty if there are none or the file does not exist yet."""
         if not self.path.exists():
             return b""
         with self.path.open("rb") as stream:
@@ -29,27 +29,27 @@ class Tail:
 
 
 class ThermoReader:
-    """Reads thermodynamic output in LAMMPS's YAML style out of a growing log."""
+    """Reads thermodynamic output in LAMMPS's YAML style from a growing log."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._names: list[str] = []
 
     def feed(self, piece: bytes) -> list[dict[str, float]]:
-        """Take in the next bytes, wherever they were cut.
+        """Add the next bytes, which may begin and end anywhere.
 
         Returns
         -------
         list of dict
-            Each complete line's values by column name.
+            Values of each line that these bytes have completed, by column name.
         """
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        found = []
-        for line in (raw.decode(errors="replace") for raw in whole):
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        rows = []
+        for line in (raw_line.decode(errors="replace") for raw_line in lines):
             if match := re.match(r"keywords: \[(.*)\]", line):
                 self._names = re.findall(r"'([^']+)'", match[1])
             elif match := re.match(r"  - \[(.*)\]", line):
                 values = [text for text in match[1].split(",") if text.strip()]
-                with contextlib.suppress(ValueError):  # a damaged line is as good as none
-                    found.append(dict(zip(self._names, map(float, values), strict=True)))
-        return found
+                with contextlib.suppress(ValueError):  # skip damaged lines
+                    rows.append(dict(zip(self._names, map(float, values), strict=True)))
+        return rows

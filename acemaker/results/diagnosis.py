@@ -1,4 +1,4 @@
-"""What a diagnosis gives."""
+"""The result of DIAGNOSE."""
 
 from __future__ import annotations
 
@@ -18,110 +18,114 @@ from acemaker.results.picked import Picked, pick
 from acemaker.states import State
 
 if TYPE_CHECKING:
-    from acemaker.potentials.explanation import Carrier
-    from acemaker.results.picked import Picked
+    from acemaker.potentials.explanation import GammaContribution
     from acemaker.structures.bonds import Bond
 
 
-SHOWN = 3
-"""Of a list that may be long."""
+MAX_LISTED = 3
+"""Maximum number of items of a list in a summary."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Diagnosis(Record):
-    """Why the run halted, and around what candidates are to be made.
+    """The cause of a halt, and the atoms around which candidates are generated.
 
     Attributes
     ----------
     halt : Halt
-        What was diagnosed.
+        The halt.
     structure : Atoms
-        The anchor: the halted structure, or the last physical one before it.
-    epicentre : ndarray of int, shape (n_epicentre,)
-        Atoms whose gamma exceeds ``threshold_add_train``, worst first.
-    distances : ndarray, shape (n_epicentre,)
-        Å, to the nearest neighbour of each.
-    since : ndarray of int, shape (n_epicentre,)
-        Step from which each has been beyond that threshold, as far as checks before the halt are kept.
+        The structure to label: the halted one, or the last physical one before it.
+    epicenter : ndarray of int, shape (n_epicenter,)
+        Atoms whose gamma exceeds ``threshold_add_train``, largest gamma first.
+    distances : ndarray, shape (n_epicenter,)
+        Å, distance of each to its nearest neighbor.
+    since : ndarray of int, shape (n_epicenter,)
+        Step from which each atom exceeds that threshold, within the stored frames before the halt.
     trained_distance : float
         Å, the smallest pair distance in the training set.
     outside : tuple of Bond
-        Distances around the epicentre that the training set does not hold, the farthest outside first.
-    carriers : tuple of Carrier
-        Basis functions and their parts in the worst atom's gamma, the largest first.
+        Distances around the epicenter that do not occur in the training set, the largest deviation first.
+    contributions : tuple of GammaContribution
+        Contributions of basis functions to the largest gamma, the largest contribution first.
     note : str
-        Empty, or what was unusual.
+        Empty, or a remark about an unusual halt.
     known : bool
-        Whether labels of another walker's halt have made the anchor known already, so that it needs none.
+        Whether gamma of the structure is low by now, due to the labels of another walker's halt, so that no label is
+        needed.
     """
 
     halt: Halt
     structure: Atoms
-    epicentre: np.ndarray
+    epicenter: np.ndarray
     distances: np.ndarray
     since: np.ndarray
     trained_distance: float
     outside: tuple[Bond, ...] = ()
-    carriers: tuple[Carrier, ...] = ()
+    contributions: tuple[GammaContribution, ...] = ()
     note: str = ""
     known: bool = False
 
     @property
     def next(self) -> State:
-        """``GENERATE``, or ``RESUME`` where it is known already."""
+        """``GENERATE``, or ``RESUME`` if no label is needed."""
         return State.RESUME if self.known else State.GENERATE
 
     def headline(self) -> str:
-        """Say it in one line."""
-        return f"Diagnosis: {len(self.epicentre)} of {len(self.structure)} atoms in the epicentre"
+        """Return a one-line description."""
+        return f"Diagnosis: {len(self.epicenter)} of {len(self.structure)} atoms in the epicenter"
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        shown = self.epicentre[:5]
+        """Return the summary."""
+        shown = self.epicenter[:5]
         gamma = self.structure.arrays["gamma"]
         rows = tuple(
             (str(atom), self.structure.symbols[atom], number(gamma[atom]), str(since), f"{distance:.3f}")
             for atom, since, distance in zip(shown, self.since, self.distances, strict=False)
         )
         short = int((self.distances < self.trained_distance).sum())
-        elements = Counter(self.structure.symbols[atom] for atom in self.epicentre)
+        elements = Counter(self.structure.symbols[atom] for atom in self.epicenter)
         among = ", ".join(f"{count} {element}" for element, count in elements.most_common())
         first = f"; the first of them since step {self.since.min()}" if len(self.since) else ""
         items = [
-            ("epicentre", f"{len(self.epicentre)} of {len(self.structure)} atoms ({among or 'none'}){first}"),
+            ("epicenter", f"{len(self.epicenter)} of {len(self.structure)} atoms ({among or 'none'}){first}"),
             ("closer than any trained pair", f"{short} of them (training: {self.trained_distance:.3f} Å)"),
-            ("distances outside the training", _some(self.outside) or "none: it is how the neighbours are arranged"),
+            (
+                "distances outside the training",
+                _listed(self.outside) or "none: the neighbors are arranged in a new way",
+            ),
         ]
-        if self.carriers and len(self.epicentre):
-            parts = self.parts_by_body_order()
+        if self.contributions and len(self.epicenter):
+            parts = self.contributions_by_body_order()
             by_order = ", ".join(f"{part:+.2g} from {order}-body" for order, part in parts.items())
-            items.append((f"gamma of atom {self.epicentre[0]}", f"{by_order} functions"))
-            items.append(("most from", "; ".join(str(carrier) for carrier in self.carriers[:SHOWN])))
+            items.append((f"gamma of atom {self.epicenter[0]}", f"{by_order} functions"))
+            largest = self.contributions[:MAX_LISTED]
+            items.append(("most from", "; ".join(str(contribution) for contribution in largest)))
         if self.note:
             items.append(("note", self.note))
         if self.known:
-            items.append(("known", "the labels of another walker's halt have made it known; it needs none of its own"))
-        table = Table(("atom", "element", "gamma", "since step", "nearest neighbour / Å"), rows)
+            items.append(("known", "gamma is low due to the labels of another walker's halt; no label is needed"))
+        table = Table(("atom", "element", "gamma", "since step", "nearest neighbor / Å"), rows)
         return Summary(f"Diagnosis of halt {self.halt.number}", tuple(items), table)
 
-    def parts_by_body_order(self) -> dict[int, float]:
-        """Add up the functions' parts in the worst atom's gamma by the number of atoms that they take together."""
+    def contributions_by_body_order(self) -> dict[int, float]:
+        """Return the contributions to the largest gamma, summed by the body order of the functions."""
         parts: dict[int, float] = {}
-        for carrier in sorted(self.carriers, key=lambda one: one.body_order):
-            parts[carrier.body_order] = parts.get(carrier.body_order, 0.0) + carrier.part
+        for contribution in sorted(self.contributions, key=lambda contribution: contribution.body_order):
+            parts[contribution.body_order] = parts.get(contribution.body_order, 0.0) + contribution.part
         return parts
 
     def figure(self) -> Picture:
-        """Draw the anchor coloured by gamma, the epicentre ringed."""
+        """Draw the halted structure colored by gamma, with the epicenter marked."""
         return draw(self)
 
     def view(self, viewer: Callable[..., Any] | None = None) -> Any:
-        """Look into the halt, beginning with the anchor: see `Halt.view`.
+        """Show the frames of the halt, beginning with the diagnosed structure, see `Halt.view`.
 
         Parameters
         ----------
         viewer
-            Makes what draws; nglview's if None.
+            Factory of the viewer; nglview's if None.
 
         Returns
         -------
@@ -130,17 +134,16 @@ class Diagnosis(Record):
         return show(self, viewer)
 
     def frames_to_view(self) -> tuple[tuple[Atoms, ...], int, np.ndarray, tuple[float, ...]]:
-        """Return what a viewer needs: frames, which of them is the anchor, the epicentre and the thresholds."""
+        """Return the arguments of a viewer: frames, index of the diagnosed one, epicenter and thresholds."""
         steps = [atoms.info["step"] for atoms in self.halt.frames]
-        anchor = steps.index(self.structure.info["step"])
-        return self.halt.frames, anchor, self.epicentre, tuple(self.halt.thresholds)
+        halted = steps.index(self.structure.info["step"])
+        return self.halt.frames, halted, self.epicenter, tuple(self.halt.thresholds)
 
     def atom(self, index: int) -> Picked:
-        """Tell gamma, element, neighbours and bond lengths of one atom of the anchor."""
-        return pick(self.structure, index, self.epicentre)
+        """Return gamma, element, neighbors and bond lengths of one atom of the diagnosed structure."""
+        return pick(self.structure, index, self.epicenter)
 
 
-def _some(things: Sequence[object]) -> str:
-    """List the first few."""
-    more = f"; and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
-    return "; ".join(str(thing) for thing in things[:SHOWN]) + more
+def _listed(items: Sequence[object]) -> str:
+    more = f"; and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
+    return "; ".join(str(item) for item in items[:MAX_LISTED]) + more

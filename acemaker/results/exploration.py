@@ -1,11 +1,11 @@
-"""What exploring gives: the timeline of gamma, the halt, and the segment that holds both."""
+"""The result of EXPLORE: a segment with its checks, and its halt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,35 +17,32 @@ from acemaker.formatting.summary import Summary, number
 from acemaker.results.picked import Picked, pick
 from acemaker.states import State
 
-if TYPE_CHECKING:
-    from acemaker.results.picked import Picked
-
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Halt(Record):
-    """The moment at which a segment was stopped for uncertainty.
+    """The end of a segment due to a large gamma.
 
     Attributes
     ----------
     number : int
         From 1.
     step : int
-        The check at which the rule was fulfilled.
+        Step of the check at which the rule was met.
     tier : {"smooth", "break"}
-        Too many checks in a row, or one above the break threshold.
+        Too many consecutive checks above ``threshold_call_dft``, or one above ``threshold_break``.
     first_step : int
-        First check of the exceedance.
+        First check above the threshold.
     frames : tuple of Atoms
-        Structures at the last checks, the halted one at the end; ``arrays["gamma"]`` per atom.
+        Structures at the last checks, the halted one at the end, with ``arrays["gamma"]``.
     safe_step : int
         Step of the last safe state.
     safe_checkpoint : Path or None
         Its restart file; None for the start of the campaign.
     halt_checkpoint : Path or None
-        Restart file of the halt itself, where the engine could write one.
+        Restart file of the halt itself; None if the engine could not write one.
     thresholds : tuple of float
-        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break`` of the rule that halted,
-        dimensionless; empty where a journal does not tell.
+        ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break`` of the rule, dimensionless; empty if
+        they are unknown.
     """
 
     number: int
@@ -59,8 +56,8 @@ class Halt(Record):
     thresholds: tuple[float, ...] = ()
 
     @property
-    def epicentre(self) -> np.ndarray:
-        """Atoms above the lowest threshold, as far as that is known; shape (n_epicentre,), in ascending order."""
+    def epicenter(self) -> np.ndarray:
+        """Atoms above the lowest threshold in ascending order, shape (n_epicenter,); empty without thresholds."""
         above: np.ndarray = np.flatnonzero(~(self.gamma <= min(self.thresholds, default=np.inf)))
         return above
 
@@ -76,73 +73,73 @@ class Halt(Record):
         return values
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the summary."""
         worst = int(self.gamma.argmax())
-        why = "above threshold_break" if self.tier == "break" else "smooth_steps checks in a row"
+        condition = "above threshold_break" if self.tier == "break" else "smooth_steps consecutive checks"
         return Summary(
             f"Halt {self.number} at step {self.step}",
             (
-                ("tier", f"{self.tier} ({why})"),
+                ("tier", f"{self.tier} ({condition})"),
                 ("exceeded since", f"step {self.first_step}"),
                 (
                     "largest gamma",
                     f"{number(self.gamma[worst])}, {self.structure.symbols[worst]} atom {worst}",
                 ),
                 ("last safe state", f"step {self.safe_step}"),
-                ("structure", f"{self.structure.get_chemical_formula()}, {len(self.frames)} frames kept"),
+                ("structure", f"{self.structure.get_chemical_formula()}, {len(self.frames)} frames stored"),
             ),
         )
 
     def figure(self) -> Picture:
-        """Draw the halted structure, coloured by gamma."""
+        """Draw the halted structure, colored by gamma."""
         return draw(self)
 
     def view(self, viewer: Callable[..., Any] | None = None) -> Any:
-        """Look into the halt: atoms that can be turned and clicked, and a slider over the checks before it.
+        """Show the frames of the halt, with atoms that can be turned and clicked and a slider over the checks.
 
         Parameters
         ----------
         viewer
-            Makes what draws, see `acemaker.widgets.viewer.protocol.Viewer`; nglview's if None.
+            Factory of the viewer, see `acemaker.widgets.viewer.protocol.Viewer`; nglview's if None.
 
         Returns
         -------
         HaltView or Picture
-            A picture where nobody watches, or ``ACEMAKER_DISPLAY`` is ``static``.
+            A picture if no browser is open, or ``ACEMAKER_DISPLAY`` is ``static``.
         """
         return show(self, viewer)
 
     def frames_to_view(self) -> tuple[tuple[Atoms, ...], int, np.ndarray, tuple[float, ...]]:
-        """Return what a viewer needs: frames, which of them is the halted one, the epicentre and the thresholds."""
-        return self.frames, len(self.frames) - 1, self.epicentre, tuple(self.thresholds)
+        """Return the arguments of a viewer: frames, index of the halted one, epicenter and thresholds."""
+        return self.frames, len(self.frames) - 1, self.epicenter, tuple(self.thresholds)
 
     def atom(self, index: int) -> Picked:
-        """Tell gamma, element, neighbours and bond lengths of one atom, as a click on it does."""
-        return pick(self.structure, index, self.epicentre)
+        """Return gamma, element, neighbors and bond lengths of one atom, as a click on it does."""
+        return pick(self.structure, index, self.epicenter)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Segment(Record):
-    """A stretch of exploration between two halts.
+    """A part of a trajectory that ends with a halt or with the requested steps.
 
     Attributes
     ----------
     number : int
         From 1.
     generation : int
-        The potential that ran it.
+        Its potential.
     start_step, end_step : int
-        Engine steps.
+        MD steps.
     timeline : Timeline
         Its checks.
     halt : Halt or None
-        None when the requested steps were reached.
+        None if the requested steps were reached.
     soft_start : SoftStart or None
-        How it came over to its potential; None for the first segment, or where that was switched off.
-    walker : int
-        Number, from 1, of the walker that it belongs to; 0 where there is only one.
+        The transition to its potential; None for the first segment, or if it is switched off.
+    walker : int or None
+        Number, from 1, of its walker; None if there is only one.
     next : State
-        ``HALT`` or ``DONE``; ``EXPLORE`` where another walker has its segment first.
+        ``HALT`` or ``DONE``; ``EXPLORE`` if another walker explores first.
     """
 
     number: int
@@ -152,19 +149,19 @@ class Segment(Record):
     timeline: Timeline
     halt: Halt | None
     soft_start: SoftStart | None = None
-    walker: int = 0
+    walker: int | None = None
     next: State = State.DONE
 
     def headline(self) -> str:
-        """Say it in one line."""
-        of = f" of walker {self.walker}" if self.walker else ""
+        """Return a one-line description."""
+        of_walker = f" of walker {self.walker}" if self.walker else ""
         if self.halt is None:
-            return f"Segment {self.number}{of}: reached step {self.end_step}"
+            return f"Segment {self.number}{of_walker}: reached step {self.end_step}"
         halt = self.halt
-        return f"Halt {halt.number} at step {halt.step}{of}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
+        return f"Halt {halt.number} at step {halt.step}{of_walker}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the summary."""
         end = "reached the requested steps" if self.halt is None else f"halted ({self.halt.tier} tier)"
         items = [
             ("steps", f"{self.start_step} to {self.end_step}: {end}"),
@@ -174,3 +171,7 @@ class Segment(Record):
             items += [(f"soft start: {name}", text) for name, text in self.soft_start.summary().items]
         title = f"Segment {self.number}" + (f" of walker {self.walker}" if self.walker else "")
         return Summary(title, (*items, *self.timeline.summary().items[1:]))
+
+    def figure(self) -> Picture:
+        """Draw gamma and the observables at the checks, with the halt."""
+        return draw(self)

@@ -1,4 +1,4 @@
-"""What labelling gives."""
+"""The results of LABEL: labels, and submissions of structures that are being labeled."""
 
 from __future__ import annotations
 
@@ -9,47 +9,29 @@ from ase import Atoms
 
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, Table, counted, number
+from acemaker.labeling.job import LabelFailure
 from acemaker.oracles.checks import pressure_remark
 from acemaker.states import State
 from acemaker.structures.computed import energy_of, forces_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelFailure:
-    """A structure that could not be labelled.
-
-    Attributes
-    ----------
-    candidate : int
-        Its number among the candidates.
-    attempts : int
-        How often it was tried.
-    cause : str
-        What the oracle said, or what was wrong with its answer.
-    """
-
-    candidate: int
-    attempts: int
-    cause: str
-
-
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Labels(Record):
-    """Structures with the oracle's energy, forces and, where it gives them, stress.
+    """Structures with energies, forces and, if the oracle returns them, stresses.
 
     Attributes
     ----------
-    halt_number : int
-        The halt they belong to; 0 for generation 0.
+    halt_number : int or None
+        Number of their halt; None for the initial structures.
     candidates : tuple of int
         Their numbers among the candidates.
     structures : tuple of Atoms
-        With results: eV, eV/Å, eV/Å^3.
+        Labeled structures: eV, eV/Å, eV/Å^3.
     failures : tuple of LabelFailure
-        What could not be labelled, and why.
+        Candidates that could not be labeled, with the causes.
     """
 
-    halt_number: int
+    halt_number: int | None
     candidates: tuple[int, ...]
     structures: tuple[Atoms, ...]
     failures: tuple[LabelFailure, ...] = ()
@@ -61,16 +43,16 @@ class Labels(Record):
 
     @property
     def remark(self) -> str:
-        """What is odd about the first labels; empty for others, and if nothing is."""
+        """A remark about unusual labels of initial structures; else empty."""
         return "" if self.halt_number else pressure_remark(self.structures)
 
     def headline(self) -> str:
-        """Say it in one line."""
+        """Return a one-line description."""
         title = self.summary().title
         return f"{title}; {self.remark}" if self.remark else title
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
+        """Return the summary."""
         rows = tuple(
             (
                 str(index),
@@ -85,5 +67,47 @@ class Labels(Record):
             for failure in self.failures
         )
         table = Table(("candidate", "structure", "energy / (eV/atom)", "largest force / (eV/Å)"), rows)
-        odd = (("odd", self.remark),) if self.remark else ()
-        return Summary(f"Labels: {counted(len(self.structures), 'structure')}", (*odd, *failed), table)
+        remark = (("remark", self.remark),) if self.remark else ()
+        return Summary(f"Labels: {counted(len(self.structures), 'structure')}", (*remark, *failed), table)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Submission(Record):
+    """Structures that are being labeled; ``campaign.collect()`` collects finished labels.
+
+    Attributes
+    ----------
+    halt_number : int or None
+        Number of their halt; None for the initial structures.
+    where : str
+        Description of the backend that labels them.
+    done : tuple of int
+        Candidates with a label.
+    missing : tuple of int
+        Candidates without a label.
+    notes : tuple of str
+        State of each missing one: number of a job, folder, or problem of an invalid label.
+    failures : tuple of LabelFailure
+        Candidates that could not be labeled, with the causes.
+    """
+
+    halt_number: int | None
+    where: str
+    done: tuple[int, ...]
+    missing: tuple[int, ...]
+    notes: tuple[str, ...]
+    failures: tuple[LabelFailure, ...] = ()
+
+    @property
+    def next(self) -> State:
+        """``LABEL``: the step is not complete."""
+        return State.LABEL
+
+    def summary(self) -> Summary:
+        """Return the summary."""
+        rows = [(str(candidate), "done", "") for candidate in self.done]
+        rows += [(str(candidate), "missing", note) for candidate, note in zip(self.missing, self.notes, strict=True)]
+        rows += [(str(failure.candidate), "failed", failure.cause) for failure in self.failures]
+        title = f"Labels: {counted(len(self.missing), 'structure')} of {len(self.done) + len(self.missing)} missing"
+        table = Table(("candidate", "label", "note"), tuple(rows), words=True)
+        return Summary(title, (("labeled by", self.where), ("next", "campaign.collect()")), table)

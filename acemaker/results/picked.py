@@ -1,4 +1,4 @@
-"""What a click on an atom tells."""
+"""The atom that was clicked in a viewer, and its neighbors."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from acemaker.formatting.summary import Summary, Table, number
 from acemaker.structures.geometry import pairs
 
 BOND = 1.25
-"""Of the sum of two covalent radii: nearer atoms are neighbours. In copper 3.3 Å, before the second shell."""
+"""Maximum distance of neighbors per sum of their covalent radii; in copper 3.3 Å, below the second shell."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbour:
+class Neighbor:
     """An atom within bonding distance.
 
     Attributes
     ----------
     atom : int
-        Its index; an image of the picked atom itself has the same one.
+        Its index; a periodic image of the picked atom has the same index.
     element : str
-        Its symbol.
+        Chemical symbol.
     distance : float
         Å.
     gamma : float
@@ -48,16 +48,16 @@ class Picked(Record):
     atom : int
         Its index in the whole structure.
     element : str
-        Its symbol.
+        Chemical symbol.
     step : int or None
-        Of the frame it belongs to.
+        MD step of the frame.
     gamma : float
         Extrapolation grade, dimensionless.
     position : tuple of float
         Å.
-    in_epicentre : bool
-        Whether it is one of the atoms that the halt is about.
-    neighbours : tuple of Neighbour
+    in_epicenter : bool
+        Whether it is in the epicenter of the halt.
+    neighbors : tuple of Neighbor
         Nearest first.
     """
 
@@ -66,36 +66,39 @@ class Picked(Record):
     step: int | None
     gamma: float
     position: tuple[float, ...]
-    in_epicentre: bool
-    neighbours: tuple[Neighbour, ...]
+    in_epicenter: bool
+    neighbors: tuple[Neighbor, ...]
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        place = ", ".join(f"{value:.2f}" for value in self.position)
+        """Return the summary."""
+        position = ", ".join(f"{value:.2f}" for value in self.position)
         items = [
             ("gamma", number(self.gamma)),
-            ("epicentre", "yes" if self.in_epicentre else "no"),
-            ("position", f"{place} Å"),
-            ("neighbours", f"{len(self.neighbours)} within bonding distance"),
+            ("epicenter", "yes" if self.in_epicenter else "no"),
+            ("position", f"{position} Å"),
+            ("neighbors", f"{len(self.neighbors)} within bonding distance"),
         ]
         if self.step is not None:
             items.insert(0, ("step", str(self.step)))
-        rows = tuple((str(one.atom), one.element, f"{one.distance:.3f}", number(one.gamma)) for one in self.neighbours)
+        rows = tuple(
+            (str(neighbor.atom), neighbor.element, f"{neighbor.distance:.3f}", number(neighbor.gamma))
+            for neighbor in self.neighbors
+        )
         table = Table(("atom", "element", "bond / Å", "gamma"), rows) if rows else None
         return Summary(f"{self.element} atom {self.atom}", tuple(items), table)
 
 
-def pick(atoms: Atoms, index: int, epicentre: np.ndarray) -> Picked:
-    """Look at one atom.
+def pick(atoms: Atoms, index: int, epicenter: np.ndarray) -> Picked:
+    """Return one atom with its neighbors.
 
     Parameters
     ----------
     atoms
-        The whole structure, ``arrays["gamma"]`` per atom.
+        The whole structure, with ``arrays["gamma"]``.
     index
-        The atom.
-    epicentre : ndarray of int
-        Atoms of the epicentre.
+        Index of the atom.
+    epicenter : ndarray of int
+        Atoms of the epicenter.
 
     Returns
     -------
@@ -107,17 +110,17 @@ def pick(atoms: Atoms, index: int, epicentre: np.ndarray) -> Picked:
         If there is no such atom.
     """
     if not 0 <= index < len(atoms):
-        raise StructureError(f"atoms are numbered 0 to {len(atoms) - 1}, there is no atom {index}")
+        raise StructureError(f"expected the index of an atom, from 0 to {len(atoms) - 1}, got {index}")
     symbols, gamma = atoms.symbols, atoms.arrays["gamma"]
     radii = covalent_radii[atoms.numbers]
     if np.isfinite(atoms.positions).all():
         first, second, distances = pairs(atoms, BOND * float(radii[index] + radii.max()))
-    else:  # of a run that blew up
+    else:  # of a run that diverged
         first, second, distances = (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     bonded = (first == index) & (distances <= BOND * (radii[index] + radii[second]))
     order = np.lexsort((second[bonded], distances[bonded]))
-    neighbours = tuple(
-        Neighbour(atom=int(j), element=str(symbols[j]), distance=float(distance), gamma=float(gamma[j]))
+    neighbors = tuple(
+        Neighbor(atom=int(j), element=str(symbols[j]), distance=float(distance), gamma=float(gamma[j]))
         for j, distance in zip(second[bonded][order], distances[bonded][order], strict=True)
     )
     return Picked(
@@ -126,6 +129,6 @@ def pick(atoms: Atoms, index: int, epicentre: np.ndarray) -> Picked:
         step=atoms.info.get("step"),
         gamma=float(gamma[index]),
         position=tuple(float(value) for value in atoms.positions[index]),
-        in_epicentre=bool(np.isin(index, epicentre)),
-        neighbours=neighbours,
+        in_epicenter=bool(np.isin(index, epicenter)),
+        neighbors=neighbors,
     )

@@ -1,4 +1,4 @@
-"""What selection gives."""
+"""The result of SELECT."""
 
 from __future__ import annotations
 
@@ -15,32 +15,29 @@ from acemaker.formatting.summary import Summary, Table, number
 from acemaker.results.candidates import Candidates
 from acemaker.states import State
 
-SHOWN = 3
-"""Of a list that may be long."""
-
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Selection(Record):
-    """Which candidates are to be labelled, and why.
+    """The candidates to label, with the reasons.
 
     Attributes
     ----------
     candidates : Candidates
-        What was chosen from.
+        All candidates.
     selected : tuple of int
-        In the order of choice; the anchor first.
+        Selected candidates in the order of choice; the halted structure first.
     reserve : tuple of int
-        The others, best first: what takes the place of one that cannot be labelled.
+        The others, best first, which replace candidates that cannot be labeled.
     gains : ndarray, shape (n_candidates,)
-        Growth of ``ln |det|`` of the active set that each brings: when it was chosen for selected ones,
-        after all of these for the others. NaN where there is no active set yet.
+        Increase of ``ln |det|`` of the active set by each candidate: by selected ones when they were chosen, by the
+        others after all of these. NaN if there is no active set yet.
     environments : tuple of tuples of int, or of None
-        The atoms of each candidate whose environments would enter the active set with that gain; None where there
-        is no gain.
+        The atoms of each candidate whose environments would enter the active set with that gain; None if there is no
+        gain.
     allowed : int
-        How many were to be chosen: ``n_select``, or what was left of ``max_labels``.
+        Number of candidates to select: ``n_select``, or what was left of ``max_labels``.
     by_hand : bool
-        Whether a person chose, with `Campaign.choose`.
+        Whether the user chose, with `Campaign.choose`.
     """
 
     candidates: Candidates
@@ -57,48 +54,48 @@ class Selection(Record):
         return State.LABEL
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        made = self.candidates
+        """Return the summary."""
+        candidates = self.candidates
         rows = tuple(
             (
                 str(index),
-                made.origins[index],
-                number(made.gamma_max[index]),
+                candidates.origins[index],
+                number(candidates.gamma_max[index]),
                 number(self.gains[index]),
-                self._brings(index),
+                self._entering(index),
                 self.reason(index),
             )
             for index in (*self.selected, *self.reserve)
         )
-        header = ("candidate", "made by", "largest gamma", "gain in ln|det|", "new environments", "selected")
+        header = ("candidate", "strategy", "largest gamma", "gain in ln|det|", "new environments", "selected")
         table = Table(header, rows)
-        return Summary(f"Selected {len(self.selected)} of {len(made.structures)} candidates", (), table)
+        return Summary(f"Selected {len(self.selected)} of {len(candidates.structures)} candidates", (), table)
 
     def reason(self, index: int) -> str:
-        """Say in a few words why a candidate was taken, or why it was not.
+        """Return whether a candidate was selected, and the reason.
 
         Parameters
         ----------
         index
-            Its number.
+            Number of the candidate.
         """
         if self.by_hand and index in (*self.selected, *self.reserve):
             return f"yes ({self.selected.index(index) + 1}): by hand" if index in self.selected else "no: by hand"
         if index in self.selected:
-            place = self.selected.index(index) + 1
+            position = self.selected.index(index) + 1
             if index == 0 and self.candidates.halt_number:
-                return f"yes ({place}): the anchor always is"
-            gain = "" if np.isnan(self.gains[index]) else ": the largest gain after those before it"
-            return f"yes ({place}){gain}"
+                return f"yes ({position}): the halted structure is always selected"
+            gain = "" if np.isnan(self.gains[index]) else ": the largest gain after the previous ones"
+            return f"yes ({position}){gain}"
         if index not in self.reserve:
-            return "no: labelled or refused in an earlier round"
+            return "no: labeled or failed in an earlier round"
         if np.isnan(self.gains[index]):
-            return f"no: {self.allowed} asked for, a reserve"
+            return f"no: {self.allowed} requested, in reserve"
         if not self.environments[index]:
-            return "no: nothing that the selected ones have not"
-        return f"no: {self.allowed} allowed, others gained more"
+            return "no: no environment that the selected ones do not contain"
+        return f"no: {self.allowed} allowed, others have a larger gain"
 
-    def _brings(self, index: int) -> str:
+    def _entering(self, index: int) -> str:
         atoms = self.environments[index]
         if atoms is None:
             return "–"
@@ -106,41 +103,41 @@ class Selection(Record):
         return ", ".join(f"{count} {element}" for element, count in Counter(symbols[list(atoms)]).items()) or "none"
 
     def figure(self, shown: int | None = None) -> Picture:
-        """Draw the candidates in the plane of their leading projections, the selected ones marked.
+        """Draw the candidates in the plane of their leading projections, with the selected ones marked.
 
         Parameters
         ----------
         shown
-            A candidate to be pointed out.
+            A candidate to highlight.
         """
         return draw(self, shown)
 
     def structure_figure(self, candidate: int) -> Picture:
-        """Draw one candidate, coloured by gamma, from the same side as all others.
+        """Draw one candidate, colored by gamma, in the same orientation as all others.
 
         Parameters
         ----------
         candidate
-            Its number.
+            Number of the candidate.
 
         Raises
         ------
         StructureError
-            If there is no such candidate, or its gamma is not known.
+            If there is no such candidate, or its gamma is unknown.
         """
         return draw(self, candidate, kind="structure")
 
     def view(self, viewer: Callable[..., Any] | None = None) -> Any:
-        """Look into the candidates: the chosen one's structure, its row, and its point in the plane.
+        """Show the candidates: structure, row and point in the plane of the chosen one.
 
         Parameters
         ----------
         viewer
-            Makes what draws atoms; nglview's if None.
+            Factory of the viewer; nglview's if None.
 
         Returns
         -------
-        CandidatesView or CandidatesTwin
-            A widget in a notebook that somebody watches; a table and pictures elsewhere.
+        CandidatesView or StaticCandidates
+            A widget in a notebook that is open in a browser; a table and pictures elsewhere.
         """
         return show(self, viewer)

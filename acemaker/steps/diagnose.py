@@ -1,4 +1,4 @@
-"""DIAGNOSE: find the anchor and the epicentre of a halt."""
+"""DIAGNOSE: find the halted structure and the epicenter of a halt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
-from acemaker.engines.halting import epicentre
+from acemaker.engines.halting import epicenter
 from acemaker.formatting.record import read_only
 from acemaker.potentials.explanation import Explanation
 from acemaker.results import Diagnosis, Halt
@@ -20,18 +20,18 @@ Explain = Callable[[Atoms, np.ndarray], Explanation]
 def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
     """Diagnose a halt.
 
-    The anchor is the halted structure. Where a potential beyond its region has already pushed atoms into
-    each other, it is the last frame in which no pair was closer than physically possible: a label of
-    less than that teaches nothing, and most codes cannot give it.
+    The structure to label is the halted structure. If the potential has already pushed atoms into each other, it is
+    the last frame in which no pair was closer than physically possible: a label of an unphysical structure has no
+    value, and most codes cannot compute it.
 
     Parameters
     ----------
     halt
         The halt.
     rule
-        Thresholds and the smallest distance allowed.
+        Thresholds and the minimum distance.
     explain
-        Says what the training set lacks around some atoms of a structure, ``trainer.explain``.
+        Returns what the training set lacks around some atoms of a structure: ``trainer.explain``.
 
     Returns
     -------
@@ -42,32 +42,32 @@ def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
     structure = halt.structure if physical is None else physical
     note = ""
     if physical is None:
-        note = "no frame before the halt is physical; the halted structure is used all the same"
+        note = "no frame before the halt is physical; the halted structure is used anyway"
     elif structure is not halt.structure:
         note = (
             f"the halted structure has a pair below min_distance_fraction; the frame of step "
-            f"{structure.info['step']} takes its place"
+            f"{structure.info['step']} is used instead"
         )
-    atoms_beyond = epicentre(structure.arrays["gamma"], rule)
+    atoms_beyond = epicenter(structure.arrays["gamma"], rule)
     reasons = explain(structure, atoms_beyond)
     return Diagnosis(
         halt=halt,
         structure=structure,
-        epicentre=read_only(atoms_beyond, int),
+        epicenter=read_only(atoms_beyond, int),
         distances=read_only(nearest_distances(structure, atoms_beyond), float),
         since=read_only(_since(halt, structure, atoms_beyond, rule), int),
         trained_distance=reasons.trained_distance,
         outside=reasons.outside,
-        carriers=reasons.carriers,
+        contributions=reasons.contributions,
         note=note,
     )
 
 
-def _since(halt: Halt, anchor: Atoms, atoms: np.ndarray, rule: OTFConfig) -> np.ndarray:
-    """Find the step from which each atom has been beyond ``threshold_add_train`` at every kept check."""
-    since = np.full(len(atoms), anchor.info["step"])
+def _since(halt: Halt, halted: Atoms, atoms: np.ndarray, rule: OTFConfig) -> np.ndarray:
+    """Return the step from which each atom exceeds ``threshold_add_train`` in every stored frame."""
+    since = np.full(len(atoms), halted.info["step"])
     unbroken = np.ones(len(atoms), dtype=bool)
-    for frame in reversed([one for one in halt.frames if one.info["step"] <= anchor.info["step"]]):
+    for frame in reversed([frame for frame in halt.frames if frame.info["step"] <= halted.info["step"]]):
         unbroken &= ~(frame.arrays["gamma"][atoms] <= rule.threshold_add_train)
         since[unbroken] = frame.info["step"]
     return since

@@ -16,32 +16,32 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
     Parameters
     ----------
     request
-        Where to start, with which potential, and what halts.
+        Start, potential, and halting rule.
     engine
-        What runs it.
+        The engine that runs it.
     halt_number
-        The number that a halt will have.
+        Number of the halt, if there is one.
     halt_file
-        Where the frames before a halt are written.
+        File to which the frames before a halt are written.
 
     Returns
     -------
     Segment
-        Its ``halt`` is None where the requested steps were reached.
+        Its ``halt`` is None if the requested steps were reached.
 
     Raises
     ------
     EngineError
-        If the engine cannot go on.
+        If the engine cannot continue.
     """
     outcome = engine.explore(request)
     halt, rule = None, request.rule
-    if outcome.verdict is not None:
+    if outcome.decision is not None:
         halt = Halt(
             number=halt_number,
-            step=outcome.verdict.step,
-            tier=outcome.verdict.tier,
-            first_step=outcome.verdict.first_step,
+            step=outcome.decision.step,
+            tier=outcome.decision.tier,
+            first_step=outcome.decision.first_step,
             frames=write_structures(halt_file, outcome.frames),
             safe_step=outcome.safe_step,
             safe_checkpoint=outcome.safe_checkpoint,

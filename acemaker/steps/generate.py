@@ -1,4 +1,4 @@
-"""GENERATE: make candidates around the anchor."""
+"""GENERATE: generate candidates around the halted structure."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ def generate(
     max_atoms: int | None = None,
     embedding: EmbeddingConfig | None = None,
 ) -> Candidates:
-    """Make the candidates of a halt.
+    """Generate the candidates of a halt.
 
     Parameters
     ----------
     diagnosis
-        The anchor and the epicentre.
+        The halted structure and the epicenter.
     rule
-        Number and kind of the candidates.
+        Number and strategies of the candidates.
     rng
-        Random numbers of this halt alone.
+        Random numbers of this halt.
     grade
-        Gives gamma and features of structures, ``trainer.grade``.
+        Returns gamma and features of structures: ``trainer.grade``.
     temperature
-        K, of the trajectory where it halted.
+        K, of the trajectory at the halt.
     calculator
-        Makes an ASE calculator of the current potential, ``generation.calculator``; only asked by strategies that
-        need forces.
+        Returns an ASE calculator of the current potential: ``generation.calculator``. It is only called by strategies
+        that need forces.
     file
-        Where the candidates are written; None to keep them in memory.
+        File to which the candidates are written; None to write none.
     max_atoms
-        What the oracle affords; the anchor of a larger structure is a small cell embedded around its epicentre. None
-        for no limit.
+        Maximum number of atoms per label. A larger halted structure is represented by a small periodic cell around its
+        epicenter. None for no limit.
     embedding
-        How it is cut; the defaults if None.
+        Settings of that cell; the defaults if None.
 
     Returns
     -------
@@ -65,66 +65,65 @@ def generate(
     Raises
     ------
     EmbeddingError
-        If the structure is too large and no small cell can stand for it.
+        If the structure is too large and no small cell can represent it.
     """
-    anchor, epicentre, embedded = diagnosis.structure, diagnosis.epicentre, ""
-    if max_atoms is not None and len(anchor) > max_atoms:
-        centres = epicentre if len(epicentre) else np.array([anchor.arrays["gamma"].argmax()])
-        cell = embed(anchor, centres, calculator(), max_atoms=max_atoms, config=embedding, rule=rule)
-        anchor, epicentre, embedded = cell.structure, _in_cell(cell, centres), cell.headline()
+    halted, epicenter, embedded = diagnosis.structure, diagnosis.epicenter, ""
+    if max_atoms is not None and len(halted) > max_atoms:
+        centers = epicenter if len(epicenter) else np.array([halted.arrays["gamma"].argmax()])
+        cell = embed(halted, centers, calculator(), max_atoms=max_atoms, config=embedding, rule=rule)
+        halted, epicenter, embedded = cell.structure, _in_cell(cell, centers), cell.headline()
     site = Site.around(
-        anchor,
-        epicentre,
+        halted,
+        epicenter,
         radius=rule.candidate_radius,
         temperature=temperature,
         calculator=calculator,
     )
-    made = make_candidates(site, rule, rng, grade)
-    # what is read back is what was graded, to the bit
-    structures = made.structures if file is None else write_structures(file, made.structures)
-    return describe(diagnosis.halt.number, structures, made.grading, made.dropped, rule, embedded)
+    candidates = make_candidates(site, rule, rng, grade)
+    # the structures as in the file are identical to those that were graded
+    structures = candidates.structures if file is None else write_structures(file, candidates.structures)
+    return describe(diagnosis.halt.number, structures, candidates.grading, candidates.dropped, rule, embedded)
 
 
-def _in_cell(cell: EmbeddedCell, epicentre: np.ndarray) -> np.ndarray:
-    """Find the epicentre's atoms in the core of an embedded cell, worst first."""
-    places = [np.flatnonzero(cell.core & (cell.indices == atom)) for atom in epicentre]
-    return np.concatenate(places)
+def _in_cell(cell: EmbeddedCell, epicenter: np.ndarray) -> np.ndarray:
+    """Return the epicenter's atoms in the core of an embedded cell, largest gamma first."""
+    return np.concatenate([np.flatnonzero(cell.core & (cell.indices == atom)) for atom in epicenter])
 
 
 @single_threaded
 def describe(
-    halt_number: int,
+    halt_number: int | None,
     structures: Sequence[Atoms],
     grading: Grading,
     dropped: Mapping[str, int],
     rule: OTFConfig,
     embedded: str = "",
 ) -> Candidates:
-    """Lay graded structures out in a plane.
+    """Return the record of graded structures, with their positions in a plane.
 
     Parameters
     ----------
     halt_number
-        The halt they belong to.
+        Number of their halt.
     structures
-        With ``info["origin"]`` and ``info["distance_A"]``.
+        The candidates, with ``info["origin"]`` and ``info["distance_A"]``.
     grading
         Gamma and features of each.
     dropped
-        How many more were made and dropped, by reason.
+        Numbers of dropped candidates by reason.
     rule
-        Its thresholds are kept with them.
+        The thresholds, which are stored in the record.
     embedded
-        Of an embedded anchor: what it is.
+        Description of the embedded cell, if candidate 0 is one.
 
     Returns
     -------
     Candidates
     """
-    centred = grading.features - grading.features.mean(axis=0)
+    centered = grading.features - grading.features.mean(axis=0)
     plane = np.zeros((len(structures), 2))
     if len(structures) > 1:
-        left, values, _ = np.linalg.svd(centred, full_matrices=False)
+        left, values, _ = np.linalg.svd(centered, full_matrices=False)
         used = min(2, len(values))
         plane[:, :used] = left[:, :used] * values[:used]
     return Candidates(

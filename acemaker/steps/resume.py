@@ -1,4 +1,4 @@
-"""RESUME: decide from where the trajectory goes on."""
+"""RESUME: choose the state from which the trajectory continues."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from acemaker.potentials.generation import Generation
 from acemaker.results import Halt, Resumption
 
 
-def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: Generation) -> Resumption:
+def resume(halt: Halt, halted: Atoms, rule: OTFConfig, *, old: Generation, new: Generation) -> Resumption:
     """Choose where the next segment starts.
 
-    After a halt of the break tier that is always a state before it: what a potential did far outside its region
-    must not go into the trajectory. Where a structure alone is asked for, and there is no such frame with
-    velocities, it is the last safe state after all.
+    After a halt of the break tier, this is always a state before the halt: steps of a potential far outside its domain
+    must not be part of the trajectory. With ``resume_from="structure"``, it is the last safe state if there is no
+    suitable frame with velocities.
 
     Parameters
     ----------
     halt
         The halt that was healed.
-    anchor
+    halted
         The structure on which old and new potential are compared.
     rule
-        ``resume_from``.
+        Settings with ``resume_from``.
     old, new
-        The generation that halted, and the one that goes on.
+        The generation that halted, and the one that continues.
 
     Returns
     -------
     Resumption
     """
     frame = _frame(halt, rule) if rule.resume_from == "structure" else None
-    env = environment(anchor, new.elements, new.cutoff)
+    env = environment(halted, new.elements, new.cutoff)
     before, after = (evaluator_of(generation).graded(env) for generation in (old, new))
     from_halt = rule.resume_from == "halt" and halt.tier == "smooth" and halt.halt_checkpoint is not None
     step = halt.step if from_halt else halt.safe_step
@@ -48,14 +48,14 @@ def resume(halt: Halt, anchor: Atoms, rule: OTFConfig, *, old: Generation, new: 
         checkpoint=checkpoint,
         discarded_steps=halt.step - step,
         generation=new.number,
-        energy_jump=1e3 * (after.energy - before.energy) / len(anchor),
+        energy_jump=1e3 * (after.energy - before.energy) / len(halted),
         force_change=float(np.abs(after.forces - before.forces).max()),
     )
 
 
 def _frame(halt: Halt, rule: OTFConfig) -> Atoms | None:
-    """Choose the frame to go on from: the halted one or, after a break, the last one that was not above threshold."""
-    moving = [atoms for atoms in halt.frames if atoms.has("momenta")]  # not every engine knows velocities
+    """Return the frame to continue from: the halted one or, after a break, the last one below the threshold."""
+    moving = [atoms for atoms in halt.frames if atoms.has("momenta")]  # not every engine provides velocities
     if halt.tier == "smooth":
         return moving[-1] if moving and moving[-1] is halt.structure else None
     sound = [

@@ -1,4 +1,4 @@
-"""SELECT: choose what to label."""
+"""SELECT: choose the candidates to label."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def select(
     excluded: Sequence[int] = (),
     budget: int | None = None,
 ) -> Selection:
-    """Choose candidates by what they would teach.
+    """Choose candidates by their gain of the active set.
 
     Parameters
     ----------
     candidates
-        What to choose from; the anchor is chosen first.
+        The candidates; the halted structure is chosen first.
     n_select
-        How many.
+        Number of candidates to choose.
     rank
-        Orders candidates, ``trainer.rank``.
+        Ranks candidates: ``trainer.rank``.
     excluded
-        Candidates that have been labelled, or have failed, in an earlier round.
+        Candidates that were labeled, or failed, in an earlier round.
     budget
-        How many labels may still be made; None for any number.
+        Remaining number of labels; None for no limit.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def select(
     ranking = rank(candidates.structures, allowed, excluded)
     if not ranking.selected:
         raise FitRejectedError(
-            f"all {len(candidates.structures)} candidates of halt {candidates.halt_number} have been labelled or "
-            "have failed, and no fit was accepted; raise n_candidates or cv_tolerance, or look at the labels"
+            f"all {len(candidates.structures)} candidates of halt {candidates.halt_number} have been labeled or "
+            "have failed, and no fit was accepted; increase n_candidates or cv_tolerance, or check the labels"
         )
     return Selection(
         candidates=candidates,
@@ -70,38 +70,38 @@ def select(
 
 
 def choose(selection: Selection, candidates: Sequence[int]) -> Selection:
-    """Put a person's choice in the place of a selection.
+    """Replace the selected candidates by the user's choice.
 
     Parameters
     ----------
     selection
-        What was selected.
+        The selection.
     candidates
-        Numbers of those to label, in order.
+        Numbers of the candidates to label, in order.
 
     Returns
     -------
     Selection
-        With the others in reserve, best first.
+        The others are in reserve, best first.
 
     Raises
     ------
     ConfigError
-        If a number is no open candidate's, or comes twice, or there is none.
+        If `candidates` is empty or contains duplicates, or a candidate cannot be chosen.
     """
-    open_ones = (*selection.selected, *selection.reserve)
+    available = (*selection.selected, *selection.reserve)
     chosen = tuple(int(index) for index in candidates)
-    strange = sorted(set(chosen) - set(open_ones))
-    if strange or not chosen or len(set(chosen)) < len(chosen):
-        listed = ", ".join(map(str, sorted(open_ones)))
+    unavailable = set(chosen) - set(available)
+    if unavailable or not chosen or len(set(chosen)) < len(chosen):
+        listed = ", ".join(map(str, sorted(available)))
         raise ConfigError(f"expected one or more of the candidates {listed}, each once, got {list(candidates)}")
-    reserve = tuple(index for index in open_ones if index not in chosen)
+    reserve = tuple(index for index in available if index not in chosen)
     return replace(selection, selected=chosen, reserve=reserve, by_hand=True)
 
 
 def _atoms_of(structure: Atoms, elements: Sequence[str], entering: Sequence[np.ndarray]) -> tuple[int, ...]:
-    """Find the atoms whose environments have these numbers among those of their element that count."""
+    """Return the atoms of environments that are numbered by element among the atoms that count."""
     mask = mask_of(structure)
     counts = np.ones(len(structure), dtype=bool) if mask is None else mask
     members = [np.flatnonzero((structure.symbols == element) & counts) for element in elements]
-    return tuple(sorted(int(atom) for own, numbers in zip(members, entering, strict=True) for atom in own[numbers]))
+    return tuple(sorted(int(atom) for atoms, index in zip(members, entering, strict=True) for atom in atoms[index]))

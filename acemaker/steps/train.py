@@ -1,4 +1,4 @@
-"""TRAIN: make the next generation."""
+"""TRAIN: train the next generation."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ def train(
     *,
     directory: Path,
     predecessor: Generation | None,
-    anchor: Atoms | None,
+    halted: Atoms | None,
 ) -> Training:
-    """Train on new labels and all that came before.
+    """Train on the new labels and all earlier ones.
 
     Parameters
     ----------
     labels
-        The new ones.
+        The new labels.
     trainer
-        Holds what earlier labels taught.
+        The trainer, which contains the earlier labels.
     rule
-        ``threshold_add_train``, below which the anchor's gamma must come.
+        Settings with ``threshold_add_train``, below which gamma of the halted structure must be after the training.
     directory
-        Where the generation's files are written.
+        Folder to which the generation's files are written.
     predecessor
-        The generation in use; None to make generation 0.
-    anchor
+        The generation in use; None to train the first generation.
+    halted
         The halted structure.
 
     Returns
     -------
     Training
-        With the guard's verdict.
+        Accepted or rejected by the guard.
     """
     return trainer.train(
         labels.structures,
-        number=0 if predecessor is None else predecessor.number + 1,
+        number=1 if predecessor is None else predecessor.number + 1,
         directory=directory,
         predecessor=predecessor,
-        anchor=anchor,
+        halted=halted,
         gamma_limit=rule.threshold_add_train,
     )

@@ -1,1 +1,1 @@
-"""Structures: the first ones, candidates around a halt, small cells out of large structures, and geometry."""
+"""Initial structures, candidates for labels, small cells cut from large structures, geometry and structure files."""

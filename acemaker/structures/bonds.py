@@ -1,4 +1,4 @@
-"""Which distances between neighbours a training set holds, and which it does not."""
+"""Ranges of neighbor distances in a training set, and distances outside of them."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from acemaker.structures.mask import mask_of
 
 @dataclass(frozen=True, kw_only=True)
 class Bond:
-    """A distance outside the training range.
+    """A neighbor distance outside the range of the training set.
 
     Attributes
     ----------
-    atom, neighbour : int
-        Indices of the two.
+    atom, neighbor : int
+        Indices of the two atoms.
     elements : tuple of str
-        Theirs.
+        Elements of the two atoms.
     distance : float
         Å.
     trained : tuple of float
-        Å, smallest and largest distance to the nearest neighbour of this kind in the training set; NaN where it
-        holds no such pair.
+        Å, smallest and largest distance to the nearest neighbor for this pair of elements in the training set; NaN if
+        it contains no such pair.
     """
 
     atom: int
-    neighbour: int
+    neighbor: int
     elements: tuple[str, str]
     distance: float
     trained: tuple[float, float]
 
     def __str__(self) -> str:
-        """Say it in a few words."""
+        """Return elements, distance, atoms and trained range."""
         low, high = self.trained
-        known = "no such pair" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
-        return f"{'–'.join(self.elements)} {self.distance:.2f} Å, atoms {self.atom} and {self.neighbour} ({known})"
+        trained = "no such pair" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
+        return f"{'–'.join(self.elements)} {self.distance:.2f} Å, atoms {self.atom} and {self.neighbor} ({trained})"
 
 
 class TrainedDistances:
-    """The range of distances to the nearest neighbour of each kind, over a training set.
+    """Ranges of the nearest-neighbor distance for each pair of elements in a training set.
 
-    Shorter distances than these have not been seen at all; an atom whose nearest neighbour is farther away than
-    any in the set is as unknown.
+    Shorter distances do not occur in the training set; an atom whose nearest neighbor is farther away than any in the
+    set is also outside of it.
 
     Parameters
     ----------
     reach
-        Å, the potential's cutoff.
+        Å, cutoff of the potential.
     """
 
     def __init__(self, reach: float) -> None:
@@ -67,69 +67,70 @@ class TrainedDistances:
         """Return the ranges as arrays by name."""
         return {"kinds": np.array(list(self._ranges)), "ranges": np.array(list(self._ranges.values()))}
 
-    def adopt(self, state: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`."""
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state` returned."""
         pairs_of = zip(state["kinds"].tolist(), state["ranges"].tolist(), strict=True)
         self._ranges = {(first, second): (low, high) for (first, second), (low, high) in pairs_of}
 
-    def take_in(self, atoms: Atoms) -> None:
-        """Add a structure; around atoms that its mask leaves out nothing is learnt."""
+    def add(self, atoms: Atoms) -> None:
+        """Add the distances of a structure, except those around masked atoms."""
         mask = mask_of(atoms)
-        known = [(kind, d) for i, _, d, kind in zip(*self._nearest(atoms), strict=True) if mask is None or mask[i]]
-        for kind in {kind for kind, _ in known}:
-            found = [distance for other, distance in known if other == kind]
+        nearest = [(kind, d) for i, _, d, kind in zip(*self._nearest(atoms), strict=True) if mask is None or mask[i]]
+        for kind in {kind for kind, _ in nearest}:
+            distances = [distance for other, distance in nearest if other == kind]
             low, high = self._ranges.get(kind, (np.inf, 0.0))
-            self._ranges[kind] = min(low, *found), max(high, *found)
+            self._ranges[kind] = min(low, *distances), max(high, *distances)
 
     def outside(self, atoms: Atoms, indices: Sequence[int] | np.ndarray) -> tuple[Bond, ...]:
-        """List what is outside the range around some atoms.
+        """List the distances around atoms that are outside the trained ranges.
 
         Parameters
         ----------
         atoms
-            A structure.
+            The structure.
         indices
-            Which of its atoms.
+            Indices of the atoms.
 
         Returns
         -------
         tuple of Bond
-            Those that are too short, and nearest neighbours that are too far; the farthest outside first.
+            All distances that are too short, and distances to nearest neighbors that are too long, sorted by their
+            deviation in descending order.
         """
         first, second, distances = pairs(atoms, self._reach)
         symbols = np.array(atoms.get_chemical_symbols())
-        wanted = np.isin(first, indices)
-        found = []
-        for i, j, distance in zip(first[wanted], second[wanted], distances[wanted], strict=True):
+        selected = np.isin(first, indices)
+        bonds = []
+        for i, j, distance in zip(first[selected], second[selected], distances[selected], strict=True):
             low, _ = self._range(symbols[i], symbols[j])
             if not distance >= low:
-                found.append(self._bond(int(i), int(j), symbols, float(distance)))
+                bonds.append(self._bond(int(i), int(j), symbols, float(distance)))
         for i, j, distance, kind in zip(*self._nearest(atoms), strict=True):
             if i in indices and distance > self._range(*kind)[1]:
-                found.append(self._bond(i, j, symbols, distance))
-        unique = {(min(bond.atom, bond.neighbour), max(bond.atom, bond.neighbour)): bond for bond in found}
-        return tuple(sorted(unique.values(), key=_beyond, reverse=True))
+                bonds.append(self._bond(i, j, symbols, distance))
+        unique = {(min(bond.atom, bond.neighbor), max(bond.atom, bond.neighbor)): bond for bond in bonds}
+        return tuple(sorted(unique.values(), key=_deviation, reverse=True))
 
     def _range(self, first: str, second: str) -> tuple[float, float]:
         return self._ranges.get((first, second), (np.nan, np.nan))
 
     def _bond(self, i: int, j: int, symbols: np.ndarray, distance: float) -> Bond:
         kind = str(symbols[i]), str(symbols[j])
-        return Bond(atom=i, neighbour=j, elements=kind, distance=distance, trained=self._range(*kind))
+        return Bond(atom=i, neighbor=j, elements=kind, distance=distance, trained=self._range(*kind))
 
     def _nearest(self, atoms: Atoms) -> tuple[list[int], list[int], list[float], list[tuple[str, str]]]:
-        """Find each atom's nearest neighbour of each element: the two, the distance, and the elements."""
+        """Return the nearest neighbor of each element for each atom: both indices, the distance and the elements."""
         first, second, distances = pairs(atoms, self._reach)
         numbers, symbols = atoms.numbers, atoms.get_chemical_symbols()
         order = np.lexsort((distances, numbers[second], first))
         keys = np.stack([first[order], numbers[second[order]]], axis=1)
         chosen = order[np.unique(keys, axis=0, return_index=True)[1]]
         i, j = first[chosen].tolist(), second[chosen].tolist()
-        kinds = [(symbols[one], symbols[other]) for one, other in zip(i, j, strict=True)]
+        kinds = [(symbols[atom], symbols[neighbor]) for atom, neighbor in zip(i, j, strict=True)]
         return i, j, distances[chosen].tolist(), kinds
 
 
-def _beyond(bond: Bond) -> float:
-    """How far outside, Å; a pair that was never seen comes first."""
+def _deviation(bond: Bond) -> float:
+    """Return the deviation from the trained range, Å; infinity for a pair that is not in the training set."""
     low, high = bond.trained
     return float("inf") if np.isnan(low) else max(low - bond.distance, bond.distance - high)

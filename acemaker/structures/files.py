@@ -1,4 +1,4 @@
-"""Structure files: extended XYZ, whole or not at all."""
+"""Structure files: extended XYZ with checksums, written atomically."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from acemaker.structures.mask import with_mask_of
 from acemaker.utils.atomic_write import write_whole
 
 DECIMALS = 8
-"""Of a position in an extended XYZ file, Å; the cell keeps all of its digits."""
+"""Decimals of positions in an extended XYZ file, Å; the cell is written with all digits."""
 
 
 def as_written(atoms: Atoms) -> Atoms:
-    """Copy symbols, positions, cell, periodicity and mask as they would come back from a file.
+    """Copy symbols, positions, cell, periodicity and mask as they would be read back from a file.
 
-    What is known of the copy then holds to the bit for what is read later.
+    Results for the copy are then valid to the bit for the structure that is read later.
 
     Parameters
     ----------
     atoms
-        Any.
+        The structure.
 
     Returns
     -------
@@ -36,26 +36,35 @@ def as_written(atoms: Atoms) -> Atoms:
     return with_mask_of(atoms, copy)
 
 
-def write_structures(path: Path, structures: Sequence[Atoms]) -> tuple[Atoms, ...]:
-    """Write an extended XYZ file at once or not at all, and read it back.
+def write_structures(path: Path, structures: Sequence[Atoms], spare: Path | None = None) -> tuple[Atoms, ...]:
+    """Write an extended XYZ file atomically and read it back.
 
-    Each frame has a checksum. The file keeps eight decimals. Going on with what was read makes a run that was killed,
-    and had to read it, equal to one that was not.
+    Each frame has a checksum. Positions have eight decimals. A run that continues with the returned structures is equal
+    to one that was killed and read them from the file.
 
     Parameters
     ----------
     path
-        Where to write; its folder is made.
+        Path of the file; its folder is created.
     structures
-        What to write.
+        Structures to write.
+    spare
+        Path of a second file with the same content, written after the first one; None for none.
 
     Returns
     -------
     tuple of Atoms
-        As they stand in the file.
+        The structures as read from the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (frame_text(atoms, _place(n, len(structures))) for n, atoms in enumerate(structures)))
+    texts = (frame_text(atoms, _position(n, len(structures))) for n, atoms in enumerate(structures))
+    if spare is None:
+        write_whole(path, texts)
+    else:
+        spare.parent.mkdir(parents=True, exist_ok=True)
+        content = "".join(texts)
+        for file in (path, spare):
+            write_whole(file, content)
     return read_structures(path)
 
 
@@ -65,22 +74,22 @@ def read_structures(path: Path) -> tuple[Atoms, ...]:
     Returns
     -------
     tuple of Atoms
-        With read-only arrays.
+        Structures with read-only arrays.
 
     Raises
     ------
     DamagedFileError
-        If it is missing, or is not as it was written.
+        If the file is missing or has changed since it was written.
     """
     try:
-        frames, wrong = read_frames(path.read_bytes(), _place)
+        frames, problem = read_frames(path.read_bytes(), _position)
     except OSError as error:
         raise DamagedFileError(path, f"it cannot be read ({error.strerror})") from error
-    if wrong or not frames:
-        raise DamagedFileError(path, wrong or "there is no structure in it")
+    if problem or not frames:
+        raise DamagedFileError(path, problem or "it contains no structure")
     return tuple(frozen(atoms) for atoms in frames)
 
 
-def _place(number: int, total: int) -> str:
-    """Name a frame's place: a file that has lost or gained one is another."""
+def _position(number: int, total: int) -> str:
+    """Return the position of a frame in its file, so that lost and added frames are detected."""
     return f"{number}/{total}"

@@ -12,21 +12,21 @@ from ase import Atoms
 from acemaker.utils.checksum import checksum
 
 NAME = "checksum"
-"""Of the entry; ASE reads it as one of ``info``, where nobody wants it."""
+"""Name of the entry in the comment line. ASE reads it into ``info``, from which it is removed."""
 
 _ENTRY = re.compile(rf" {NAME}=(x[0-9a-f]{{8}})$")
 _DAMAGED_ENTRY = re.compile(rf" {NAME}=|=x[0-9a-f]{{8}}$")
 
 
 def frame_text(atoms: Atoms, place: str) -> str:
-    """Write a structure as a frame of an extended XYZ file.
+    """Format a structure as a frame of an extended XYZ file.
 
     Parameters
     ----------
     atoms
-        The structure, with results if it has some.
+        The structure, optionally with results.
     place
-        Where in the file it stands.
+        Position of the frame in the file, which enters the checksum.
 
     Returns
     -------
@@ -46,60 +46,60 @@ def frame_text(atoms: Atoms, place: str) -> str:
 
 
 def read_frames(content: bytes, place: Callable[[int, int], str]) -> tuple[list[Atoms], str]:
-    """Read the frames of an extended XYZ file up to the first that is not as it was written.
+    """Read the frames of an extended XYZ file up to the first damaged one.
 
-    Files without checksums, of others or of older versions, are read as they are.
+    Files without checksums, from other programs or older versions, are read without this check.
 
     Parameters
     ----------
     content
-        Of the file.
+        Content of the file.
     place
-        Says by number, and by how many there are, where a frame stands.
+        Returns the position of a frame from its number and the number of frames.
 
     Returns
     -------
     frames : list of Atoms
-        In order.
-    wrong : str
-        What is wrong with the frame behind these; empty if there is none.
+        Frames before the first damaged one.
+    problem : str
+        Description of the damage; empty if there is none.
     """
     from ase.io.extxyz import read_xyz
 
-    texts, wrong = _split(content)
+    texts, problem = _split(content)
     frames: list[Atoms] = []
-    summed = False
+    has_checksums = False
     for number, (count, comment, rows) in enumerate(texts):
         entry = _ENTRY.search(comment)
         if entry is not None:
-            summed, comment = True, comment[: entry.start()]
+            has_checksums, comment = True, comment[: entry.start()]
             if _sum(count, comment, rows, place(number, len(texts))) != entry[1]:
-                return frames, f"frame {number + 1} does not agree with its checksum"
-        elif summed or _DAMAGED_ENTRY.search(comment):
+                return frames, f"frame {number + 1} does not match its checksum"
+        elif has_checksums or _DAMAGED_ENTRY.search(comment):
             return frames, f"frame {number + 1} has no checksum"
         try:
             if _columns(comment) > len(rows.split("\n", 1)[0].split()):
-                raise ValueError("there are fewer columns than announced")
+                raise ValueError("there are fewer columns than declared")
             (atoms,) = read_xyz(io.StringIO(f"{count}\n{comment}\n{rows}"), index=slice(None))
-        except Exception as error:  # ASE raises whatever int, float and numpy do
+        except Exception as error:  # ASE passes on errors of int, float and numpy
             return frames, f"frame {number + 1} cannot be read: {error}"
         atoms.info.pop(NAME, None)
         frames.append(atoms)
-    return frames, wrong
+    return frames, problem
 
 
-def check_announced(path: Path) -> None:
-    """Make sure that an XYZ file has the atoms and columns that it announces: ASE would look for them for hours.
+def check_declared_size(path: Path) -> None:
+    """Check that an XYZ file has the atoms and columns that it declares, for which ASE would search for hours.
 
     Parameters
     ----------
     path
-        A file of any format; all others pass.
+        File of any format; files of other formats are not checked.
 
     Raises
     ------
     ValueError
-        If it has fewer.
+        If the file has fewer atoms or columns.
     """
     from ase.io.formats import filetype
 
@@ -111,18 +111,18 @@ def check_announced(path: Path) -> None:
         count = lines[start].strip()
         end = start + 2 + int(count[:12])
         if end > len(lines):
-            announced = count.decode()[:12]
-            raise ValueError(f"line {start + 1} announces {announced} atoms, and there are {len(lines)} lines")
+            declared = count.decode()[:12]
+            raise ValueError(f"line {start + 1} declares {declared} atoms, but the file has only {len(lines)} lines")
         columns = _columns(lines[start + 1].decode(errors="replace"))
         if columns > len(lines[start + 2].split()):
-            raise ValueError(f"line {start + 2} announces {columns} columns, and there are fewer")
+            raise ValueError(f"line {start + 2} declares {columns} columns, but the next line has fewer")
         start = end
 
 
 def _columns(comment: str) -> int:
-    """Count the columns that a comment line announces: ASE would make as many names, however many."""
-    found = re.search(r"\bProperties=(\S+)", comment)
-    return sum(int(number[:12]) for number in re.findall(r":[A-Z]:(\d+)", found[1])) if found else 0
+    """Return the number of columns that a comment line declares; ASE would create a name for each without a limit."""
+    properties = re.search(r"\bProperties=(\S+)", comment)
+    return sum(int(number[:12]) for number in re.findall(r":[A-Z]:(\d+)", properties[1])) if properties else 0
 
 
 def _sum(count: str, comment: str, rows: str, place: str) -> str:
@@ -130,19 +130,19 @@ def _sum(count: str, comment: str, rows: str, place: str) -> str:
 
 
 def _split(content: bytes) -> tuple[list[tuple[str, str, str]], str]:
-    """Cut a file into frames: number of atoms, comment, and the rows of as many atoms as are there."""
+    """Split a file into frames (number of atoms, comment, rows); return these and a description of damage."""
     lines = content.decode(errors="replace").split("\n")
-    cut_off = lines.pop()  # nothing, where the file ends as it should
+    cut_off = lines.pop()  # empty if the file ends with a newline
     texts: list[tuple[str, str, str]] = []
     start = 0
     while start < len(lines):
         number = f"frame {len(texts) + 1}"
         count = lines[start].strip()
         if not (count.isascii() and count.isdecimal() and len(count) < 12):
-            return texts, f"{number} begins with {lines[start][:40]!r} where the number of its atoms should be"
+            return texts, f"{number} starts with {lines[start][:40]!r} instead of its number of atoms"
         end = start + 2 + int(count)
         if end > len(lines):
-            return texts, f"{number} is to have {count} atoms, and is cut off"
+            return texts, f"{number} declares {count} atoms, but the file is cut off"
         texts.append((lines[start], lines[start + 1], "".join(line + "\n" for line in lines[start + 2 : end])))
         start = end
     return texts, f"frame {len(texts) + 1} is cut off" if cut_off else ""

@@ -1,4 +1,4 @@
-"""Distances within a structure, and what is too close to be physical."""
+"""Distances between the atoms of a structure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vesin import ase_neighbor_list
 
 
 def pairs(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """List the pairs of atoms within a distance, periodic images included, each in both directions.
+    """List the pairs of atoms within a distance, including periodic images, each in both directions.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def pairs(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
     Returns
     -------
     first, second : ndarray of int, shape (n_pairs,)
-        The atoms.
+        Indices of the atoms.
     distances : ndarray, shape (n_pairs,)
         Å.
     """
@@ -32,17 +32,17 @@ def pairs(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 REACHES = (2.5, 3.5, 5.0, 8.0)
-"""Å; a neighbour list's cost grows with the cube of its reach, so the short ones are tried first."""
+"""Å; the cost of a neighbor list grows with the cube of its cutoff, so short cutoffs are tried first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closeness:
-    """How close the closest atoms of a structure are, periodic images included.
+    """Smallest pair distance of a structure, including periodic images.
 
     Attributes
     ----------
     distance : float
-        Å, smallest pair distance; infinity where there is none within the last reach.
+        Å, smallest pair distance; infinity if there is no pair within the largest of `REACHES`.
     share : float
         Smallest pair distance in units of the sum of the pair's covalent radii, dimensionless.
     """
@@ -52,7 +52,7 @@ class Closeness:
 
 
 def closeness(atoms: Atoms) -> Closeness:
-    """Measure how close the closest atoms are.
+    """Return the smallest pair distance of a structure.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ def closeness(atoms: Atoms) -> Closeness:
     Returns
     -------
     Closeness
-        Zero where positions or cell are not finite.
+        Zero if positions or cell are not finite.
     """
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         return Closeness(distance=0.0, share=0.0)
     radii = covalent_radii[atoms.numbers]
-    least = 2 * float(radii.max(initial=0.0))  # within it lies every pair whose share is below 1
-    for reach in sorted({*(max(reach, least) for reach in REACHES)}):
+    lower = 2 * float(radii.max(initial=0.0))  # includes every pair whose share is below 1
+    for reach in sorted({*(max(reach, lower) for reach in REACHES)}):
         first, second, distances = pairs(atoms, reach)
         if len(distances):
             shares = distances / (radii[first] + radii[second])
@@ -77,24 +77,24 @@ def closeness(atoms: Atoms) -> Closeness:
 
 
 def nearest_distances(atoms: Atoms, indices: np.ndarray) -> np.ndarray:
-    """Return the distance to the nearest neighbour of some atoms.
+    """Return the distances of atoms to their nearest neighbors.
 
     Parameters
     ----------
     atoms
         The structure.
     indices : ndarray of int, shape (n,)
-        Which atoms.
+        Indices of the atoms.
 
     Returns
     -------
     ndarray, shape (n,)
-        Å; infinity for an atom without neighbours within the last reach.
+        Å; infinity for an atom without neighbors within the largest of `REACHES`.
     """
     nearest = np.full(len(atoms), np.inf)
     for reach in REACHES:
-        centres, _, distances = pairs(atoms, reach)
-        np.minimum.at(nearest, centres, distances)
+        centers, _, distances = pairs(atoms, reach)
+        np.minimum.at(nearest, centers, distances)
         if np.isfinite(nearest[indices]).all():
             break
     chosen: np.ndarray = nearest[indices]
@@ -102,5 +102,5 @@ def nearest_distances(atoms: Atoms, indices: np.ndarray) -> np.ndarray:
 
 
 def mean_coordination(atoms: Atoms, cutoff: float) -> float:
-    """Return the mean number of neighbours within `cutoff`, Å."""
+    """Return the mean number of neighbors within `cutoff`, Å."""
     return len(pairs(atoms, cutoff)[0]) / len(atoms)

@@ -1,4 +1,4 @@
-"""How far structures are from the training set."""
+"""Gamma and features of structures: their distance from the training set."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Grading:
-    """How far structures are from the training set, and where.
+    """Distances of structures from the training set.
 
     Attributes
     ----------
     gamma_max : ndarray, shape (n_structures,)
-        Largest gamma of each; NaN while there is no generation.
+        Largest gamma of each structure; NaN without a generation.
     features : ndarray, shape (n_structures, n_features)
-        What they look like to the potential: mean B-projections.
+        Descriptors of the structures: mean B-projections.
     gamma : tuple of ndarray, shape (n_atoms,)
-        Gamma of the atoms of each structure, those that do not count by its mask included; empty where there is no
-        generation, or a trainer does not say.
+        Gamma of all atoms of each structure, including masked ones; empty without a generation, or if the trainer does
+        not return it.
     """
 
     gamma_max: np.ndarray

@@ -1,4 +1,4 @@
-"""Structures around the first one, for a cheap calculator to label."""
+"""Displaced and strained structures that an inexpensive calculator labels for pretraining."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ase import Atoms, units
 from acemaker.structures.geometry import closeness
 
 SHEAR = 1 / 3
-"""Standard deviation of a strain's shape, as a share of the largest change of length."""
+"""Standard deviation of the random symmetric strain, as a share of the largest change of length."""
 
-LEAST_SHARE = 0.65
-"""Of the sum of covalent radii; closer atoms are brought apart, by smaller displacements of all."""
+MIN_SHARE = 0.65
+"""Smallest pair distance in units of the sum of covalent radii; if atoms are closer, all displacements are reduced."""
 
 
 def pretraining_structures(
@@ -23,24 +23,24 @@ def pretraining_structures(
     springs: dict[str, float],
     rng: np.random.Generator,
 ) -> list[Atoms]:
-    r"""Displace and strain a structure as its atoms may be on the way through a ramp.
+    r"""Displace and strain a structure as in a trajectory along a temperature ramp.
 
-    Each structure has a temperature, spread evenly from half the ramp's lowest to its highest. Atoms are displaced as
-    classical Einstein oscillators, by Gaussians of variance :math:`k_\mathrm{B} T / k` with the spring constant *k* of
-    their element, so that the harmonic energy is that of the temperature.
+    The temperatures of the structures are at equal intervals from half the lowest to the highest temperature of the
+    ramp. Atoms are displaced as classical Einstein oscillators, by Gaussians of variance :math:`k_\mathrm{B} T / k`
+    with the spring constant *k* of their element, so that the harmonic energy corresponds to the temperature.
 
     Parameters
     ----------
     atoms
-        The first structure, or a small cell that stands for it.
+        The initial structure, or a small cell that represents it.
     n
-        How many.
+        Number of structures.
     temperatures
-        K, of the ramp.
+        Temperatures of the ramp, K.
     strain
-        Largest change of length, dimensionless; volumes are spread over it at random.
+        Largest change of length, dimensionless, for the random volumes.
     springs
-        eV/Å^2, by element.
+        Spring constants by element, eV/Å^2.
     rng
         Random numbers.
 
@@ -48,7 +48,7 @@ def pretraining_structures(
     -------
     list of Atoms
     """
-    made = []
+    structures = []
     widths = np.array([springs[symbol] ** -0.5 for symbol in atoms.symbols])[:, None]
     for temperature in np.linspace(min(temperatures) / 2, max(temperatures), n):
         copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
@@ -59,31 +59,32 @@ def pretraining_structures(
             copy.set_cell(copy.cell.array @ (np.eye(3) + change), scale_atoms=True)
         origin = copy.positions.copy()
         copy.positions = origin + moves
-        while closeness(copy).share < LEAST_SHARE and np.abs(moves).max() > 1e-3:
+        while closeness(copy).share < MIN_SHARE and np.abs(moves).max() > 1e-3:
             moves *= 0.8
             copy.positions = origin + moves
-        made.append(copy)
-    return made
+        structures.append(copy)
+    return structures
 
 
 def springs_of(atoms: Atoms, displaced: Atoms, forces: np.ndarray, forces_displaced: np.ndarray) -> dict[str, float]:
-    """Fit a spring constant to each element's change of forces with displacement.
+    """Fit a spring constant for each element to the change of the forces with displacements.
 
     Parameters
     ----------
     atoms, displaced
-        The same cell before and after.
+        The structure before and after the displacements, in the same cell.
     forces, forces_displaced : ndarray, shape (n_atoms, 3)
-        eV/Å.
+        Forces on both, eV/Å.
 
     Returns
     -------
     dict of str to float
-        eV/Å^2, at least 0.5: softer ones would throw atoms about.
+        eV/Å^2, at least 0.5: smaller ones would lead to very large displacements.
     """
     moves, changes = displaced.positions - atoms.positions, forces_displaced - forces
-    found = {}
+    springs = {}
     for symbol in sorted(set(atoms.get_chemical_symbols())):
-        of = atoms.symbols == symbol
-        found[symbol] = max(0.5, -float(np.sum(changes[of] * moves[of])) / float(np.sum(moves[of] ** 2)))
-    return found
+        of_element = atoms.symbols == symbol
+        product = -float(np.sum(changes[of_element] * moves[of_element]))
+        springs[symbol] = max(0.5, product / float(np.sum(moves[of_element] ** 2)))
+    return springs

@@ -1,4 +1,4 @@
-"""What a structure may carry that nothing here would keep: it is refused by name, never dropped."""
+"""Reject structures with properties that acemaker does not support: constraints, masses and partial occupancies."""
 
 from __future__ import annotations
 
@@ -15,140 +15,141 @@ from ase.data import atomic_masses, atomic_numbers
 from acemaker.errors import StructureError
 
 MASS_TOLERANCE = 1e-3, 0.06
-"""By which a mass may differ from its element's, as a share and in u: people round, and isotopes that move otherwise
-differ by more."""
+"""Largest difference of a mass from that of its element, relative and in u: masses in files are rounded, and isotopes
+that matter for the dynamics differ by more."""
 
-READ = 10_000_000
-"""Bytes of a file in which isotopes are looked for: species and sites stand at its beginning."""
+MAX_BYTES = 10_000_000
+"""Number of bytes of a file that are searched for isotopes: species and sites are at its beginning."""
 
 OCCUPANCY_TOLERANCE = 1e-3
-"""By which an occupancy may differ from 1: files round."""
+"""Largest difference of an occupancy from 1 due to rounding in files."""
 
-MASSES = {"masses", "mass", "atomic_mass", "atomic_masses", "isotope", "isotopes"}
-"""Columns of masses in atomic mass units, or of mass numbers, in lower case: ASE's own, and those that it keeps as they
-are."""
+MASS_COLUMNS = {"masses", "mass", "atomic_mass", "atomic_masses", "isotope", "isotopes"}
+"""Names in lower case of columns with masses in atomic mass units or mass numbers: those of ASE, and others that ASE
+stores without interpreting them."""
 
-HELD = {"fixed", "frozen", "fix", "freeze", "fix_atoms"}
-"""Columns in which people mark atoms that do not move; ASE keeps them, and fixes nothing."""
+FIXED_COLUMNS = {"fixed", "frozen", "fix", "freeze", "fix_atoms"}
+"""Names of columns that mark fixed atoms; ASE stores them without fixing the atoms."""
 
-FREE = {"move_mask", "selective_dynamics", "if_pos", "relax", "movable"}
-"""The same, of atoms that move."""
+MOVABLE_COLUMNS = {"move_mask", "selective_dynamics", "if_pos", "relax", "movable"}
+"""Names of columns that mark atoms that are not fixed."""
 
-OCCUPANCIES = {"occupancy", "occupancies", "occ"}
-"""Columns of occupancies."""
+OCCUPANCY_COLUMNS = {"occupancy", "occupancies", "occ"}
+"""Names of columns with occupancies."""
 
-NO = {"f", "false", ".false.", "no", "n", "0", "0.0", ""}
-"""Words for no in columns of text."""
+FALSE_TEXTS = {"f", "false", ".false.", "no", "n", "0", "0.0", ""}
+"""Values that mean false in columns of text."""
 
 _CARD = re.compile(r"^[ \t]*ATOMIC_SPECIES\b.*$", re.M | re.I)
 _HEAVY = re.compile(r"(D|T|[23]H)\d*[+-]?")
 
 
 def check_supported(atoms: Atoms, where: str) -> None:
-    """Refuse a structure with constraints, masses or occupancies that a campaign would not keep.
+    """Check that a structure has no constraints, isotope masses or partial occupancies.
 
     Parameters
     ----------
     atoms
         The structure.
     where
-        What it is, for the message: where it comes from.
+        Origin of the structure, for the message.
 
     Raises
     ------
     StructureError
-        It names what there is, on how many atoms, and what to do.
+        The message contains the property, the number of atoms and a remedy.
     """
-    if held := _held(atoms):
+    if constraints := _describe_constraints(atoms):
         raise StructureError(
-            f"{where} has constraints ({held}), which are not supported yet: all atoms would move. If that is meant, "
-            "remove them (atoms.set_constraint(), the move_mask column of an extended XYZ file, 'Selective dynamics' "
-            "of a POSCAR)"
+            f"{where} has constraints ({constraints}), which are not supported yet: all atoms would move. If this is "
+            "intended, remove them (atoms.set_constraint(), the move_mask column of an extended XYZ file, 'Selective "
+            "dynamics' of a POSCAR)"
         )
-    for name, column in _columns(atoms, HELD | FREE):
-        marked = _marks(column) if name.lower() in HELD else ~_marks(column)
-        if marked.any():
-            count = int(marked.reshape(len(atoms), -1).any(axis=1).sum())
+    for name, column in _columns(atoms, FIXED_COLUMNS | MOVABLE_COLUMNS):
+        fixed = _is_true(column) if name.lower() in FIXED_COLUMNS else ~_is_true(column)
+        if fixed.any():
+            count = int(fixed.reshape(len(atoms), -1).any(axis=1).sum())
             raise StructureError(
                 f"{where} marks {count} of {len(atoms)} atoms as fixed (column '{name}'), which is not supported yet: "
-                "all atoms would move. If that is meant, remove the column"
+                "all atoms would move. If this is intended, remove the column"
             )
-    for _, column in _columns(atoms, MASSES):
-        if other := _other_masses(atoms, column):
-            _refuse_masses(where, other)
-    if partial := _partial(atoms):
+    for _, column in _columns(atoms, MASS_COLUMNS):
+        if masses := _describe_masses(atoms, column):
+            _raise_masses(where, masses)
+    if occupancies := _describe_occupancies(atoms):
         raise StructureError(
-            f"{where} has sites that are occupied in part ({partial}): decide for each which element it has, or none"
+            f"{where} has partially occupied sites ({occupancies}), which are not supported; assign one element to "
+            "each of them, or remove it"
         )
 
 
 def check_file(path: Path, where: str) -> None:
-    """Refuse a file with isotopes that ASE's reader drops: masses of a pw.x input, heavy hydrogen of a CIF.
+    """Check that a file has no isotopes that ASE ignores: masses of a pw.x input, heavy hydrogen of a CIF.
 
     Parameters
     ----------
     path
-        The file, of any format.
+        File of any format.
     where
-        What it is, for the message.
+        Origin of the structure, for the message.
 
     Raises
     ------
     StructureError
-        It names the element and its mass.
+        The message contains the element and its mass.
     """
     with path.open("rb") as stream:
-        text = stream.read(READ).decode(errors="replace")
-    for symbol, given in _species(text):
-        usual = float(atomic_masses[atomic_numbers[symbol]])
-        if _differs(np.array([given]), np.array([usual]))[0]:
-            _refuse_masses(where, f"{symbol} with {given:g} instead of {usual:g} u")
-    if heavy := _heavy_site(text):
-        _refuse_masses(where, f"{heavy} in place of H")
+        text = stream.read(MAX_BYTES).decode(errors="replace")
+    for symbol, mass in _species(text):
+        standard = float(atomic_masses[atomic_numbers[symbol]])
+        if _differs(np.array([mass]), np.array([standard]))[0]:
+            _raise_masses(where, f"{symbol} with {mass:g} instead of {standard:g} u")
+    if isotope := _hydrogen_isotope(text):
+        _raise_masses(where, f"{isotope} in place of H")
 
 
 def _species(text: str) -> Iterator[tuple[str, float]]:
-    """Read elements and masses of a pw.x input's card; anything that is no species ends it."""
+    """Read elements and masses from the ATOMIC_SPECIES card of a pw.x input; any other line ends the card."""
     card = _CARD.search(text)
     for line in text[card.end() :].splitlines() if card is not None else ():
-        words = line.split("!")[0].split("#")[0].split()
-        if not words:
+        fields = line.split("!")[0].split("#")[0].split()
+        if not fields:
             continue
-        symbol = re.match(r"[A-Z][a-z]?", words[0].capitalize())
+        symbol = re.match(r"[A-Z][a-z]?", fields[0].capitalize())
         try:
-            mass = float(words[1].lower().replace("d", "e"))
+            mass = float(fields[1].lower().replace("d", "e"))
         except (IndexError, ValueError):
             return
-        if len(words) < 3 or symbol is None or symbol[0] not in atomic_numbers:
+        if len(fields) < 3 or symbol is None or symbol[0] not in atomic_numbers:
             return
         yield symbol[0], mass
 
 
-def _heavy_site(text: str) -> str:
-    """Find an isotope of hydrogen among the sites of a CIF: by its type, or by its label where there are no types."""
+def _hydrogen_isotope(text: str) -> str:
+    """Find an isotope of hydrogen among the sites of a CIF: by type, or by label if there are no types."""
     tags: list[str] = []
     for line in text.splitlines() if "_atom_site_" in text else ():
-        words = line.split()
-        if not words:
+        fields = line.split()
+        if not fields:
             continue
-        if words[0].lower().startswith("_atom_site_"):
-            tags.append(words[0].lower())
-        elif words[0].startswith(("_", "#")) or words[0].lower().startswith(("loop_", "data_")):
+        if fields[0].lower().startswith("_atom_site_"):
+            tags.append(fields[0].lower())
+        elif fields[0].startswith(("_", "#")) or fields[0].lower().startswith(("loop_", "data_")):
             tags = []
         else:
             for tag, isotopes in (("_atom_site_type_symbol", ("D", "T", "2H", "3H")), ("_atom_site_label", ("D",))):
-                if tag in tags and tags.index(tag) < len(words):
-                    heavy = _HEAVY.fullmatch(words[tags.index(tag)])
-                    if heavy is not None and heavy[1] in isotopes:
-                        return heavy[1]
+                if tag in tags and tags.index(tag) < len(fields):
+                    isotope = _HEAVY.fullmatch(fields[tags.index(tag)])
+                    if isotope is not None and isotope[1] in isotopes:
+                        return isotope[1]
                     break
     return ""
 
 
-def _refuse_masses(where: str, other: str) -> None:
+def _raise_masses(where: str, masses: str) -> None:
     raise StructureError(
-        f"{where} has masses that are not those of its elements ({other}), which are not supported yet: isotopes would "
-        "move as their elements do. If that is meant, remove the masses, or name the element"
+        f"{where} has masses other than those of its elements ({masses}), which are not supported yet: isotopes would "
+        "move with the masses of the elements. If this is intended, remove the masses, or name the element"
     )
 
 
@@ -158,65 +159,68 @@ def _columns(atoms: Atoms, names: Iterable[str]) -> Iterator[tuple[str, np.ndarr
             yield name, np.asarray(column)
 
 
-def _marks(column: np.ndarray) -> np.ndarray:
-    """Read a column of marks, whatever stands for yes and no."""
+def _is_true(column: np.ndarray) -> np.ndarray:
+    """Convert a column of numbers or text to Boolean values."""
     if column.dtype.kind in "biuf":
         return column.astype(bool)
-    marks: np.ndarray = np.array([str(mark).strip().lower() not in NO for mark in column.ravel()]).reshape(column.shape)
-    return marks
+    texts = [str(value).strip().lower() for value in column.ravel()]
+    values: np.ndarray = np.array([text not in FALSE_TEXTS for text in texts]).reshape(column.shape)
+    return values
 
 
-def _held(atoms: Atoms) -> str:
-    """Count by kind the constraints that hold something."""
+def _describe_constraints(atoms: Atoms) -> str:
+    """Count the constraints that fix something, by kind."""
     kinds: Counter[str] = Counter()
     for constraint in atoms.constraints:
-        holds = getattr(constraint, "mask", True)  # a mask of atoms that may all move holds nothing
+        mask = getattr(constraint, "mask", True)  # a constraint with an all-false mask fixes nothing
         indices = np.atleast_1d(getattr(constraint, "index", getattr(constraint, "a", [0])))
-        if np.any(holds) and len(indices):
+        if np.any(mask) and len(indices):
             kinds[type(constraint).__name__] += len(indices) if hasattr(constraint, "index") else 0
     return ", ".join(f"{kind} on {n} of {len(atoms)} atoms" if n else kind for kind, n in sorted(kinds.items()))
 
 
-def _other_masses(atoms: Atoms, column: np.ndarray) -> str:
-    """List an element with masses of its own."""
+def _describe_masses(atoms: Atoms, column: np.ndarray) -> str:
+    """Describe the first element whose masses differ from the standard one; empty if there is none."""
     try:
-        given = column.astype(float).reshape(len(atoms))
+        masses = column.astype(float).reshape(len(atoms))
     except ValueError:
         return ""
-    usual = atomic_masses[atoms.numbers]
-    wrong = _differs(given, usual)
-    if not wrong.any():
+    standard = atomic_masses[atoms.numbers]
+    differs = _differs(masses, standard)
+    if not differs.any():
         return ""
-    number = atoms.numbers[wrong][0]
-    of = wrong & (atoms.numbers == number)
-    symbol = atoms.symbols[int(np.flatnonzero(of)[0])]
-    return f"{int(of.sum())} {symbol} with {given[of][0]:g} instead of {usual[of][0]:g} u"
+    number = atoms.numbers[differs][0]
+    of_element = differs & (atoms.numbers == number)
+    symbol = atoms.symbols[int(np.flatnonzero(of_element)[0])]
+    mass, expected = masses[of_element][0], standard[of_element][0]
+    return f"{int(of_element.sum())} {symbol} with {mass:g} instead of {expected:g} u"
 
 
-def _differs(given: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """Tell which masses are not their elements'; zero, no number, and 1 for what is no hydrogen are placeholders."""
-    share, least = MASS_TOLERANCE
-    says_nothing = ~np.isfinite(given) | (given == 0) | ((given == 1) & (usual > 2))
-    rounded = given == np.round(usual)  # a mass number, too
-    differs: np.ndarray = ~says_nothing & ~rounded & (np.abs(given - usual) > np.maximum(share * usual, least))
+def _differs(masses: np.ndarray, standard: np.ndarray) -> np.ndarray:
+    """Compare masses with those of the elements; zero, NaN, and 1 for elements other than hydrogen are placeholders."""
+    relative, absolute = MASS_TOLERANCE
+    placeholder = ~np.isfinite(masses) | (masses == 0) | ((masses == 1) & (standard > 2))
+    rounded = masses == np.round(standard)  # also accepts mass numbers
+    tolerance = np.maximum(relative * standard, absolute)
+    differs: np.ndarray = ~placeholder & ~rounded & (np.abs(masses - standard) > tolerance)
     return differs
 
 
-def _partial(atoms: Atoms) -> str:
-    """Name the first site that is shared, or empty in part: of a CIF, or of a column."""
+def _describe_occupancies(atoms: Atoms) -> str:
+    """Describe the first site that is shared or partially empty, from a CIF or a column; empty if there is none."""
     occupancy = atoms.info.get("occupancy")
     for site in occupancy.values() if isinstance(occupancy, dict) else ():
-        if isinstance(site, dict) and (len(site) > 1 or any(_is_part(share) for share in site.values())):
+        if isinstance(site, dict) and (len(site) > 1 or any(_is_partial(share) for share in site.values())):
             return ", ".join(f"{share} {symbol}" for symbol, share in site.items())
-    for name, column in _columns(atoms, OCCUPANCIES):
-        parts = [share for share in column.ravel() if _is_part(share)]
-        if parts and _marks(column).any():  # a column of zeros says nothing
-            return f"{parts[0]}, in the column '{name}'"
+    for name, column in _columns(atoms, OCCUPANCY_COLUMNS):
+        shares = [share for share in column.ravel() if _is_partial(share)]
+        if shares and _is_true(column).any():  # a column of zeros is a placeholder
+            return f"{shares[0]}, in the column '{name}'"
     return ""
 
 
-def _is_part(share: Any) -> bool:
-    """Tell whether an occupancy is less than 1; one that is no number, '?' say, is not known to be."""
+def _is_partial(share: Any) -> bool:
+    """Return whether an occupancy is less than 1; values that are not numbers, such as '?', are not."""
     try:
         return float(share) < 1 - OCCUPANCY_TOLERANCE
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Toys that are real in shape and fast, and the contracts of whatever users bring, which need pytest."""
+"""Fast toy engine and oracle, and contract tests for users' own components, which need pytest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from acemaker.testing.toy_oracle import ToyOracle, toy_config
 
 if TYPE_CHECKING:
     from acemaker.testing.contracts import EngineContract, OracleContract, StrategyContract
+    from acemaker.testing.example import toy_campaign
     from acemaker.testing.trainer_contract import TrainerContract
     from acemaker.testing.viewer_contract import ViewerContract
 
@@ -22,19 +23,21 @@ __all__ = [
     "TrainerContract",
     "ViewerContract",
     "halting_at",
+    "toy_campaign",
     "toy_config",
 ]
 
-_CONTRACTS = {
+_LATER = {
     "EngineContract": "contracts",
     "OracleContract": "contracts",
     "StrategyContract": "contracts",
     "TrainerContract": "trainer_contract",
     "ViewerContract": "viewer_contract",
+    "toy_campaign": "example",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _CONTRACTS:
+    if name not in _LATER:
         raise AttributeError(f"module 'acemaker.testing' has no attribute '{name}'")
-    return getattr(import_module(f"acemaker.testing.{_CONTRACTS[name]}"), name)
+    return getattr(import_module(f"acemaker.testing.{_LATER[name]}"), name)

@@ -1,4 +1,4 @@
-"""An engine without LAMMPS: atoms on springs, and a gamma that follows a script."""
+"""Toy engine without LAMMPS: atoms on springs, and a prescribed gamma."""
 
 from __future__ import annotations
 
@@ -19,48 +19,60 @@ from acemaker.formatting.record import frozen
 GammaScript = Callable[[int, int], float]
 
 CALM, RAISED = 0.8, 7.0
-"""Largest gamma of a calm structure, and of one that is to halt by the default thresholds."""
+"""Largest gamma below the default thresholds, and one that leads to a halt."""
 
 
 def halting_at(*steps: int, check_every: int = 5, smooth_steps: int = 3) -> GammaScript:
-    """Write a script by which generation i halts at step ``steps[i]`` and later generations never do.
+    """Return a gamma function with which generation i halts at step ``steps[i - 1]``, and later generations never halt.
 
     Parameters
     ----------
     *steps
-        One halt for each generation in turn; multiples of `check_every`.
+        Steps of the halts, one per generation; multiples of `check_every`.
     check_every, smooth_steps
-        As in the rule that is to be fulfilled.
+        Parameters of the halting rule.
 
     Returns
     -------
     callable
-        Largest gamma by step and generation.
+        Function of step and generation that returns the largest gamma.
+
+    Examples
+    --------
+    >>> from acemaker.testing import halting_at
+    >>> gamma = halting_at(100)
+    >>> gamma(100, 1) > 5, gamma(100, 2) > 5
+    (True, False)
     """
 
     def script(step: int, generation: int) -> float:
-        if generation >= len(steps):
+        if generation > len(steps):
             return CALM
-        return RAISED if step > steps[generation] - smooth_steps * check_every else CALM
+        return RAISED if step > steps[generation - 1] - smooth_steps * check_every else CALM
 
     return script
 
 
 class ToyEngine:
-    """Integrates independent springs by velocity Verlet; deterministic, with exact checkpoints.
+    """Integrates independent springs with velocity Verlet, deterministically and with exact checkpoints.
 
     Parameters
     ----------
     steps
-        Steps of the whole trajectory.
+        Number of steps of the whole trajectory.
     gamma
-        Largest gamma by step and generation; it falls off around atom 0.
+        Function of step and generation that returns the gamma of atom 0, from which gamma decays with distance.
     restart_every
         Steps between checkpoints.
     temperature
-        K, of the first velocities.
+        Temperature of the initial velocities, K.
     seed
-        Of these.
+        Seed of the initial velocities.
+
+    Examples
+    --------
+    >>> from acemaker.testing import ToyEngine, halting_at
+    >>> engine = ToyEngine(200, halting_at(100, 160))
     """
 
     def __init__(
@@ -79,12 +91,12 @@ class ToyEngine:
         self.seed = seed
 
     def explore(self, request: Request) -> Exploration:
-        """Run until the requested steps or a halt.
+        """Run to the last step or to a halt.
 
         Parameters
         ----------
         request
-            Where to start, and what halts.
+            Segment to run.
 
         Returns
         -------
@@ -97,45 +109,45 @@ class ToyEngine:
         checkpoint = midway.path if midway else request.checkpoint
         start = midway.step if midway else request.start_step
         positions, velocities = self._state(request, checkpoint)
-        recorded = log.checks[-1].step if log.checks else -1
-        kept: deque[Atoms] = deque(maxlen=20)
-        verdict, step = None, start
+        last_check = log.checks[-1].step if log.checks else -1
+        frames: deque[Atoms] = deque(maxlen=20)
+        decision, step = None, start
         while True:
             if step % request.rule.check_every == 0:
                 atoms = self._frame(request, positions, step)
-                kept.append(atoms)
-                if step > recorded:
+                frames.append(atoms)
+                if step > last_check:
                     check = self._check(step, atoms, velocities)
-                    verdict = monitor.update(step, check.gamma_max)
+                    decision = monitor.update(step, check.gamma_max)
                     log.append(check)
-                    if step % self.restart_every == 0 and verdict is None:
+                    if step % self.restart_every == 0 and decision is None:
                         log.append_frame(atoms)
                         log.write_checkpoint(step, partial(self._save, positions, velocities))
                         log.prune(monitor.first_step, request.rule.threshold_call_dft)
                     if request.on_check is not None:
                         request.on_check(check)
-            if verdict is not None or step >= self.steps:
+            if decision is not None or step >= self.steps:
                 break
             positions, velocities = self._advance(request.structure, positions, velocities)
             step += 1
         safe_step, safe_checkpoint, halt_checkpoint = request.start_step, request.checkpoint, None
-        if verdict is not None:
+        if decision is not None:
             halt_checkpoint = log.write_checkpoint(step, partial(self._save, positions, velocities), HALT)
-            safe = log.safe_checkpoint(verdict.first_step, request.rule.threshold_call_dft)
+            safe = log.safe_checkpoint(decision.first_step, request.rule.threshold_call_dft)
             if safe is not None:
                 safe_step, safe_checkpoint = safe.step, safe.path
         return Exploration(
             end_step=step,
             timeline=log.timeline(),
-            verdict=verdict,
-            frames=tuple(kept),
+            decision=decision,
+            frames=tuple(frames),
             safe_step=safe_step,
             safe_checkpoint=safe_checkpoint,
             halt_checkpoint=halt_checkpoint,
         )
 
     def close(self) -> None:
-        """Free nothing: there is nothing to free."""
+        """Do nothing: the engine holds no resources."""
 
     def _state(self, request: Request, checkpoint: Path | None) -> tuple[np.ndarray, np.ndarray]:
         if checkpoint is None:

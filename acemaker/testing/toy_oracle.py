@@ -1,4 +1,4 @@
-"""An oracle without a code behind it: a smooth pair repulsion, and failures on demand."""
+"""Toy oracle: a smooth pair repulsion in pure Python, with failures on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from acemaker.structures.geometry import pairs
 
 
 class ToyOracle:
-    """Labels with ``A exp(-r/b) (1 - r/rc)^3`` per pair; exact forces and stress.
+    """Labels with the energy ``A exp(-r/b) (1 - r/rc)^3`` per pair, and its exact forces and stress.
 
     Parameters
     ----------
@@ -25,7 +25,15 @@ class ToyOracle:
     Attributes
     ----------
     calls : int
-        How often it was asked.
+        Number of calls so far.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from acemaker.testing import ToyOracle
+    >>> label = ToyOracle().label(bulk("Cu", cubic=True) * (2, 2, 2))
+    >>> sorted(label.calc.results)
+    ['energy', 'forces', 'stress']
     """
 
     strength, decay, cutoff = 400.0, 0.6, 4.0  # eV, Å, Å
@@ -40,7 +48,7 @@ class ToyOracle:
         Parameters
         ----------
         atoms
-            Any.
+            Any structure.
 
         Returns
         -------
@@ -50,41 +58,47 @@ class ToyOracle:
         Raises
         ------
         OracleError
-            On the calls that were chosen to fail.
+            In the calls that `failing` selects.
         """
         self.calls += 1
         if self.calls - 1 in self.failing:
-            raise OracleError("the toy oracle was told to fail on this call")
-        labelled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+            raise OracleError("the toy oracle fails in this call, as configured")
+        labeled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         from vesin import ase_neighbor_list
 
-        first, _, _ = pairs(labelled, self.cutoff)
-        distances, vectors = ase_neighbor_list("dD", labelled, float(self.cutoff))
+        first, _, _ = pairs(labeled, self.cutoff)
+        distances, vectors = ase_neighbor_list("dD", labeled, float(self.cutoff))
         fade = 1 - distances / self.cutoff
         energies = self.strength * np.exp(-distances / self.decay) * fade**3
         slopes = -energies * (1 / self.decay + 3 / (self.cutoff * fade))
-        pulls = (slopes / distances)[:, None] * vectors
+        pair_forces = (slopes / distances)[:, None] * vectors
         forces = np.zeros((len(atoms), 3))
-        np.add.at(forces, first, pulls)
+        np.add.at(forces, first, pair_forces)
         results: dict[str, float | np.ndarray] = {"energy": 0.5 * float(energies.sum()), "forces": forces}
-        if labelled.pbc.all():
-            results["stress"] = full_3x3_to_voigt_6_stress(0.5 * vectors.T @ pulls / labelled.get_volume())
-        labelled.calc = SinglePointCalculator(labelled, **results)
-        return labelled
+        if labeled.pbc.all():
+            results["stress"] = full_3x3_to_voigt_6_stress(0.5 * vectors.T @ pair_forces / labeled.get_volume())
+        labeled.calc = SinglePointCalculator(labeled, **results)
+        return labeled
 
 
 def toy_config(**otf: object) -> CampaignConfig:
-    """Make a configuration that the toys run in a second.
+    """Return a configuration that the toy engine and oracle run in about a second.
 
     Parameters
     ----------
     **otf
-        Fields of `OTFConfig`, instead of small defaults.
+        Fields of `OTFConfig` that replace the small defaults.
 
     Returns
     -------
     CampaignConfig
-        32 copper atoms, 12 basis functions.
+        Configuration with 32 copper atoms and 12 basis functions.
+
+    Examples
+    --------
+    >>> from acemaker.testing import toy_config
+    >>> toy_config(n_select=1).otf.n_select
+    1
     """
     return CampaignConfig(
         system=SystemConfig(structure="Cu", supercell=(2, 2, 2), n_first=2),

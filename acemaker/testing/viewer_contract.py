@@ -1,4 +1,4 @@
-"""What every viewer must do, as a test class to be inherited; what it draws only a browser can tell."""
+"""Contract tests for a viewer, as a test class to inherit; the drawing itself can only be tested in a browser."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from acemaker.widgets.viewer.protocol import Viewer
 
 
 class ViewerContract:
-    """The contract of a viewer."""
+    """Contract of a viewer.
+
+    Examples
+    --------
+    Inherit from it in a test file, and define what makes yours; pytest then runs all its tests.
+
+    >>> from acemaker.testing import ViewerContract
+    >>> class TestMine(ViewerContract): ...
+    """
 
     def make_viewer(self, scale: Scale) -> Viewer:
         """Return a new viewer."""
         raise NotImplementedError
 
     def click(self, viewer: Viewer, row: int) -> None:
-        """Do in the kernel what a click on an atom of the present scene does."""
+        """Simulate, in the kernel, a click on an atom of the current scene."""
         raise NotImplementedError
 
     def make_scenes(self) -> list[Scene]:
@@ -36,14 +44,14 @@ class ViewerContract:
         return [scenes[check] for check in range(5)]
 
     def test_it_is_a_widget(self) -> None:
-        """It can be put beside others on a page."""
+        """The viewer can be combined with other widgets."""
         widgets = pytest.importorskip("ipywidgets", reason="no ipywidgets: pip install 'acemaker[notebooks]'")
         viewer = self.make_viewer(Scale())
         assert isinstance(viewer.widget, widgets.DOMWidget)
         widgets.VBox([viewer.widget])
 
     def test_a_click_tells_which_atom(self) -> None:
-        """Once for each click, and after scenes were changed, too."""
+        """The callback is called once per click, also after a change of scenes."""
         viewer = self.make_viewer(Scale())
         clicked: list[int] = []
         viewer.on_pick(clicked.append)
@@ -54,7 +62,7 @@ class ViewerContract:
         assert clicked == [0, 1, 2, 3, 4, 4]
 
     def test_neither_scenes_nor_viewers_leave_threads(self) -> None:
-        """A kernel lives for days."""
+        """Kernels may run for days, so that threads must not accumulate."""
         scenes = self.make_scenes()
         self.make_viewer(Scale()).show(scenes[0])
         before = threading.active_count()

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of simulations: files, checksums, dotted paths, interrupts."""
+"""General helpers, independent of simulations: files, checksums, dotted paths, interrupts."""

@@ -1,4 +1,4 @@
-"""A sequence that grows without being copied."""
+"""Immutable sequence that grows without being copied."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class Grown(Sequence[T], Generic[T]):
-    """Like a tuple, but that one with another item at its end shares the memory of the one before.
+class AppendOnlySequence(Sequence[T], Generic[T]):
+    """Sequence like a tuple, except that an extended sequence shares the memory of the original.
 
-    A fold over the events of a long campaign would otherwise copy all earlier labels for every new one.
+    With tuples, replaying the journal of a long campaign would copy all earlier labels for every new one.
 
     Parameters
     ----------
     items
-        What it begins with.
+        Initial items.
     """
 
     __slots__ = ("_items", "_length")
 
     def __init__(self, items: Iterable[T] = ()) -> None:
-        self._items = list(items)  # of the longest of those that share it
+        self._items = list(items)  # shared list, as long as the longest sequence that uses it
         self._length = len(self._items)
 
-    def with_end(self, item: T) -> Grown[T]:
-        """Return the sequence with one more item; this one stays as it is."""
+    def with_end(self, item: T) -> AppendOnlySequence[T]:
+        """Return the sequence with one more item; this one is not changed."""
         return self.with_all((item,))
 
-    def with_all(self, items: Iterable[T]) -> Grown[T]:
-        """Return the sequence with more items; this one stays as it is."""
-        grown: Grown[T] = Grown()
-        # another sequence may have grown out of this one already: then there are two ends
-        grown._items = self._items if len(self._items) == self._length else self._items[: self._length]
-        grown._items.extend(items)
-        grown._length = len(grown._items)
-        return grown
+    def with_all(self, items: Iterable[T]) -> AppendOnlySequence[T]:
+        """Return the sequence with more items; this one is not changed."""
+        extended: AppendOnlySequence[T] = AppendOnlySequence()
+        # the shared list is copied only if another sequence has extended it already
+        extended._items = self._items if len(self._items) == self._length else self._items[: self._length]
+        extended._items.extend(items)
+        extended._length = len(extended._items)
+        return extended
 
     def __len__(self) -> int:
         return self._length
@@ -55,11 +55,11 @@ class Grown(Sequence[T], Generic[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
 
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
-        places = range(self._length)[index]
-        return self._items[places] if isinstance(places, int) else tuple(self._items[place] for place in places)
+        selected = range(self._length)[index]
+        return self._items[selected] if isinstance(selected, int) else tuple(self._items[i] for i in selected)
 
     def __eq__(self, other: object) -> bool:
-        return tuple(self) == tuple(other) if isinstance(other, Grown | tuple) else NotImplemented
+        return tuple(self) == tuple(other) if isinstance(other, AppendOnlySequence | tuple) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(tuple(self))

@@ -1,4 +1,4 @@
-"""Files of named arrays that are whole or not there, and that tell when they have been changed."""
+"""Files of named arrays that are written atomically and protected by a checksum."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ UNREADABLE = (
     zlib.error,
     lzma.LZMAError,
 )
-"""What numpy and zipfile raise for a file that was cut off or changed; numpy reads the head of an array as Python."""
+"""Exceptions that numpy and zipfile raise for a damaged file; numpy parses the header of an array as Python."""
 
 SUM = "checksum"
 
 
 def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays by name, pickling nothing; the file is there whole, on the disk, or not at all.
+    """Write named arrays atomically, without pickling, and flush them to disk.
 
     Parameters
     ----------
     file
-        NumPy's ``.npz``, in a folder that exists.
+        Path of a NumPy ``.npz`` file; its folder must exist.
     arrays
-        By name, which is not "checksum".
+        Arrays by name, except "checksum".
 
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left of it.
+        If the file cannot be written; no partial file is left.
     TypeError
-        If an array holds Python objects.
+        If an array contains Python objects.
     """
     if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
         raise TypeError(f"expected numbers or text, got Python objects in {', '.join(objects)}")
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            named: dict[str, Any] = {**arrays, SUM: np.asarray(_sum(arrays))}
-            np.savez(stream, **named)
+            content: dict[str, Any] = {**arrays, SUM: np.asarray(_checksum(arrays))}
+            np.savez(stream, **content)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
@@ -66,28 +66,29 @@ def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
-    """Read what `write_arrays` has written.
+    """Read a file that `write_arrays` has written.
 
     Parameters
     ----------
     file
-        It may be anything; nothing is unpickled.
+        Any file; nothing is unpickled.
 
     Returns
     -------
     dict of str to ndarray, or None
-        None where it is missing, damaged or not such a file.
+        None if the file is missing, damaged or of another kind.
     """
-    with contextlib.suppress(*UNREADABLE), file.open("rb") as stream, np.load(stream) as read:  # numpy leaves it open
-        arrays = dict(read)
-        if str(arrays.pop(SUM)) == _sum(arrays):
+    # opened here, since numpy does not close a file that it cannot read
+    with contextlib.suppress(*UNREADABLE), file.open("rb") as stream, np.load(stream) as content:
+        arrays = dict(content)
+        if str(arrays.pop(SUM)) == _checksum(arrays):
             return arrays
     return None
 
 
-def _sum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Sum up all arrays with their names, as `acemaker.utils.checksum.checksum` does a piece."""
-    total = 0
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a checksum of all arrays with their names, in the format of `acemaker.utils.checksum.checksum`."""
+    crc = 0
     for name in sorted(arrays):
-        total = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), total))
-    return f"x{total:08x}"
+        crc = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), crc))
+    return f"x{crc:08x}"

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that are never written through a link."""
+"""Atomic writing of files, never through a link."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ _numbers = itertools.count()
 
 
 def write_whole(path: Path, content: str | Iterable[str]) -> None:
-    """Write a text file at once or not at all, flushed to disk.
+    """Write a text file atomically, and flush it to disk.
 
-    What lies in its place is replaced, not written to: it may be a link to another file. Of several that write it at
-    the same time the last one counts.
+    An existing file is replaced rather than overwritten, since it may be a link to another file. If several processes
+    write it at the same time, the last one wins.
 
     Parameters
     ----------
     path
-        The file; its folder must exist.
+        Path of the file; its folder must exist.
     content
-        Its text, in one piece or several.
+        Text, in one or several pieces.
 
     Raises
     ------
     OSError
-        If it cannot be written; an earlier file is still there then, and nothing else is left.
+        If the file cannot be written; an existing file is not changed then, and no partial file is left.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}.part")
-    part.unlink(missing_ok=True)  # of a process of this number that was killed
+    part.unlink(missing_ok=True)  # left by a killed process with the same PID
     try:
         with part.open("x", encoding="utf-8") as stream:
             stream.writelines([content] if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
-    except BaseException:  # a full disk, say, or Ctrl-C
+    except BaseException:  # e.g. a full disk or Ctrl-C
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise

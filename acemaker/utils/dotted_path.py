@@ -1,4 +1,4 @@
-"""Users' own callables, named as ``module:callable``."""
+"""Import of users' callables, named as ``module:callable``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from acemaker.errors import ConfigError
 
 
-def imported(path: str, field: str, purpose: str) -> Callable[..., Any]:
-    """Import what a dotted path names.
+def import_callable(path: str, field: str, purpose: str) -> Callable[..., Any]:
+    """Import a callable by its dotted path.
 
     Parameters
     ----------
     path
         ``module:callable``, with a module on Python's path.
     field
-        Where the path stands, for the error: ``OracleConfig.oracle``.
+        Configuration field that contains the path, for the error message, e.g. ``OracleConfig.oracle``.
     purpose
-        What the callable is to do, for the error: "returns an ASE calculator".
+        Purpose of the callable, for the error message, e.g. "returns an ASE calculator".
 
     Returns
     -------
@@ -32,15 +32,17 @@ def imported(path: str, field: str, purpose: str) -> Callable[..., Any]:
     """
     module_name, _, attribute = path.partition(":")
     try:
-        found: Any = importlib.import_module(module_name)
+        target: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
-            found = getattr(found, part)
+            target = getattr(target, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"{field}: {path!r} cannot be imported ({error}); expected 'module:callable' with a module on Python's "
             f"path and a callable in it that {purpose}"
         ) from error
-    if not callable(found):
-        raise ConfigError(f"{field}: {path!r} is not callable, it is {type(found).__name__}")
-    usable: Callable[..., Any] = found
-    return usable
+    if not callable(target):
+        raise ConfigError(
+            f"{field}: {path!r} is not callable (type {type(target).__name__}); expected a callable that {purpose}"
+        )
+    function: Callable[..., Any] = target
+    return function

@@ -1,4 +1,4 @@
-"""Python's collector, paused while very many objects are made that all stay."""
+"""Pausing Python's garbage collection while very many long-lived objects are created."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Pause the search for cycles: events hold none, and each search would look through all that have been read.
+def collection_paused() -> Iterator[None]:
+    """Pause the search for reference cycles, which events do not contain.
 
-    What was made meanwhile is not looked through at the end either: it goes straight to where the collector keeps what
-    is old, as everything else that is there by then.
+    Each search would traverse all events read so far. At the end, all existing objects are moved directly to the oldest
+    generation of the collector, without being traversed.
 
     Yields
     ------
     None
-        For a block, or a function that is decorated with it.
+        Use as a context manager or as a decorator.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -25,7 +25,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():  # somebody else's frozen objects would come back, too
+            if not gc.get_freeze_count():  # objects frozen by other code must remain frozen
                 gc.freeze()
-                gc.unfreeze()  # into the oldest generation, and nothing has been traversed
+                gc.unfreeze()  # moves all objects to the oldest generation without traversing them
             gc.enable()

@@ -1,4 +1,4 @@
-"""Ctrl-C during compiled code: noted at once, acted upon where it is safe."""
+"""Ctrl-C during compiled code: recorded immediately, and handled at a safe point."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stopped(KeyboardInterrupt):
-    """Somebody asked a campaign to stop; like Ctrl-C it is no failure, and what was done stays done."""
+class StopRequested(KeyboardInterrupt):
+    """A request to stop a campaign; like Ctrl-C it is not a failure, and completed work is preserved."""
 
 
-_given = threading.local()
+_thread_event = threading.local()
 
 
 @contextmanager
 def interrupted_by(event: threading.Event) -> Iterator[None]:
-    """Let an event stand for Ctrl-C in this thread, which no signal reaches, for the time of a block.
+    """Use an event in place of Ctrl-C in this thread, which receives no signals, during a block.
 
     Parameters
     ----------
     event
-        Set by whoever wants the work to stop.
+        Event that another thread sets to stop the work.
     """
-    _given.event = event
+    _thread_event.event = event
     try:
         yield
     finally:
-        del _given.event
+        del _thread_event.event
 
 
 @contextmanager
 def interruptions() -> Iterator[threading.Event]:
-    """Turn SIGINT into an event for the time of a block.
+    """Convert SIGINT to an event during a block.
 
     Yields
     ------
     threading.Event
-        Set once Ctrl-C was pressed. Outside the main thread signals cannot be caught: there it is the event of
-        `interrupted_by`, or stays unset.
+        Set once Ctrl-C is pressed. Signals can only be caught in the main thread; in other threads it is the event of
+        `interrupted_by`, if any, or is never set.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield getattr(_given, "event", event)
+        yield getattr(_thread_event, "event", event)
         return
     before = signal.signal(signal.SIGINT, lambda *_: event.set())
     try:

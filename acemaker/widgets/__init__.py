@@ -1,4 +1,4 @@
-"""Widgets of a notebook: the atom viewer, the cockpit, the form and live views.
+"""Notebook widgets: the atom viewer, the cockpit, the form and live views.
 
 Importing the package registers the live views of records, see `acemaker.formatting.figures`.
 """

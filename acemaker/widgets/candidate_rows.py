@@ -1,4 +1,4 @@
-"""Candidates as rows: a button that shows one, a box to take it or not, and what is known of it."""
+"""Rows of candidates: a button that shows the candidate, a box that selects it, and its data."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from acemaker.widgets.ipywidgets_library import load_ipywidgets
 if TYPE_CHECKING:
     from acemaker.results import Selection
 
-COLUMNS = (("made by", "13em"), ("largest gamma", "8em"), ("gain in ln|det|", "8em"), ("selected", "auto"))
-"""Beside the button, with their widths."""
+COLUMNS = (("origin", "13em"), ("largest gamma", "8em"), ("gain in ln|det|", "8em"), ("selected", "auto"))
+"""Columns beside the button, with their widths."""
 
 NUMBER, TICK = "9em", "6em"
-"""Widths of the button and of the box to be ticked."""
+"""Widths of the columns of the button and the checkbox."""
 
 
 class CandidateRows:
-    """The rows of a selection, in the order of choice; those of earlier rounds at the end.
+    """Rows of the candidates of a selection, in the order of selection; those labeled earlier at the end.
 
     Parameters
     ----------
     selection
-        What was chosen, and from what.
+        The selection to show.
     choose
-        Called with the number of the candidate that is to be shown.
+        Called with the number of the candidate to show.
     ticks
-        Whether candidates can be taken or dropped.
+        Whether there are checkboxes that select candidates.
 
     Attributes
     ----------
     buttons : dict of int to ipywidgets.Button
-        Show a candidate.
+        Button of each candidate that shows it.
     boxes : dict of int to ipywidgets.Checkbox
-        Take or drop one; those that were labelled before are not among them.
+        Checkbox of each candidate that selects it; candidates that were labeled before have none.
     box : ipywidgets.VBox
-        The whole.
+        The widget with all rows.
     """
 
     def __init__(self, selection: Selection, choose: Callable[[int], None], ticks: bool) -> None:
@@ -47,18 +47,17 @@ class CandidateRows:
         self.buttons: dict[int, Any] = {}
         self.boxes: dict[int, Any] = {}
         self._cells: dict[int, Any] = {}
-        open_ones = (*selection.selected, *selection.reserve)
-        others = (index for index in range(len(selection.candidates.structures)) if index not in open_ones)
+        selectable = (*selection.selected, *selection.reserve)
+        others = (index for index in range(len(selection.candidates.structures)) if index not in selectable)
         widths = (NUMBER, TICK) if ticks else (NUMBER,)
-        names = [("", width) for width in widths[:1]] + [("label it", width) for width in widths[1:]]
+        names = [("", width) for width in widths[:1]] + [("label", width) for width in widths[1:]]
         rows = [widgets.HTML(_cells([*names, *COLUMNS], "opacity:0.7"))]
-        for index in (*open_ones, *others):
+        for index in (*selectable, *others):
             button = widgets.Button(
                 description=f"candidate {index}",
                 tooltip=f"Show candidate {index}",
-                layout=widgets.Layout(
-                    width="8.5em", min_width="8.5em", margin="1px 0.5em 1px 0"
-                ),  # whatever is beside it
+                # the minimum width keeps the rows aligned
+                layout=widgets.Layout(width="8.5em", min_width="8.5em", margin="1px 0.5em 1px 0"),
             )
             button.on_click(lambda _, index=index: choose(index))
             self.buttons[index] = button
@@ -67,13 +66,13 @@ class CandidateRows:
             if ticks:
                 tick = widgets.Checkbox(
                     value=index in selection.selected,
-                    disabled=index not in open_ones,
+                    disabled=index not in selectable,
                     description=f"label {index}",
                     indent=False,
                     layout=widgets.Layout(width=TICK, min_width=TICK),
                 )
                 row.insert(1, tick)
-                if index in open_ones:
+                if index in selectable:
                     self.boxes[index] = tick
             rows.append(widgets.HBox(row))
         self.box: Any = widgets.VBox(rows)
@@ -81,11 +80,11 @@ class CandidateRows:
 
     def mark(self, shown: int | None) -> None:
         """Highlight the row of the candidate that is shown."""
-        made = self._selection.candidates
+        candidates = self._selection.candidates
         for index, cells in self._cells.items():
             values = (
-                made.origins[index],
-                number(made.gamma_max[index]),
+                candidates.origins[index],
+                number(candidates.gamma_max[index]),
                 number(self._selection.gains[index]),
                 self._selection.reason(index),
             )
@@ -96,6 +95,6 @@ class CandidateRows:
 
 
 def _cells(pairs: list[tuple[str, str]], style: str) -> str:
-    look = "display:inline-block;padding:0 0 0 4px;box-sizing:border-box"
-    spans = "".join(f'<span style="{look};width:{width}">{escape(text)}</span>' for text, width in pairs)
+    cell_style = "display:inline-block;padding:0 0 0 4px;box-sizing:border-box"
+    spans = "".join(f'<span style="{cell_style};width:{width}">{escape(text)}</span>' for text, width in pairs)
     return f'<div style="white-space:nowrap;{style}">{spans}</div>'

@@ -1,14 +1,14 @@
-"""Candidates to be looked into: rows, the plane, and the chosen one's atoms, which say the same of one candidate."""
+"""View of the candidates of a selection: rows, the plane, and the atoms of the candidate that is shown."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Any
 
-from acemaker.analysis.report_page import figure
 from acemaker.errors import MissingLibraryError, StructureError
 from acemaker.formatting.figures import shows
-from acemaker.formatting.interactive import forced, live
+from acemaker.formatting.html import figure
+from acemaker.formatting.interactive import is_interactive, is_required
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary
 from acemaker.plotting.candidate_scenes import CandidateScenes
@@ -21,36 +21,38 @@ from acemaker.widgets.viewer.protocol import ViewerFactory
 
 
 class CandidatesView:
-    """Choosing a row shows its structure, and points it out in the plane; `Selection` tells all of it without.
+    """Interactive view of candidates: clicking a row shows the structure and highlights its point in the plane.
+
+    `Selection` has the same data without widgets.
 
     Parameters
     ----------
     selection
-        What was chosen, and from what.
+        The selection to show.
     make_viewer
-        Makes what draws atoms; nglview's if None.
+        Creates the viewer that draws atoms; nglview's if None.
     ticks
-        Whether candidates can be taken or dropped.
+        Whether there are checkboxes that select candidates.
     start
-        The candidate that is shown at first; None for none: atoms are drawn once somebody chooses one.
+        The candidate that is shown first; None for none: atoms are then drawn after the first click.
     strict
-        Whether it is an error where atoms cannot be drawn live; else a picture takes their place.
+        Whether to raise an error if atoms cannot be drawn live; otherwise a picture replaces them.
 
     Attributes
     ----------
     rows : CandidateRows
-        To be clicked.
+        The rows.
     shown : int or None
         The candidate that is shown.
     pane : Pane or None
-        Its atoms, where they can be drawn live.
+        The viewer of its atoms; None if they cannot be drawn live.
     box : ipywidgets.VBox
-        The whole, for a page of your own.
+        The whole widget, to embed in other layouts.
 
     Raises
     ------
     MissingLibraryError
-        If ipywidgets is not installed, or with `strict` nglview.
+        If ipywidgets is not installed, or, with `strict`, nglview is not.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class CandidatesView:
         self._make_viewer, self._strict = make_viewer, strict
         self._scenes = CandidateScenes(selection.candidates)
         self.rows = CandidateRows(selection, self.show, ticks)
-        self._caption, self._plane = widgets.HTML("Click a candidate to see its structure."), picture_widget()
+        self._caption, self._plane = widgets.HTML("Click a candidate to show its structure."), picture_widget()
         self._structure = widgets.VBox()
         self.box: Any = widgets.VBox(
             [self.rows.box, self._plane, self._caption, self._structure], layout=widgets.Layout(max_width="980px")
@@ -80,36 +82,36 @@ class CandidatesView:
             self.show(start)
 
     def show(self, candidate: int) -> None:
-        """Show a candidate: its structure, its row and its point.
+        """Show a candidate: its structure, with its row and its point highlighted.
 
         Parameters
         ----------
         candidate
-            Its number.
+            Number of the candidate.
         """
         self._plane.value = self.selection.figure(candidate)._repr_png_()
         self.rows.mark(candidate)
         self.shown = candidate
         try:
-            scenes, place = self._scenes.of(candidate)
-        except StructureError as error:  # of a trainer that tells no gamma
+            scenes, index = self._scenes.of(candidate)
+        except StructureError as error:  # the trainer provides no gamma
             self._caption.value = escape(str(error))
             return
         self._caption.value = f"<b>{escape(self._scenes.caption(candidate))}</b>"
         if self._live_pane() is not None:
             assert self.pane is not None
-            self.pane.show(scenes, place)
+            self.pane.show(scenes, index)
         else:
             self._structure.children[0].value = self._picture(candidate)
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         if self.pane is not None:
             self.pane.close()
         discard(self.box)
 
     def _live_pane(self) -> Pane | None:
-        """Make the pane where there is none yet, or a place for pictures where there can be none."""
+        """Return the pane, which is created first if necessary; None if a picture replaces it."""
         if not self._structure.children:
             try:
                 self.pane = Pane(self._scenes.scale, self._make_viewer)
@@ -132,50 +134,53 @@ class CandidatesView:
         return live_bundle(self.box, repr(self), png=self._plane.value)
 
 
-class CandidatesTwin(Record):
-    """What takes the view's place where nobody watches: the table, the plane, and the first of the selected.
+class StaticCandidates(Record):
+    """Static fallback of `CandidatesView`: the table, the plane, and the first selected candidate.
 
     Parameters
     ----------
     selection
-        What was chosen, and from what.
+        The selection to show.
     """
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
 
     def summary(self) -> Summary:
-        """Return what the selection says of itself."""
+        """Return the summary of the selection."""
         return self._selection.summary()
 
     def _repr_html_(self) -> str:
         selection, first = self._selection, self._selection.selected[0]
         parts = [super()._repr_html_(), figure(selection.figure(first), "Candidates in the plane of their projections")]
         if selection.candidates.gamma:
-            parts.append(figure(selection.structure_figure(first), f"Candidate {first}, coloured by gamma"))
+            parts.append(figure(selection.structure_figure(first), f"Candidate {first}, colored by gamma"))
         return "".join(parts)
 
 
 @shows(Selection)
-def candidates_view(selection: Selection, make_viewer: ViewerFactory | None = None) -> CandidatesView | CandidatesTwin:
-    """Make the view, or its static twin where nobody watches.
+def candidates_view(
+    selection: Selection, make_viewer: ViewerFactory | None = None
+) -> CandidatesView | StaticCandidates:
+    """Create the view, or its static fallback if the notebook is not interactive.
 
     Parameters
     ----------
     selection
-        What was chosen, and from what.
+        The selection to show.
     make_viewer
-        Makes what draws atoms; nglview's if None.
+        Creates the viewer that draws atoms; nglview's if None.
 
     Returns
     -------
-    CandidatesView or CandidatesTwin
+    CandidatesView or StaticCandidates
 
     Raises
     ------
     MissingLibraryError
-        If widgets were asked for by name, and something is missing; without nglview, pictures take the place of atoms.
+        If widgets are required (``ACEMAKER_DISPLAY=live``) and a library is missing. Otherwise pictures replace the
+        atoms if nglview is missing.
     """
-    if not live():
-        return CandidatesTwin(selection)
-    return CandidatesView(selection, make_viewer, start=selection.selected[0], strict=forced())
+    if not is_interactive():
+        return StaticCandidates(selection)
+    return CandidatesView(selection, make_viewer, start=selection.selected[0], strict=is_required())

@@ -1,4 +1,4 @@
-"""The one place where ipywidgets is imported, and where widgets are thrown away."""
+"""Import of ipywidgets, and creation and disposal of widgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from acemaker.errors import MissingLibraryError
 
 
 def load_ipywidgets() -> ModuleType:
-    """Import ipywidgets late.
+    """Import ipywidgets when it is first needed.
 
     Returns
     -------
@@ -19,7 +19,7 @@ def load_ipywidgets() -> ModuleType:
     Raises
     ------
     MissingLibraryError
-        If it is not installed.
+        If ipywidgets is not installed.
     """
     try:
         return import_module("ipywidgets")
@@ -28,25 +28,25 @@ def load_ipywidgets() -> ModuleType:
 
 
 def picture_widget() -> Any:
-    """Make a place for a PNG, no wider than the page."""
+    """Create an empty widget for a PNG, no wider than the page."""
     widgets = load_ipywidgets()
     return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
 
 
 def live_bundle(box: Any, text: str, *, png: bytes | memoryview = b"", html: str = "") -> dict[str, Any]:
-    """Return the MIME bundle of a widget with what is stored beside it in a saved notebook.
+    """Return the MIME bundle of a widget, with the static representations for a saved notebook.
 
     Parameters
     ----------
     box
         The widget.
     text
-        Its plain text.
+        Plain text of the widget.
     png
-        Its picture; left out if empty. A widget holds it as a memoryview, which the kernel does not encode: it would
-        be saved as a list of numbers, and the notebook would be invalid.
+        Picture of the widget; left out if empty. A widget holds it as a memoryview, which the kernel does not encode:
+        it would be saved as a list of numbers, and the notebook would be invalid.
     html
-        Its HTML; left out if empty.
+        HTML of the widget; left out if empty.
 
     Returns
     -------
@@ -63,12 +63,12 @@ def live_bundle(box: Any, text: str, *, png: bytes | memoryview = b"", html: str
 
 
 def discard(widget: Any) -> None:
-    """Close a widget with all that is in it: ipywidgets keeps every part of it until it is closed by itself.
+    """Close a widget with all its parts, each of which ipywidgets keeps until it is closed.
 
     Parameters
     ----------
     widget
-        Of ipywidgets; it may have been closed before.
+        Widget of ipywidgets; it may be closed already.
     """
     for child in getattr(widget, "children", ()):
         discard(child)

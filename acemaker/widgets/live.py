@@ -1,4 +1,4 @@
-"""Showing what changes: kept up to date in a notebook, a line at a time elsewhere."""
+"""Display of a changing record: updated in place in a notebook, one line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from acemaker.formatting.summary import Summary
 
 
 class Shown(Protocol):
-    """What can be shown again and again."""
+    """A record that can be displayed repeatedly."""
 
     def summary(self) -> Summary:
-        """Return what it says of itself."""
+        """Return the content of the text and HTML forms."""
 
     def figure(self) -> Any:
-        """Draw it."""
+        """Draw the record."""
 
 
 def live_view() -> Callable[[Shown], None]:
-    """Choose how changes are shown here.
+    """Return the function that displays changes in this environment.
 
     Returns
     -------
     callable
-        Shows a thing; the next time it takes the place of what was shown before, where there is a notebook.
+        Displays a record; in a notebook, later calls replace what is displayed.
     """
     return _InPlace() if _in_notebook() else _by_line
 
@@ -40,14 +40,14 @@ def _in_notebook() -> bool:
 
 
 class _InPlace:
-    """Text and picture in a notebook's output, replaced at each change."""
+    """Text and figure in a notebook's output, replaced at each call."""
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
 
-    def __call__(self, thing: Shown) -> None:
+    def __call__(self, record: Shown) -> None:
         ipython: Any = import_module("IPython.display")
-        parts = [thing, thing.figure()]
+        parts = [record, record.figure()]
         if self._handles:
             for handle, part in zip(self._handles, parts, strict=True):
                 handle.update(part)
@@ -55,8 +55,8 @@ class _InPlace:
             self._handles = [ipython.display(part, display_id=True) for part in parts]
 
 
-def _by_line(thing: Shown) -> None:
-    said = thing.summary()
-    items = ", ".join(f"{name} {value}" for name, value in said.items if name in ("steps", "generation", "failed"))
-    sys.stdout.write(f"{said.title}: {items}\n")
+def _by_line(record: Shown) -> None:
+    summary = record.summary()
+    items = ", ".join(f"{name} {value}" for name, value in summary.items if name in ("steps", "generation", "failed"))
+    sys.stdout.write(f"{summary.title}: {items}\n")
     sys.stdout.flush()

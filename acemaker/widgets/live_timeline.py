@@ -1,4 +1,4 @@
-"""The timeline of a run that goes on, redrawn fast: what does not change is drawn once."""
+"""Timeline of a running campaign, redrawn quickly: the parts that do not change are drawn once."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from PIL import Image
 
 from acemaker.config import CampaignConfig
 from acemaker.formatting.summary import observable
-from acemaker.plotting.axes import plain_log_ticks, thinned
+from acemaker.plotting.axes import plain_log_ticks, thinned, threshold_lines, thresholds_of
 
 GAMMA = (0.5, 8.0)
-"""Smallest gamma drawn, and the largest in units of ``threshold_break``."""
+"""Smallest gamma on the axis, and the largest in units of ``threshold_break``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """What a live timeline shows.
+    """Data of a live timeline.
 
     Attributes
     ----------
     step, gamma, observable : ndarray, shape (n_checks,)
-        Of the trajectory that stands.
+        Checks of the valid part of the trajectory.
     starts : tuple of int
-        Steps at which a new generation took over.
+        Steps at which segments with a new generation start.
     halts : tuple of (int, float)
         Step and largest gamma of each halt.
-    walker : int
-        Whose trajectory it is, from 1; 0 where there is only one.
+    walker : int or None
+        Number, from 1, of the walker; None if there is only one.
     """
 
     step: np.ndarray
@@ -40,18 +40,18 @@ class Curve:
     observable: np.ndarray
     starts: tuple[int, ...]
     halts: tuple[tuple[int, float], ...]
-    walker: int = 0
+    walker: int | None = None
 
 
 class LiveTimeline:
-    """Gamma with its thresholds, and one observable below it, over all steps of the campaign.
+    """Plot of gamma with its thresholds, and of one observable below it, over all steps of the campaign.
 
     Parameters
     ----------
     config
-        Thresholds, the number of steps and the ramp of the temperature.
+        Configuration with thresholds, number of steps and temperature ramp.
     name
-        The observable.
+        Name of the observable.
     """
 
     def __init__(self, config: CampaignConfig, name: str = "temperature_K") -> None:
@@ -64,17 +64,12 @@ class LiveTimeline:
         upper.set_ylim(GAMMA[0], GAMMA[1] * rule.threshold_break)
         plain_log_ticks(upper.yaxis)
         upper.set_ylabel("largest gamma")
-        for value, style, label in (
-            (rule.threshold_add_train, ":", "epicentre"),
-            (rule.threshold_call_dft, "--", "halt"),
-            (rule.threshold_break, "-", "break"),
-        ):
-            upper.axhline(value, color="0.35", ls=style, lw=0.9, label=f"{label} ({value:g})")
+        threshold_lines(upper, thresholds_of(rule))
         upper.plot([], [], "kv", ms=5, label="halts")
         upper.plot([], [], "o", mfc="none", mec="0.35", ms=5, mew=0.8, label="above, did not halt")
         upper.legend(loc="upper left", fontsize=8, ncols=5)
-        what, unit = observable(name)
-        lower.set_ylabel(f"{what}\n/ {unit}".rstrip("\n /"), fontsize=9)
+        quantity, unit = observable(name)
+        lower.set_ylabel(f"{quantity}\n/ {unit}".rstrip("\n /"), fontsize=9)
         lower.set_xlabel("MD step")
         lower.set_xlim(0, engine.steps)
         ramps = [config.walker(number).engine.temperature for number in range(1, config.n_walkers + 1)]
@@ -89,17 +84,17 @@ class LiveTimeline:
         self._background: Any = None
 
     def png(self, curve: Curve) -> bytes:
-        """Draw what is known.
+        """Draw the current data.
 
         Parameters
         ----------
         curve
-            What is known.
+            The data.
 
         Returns
         -------
         bytes
-            A PNG.
+            Image in PNG format.
         """
         canvas: Any = self._canvas
         if self._background is None:

@@ -1,4 +1,4 @@
-"""The what-if slider: where a recorded run would have halted, had the threshold been another one."""
+"""The what-if slider: where a recorded run would have halted under another threshold."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from acemaker.analysis.thresholds import Thresholds, threshold_range, thresholds
+from acemaker.analysis.what_if import Thresholds, threshold_range, thresholds
 from acemaker.formatting import html, text
-from acemaker.formatting.interactive import live
+from acemaker.formatting.interactive import is_interactive
 from acemaker.plotting.what_if import LiveWhatIf
 from acemaker.widgets.ipywidgets_library import discard, live_bundle, load_ipywidgets, picture_widget
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from acemaker.analysis.what_if import WhatIf
 
 MOST = 20
-"""Checks in a row."""
+"""Maximum of the slider for ``smooth_steps``."""
 
 
 class WhatIfSlider:
-    """Two sliders, the picture and the words of a recorded run under the rule that they give.
+    """Two sliders for the halting rule, with figure and table of a recorded run under this rule.
 
-    What it shows is `review`, which ``campaign.what_if(...)`` gives without it.
+    The same result without widgets is `review`, which ``campaign.what_if(...)`` returns.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ class WhatIfSlider:
     Attributes
     ----------
     review : WhatIf
-        The run under the rule of the sliders.
+        The run under the rule that is set by the sliders.
     threshold : ipywidgets.FloatLogSlider
         ``threshold_call_dft``.
     smooth_steps : ipywidgets.IntSlider
         ``smooth_steps``.
     reset : ipywidgets.Button
-        Goes back to the recorded rule.
+        Button that returns to the recorded rule.
     box : ipywidgets.VBox
-        The whole, for a page of your own.
+        The whole widget, to embed in other layouts.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class WhatIfSlider:
         self.review = self._recorded = recorded
         low, high = threshold_range(recorded)
         self._drawing = LiveWhatIf(recorded, high)
-        wide, words = widgets.Layout(width="60%"), {"description_width": "11em"}
+        layout, style = widgets.Layout(width="60%"), {"description_width": "11em"}
         self.threshold = widgets.FloatLogSlider(
             value=recorded.rule.threshold_call_dft,
             min=float(np.log10(low)),
@@ -61,21 +61,21 @@ class WhatIfSlider:
             step=0.01,
             readout_format=".3g",
             description="threshold_call_dft",
-            style=words,
-            layout=wide,
+            style=style,
+            layout=layout,
         )
         checks = recorded.rule.smooth_steps
         self.smooth_steps = widgets.IntSlider(
-            value=checks, min=1, max=max(MOST, checks), description="smooth_steps", style=words, layout=wide
+            value=checks, min=1, max=max(MOST, checks), description="smooth_steps", style=style, layout=layout
         )
-        self.reset = widgets.Button(description="as recorded", icon="undo", tooltip="Go back to the rule of the run")
-        self._picture, self._words = picture_widget(), widgets.HTML()
+        self.reset = widgets.Button(description="as recorded", icon="undo", tooltip="Return to the rule of the run")
+        self._picture, self._summary = picture_widget(), widgets.HTML()
         self.box = widgets.VBox(
             [
                 widgets.HBox([self.threshold, self.reset]),
                 self.smooth_steps,
                 self._picture,
-                widgets.Box([self._words], layout=widgets.Layout(max_height="420px", overflow="hidden auto")),
+                widgets.Box([self._summary], layout=widgets.Layout(max_height="420px", overflow="hidden auto")),
             ],
             layout=widgets.Layout(max_width="980px"),
         )
@@ -85,11 +85,11 @@ class WhatIfSlider:
         self.reset.on_click(lambda _: self._reset())
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         discard(self.box)
 
     def _on_slide(self, _: object) -> None:
-        # 0.01 on a logarithmic scale are two per cent: more digits would say nothing
+        # a slider step of 0.01 is two percent of the threshold: further digits would be meaningless
         threshold = self.threshold.value
         own = self._recorded.rule.threshold_call_dft
         threshold = own if threshold == own else float(f"{threshold:.3g}")
@@ -98,7 +98,7 @@ class WhatIfSlider:
 
     def _show(self) -> None:
         self._picture.value = self._drawing.png(self.review)
-        self._words.value = html.render(self.review.summary())
+        self._summary.value = html.render(self.review.summary())
 
     def _reset(self) -> None:
         rule = self._recorded.rule
@@ -112,7 +112,7 @@ class WhatIfSlider:
 
 
 def what_if_slider(recorded: WhatIf) -> WhatIfSlider | Thresholds:
-    """Make the slider, or its static twin where nobody watches.
+    """Create the slider, or its static fallback if the notebook is not interactive.
 
     Parameters
     ----------
@@ -126,6 +126,6 @@ def what_if_slider(recorded: WhatIf) -> WhatIfSlider | Thresholds:
     Raises
     ------
     MissingLibraryError
-        If somebody watches, and ipywidgets is not installed.
+        If the notebook is interactive and ipywidgets is not installed.
     """
-    return WhatIfSlider(recorded) if live() else thresholds(recorded)
+    return WhatIfSlider(recorded) if is_interactive() else thresholds(recorded)

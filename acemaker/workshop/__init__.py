@@ -1,6 +1,6 @@
-"""The workshop: what its notebooks share, and the self-checks of their exercises.
+"""The workshop: shared functions of its notebooks, and self-checks of their exercises.
 
-The checks work out the truth from what the notebook has made, and hold no answers.
+The checks compute the right answers from results of the notebook and contain none themselves.
 """
 
 from acemaker.workshop.answer import Answer

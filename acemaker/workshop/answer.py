@@ -1,4 +1,4 @@
-"""What a self-check says of an answer: right, not right and why, or not yet."""
+"""Result of a self-check: right, not right with a reason, or not yet answered."""
 
 from __future__ import annotations
 
@@ -14,74 +14,75 @@ P = ParamSpec("P")
 
 Verdict = Literal["right", "not right", "not yet"]
 
-STANDING = {"right": "done", "not right": "failed", "not yet": "open"}
+STATUS = {"right": "done", "not right": "failed", "not yet": "open"}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Answer(Record):
-    """What a self-check says.
+    """The result of a self-check.
 
     Attributes
     ----------
     exercise : str
-        Its name, as the notebook has it.
+        Name of the exercise in the notebook.
     verdict : {"right", "not right", "not yet"}
-        "not yet" where nothing has been answered.
-    words : str
-        Why, and what to look at.
+        "not yet" if the exercise has not been answered.
+    message : str
+        Reason or hint.
     """
 
     exercise: str
     verdict: Verdict
-    words: str
+    message: str
 
     def summary(self) -> Summary:
-        """Return what the record says of itself."""
-        return Summary(self.exercise, (("", self.words),), strip=((self.verdict, self.standing),))
+        """Return the content of the text and HTML forms."""
+        return Summary(self.exercise, (("", self.message),), strip=((self.verdict, self.status),))
 
     @property
-    def standing(self) -> str:
-        """How it is coloured: done, failed or open."""
-        return STANDING[self.verdict]
+    def status(self) -> str:
+        """Status that determines the color: done, failed or open."""
+        return STATUS[self.verdict]
 
 
 class NotRightError(Exception):
-    """An answer that is not right; the message tells the student why."""
+    """An answer is not right; the message explains why."""
 
 
 class NotYetError(Exception):
-    """An answer that is not there yet; the message tells the student what to do."""
+    """An answer is incomplete; the message explains what to do."""
 
 
 def checks(
     exercise: str, task: str
 ) -> Callable[[Callable[Concatenate[Any, P], str]], Callable[Concatenate[Any, P], Answer]]:
-    """Turn a function that judges an answer into a self-check that never raises for what a student wrote.
+    """Turn a function that checks an answer into a self-check that never raises because of the answer.
 
-    The function returns what is said of a right answer, and raises `NotRightError` or `NotYetError` otherwise. It is
-    not called where the answer is None, ``...``, or holds one of them.
+    The function returns a message for a right answer, and raises `NotRightError` or `NotYetError` otherwise. It is not
+    called if the answer is or contains None or ``...``.
 
     Parameters
     ----------
     exercise
-        Name.
+        Name of the exercise.
     task
-        What is to be done, said as long as nothing is.
+        Instructions, shown until the exercise is answered.
     """
 
-    def decorate(judge: Callable[Concatenate[Any, P], str]) -> Callable[Concatenate[Any, P], Answer]:
-        @wraps(judge)
+    def decorate(examine: Callable[Concatenate[Any, P], str]) -> Callable[Concatenate[Any, P], Answer]:
+        @wraps(examine)
         def check(answer: Any, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
             if is_open(answer):
-                return Answer(exercise=exercise, verdict="not yet", words=task)
+                return Answer(exercise=exercise, verdict="not yet", message=task)
             try:
-                return Answer(exercise=exercise, verdict="right", words=judge(answer, *args, **kwargs))
+                return Answer(exercise=exercise, verdict="right", message=examine(answer, *args, **kwargs))
             except NotYetError as error:
-                return Answer(exercise=exercise, verdict="not yet", words=str(error) or task)
+                return Answer(exercise=exercise, verdict="not yet", message=str(error) or task)
             except NotRightError as error:
-                return Answer(exercise=exercise, verdict="not right", words=str(error))
-            except (TypeError, ValueError, LookupError, AttributeError):  # an answer of quite another kind
-                return Answer(exercise=exercise, verdict="not right", words=f"{kind(answer)} cannot be read; {task}")
+                return Answer(exercise=exercise, verdict="not right", message=str(error))
+            except (TypeError, ValueError, LookupError, AttributeError):  # an answer of an unexpected type
+                message = f"{kind(answer)} is not a valid answer; {task}"
+                return Answer(exercise=exercise, verdict="not right", message=message)
 
         return check
 
@@ -89,7 +90,7 @@ def checks(
 
 
 def is_open(answer: Any) -> bool:
-    """Tell whether an answer still holds a gap."""
+    """Return whether an answer is incomplete, i.e. is or contains None or ``...``."""
     if isinstance(answer, dict):
         return any(is_open(value) for value in answer.values())
     if isinstance(answer, list | tuple):
@@ -98,28 +99,28 @@ def is_open(answer: Any) -> bool:
 
 
 def as_number(answer: Any, what: str) -> float:
-    """Read a number that a student gave.
+    """Convert an answer to a number.
 
     Parameters
     ----------
     answer
-        Anything.
+        Any object.
     what
-        What it should be, for the message.
+        Name of the quantity in the message.
 
     Raises
     ------
     NotRightError
-        If it is none.
+        If it is not a number.
     """
     try:
         return float(answer)
     except (TypeError, ValueError):
-        raise NotRightError(f"{what} should be one number, this is {kind(answer)}") from None
+        raise NotRightError(f"{what} should be a single number, got {kind(answer)}") from None
 
 
 def kind(answer: Any) -> str:
-    """Say what an answer is in a few words."""
+    """Return a short description of an answer."""
     shape = getattr(answer, "shape", None)
     if shape:
         return f"an array of shape {tuple(shape)}"
@@ -128,23 +129,23 @@ def kind(answer: Any) -> str:
 
 
 def tried(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a student's function, and say in plain words where it stopped.
+    """Call a student's function and return its result.
 
     Raises
     ------
     NotYetError
-        If it gives nothing back.
+        If the function returns nothing.
     NotRightError
-        If it raises, or is no function.
+        If it raises, or is not a function.
     """
     if not callable(function):
-        raise NotRightError(f"this should be a function, it is {kind(function)}")
+        raise NotRightError(f"this should be a function, got {kind(function)}")
     try:
-        given = function(*arguments)
+        result = function(*arguments)
     except Exception as error:
         raise NotRightError(
-            f"your function stopped with {type(error).__name__}: {error}. Try it alone in a cell of its own"
+            f"your function raised {type(error).__name__}: {error}. Try to call it in a separate cell"
         ) from error
-    if is_open(given):
-        raise NotYetError("your function gives nothing back yet: does its last line begin with return?")
-    return given
+    if is_open(result):
+        raise NotYetError("your function returns nothing yet: does its last line begin with return?")
+    return result

@@ -1,4 +1,4 @@
-"""Copper in a small cell, as the workshop's notebooks use it: the oracle twin is Mishin's EAM potential."""
+"""Copper in small cells for the workshop's notebooks, with Mishin's EAM potential as the analytic oracle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from acemaker.analysis import truth_trajectory
+from acemaker.analysis import reference_trajectory
 from acemaker.config import CampaignConfig, OracleConfig
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.generation import Generation
@@ -19,25 +19,25 @@ from acemaker.structures.embedding import EmbeddedCell
 from acemaker.structures.geometry import pairs
 
 ORACLE: dict[str, Any] = {"pair_style": "eam/alloy", "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"]}
-"""The oracle twin, by the names of a campaign's parameters."""
+"""Parameters of a campaign for the analytic oracle."""
 
 COPPER: dict[str, Any] = {"lattice_constant": 3.615, "supercell": [2, 2, 2], **ORACLE}
-"""32 atoms; lattice constant in Å."""
+"""Parameters of a campaign with 32 atoms; lattice constant in Å."""
 
 DISPLACED, STRETCH = 0.8, 0.08
-"""Å and relative change of length, of the examples."""
+"""Displacement in Å and relative change of length of the examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graded:
-    """What a potential says of atoms, and how wrong it is.
+    """Extrapolation grades of atoms, and force errors of the potential.
 
     Attributes
     ----------
     gamma : ndarray, shape (n_atoms,)
         Extrapolation grades, dimensionless.
     error : ndarray, shape (n_atoms,)
-        meV/Å, length of the difference between its force and the oracle's.
+        Norm of the difference between the potential's and the oracle's force in meV/Å.
     """
 
     gamma: np.ndarray
@@ -50,20 +50,20 @@ def crystal(repeat: int = 2, lattice_constant: float = 3.615) -> Atoms:
     Parameters
     ----------
     repeat
-        Of the cubic cell of 4 atoms.
+        Number of repeats of the cubic cell of 4 atoms in each direction.
     lattice_constant
-        Å.
+        Lattice constant in Å.
     """
     return bulk("Cu", "fcc", a=lattice_constant, cubic=True).repeat(repeat)
 
 
 def copper_oracle(max_force: float = 1e4) -> CalculatorOracle:
-    """Make the oracle twin.
+    """Create the analytic oracle.
 
     Parameters
     ----------
     max_force
-        eV/Å; high, since strange structures are to be looked at.
+        Maximum force in eV/Å; high, since the workshop includes unphysical structures.
     """
     return CalculatorOracle.from_config(
         OracleConfig(oracle="lammps", max_force=max_force, min_label_distance=0.3, **ORACLE), ("Cu",)
@@ -71,27 +71,27 @@ def copper_oracle(max_force: float = 1e4) -> CalculatorOracle:
 
 
 def grade(generation: Generation, structures: Sequence[Atoms]) -> Graded:
-    """Grade structures, and compare their forces with the oracle's.
+    """Compute extrapolation grades and force errors of structures.
 
     Parameters
     ----------
     generation
         The potential.
     structures
-        Copper; those that have no forces yet are labelled.
+        Structures of copper; those without forces are labeled.
     """
     oracle, calculator = copper_oracle(), generation.calculator()
     gammas, errors = [], []
     for atoms in structures:
-        true = forces_of(atoms if atoms.calc is not None else oracle.label(atoms))
+        reference = forces_of(atoms if atoms.calc is not None else oracle.label(atoms))
         copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
-        errors.append(1e3 * np.linalg.norm(forces_of(copy) - true, axis=1))
+        errors.append(1e3 * np.linalg.norm(forces_of(copy) - reference, axis=1))
         gammas.append(np.array(calculator.results["gamma"]))
     return Graded(gamma=np.concatenate(gammas), error=np.concatenate(errors))
 
 
 def displaced(start: Atoms, distance: float) -> Atoms:
-    """Move one atom by so many Å towards one of its nearest neighbours."""
+    """Move one atom by a distance in Å toward one of its nearest neighbors."""
     atoms = start.copy()
     vectors = atoms.get_distances(0, range(1, len(atoms)), mic=True, vector=True)
     nearest = vectors[np.linalg.norm(vectors, axis=1).argmin()]
@@ -100,7 +100,7 @@ def displaced(start: Atoms, distance: float) -> Atoms:
 
 
 def stretched(start: Atoms, strain: float) -> Atoms:
-    """Stretch all three directions by a relative change of length; negative compresses."""
+    """Stretch all three directions by a relative change of length; negative values compress."""
     atoms = start.copy()
     atoms.set_cell(atoms.cell * (1 + strain), scale_atoms=True)
     return atoms
@@ -114,38 +114,38 @@ def heated(
     seed: int = 1,
     ensemble: str = "npt",
 ) -> tuple[Atoms, ...]:
-    """Heat a structure by the oracle's own molecular dynamics.
+    """Run molecular dynamics with the oracle, and return frames of it.
 
     Parameters
     ----------
     start
-        Where it starts.
+        Initial structure.
     temperature
-        K, at the first and the last step.
+        Temperature in K at the first and the last step.
     steps
-        Of 2 fs.
+        Number of steps of 2 fs.
     n_frames
-        Frames that are kept, with true forces.
+        Number of frames that are returned, with the oracle's forces.
     seed
-        Of the velocities.
+        Seed of the velocities.
     ensemble
-        ``npt`` without pressure, or ``nvt``.
+        ``npt`` at zero pressure, or ``nvt``.
     """
     parameters = {**COPPER, "temperature": temperature, "steps": steps, "seed": seed, "ensemble": ensemble}
-    return truth_trajectory(CampaignConfig.from_parameters(parameters), start, n_frames=n_frames)
+    return reference_trajectory(CampaignConfig.from_parameters(parameters), start, n_frames=n_frames)
 
 
 def examples(start: Atoms, rattle: float = 0.12, seed: int = 7) -> dict[str, Atoms]:
-    """Make five structures that a potential trained on rattled crystals may be asked about.
+    """Create five structures of which only the first resembles a training set of rattled crystals.
 
     Parameters
     ----------
     start
         A perfect crystal.
     rattle
-        Å, as that of the training set.
+        Standard deviation of displacements in Å, equal to that of the training set.
     seed
-        Of the displacements.
+        Seed of the displacements.
     """
     rattled = start.copy()
     rattled.positions += np.random.default_rng(seed).normal(scale=rattle, size=rattled.positions.shape)
@@ -161,7 +161,7 @@ def examples(start: Atoms, rattle: float = 0.12, seed: int = 7) -> dict[str, Ato
 
 
 def vacancy_frames(seed: int = 1) -> list[Atoms]:
-    """Make hot copper cells of 107 atoms with a vacancy, and molten ones of 108, with true forces."""
+    """Create hot copper cells of 107 atoms with a vacancy, and molten cells of 108 atoms, with the oracle's forces."""
     frames: list[Atoms] = []
     for temperature, lattice_constant in ((900.0, 3.66), (1500.0, 3.72), (2500.0, 3.80)):
         atoms = crystal(3, lattice_constant)
@@ -172,12 +172,12 @@ def vacancy_frames(seed: int = 1) -> list[Atoms]:
 
 
 def large_vacancy(seed: int = 1) -> tuple[Atoms, int]:
-    """Make a crystal of 863 atoms with a vacancy at 1200 K, with true forces.
+    """Create a crystal of 863 atoms with a vacancy at 1200 K, with the oracle's forces.
 
     Returns
     -------
     tuple of Atoms and int
-        And an atom beside the vacancy: one that has the fewest neighbours.
+        The crystal, and the index of an atom next to the vacancy, i.e. one with the fewest neighbors.
     """
     atoms = crystal(6, 3.70)
     del atoms[400]
@@ -185,22 +185,22 @@ def large_vacancy(seed: int = 1) -> tuple[Atoms, int]:
     return parent, int(np.bincount(pairs(parent, 3.2)[0], minlength=len(parent)).argmin())
 
 
-def seam_error(cell: EmbeddedCell, parent: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Compare the true forces in a small cell with those in its parent.
+def boundary_error(cell: EmbeddedCell, parent: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Compare the oracle's forces in a small cell with those in its parent.
 
     Parameters
     ----------
     cell
-        Cut out of it.
+        Cell cut out of the parent.
     parent
-        With true forces.
+        Large structure with the oracle's forces.
 
     Returns
     -------
     tuple of ndarray, shape (n_atoms,)
-        Å, distance of each atom from the centre in the small cell; meV/Å, length of the difference.
+        Distance of each atom from the center of the small cell in Å, and norm of the force difference in meV/Å.
     """
-    labelled = copper_oracle().label(cell.structure)
-    error = 1e3 * np.linalg.norm(forces_of(labelled) - forces_of(parent)[cell.indices], axis=1)
+    labeled = copper_oracle().label(cell.structure)
+    error = 1e3 * np.linalg.norm(forces_of(labeled) - forces_of(parent)[cell.indices], axis=1)
     distances: np.ndarray = cell.structure.get_distances(0, range(len(error)), mic=True)
     return distances, error

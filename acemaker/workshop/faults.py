@@ -1,4 +1,4 @@
-"""Planted faults: oracles that lie, to be found by notebook 5."""
+"""Deliberate faults for notebook 5: oracles with wrong forces."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 SHIFT = 5
-"""Places by which forces are handed to other atoms."""
+"""Number of atoms by which forces are shifted."""
 
 
 class MixedUp(EMT):  # type: ignore[misc]
-    """EMT that hands forces to the wrong atoms, in cells that have expanded.
+    """EMT that assigns forces to the wrong atoms in expanded cells.
 
-    So does a program whose output is sorted in another order than its input. Forces still add up to nothing, none is
-    large, and the energy is right.
+    This corresponds to a program whose output has another order of atoms than its input. The forces still add up to
+    zero, none is large, and the energy is right.
 
     Parameters
     ----------
     volume
-        Å^3 per atom, above which it lies.
+        Volume in Å^3 per atom above which forces are wrong.
     **arguments
-        Of EMT.
+        Arguments of EMT.
     """
 
     def __init__(self, volume: float = 12.7, **arguments: Any) -> None:
@@ -38,29 +38,29 @@ class MixedUp(EMT):  # type: ignore[misc]
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Calculate as EMT does; then, perhaps, mix up the forces."""
+        """Calculate as EMT does, and shift the forces if the cell is expanded."""
         super().calculate(atoms, properties, system_changes)
         if self.atoms.get_volume() / len(self.atoms) > self.volume:
             self.results["forces"] = np.roll(self.results["forces"], SHIFT, axis=0)
 
 
 def with_a_liar(labels: list[Atoms], seed: int) -> list[Atoms]:
-    """Return labels of which one has the forces of other atoms.
+    """Return copies of labels, one of which has its forces on the wrong atoms.
 
     Parameters
     ----------
     labels
-        With energy and forces.
+        Structures with energy and forces.
     seed
-        Chooses which.
+        Seed of the choice of the wrong label.
     """
     chosen = int(np.random.default_rng([seed, 77]).integers(1, len(labels) - 1))
-    made = []
+    copies = []
     for number, atoms in enumerate(labels):
         copy = atoms.copy()
         results = {name: np.copy(value) if np.ndim(value) else value for name, value in atoms.calc.results.items()}
         if number == chosen:
             results["forces"] = np.roll(results["forces"], SHIFT, axis=0)
         copy.calc = SinglePointCalculator(copy, **results)
-        made.append(copy)
-    return made
+        copies.append(copy)
+    return copies

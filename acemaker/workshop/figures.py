@@ -1,4 +1,4 @@
-"""The workshop's own pictures."""
+"""Figures of the workshop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from acemaker.workshop.plane import Plane
 
 FLOOR = 1.0
-"""meV/Å, error below which points are drawn at the edge of a logarithmic axis."""
+"""Error in meV/Å below which points are drawn at the edge of a logarithmic axis."""
 
 
 def plane_figure(plane: Plane, active: bool) -> PngFigure:
@@ -43,10 +43,10 @@ def plane_figure(plane: Plane, active: bool) -> PngFigure:
         axes.contourf(first, second, gamma, [0, 1], colors=["C0"], alpha=0.15)
         levels = [1, 1.5, 2, 3]
         lines = axes.contour(first, second, gamma, levels, colors="C0", linewidths=[1.8, 0.9, 0.9, 0.9])
-        row = 25  # labels stand where lines cross a height near the lower edge, away from points
+        row = 25  # labels are placed near the lower edge, away from points
         ends = [np.flatnonzero(gamma[row] <= level) for level in levels]
-        places = [(first[row, end[-1]], second[row, 0]) for end in ends if len(end) and end[-1] < 235]
-        axes.clabel(lines, fmt=lambda value: f"gamma {value:g}", fontsize=8, manual=places)
+        positions = [(first[row, end[-1]], second[row, 0]) for end in ends if len(end) and end[-1] < 235]
+        axes.clabel(lines, fmt=lambda value: f"gamma {value:g}", fontsize=8, manual=positions)
         (x1, y1), (x2, y2) = plane.active
         axes.plot([x1, x1 + x2, x2], [y1, y1 + y2, y2], "--", color="C0", lw=1)
         for number, (x, y) in enumerate(plane.active, start=1):
@@ -67,12 +67,12 @@ def plane_figure(plane: Plane, active: bool) -> PngFigure:
 
 
 def bars_figure(graded: Mapping[str, Graded]) -> PngFigure:
-    """Draw the largest gamma and the largest force error of some structures side by side.
+    """Draw the largest gamma and the largest force error of structures side by side.
 
     Parameters
     ----------
     graded
-        By name.
+        Gamma and errors by name of the structure.
 
     Returns
     -------
@@ -81,29 +81,29 @@ def bars_figure(graded: Mapping[str, Graded]) -> PngFigure:
     picture = PngFigure(figsize=(7.6, 2.8), layout="constrained")
     left, right = picture.subplots(1, 2, sharey=True)
     names = list(graded)
-    gamma = [float(one.gamma.max()) for one in graded.values()]
-    error = [float(one.error.max()) for one in graded.values()]
-    for axes, values, colour, form in ((left, gamma, "C0", "{:.2g}"), (right, error, "C3", "{:.0f}")):
-        bars = axes.barh(names, values, color=colour, alpha=0.8)
+    gamma = [float(grades.gamma.max()) for grades in graded.values()]
+    error = [float(grades.error.max()) for grades in graded.values()]
+    for axes, values, color, form in ((left, gamma, "C0", "{:.2g}"), (right, error, "C3", "{:.0f}")):
+        bars = axes.barh(names, values, color=color, alpha=0.8)
         axes.bar_label(bars, labels=[form.format(value) for value in values], padding=3, fontsize=8)
         axes.margins(x=0.15)
     left.set_xscale("log")
     left.set_xlim(0.5, 3 * max(gamma))
     plain_log_ticks(left.xaxis)
     left.axvline(1, color="k", lw=0.9, ls="--")
-    left.set_xlabel("largest gamma (dashed: 1, the edge)")
-    right.set_xlabel("largest true force error / (meV/Å)")
+    left.set_xlabel("largest gamma (dashed: 1, the limit)")
+    right.set_xlabel("largest force error / (meV/Å)")
     left.invert_yaxis()
     return picture
 
 
 def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) -> PngFigure:
-    """Draw gamma and error along paths that lead out of the training set.
+    """Draw gamma and error along paths out of the training set.
 
     Parameters
     ----------
     scans
-        Values of what is changed, and what was found there, by the label of the horizontal axis.
+        Values of the varied quantity, and gamma and errors at these values, by the label of the horizontal axis.
 
     Returns
     -------
@@ -113,14 +113,14 @@ def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) 
     for axes, (label, (values, graded)) in zip(
         np.atleast_1d(picture.subplots(1, len(scans))), scans.items(), strict=True
     ):
-        axes.plot(values, [one.gamma.max() for one in graded], "o-", ms=3, color="C0")
+        axes.plot(values, [grades.gamma.max() for grades in graded], "o-", ms=3, color="C0")
         axes.axhline(1, color="k", ls="--", lw=0.9)
         axes.set_yscale("log")
         plain_log_ticks(axes.yaxis)
         axes.set_ylabel("largest gamma", color="C0")
         axes.set_xlabel(label)
         error = axes.twinx()
-        error.plot(values, [one.error.max() for one in graded], "s:", ms=3, color="C3")
+        error.plot(values, [grades.error.max() for grades in graded], "s:", ms=3, color="C3")
         error.set_yscale("symlog", linthresh=10)
         error.set_ylim(bottom=0)
         error.set_ylabel("largest force error / (meV/Å)", color="C3")
@@ -128,16 +128,16 @@ def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) 
 
 
 def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) -> PngFigure:
-    """Draw every atom's gamma against its true force error, and count the quarters.
+    """Draw the gamma of every atom against its force error, and count the atoms in each quadrant.
 
     Parameters
     ----------
     graded
-        The atoms.
+        Gamma and errors of the atoms.
     threshold
-        Gamma above which an atom counts as seen.
+        Gamma above which an atom counts as detected.
     tolerance
-        meV/Å, above which a force counts as wrong.
+        Force error in meV/Å above which a force counts as wrong.
 
     Returns
     -------
@@ -155,17 +155,17 @@ def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) ->
         plain_log_ticks(axis)
     axes.axvline(threshold, color="k", ls="--", lw=0.9)
     axes.axhline(tolerance, color="k", ls=":", lw=0.9)
-    wrong, seen = graded.error > tolerance, graded.gamma > threshold
-    for here, x, y, name in (
-        (wrong & ~seen, 0.02, 0.97, "wrong and not seen (misses)"),
-        (wrong & seen, 0.98, 0.97, "wrong and seen"),
-        (~wrong & ~seen, 0.02, 0.03, "right and not suspected"),
-        (~wrong & seen, 0.98, 0.03, "right, but suspected"),
+    wrong, detected = graded.error > tolerance, graded.gamma > threshold
+    for quadrant, x, y, name in (
+        (wrong & ~detected, 0.02, 0.97, "wrong, not detected (misses)"),
+        (wrong & detected, 0.98, 0.97, "wrong and detected"),
+        (~wrong & ~detected, 0.02, 0.03, "right"),
+        (~wrong & detected, 0.98, 0.03, "right, but flagged (false alarms)"),
     ):
         axes.text(
             x,
             y,
-            f"{name}: {int(here.sum())}",
+            f"{name}: {int(quadrant.sum())}",
             transform=axes.transAxes,
             fontsize=8,
             ha="left" if x < 0.5 else "right",
@@ -173,7 +173,7 @@ def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) ->
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none"},
         )
     axes.set_xlabel(f"gamma (dashed: {threshold:g})")
-    axes.set_ylabel(f"true force error / (meV/Å) (dotted: {tolerance:g})")
+    axes.set_ylabel(f"force error / (meV/Å) (dotted: {tolerance:g})")
     return picture
 
 
@@ -183,9 +183,9 @@ def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None
     Parameters
     ----------
     residuals
-        meV/Å.
+        Residuals in meV/Å.
     highlight
-        A label to be marked.
+        Index of a label that is drawn in another color.
 
     Returns
     -------
@@ -193,27 +193,27 @@ def residuals_figure(residuals: Sequence[float], *, highlight: int | None = None
     """
     picture = PngFigure(figsize=(6.4, 2.8), layout="constrained")
     axes = picture.subplots()
-    colours = ["C3" if number == highlight else "C0" for number in range(len(residuals))]
-    axes.bar(range(len(residuals)), residuals, color=colours, alpha=0.8)
+    colors = ["C3" if number == highlight else "C0" for number in range(len(residuals))]
+    axes.bar(range(len(residuals)), residuals, color=colors, alpha=0.8)
     axes.set_xticks(range(len(residuals)))
     axes.set_xlabel("label")
     axes.set_ylabel("force residual / (meV/Å)")
     return picture
 
 
-def seam_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, limit: float) -> PngFigure:
-    """Draw the force error of a small cell's atoms against their distance from its centre.
+def boundary_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, limit: float) -> PngFigure:
+    """Draw the force error of the atoms of a small cell against their distance from its center.
 
     Parameters
     ----------
     distances : ndarray, shape (n_atoms,)
-        Å.
+        Distances in Å.
     error : ndarray, shape (n_atoms,)
-        meV/Å, against the large structure.
+        Errors relative to the large structure in meV/Å.
     core : ndarray of bool, shape (n_atoms,)
-        Atoms that count.
+        Atoms of the core.
     limit
-        meV/Å, drawn as a line.
+        Error in meV/Å that is drawn as a line.
 
     Returns
     -------
@@ -221,12 +221,12 @@ def seam_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, *, l
     """
     picture = PngFigure(figsize=(6.4, 3.6), layout="constrained")
     axes = picture.subplots()
-    for these, colour, name in ((core, "C0", "core: counts"), (~core, "C3", "seam: does not count")):
-        axes.plot(distances[these], np.maximum(error[these], FLOOR), "o", ms=5, alpha=0.7, color=colour, label=name)
+    for atoms, color, name in ((core, "C0", "core: used"), (~core, "C3", "boundary: not used")):
+        axes.plot(distances[atoms], np.maximum(error[atoms], FLOOR), "o", ms=5, alpha=0.7, color=color, label=name)
     axes.axhline(limit, color="k", ls=":", lw=0.9)
     axes.set_yscale("log")
     plain_log_ticks(axes.yaxis)
-    axes.set_xlabel("distance from the centre of the small cell / Å")
-    axes.set_ylabel(f"true force error / (meV/Å) (dotted: {limit:g})")
+    axes.set_xlabel("distance from the center of the small cell / Å")
+    axes.set_ylabel(f"force error / (meV/Å) (dotted: {limit:g})")
     axes.legend(fontsize=8, loc="lower right")
     return picture

@@ -1,4 +1,4 @@
-"""A folder of its own for each run of a notebook."""
+"""A new folder for each run of a notebook."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ MOST = 10_000
 
 
 def new_folder(directory: str | Path) -> Path:
-    """Make the next numbered folder, so that a notebook can be run again from its top and nothing is overwritten.
+    """Create the next numbered folder, so that a notebook can be run again without overwriting files.
 
     Parameters
     ----------
     directory
-        Where the folders are.
+        Folder that contains the numbered folders.
 
     Returns
     -------
     Path
-        ``run_1``, or the first number that is free.
+        ``run_1``, or the first free number.
 
     Raises
     ------
     CampaignExistsError
-        If ten thousand are there.
+        If all numbers up to ten thousand are taken.
     """
     for number in range(1, MOST):
         folder = Path(directory) / f"run_{number}"
@@ -34,4 +34,4 @@ def new_folder(directory: str | Path) -> Path:
         except FileExistsError:
             continue
         return folder
-    raise CampaignExistsError(f"{directory} holds {MOST - 1} runs; delete some, or choose another directory")
+    raise CampaignExistsError(f"{directory} contains {MOST - 1} runs; delete some, or choose another directory")

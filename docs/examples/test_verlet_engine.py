@@ -1,4 +1,4 @@
-"""The contract of engines, for the one above."""
+"""The contract of engines, for the engine above."""
 
 from pathlib import Path
 

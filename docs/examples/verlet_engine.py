@@ -1,4 +1,4 @@
-"""An engine of your own: velocity Verlet by ASE, with the generation's own calculator."""
+"""Your own engine: velocity Verlet by ASE, with the calculator of the generation."""
 
 from collections import deque
 from functools import partial
@@ -21,8 +21,8 @@ class VerletEngine:
         self.steps, self.temperature, self.restart_every, self.seed = steps, temperature, restart_every, seed
 
     def explore(self, request: Request) -> Exploration:
-        """Run until the requested steps or a halt."""
-        log = SegmentLog(request.directory)  # checks, checkpoints: what survives a kill
+        """Run to the last step or to a halt."""
+        log = SegmentLog(request.directory)  # stores checks and checkpoints
         midway = log.rewind(midway=True)
         monitor = HaltMonitor(request.rule)  # the two-tier rule
         log.replay(monitor)
@@ -30,35 +30,35 @@ class VerletEngine:
         atoms = self._state(request, midway.path if midway else request.checkpoint)
         atoms.calc = request.generation.calculator()
         dynamics = VelocityVerlet(atoms, 2 * units.fs)
-        looked_at = log.checks[-1].step if log.checks else -1
+        last_checked = log.checks[-1].step if log.checks else -1
         frames: deque[Atoms] = deque(maxlen=20)
-        verdict = None
+        decision = None
         while True:
             if step % request.rule.check_every == 0:
                 frames.append(self._frame(atoms, step))
                 gamma = float(frames[-1].arrays["gamma"].max())
-                if step > looked_at:
+                if step > last_checked:
                     check = Check(step=step, gamma_max=gamma, observables={"temperature_K": atoms.get_temperature()})
-                    verdict = monitor.update(step, gamma)
+                    decision = monitor.update(step, gamma)
                     log.append(check)
-                    if verdict is None and step % self.restart_every == 0:
+                    if decision is None and step % self.restart_every == 0:
                         log.write_checkpoint(step, partial(self._save, atoms))
                         log.prune(monitor.first_step, request.rule.threshold_call_dft)
                     if request.on_check is not None:
                         request.on_check(check)
-            if verdict is not None or step >= self.steps:
+            if decision is not None or step >= self.steps:
                 break
             dynamics.run(1)
             step += 1
         safe_step, safe, halted = request.start_step, request.checkpoint, None
-        if verdict is not None:
+        if decision is not None:
             halted = log.write_checkpoint(step, partial(self._save, atoms), HALT)
-            found = log.safe_checkpoint(verdict.first_step, request.rule.threshold_call_dft)
-            safe_step, safe = (found.step, found.path) if found else (safe_step, safe)
+            checkpoint = log.safe_checkpoint(decision.first_step, request.rule.threshold_call_dft)
+            safe_step, safe = (checkpoint.step, checkpoint.path) if checkpoint else (safe_step, safe)
         return Exploration(
             end_step=step,
             timeline=log.timeline(),
-            verdict=verdict,
+            decision=decision,
             frames=tuple(frames),
             safe_step=safe_step,
             safe_checkpoint=safe,
@@ -66,7 +66,7 @@ class VerletEngine:
         )
 
     def close(self) -> None:
-        """Free nothing: the calculator goes with the segment."""
+        """Free nothing: the calculator is freed with the segment."""
 
     def _state(self, request: Request, checkpoint: Path | None) -> Atoms:
         start = request.start

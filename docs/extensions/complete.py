@@ -1,4 +1,4 @@
-"""Warns of public names that the reference leaves out, and of methods and fields that say nothing of themselves."""
+"""Warns of public names that the reference does not describe, and of methods and fields without a description."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ PUBLIC = (
     "acemaker.structures.embedding",
     "acemaker.testing",
     "acemaker.analysis",
-    "acemaker.analysis",
 )
-"""Modules whose ``__all__`` is the library's promise."""
+"""Modules whose ``__all__`` is the public interface."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,22 +29,22 @@ def check(_app: Any, environment: Any) -> None:
     described = {name.rpartition(".")[2] for name, *_ in environment.get_domain("py").get_objects()}
     for module in PUBLIC:
         for name in import_module(module).__all__:
-            thing = getattr(import_module(module), name)
-            if name not in described:  # by whichever of its homes
+            member = getattr(import_module(module), name)
+            if name not in described:  # under any of the modules that have it
                 logger.warning("the reference does not describe %s.%s", module, name)
-            for lack in _lacks(thing) if inspect.isclass(thing) else ():
-                logger.warning("%s.%s: %s", module, name, lack)
+            for problem in _problems(member) if inspect.isclass(member) else ():
+                logger.warning("%s.%s: %s", module, name, problem)
 
 
-def _lacks(thing: type) -> Iterator[str]:
-    """Yield public methods without a docstring, and fields that the class does not mention."""
-    for name, member in vars(thing).items():
-        called = inspect.isfunction(member) or isinstance(member, property | classmethod | staticmethod)
-        if called and not name.startswith("_") and not inspect.getdoc(getattr(thing, name)):
+def _problems(class_: type) -> Iterator[str]:
+    """Yield public methods without a docstring, and fields that the docstring of the class does not mention."""
+    for name, member in vars(class_).items():
+        is_method = inspect.isfunction(member) or isinstance(member, property | classmethod | staticmethod)
+        if is_method and not name.startswith("_") and not inspect.getdoc(getattr(class_, name)):
             yield f"{name} has no docstring"
-    if dataclasses.is_dataclass(thing):
-        for field in dataclasses.fields(thing):
-            if field.name not in (thing.__doc__ or ""):
+    if dataclasses.is_dataclass(class_):
+        for field in dataclasses.fields(class_):
+            if field.name not in (class_.__doc__ or ""):
                 yield f"the docstring does not mention {field.name}"
 
 

@@ -1,4 +1,4 @@
-"""Brings the notebooks of the repository among the pages."""
+"""Copies the notebooks of the repository into the pages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"02_real_dft.ipynb": "pw.x"}
-"""What a notebook needs to be executed; without it, it is shown without outputs."""
+"""Programs that notebooks need; without its program, a notebook is shown without outputs."""
 
 
-def bring(app: Any, config: Any) -> None:
-    """Copy the notebooks into `tutorial`, where git does not see them; those whose program is missing are not run."""
+def copy_notebooks(app: Any, config: Any) -> None:
+    """Copy the notebooks into `tutorial`, which git ignores; do not run those whose program is missing."""
     target = Path(app.srcdir) / "tutorial"
     for old in target.rglob("*.ipynb"):
         old.unlink()
     for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
-        if path.parent.name == "solutions":  # of the workshop: no pages for those who are to find them
+        if path.parent.name == "solutions":  # students should find the solutions themselves
             continue
         copy = target / path.relative_to(ROOT / "notebooks")
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -29,5 +29,5 @@ def bring(app: Any, config: Any) -> None:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.connect("config-inited", bring, priority=100)  # before the notebooks' own extension looks at the patterns
+    app.connect("config-inited", copy_notebooks, priority=100)  # before myst_nb reads the patterns
     return {"parallel_read_safe": True}

@@ -1,6 +1,6 @@
 """The directive ``parameters``: a section of the configuration as a table of names, types, defaults and units.
 
-To be used in reStructuredText, within ``eval-rst``.
+It is used in reStructuredText, within ``eval-rst``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from acemaker.config.described import default_of, kind_of
 
 
 class Parameters(SphinxDirective):
-    """Describe a section of `acemaker.config`; what the directive contains comes below its table."""
+    """Describe a section of `acemaker.config`; the content of the directive is placed below the table."""
 
     required_arguments = 1
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """Write the class and its table as reStructuredText, and parse that."""
+        """Write the class and its table as reStructuredText, and parse it."""
         section = getattr(acemaker.config, self.arguments[0])
         lines = [f".. py:class:: acemaker.config.{section.__name__}", "", f"   {inspect.getdoc(section)}", ""]
         lines += ["   .. list-table::", "      :header-rows: 1", "      :widths: 22 14 14 50", ""]

@@ -12,10 +12,10 @@ from ase.calculators.calculator import BaseCalculator
 from ase.calculators.emt import EMT
 
 from acemaker.analysis import liquid
-from acemaker.analysis.crystal import find_crystal
-from acemaker.analysis.measured import LeftOut, Measured
-from acemaker.analysis.oracle_calculator import OracleCalculator
-from acemaker.analysis.properties import ALL, CHEAP, Melt, calls, choose, measure
+from acemaker.analysis.calculators import OracleCalculator
+from acemaker.analysis.measured import Measured, NotApplicable
+from acemaker.analysis.properties import ALL, CHEAP, calls, choose, measure
+from acemaker.analysis.samples import LiquidSample, find_crystal
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError, LabelBudgetError, StructureError
 from acemaker.oracles.oracle import CalculatorOracle
@@ -36,9 +36,9 @@ def calculator(config: OracleConfig, element: str) -> OracleCalculator:
 def all_of(atoms: Atoms, names: tuple[str, ...], asked: BaseCalculator) -> dict[str, float]:
     crystal, found, at_rest = find_crystal(atoms), {}, None
     for name in choose(names):
-        before = getattr(asked, "made", 0)
+        before = getattr(asked, "n_calls", 0)
         measured = measure(name, crystal, asked, at_rest)
-        assert getattr(asked, "made", 0) - before <= calls(name, crystal)[0]
+        assert getattr(asked, "n_calls", 0) - before <= calls(name, crystal)[0]
         at_rest = measured if name == "lattice" else at_rest
         found |= {value.name: value.value for value in measured.values}
     return found
@@ -82,7 +82,7 @@ def test_a_hexagonal_crystal_has_two_lattice_constants_and_five_elastic_ones() -
 def test_the_energy_is_looked_for_where_it_is_lowest() -> None:
     wide = all_of(bulk("Cu", a=3.78, cubic=True), ("equation_of_state",), calculator(MISHIN, "Cu"))
     assert wide["volume"] == pytest.approx(3.615**3 / 4, rel=1e-3)
-    with pytest.raises(LeftOut, match="no lowest energy"):
+    with pytest.raises(NotApplicable, match="no lowest energy"):
         all_of(copper(), ("equation_of_state",), OracleCalculator(ToyOracle()))  # which only repels
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_crystal_is_said_to_be_none(atoms: Atoms, why: str) -> None:
 def test_a_compound_has_no_vacancy_energy_of_its_own() -> None:
     crystal = find_crystal(bulk("CuAu", "cesiumchloride", a=3.1))
     at_rest = measure("lattice", crystal, EMT(), None)
-    with pytest.raises(LeftOut, match="chemical potentials"):
+    with pytest.raises(NotApplicable, match="chemical potentials"):
         measure("vacancy", crystal, EMT(), at_rest)
 
 
@@ -146,7 +146,7 @@ def test_a_limit_is_kept() -> None:
     atoms.calc = asked
     with pytest.raises(LabelBudgetError, match="at most 2 oracle calls"):
         atoms.get_forces()
-    assert asked.made == 2
+    assert asked.n_calls == 2
 
 
 def test_radial_distribution_and_diffusion_of_what_is_known() -> None:
@@ -167,7 +167,7 @@ def test_radial_distribution_and_diffusion_of_what_is_known() -> None:
 def test_equal_calculators_have_equal_liquids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liquid, "STEPS", 120)
     monkeypatch.setattr(liquid, "WARM_UP", 30)
-    melt = Melt(atoms=rattled(copper(), 1, scale=0.3)[0], temperature=3000.0, timestep=2.0)
+    melt = LiquidSample(atoms=rattled(copper(), 1, scale=0.3)[0], temperature=3000.0, timestep=2.0)
     one, two = (measure("liquid", melt, asked, None) for asked in (EMT(), EMT()))
     assert one.values == two.values
     assert calls("liquid", melt) == (121, 32)

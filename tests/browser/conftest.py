@@ -107,7 +107,8 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     server.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         server.wait(20)
-    for process in [*family, server]:
+    ended: list[Any] = [*family, server]
+    for process in ended:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     server.wait()

@@ -32,10 +32,10 @@ def pixels(canvas: Any) -> np.ndarray:
 
 
 def hues(image: np.ndarray) -> set[int]:
-    """Find which colours of the scale are in a picture, by their place on it, 0 to 15; light and shade apart."""
-    scale = np.array([[int(colour[a : a + 2], 16) for a in (1, 3, 5)] for colour in Scale().colours()], dtype=float)
-    colourful = image.reshape(-1, 3)[np.ptp(image.reshape(-1, 3), axis=1) > 60].astype(float)
-    directions = colourful / np.linalg.norm(colourful, axis=1, keepdims=True)
+    """Find which colors of the scale are in a picture, by their place on it, 0 to 15; light and shade apart."""
+    scale = np.array([[int(color[a : a + 2], 16) for a in (1, 3, 5)] for color in Scale().colors()], dtype=float)
+    colorful = image.reshape(-1, 3)[np.ptp(image.reshape(-1, 3), axis=1) > 60].astype(float)
+    directions = colorful / np.linalg.norm(colorful, axis=1, keepdims=True)
     nearest = (directions @ (scale / np.linalg.norm(scale, axis=1, keepdims=True)).T).argmax(axis=1)
     counts = np.bincount(nearest, minlength=16)
     return {int(place) for place in np.flatnonzero(counts > 50)}
@@ -101,7 +101,7 @@ def test_a_halt_is_looked_into_by_hand(lab: Lab, page: Any, screenshots: Path) -
     shutil.copy(ROOT / "notebooks" / name, lab.folder / name)
     run_all(page, lab.page_of(name))
 
-    # it is drawn, in more than one colour
+    # it is drawn, in more than one color
     scroll_to(page, CANVAS)
     canvas = page.locator(CANVAS).first
     canvas.scroll_into_view_if_needed()
@@ -177,27 +177,27 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     until(lambda: len(hues(pixels(cockpit.locator("canvas").first))) >= 3)
     cockpit.screenshot(path=screenshots / "cockpit.png")  # whose upper part is in the docs
     cockpit.get_by_role("tab", name="candidates").click()
-    cockpit.get_by_text("the anchor always is").first.wait_for()
+    cockpit.get_by_text("the halted structure always is").first.wait_for()
 
     # a candidate that is chosen is shown
     cockpit.get_by_role("button", name="candidate 0", exact=True).click()
-    cockpit.get_by_text("candidate 0, anchor;").wait_for()
+    cockpit.get_by_text("candidate 0, halted structure;").wait_for()
     atoms = cockpit.locator("canvas:visible").first
     until(lambda: len(hues(pixels(atoms))) >= 3)
     cockpit.screenshot(path=screenshots / "candidates.png")
 
     # and a run that is stopped while it goes on
     picture = cockpit.locator("img").first
-    before, checked = picture.get_attribute("src"), campaign.refresh().step
+    before, checked = picture.get_attribute("src"), campaign.refresh().md_step
     run.click()
-    until(lambda: campaign.refresh().step > checked and campaign.state is State.EXPLORE)
+    until(lambda: campaign.refresh().md_step > checked and campaign.state is State.EXPLORE)
     until(lambda: picture.get_attribute("src") != before)
     stop.click()
     until(run.is_enabled)
-    assert "stopped; what comes next is" in status.inner_text()
-    stopped = campaign.refresh().step
+    assert "stopped; the next step is" in status.inner_text()
+    stopped = campaign.refresh().md_step
     assert stopped < campaign.config.engine.steps
     time.sleep(2)
-    assert campaign.refresh().step == stopped
+    assert campaign.refresh().md_step == stopped
     check_saved(page, lab.folder / name)
     assert page.errors == []

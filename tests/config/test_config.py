@@ -15,8 +15,8 @@ from acemaker.config import (
 from acemaker.config.base import Section
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import ConfigError
-from acemaker.headless.arguments import gather
-from acemaker.headless.notebook import Described
+from acemaker.headless.notebook import NotebookDescription
+from acemaker.headless.parameters import gather
 
 EMT = {"oracle": "emt"}
 SECTIONS = [
@@ -54,11 +54,11 @@ def test_small_thresholds_are_legal() -> None:
         (OTFConfig, {"strategies": {}}, ["OTFConfig.strategies", "at least 1"]),
         (OTFConfig, {"strategies": {"strain": 0}}, ["OTFConfig.strategies.strain", "greater than 0"]),
         (OTFConfig, {"strain_scale": 2}, ["OTFConfig.strain_scale", "less than 0.3", "dimensionless"]),
-        (OTFConfig, {"candidate_temperature": 0}, ["OTFConfig.candidate_temperature", "greater than 0", "K,"]),
+        (OTFConfig, {"candidate_temperature": 0}, ["OTFConfig.candidate_temperature", "greater than 0", "in K"]),
         (OTFConfig, {"mode_atoms": 0}, ["OTFConfig.mode_atoms", "greater than 0"]),
         (OTFConfig, {"mode_calculator": "emt"}, ["OTFConfig.mode_calculator", "'module:factory'", "'emt'"]),
         (EngineConfig, {"ensemble": "nph"}, ["EngineConfig.ensemble", "'nph'"]),
-        (EngineConfig, {"temperature": (300,)}, ["EngineConfig.temperature", "K, at the first"]),
+        (EngineConfig, {"temperature": (300,)}, ["EngineConfig.temperature", "in K at the first"]),
         (PotentialConfig, {"lmax_by_orders": (0, 1)}, ["equally long", "4 and 2"]),
         (PotentialConfig, {"lmax_by_orders": (1, 1, 1, 1)}, ["must start with 0"]),
         (SystemConfig, {"composition": {"Cu": 0.5, "Ni": 0.4}}, ["add up to 1", "0.9"]),
@@ -87,7 +87,7 @@ def test_one_value_stands_for_what_stays() -> None:
 
 def test_sections_are_frozen() -> None:
     with pytest.raises(Exception, match="frozen"):
-        OTFConfig().n_select = 2  # type: ignore[misc]
+        OTFConfig().n_select = 2
 
 
 def test_flat_parameters_find_their_sections() -> None:
@@ -125,16 +125,16 @@ UNITS = (
     "seconds",
     "Å",
     "fs",
-    "K,",
+    "in K",
     "GPa",
-    "Ry,",
+    "in Ry",
     "eV",
     "dimensionless",
-    "share",
     "fraction",
+    "Fraction",
     "weight",
     "repeats",
-    "parameter of",
+    "Parameter of",
 )
 
 
@@ -176,7 +176,7 @@ def test_coefficients_without_their_quotes_say_where_these_belong() -> None:
 
 
 @pytest.mark.parametrize("wrong", [2, [2, 2], [2, 2, 2, 2], [2, "a", 2], "cubic"])
-def test_a_wrong_supercell_is_told_in_a_users_words(wrong: object) -> None:
+def test_a_wrong_supercell_is_explained(wrong: object) -> None:
     with pytest.raises(ConfigError) as refused:
         SystemConfig(supercell=wrong)
     (line,) = str(refused.value).splitlines()
@@ -186,14 +186,16 @@ def test_a_wrong_supercell_is_told_in_a_users_words(wrong: object) -> None:
 def test_a_number_for_both_ends_of_a_ramp_is_refused_once() -> None:
     with pytest.raises(ConfigError) as refused:
         EngineConfig(temperature=-700)
-    assert str(refused.value).startswith("EngineConfig.temperature: input should be greater than 0, got -700 (K, at")
+    assert str(refused.value).startswith(
+        "EngineConfig.temperature: input should be greater than 0, got -700 (Temperature in K at"
+    )
     assert len(str(refused.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("text", [b"seed: " + b"9" * 5000, b"\xff", b"1: 2", b"[" * 20_000, b"engine: {1: 2}"])
 def test_a_yaml_file_that_is_none_is_an_error_of_acemakers(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "c.yaml").write_bytes(text)
-    notebook = Described(path=Path(), types={}, defaults={}, takes_all=True, complete=True)
+    notebook = NotebookDescription(path=Path(), types={}, defaults={}, takes_all=True, complete=True)
     with pytest.raises(ConfigError, match=r"c\.yaml"):
         CampaignConfig.from_yaml(tmp_path / "c.yaml")
     with pytest.raises(ConfigError, match=r"c\.yaml|pair_style"):

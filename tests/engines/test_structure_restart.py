@@ -1,4 +1,4 @@
-"""Going on from positions and velocities alone, where restart files cannot be read."""
+"""Runs that continue from positions and velocities, without restart files."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from acemaker.results import Halt
 from acemaker.states import State
 from acemaker.steps.resume import resume
 from tests.conftest import alloy, copper
-from tests.engines.test_inprocess import request
+from tests.engines.test_inprocess import make_request
 
 KINDS = ("inprocess", "python", "native")
 RUN: dict[str, Any] = {"steps": 60, "temperature": (300, 900), "restart_every": 20, "trajectory_every": 5}
 
 
-def explore(kind: str, native: str, asked: Request, **changes: Any) -> Exploration:
+def explore(kind: str, native: str, request: Request, **changes: Any) -> Exploration:
     where = {"engine": "inprocess"} if kind == "inprocess" else {"engine": "isolated", "lammps": kind}
     if kind == "native":
         where["lammps"] = native
     engine = make_engine(EngineConfig(**{**RUN, **where, **changes}), seed=1)
     try:
-        return engine.explore(asked)
+        return engine.explore(request)
     finally:
         engine.close()
 
 
 def drifting(atoms: Atoms) -> Atoms:
-    """Hot, and on its way through the boundaries of the cell."""
+    """Set thermal velocities and a drift, so that atoms cross the boundaries."""
     rng = np.random.default_rng(1)
     atoms.set_momenta(rng.normal(size=(len(atoms), 3)) * np.sqrt(atoms.get_masses() * 300 * units.kB)[:, None])
     atoms.set_velocities(atoms.get_velocities() + np.array([0.5, -0.3, 0.2]))
@@ -55,16 +55,18 @@ def frame(outcome: Exploration, step: int) -> Atoms:
 def test_a_frame_leads_where_the_run_led(
     tmp_path: Path, native_lammps: str, copper_generation: Generation, kind: str, ensemble: str
 ) -> None:
-    """NVE has no other state than the frame's, and Langevin's noise is that of the step.
+    """NVE has no state beyond the frame, and Langevin's noise depends only on the step.
 
     In a callback LAMMPS has not yet done that noise's part of the last half step.
     """
     structure = drifting(copper())
-    whole = explore(kind, native_lammps, request(tmp_path / "whole", copper_generation, structure), ensemble=ensemble)
+    whole = explore(
+        kind, native_lammps, make_request(tmp_path / "whole", copper_generation, structure), ensemble=ensemble
+    )
     state = frame(whole, 40)
     assert np.abs(state.arrays["images"]).max() >= 1, "nothing has crossed a boundary"
-    asked = request(tmp_path / "rest", copper_generation, structure, start_step=40, state=state)
-    rest = explore(kind, native_lammps, asked, ensemble=ensemble)
+    request = make_request(tmp_path / "rest", copper_generation, structure, start_step=40, state=state)
+    rest = explore(kind, native_lammps, request, ensemble=ensemble)
     assert rest.timeline.step.tolist() == [40, 45, 50, 55, 60]
     last, known = (SegmentLog(tmp_path / name).trajectory for name in ("rest", "whole"))
     limit = 1e-6 if ensemble == "nve" or kind == "native" else 0.02
@@ -73,14 +75,14 @@ def test_a_frame_leads_where_the_run_led(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_box_and_ramp_go_on(tmp_path: Path, native_lammps: str, alloy_generation: Generation, kind: str) -> None:
-    """In a triclinic box that moves; thermostat and barostat start afresh."""
+    """In a moving triclinic box; thermostat and barostat start without history."""
     changes = {"ensemble": "npt", "pressure_coupling": "tri"}
     structure = drifting(alloy())
-    whole = explore(kind, native_lammps, request(tmp_path / "whole", alloy_generation, structure), **changes)
-    asked = request(tmp_path / "rest", alloy_generation, structure, start_step=40, state=frame(whole, 40))
-    rest = explore(kind, native_lammps, asked, **changes)
+    whole = explore(kind, native_lammps, make_request(tmp_path / "whole", alloy_generation, structure), **changes)
+    request = make_request(tmp_path / "rest", alloy_generation, structure, start_step=40, state=frame(whole, 40))
+    rest = explore(kind, native_lammps, request, **changes)
     assert rest.frames[0].cell.array == pytest.approx(whole.frames[8].cell.array, abs=1e-6)
-    # in a callback LAMMPS has not yet done the thermostat's part of the last half step
+    # in a callback LAMMPS has not yet applied the thermostat in the last half step
     limit = 1e-4 if kind == "native" else 25.0
     temperatures = rest.timeline.observables["temperature_K"], whole.timeline.observables["temperature_K"][8:]
     assert temperatures[0][0] == pytest.approx(temperatures[1][0], abs=limit)
@@ -93,9 +95,11 @@ def test_a_soft_start_from_a_frame(
     tmp_path: Path, native_lammps: str, copper_generation: Generation, kind: str
 ) -> None:
     structure = drifting(copper())
-    whole = explore(kind, native_lammps, request(tmp_path / "whole", copper_generation, structure))
-    asked = request(tmp_path / "rest", copper_generation, structure, start_step=40, state=frame(whole, 40), number=2)
-    rest = explore(kind, native_lammps, replace(asked, soft_start=True))
+    whole = explore(kind, native_lammps, make_request(tmp_path / "whole", copper_generation, structure))
+    request = make_request(
+        tmp_path / "rest", copper_generation, structure, start_step=40, state=frame(whole, 40), number=2
+    )
+    rest = explore(kind, native_lammps, replace(request, soft_start=True))
     assert rest.soft_start is not None
     assert rest.soft_start.start_step == 40
     assert rest.timeline.step.tolist() == [40, 45, 50, 55, 60]
@@ -120,7 +124,7 @@ def test_a_campaign_by_structures_alone(tmp_path: Path, native_lammps: str, kind
             "engine": SMALL.engine.model_copy(update=where),
         }
     )
-    resumed = []
+    resumed: list[Any] = []
     with Campaign.create(tmp_path / "run", config) as campaign:
         for result in campaign.steps():
             if campaign.state is State.EXPLORE and hasattr(result, "mode"):
@@ -129,7 +133,7 @@ def test_a_campaign_by_structures_alone(tmp_path: Path, native_lammps: str, kind
     assert resumed, "the test needs a halt"
     assert {result.mode for result in resumed} == {"structure"}
     assert all(result.checkpoint is None for result in resumed)
-    assert "positions and velocities alone" in str(resumed[0])
+    assert "positions and velocities only" in str(resumed[0])
 
 
 def test_a_campaign_moves_where_its_restart_files_cannot_be_read(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_without_restart_file_and_frame_there_is_a_clear_word(tmp_path: Path) ->
                 break
         for file in (tmp_path / "run" / "halts").iterdir():
             file.write_text(file.read_text().replace(" step=", " step=9"))
-        with pytest.raises(EngineError, match="nothing leads to step"):
+        with pytest.raises(EngineError, match="the trajectory cannot continue from step"):
             campaign.run()
 
 
@@ -186,7 +190,7 @@ def test_after_a_break_it_is_a_frame_before(copper_generation: Generation) -> No
     still = [atoms.copy() for atoms in frames]
     for atoms in still:
         del atoms.arrays["momenta"]
-    # frames of an engine that knows no velocities lead nowhere
+    # a trajectory cannot continue from frames without velocities
     assert step_of(replace(halt, tier="smooth", frames=tuple(still))) == ("safe", 0, 25)
     assert step_of(halt) == ("structure", 15, 10)
     assert step_of(replace(halt, tier="smooth")) == ("structure", 25, 0)

@@ -17,11 +17,11 @@ from acemaker import Campaign, CampaignConfig
 from acemaker.cli import main
 from acemaker.config.campaign import parameter_homes
 from acemaker.errors import CampaignExistsError, CampaignLockedError, ConfigError, MissingLibraryError
-from acemaker.headless.arguments import gather
 from acemaker.headless.check import check_parameters
 from acemaker.headless.command import join_pairs
 from acemaker.headless.library import load_papermill
 from acemaker.headless.notebook import describe
+from acemaker.headless.parameters import gather
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGN, BY_HAND = ROOT / "notebooks/otf_campaign.ipynb", ROOT / "notebooks/01_one_halt_by_hand.ipynb"
@@ -57,10 +57,10 @@ def check(notebook: Path, *words: str, parts: bool = False, **given: Any) -> Map
         (["-p", "threshold_call_dft=30"], "threshold_call_dft=30, threshold_break=20"),
         (["-p", "hang_after=-1"], "EngineConfig.hang_after: input should be greater than 0, got -1"),
         (["-p", "pair_coeff=[]"], "the 'lammps' oracle needs pair_style and pair_coeff"),
-        (["-p", "tolerance=wide"], "tolerance must be of type float, as the notebook has it, got 'wide'"),
-        (["-p", "9=steps"], "a parameter must be given as name=value, got '9=steps'"),
+        (["-p", "tolerance=wide"], "tolerance must be of type float, as declared in the notebook, got 'wide'"),
+        (["-p", "9=steps"], "a parameter must have the form name=value, got '9=steps'"),
         (["-f", "missing.yaml"], "cannot read the parameters in missing.yaml"),
-        (["-f", "list.yaml"], "list.yaml must hold a mapping of parameters by name"),
+        (["-f", "list.yaml"], "list.yaml must contain a mapping of parameters by name"),
     ],
 )
 def test_a_wrong_parameter_is_refused(
@@ -80,10 +80,10 @@ def test_a_wrong_parameter_is_refused(
     [
         (["structure=al.cif"], "SystemConfig.structure: 'al.cif' is neither a chemical symbol nor a file"),
         (["structure=Kupfer"], "'Kupfer' is neither a chemical symbol nor a file"),
-        (["structure=Al"], "these coefficients are for Cu, but the structure holds Al; give pair_style and pair_coeff"),
+        (["structure=Al"], "these coefficients are for Cu, but the structure contains Al; set pair_style and"),
         (["pair_coeff=* * Cu_mischin1.eam.alloy Cu"], "did you mean 'Cu_mishin1.eam.alloy'?"),
-        (["pair_coeff=[* * Cu]"], "or a list of them in quotes, ['* * Cu']"),
-        (["pair_style=eam/aloy"], "'Unrecognized pair style 'eam/aloy'' to 'pair_style eam/aloy"),
+        (["pair_coeff=[* * Cu]"], "or a list of strings in quotes, ['* * Cu']"),
+        (["pair_style=eam/aloy"], "'Unrecognized pair style 'eam/aloy'' for 'pair_style eam/aloy"),
         (["oracle=nosuchcode.ase:Calculator"], "there is no module 'nosuchcode' here"),
         (["oracle=emt", "structure=Fe", "crystal=bcc"], "the 'emt' oracle cannot label the initial structure"),
         (["lammps=no-such-lmp -x"], "EngineConfig.lammps: 'no-such-lmp -x' does not run"),
@@ -136,13 +136,13 @@ def test_a_module_in_the_current_folder_is_found(tmp_path: Path) -> None:
     ("notebook", "out", "said"),
     [
         ("missing.ipynb", "out.ipynb", "there is no notebook missing.ipynb"),
-        ("text.ipynb", "out.ipynb", "text.ipynb cannot be read as a notebook"),
+        ("text.ipynb", "out.ipynb", "cannot read text.ipynb as a notebook"),
         ("untagged.ipynb", "out.ipynb", "one code cell tagged 'parameters', it has 0"),
-        ("julia.ipynb", "out.ipynb", "must be a notebook of Python, it is one of julia"),
+        ("julia.ipynb", "out.ipynb", "must be a Python notebook, its language is julia"),
         ("wrong.ipynb", "out.ipynb", "the parameters cell of wrong.ipynb is not Python, line 2"),
         ("good.ipynb", "good.ipynb", "would overwrite the notebook itself"),
         ("good.ipynb", "out.yaml", "must be a file that ends in .ipynb, got out.yaml"),
-        ("good.ipynb", "good.ipynb/out.ipynb", "the folder of good.ipynb/out.ipynb cannot be made"),
+        ("good.ipynb", "good.ipynb/out.ipynb", "cannot create the folder of good.ipynb/out.ipynb"),
     ],
 )
 def test_a_wrong_file_is_refused(
@@ -200,7 +200,7 @@ def test_a_campaign_takes_parameters_that_its_notebook_does_not_list() -> None:
 
 def test_a_notebook_that_would_not_see_them_does_not() -> None:
     assert check(BY_HAND, "steps=100") == {"steps": 100}
-    with pytest.raises(ConfigError, match="no parameter 'cutoff'; it takes only directory, seed, steps"):
+    with pytest.raises(ConfigError, match="no parameter 'cutoff'; it accepts only directory, seed, steps"):
         check(BY_HAND, "cutoff=4")
     with pytest.raises(ConfigError, match=r"EngineConfig\.steps"):
         check(BY_HAND, "steps=0")
@@ -214,13 +214,14 @@ def test_a_notebook_without_a_campaign(tmp_path: Path) -> None:
     described = describe(notebook)
     assert described.defaults == {"n": 1, "x": None, "name": "a=b", "many": [1]}
     assert not described.is_campaign
-    given = {"n": 2, "x": 3, "name": "c", "many": [2], "free": "anything"}
+    given: dict[str, Any] = {"n": 2, "x": 3, "name": "c", "many": [2], "free": "anything"}
     assert check(notebook, **given) == given
     assert check(notebook, x=None) == {"x": None}
+    wrong: Any
     for name, wrong in [("n", 1.5), ("n", True), ("x", "far"), ("name", 1), ("many", {}), ("free", object())]:
         with pytest.raises(ConfigError, match=f"{name} must be"):
             check(notebook, **{name: wrong})
-    with pytest.raises(ConfigError, match="no parameter 'seed'; it takes only n, x"):
+    with pytest.raises(ConfigError, match="no parameter 'seed'; it accepts only n, x"):
         check(notebook, seed=1)
 
 
@@ -238,15 +239,16 @@ def test_a_campaign_that_exists_keeps_its_engine_and_no_other_is_mixed_with_it(t
     defaults = {name: value for name, value in describe(CAMPAIGN).defaults.items() if name in parameter_homes()}
     here = str(tmp_path / "runs")
     Campaign.create(here, CampaignConfig.from_parameters({**defaults, "supercell": [2, 2, 2], "cutoff": 4.5})).close()
-    again = {"directory": here, "supercell": [2, 2, 2], "cutoff": 4.5}
+    again: dict[str, Any] = {"directory": here, "supercell": [2, 2, 2], "cutoff": 4.5}
     assert check(CAMPAIGN, **again) == {**again, "engine": "inprocess"}
     assert check(CAMPAIGN, **again, max_otf_iterations=200)["engine"] == "inprocess"
     with pytest.raises(CampaignExistsError, match=r"otf\.n_select: 1 -> 2"):
         check(CAMPAIGN, **again, n_select=2)
     with pytest.raises(CampaignExistsError) as refused:
         check(CAMPAIGN, **again, n_select=2)
-    assert "for a new one add -p directory=runs/NAME (OUT names only the executed notebook)" in str(refused.value)
-    assert "Campaign.open" not in str(refused.value)
+    message = str(refused.value)
+    assert "to create a new campaign, add -p directory=runs/NAME (OUT names only the executed notebook)" in message
+    assert "Campaign.open" not in message
     with pytest.raises(ConfigError, match=r"'al.cif' is neither a chemical symbol nor a file"):
         check(CAMPAIGN, **again, structure="al.cif", parts=True)
     with pytest.raises(CampaignExistsError, match="engine: 'inprocess' -> 'isolated'"):

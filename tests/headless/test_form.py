@@ -14,10 +14,10 @@ import pytest
 
 from acemaker.cli import main
 from acemaker.errors import ConfigError
-from acemaker.headless.arguments import gather
 from acemaker.headless.command import join_pairs
 from acemaker.headless.form import Form
 from acemaker.headless.notebook import describe
+from acemaker.headless.parameters import gather
 from tests.headless.test_check import CAMPAIGN, ROOT, write
 
 
@@ -32,7 +32,7 @@ def test_a_cell_is_read_with_its_comments() -> None:
     assert list(fields) == list(describe(CAMPAIGN).types)
     assert (fields["directory"].section, fields["steps"].section) == ("", "molecular dynamics")
     assert fields["tolerance"].section == ""  # a blank line has ended the potential's
-    assert fields["composition"].help == 'fractions of a random alloy, e.g. {"Cu": 0.5, "Ni": 0.5}'
+    assert fields["composition"].help == 'fractions of the elements of a random alloy, e.g. {"Cu": 0.5, "Ni": 0.5}'
     assert "npt" in fields["ensemble"].choices
     assert fields["oracle"].choices == ()
     assert (fields["supercell"].kind, fields["supercell"].default) == ("list", [3, 3, 3])
@@ -91,9 +91,9 @@ def test_the_command_line_and_the_file_say_what_was_filled_in() -> None:
     assert words[:3] == ["run", str(CAMPAIGN), "runs/new.ipynb"]
     assert gather(describe(CAMPAIGN), [], [word for word in words[3:] if word != "-p"]) == changed
     file = form.write("here/params.yaml")
-    assert gather(describe(CAMPAIGN), [file], []) == form.given == {**describe(CAMPAIGN).defaults, **changed}
-    assert form.values == {**form.given, "engine": "isolated"}
-    assert form.fill(structure=..., skin=...).given["structure"] == "Cu"
+    assert gather(describe(CAMPAIGN), [file], []) == form.unchecked_values == {**describe(CAMPAIGN).defaults, **changed}
+    assert form.values == {**form.unchecked_values, "engine": "isolated"}
+    assert form.fill(structure=..., skin=...).unchecked_values["structure"] == "Cu"
 
 
 def test_what_is_wrong_is_said_in_the_words_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from acemaker import CampaignConfig
 from acemaker.cli import main
 from acemaker.config.campaign import parameter_homes
 from acemaker.config.described import field_of
-from acemaker.headless.arguments import read_value
+from acemaker.headless.parameters import read_value
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
@@ -29,9 +29,9 @@ def test_all_are_listed_and_can_be_typed_as_they_stand(
     main(["parameters"])
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 100
-    assert "\n\notf: Thresholds, candidates, selection and the bounds of the loop.\n" in out
-    assert "  ensemble=npt\n      one of nve, nvt, npt, csvr, langevin; nvt and npt: Nosé-Hoover" in out
-    assert "  timestep=2.0\n      fs\n" in out
+    assert "\n\notf: Thresholds, candidates, selection and limits of the loop.\n" in out
+    assert "  ensemble=npt\n      One of nve, nvt, npt, csvr, langevin. Thermodynamic ensemble; nvt and npt" in out
+    assert "  timestep=2.0\n      Time step in fs.\n" in out
 
 
 def default(name: str) -> object:

@@ -70,8 +70,8 @@ def test_it_shows_the_notebooks_lines_once_and_runs_this_python(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("1/0", "failed in its cell [3]: ZeroDivisionError: division by zero\n"),
-        ("import acemaker\nacemaker.Campaign.open('none')", "failed in its cell [3]: there is no campaign in "),
+        ("1/0", "failed in cell [3]: ZeroDivisionError: division by zero\n"),
+        ("import acemaker\nacemaker.Campaign.open('none')", "failed in cell [3]: there is no campaign in "),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "the Python process of fail.ipynb was killed"),
     ],
     ids=["python", "acemaker", "killed"],
@@ -82,7 +82,7 @@ def test_a_failure_is_one_clear_message(tmp_path: Path, body: str, said: str) ->
     assert (status, out) == (1, "")
     assert err.startswith("acemaker run: ")
     assert said in err
-    assert "the cells that were run are in out.ipynb; the same command again continues the campaign" in err
+    assert "executed cells are in out.ipynb; repeat the command to continue the campaign" in err
     assert len(err.splitlines()) == 2
     assert (tmp_path / "out.ipynb").is_file()
 
@@ -96,7 +96,7 @@ def test_a_notebook_that_will_not_stop_is_killed(tmp_path: Path) -> None:
     started = time.monotonic()
     status, errors, left = stop(start(tmp_path, "stubborn.ipynb", "out.ipynb"), signal.SIGTERM, "on")
     assert (status, left) == (143, [])
-    assert errors == "acemaker run: stopped by SIGTERM; the cells that were run are in out.ipynb\n"
+    assert errors == "acemaker run: stopped by SIGTERM; executed cells are in out.ipynb\n"
     assert time.monotonic() - started < 90  # it sleeps for 100 s
 
 
@@ -126,11 +126,11 @@ def test_nobody_watches_a_headless_run(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     # so many that the signal comes in time on a busy machine, and so cold that it comes before a halt
     values = [*SMALL[:-2], "steps=8000", "temperature=[300,300]", SMALL[-1], "directory=here"]
-    words = [CAMPAIGN, "out.ipynb", *(word for value in values for word in ("-p", value))]
+    words: list[Any] = [CAMPAIGN, "out.ipynb", *(word for value in values for word in ("-p", value))]
     status, errors, left = stop(start(tmp_path, *words), signal.SIGINT, "step     800")
     assert (status, left) == (130, [])
     assert "stopped by Ctrl-C" in errors
-    assert "the same command again continues the campaign" in errors
+    assert "repeat the command to continue the campaign" in errors
     assert not list((tmp_path / "here/segments").glob("*/run"))
     stopped = Campaign.open(tmp_path / "here")
     stopped.close()
@@ -141,15 +141,15 @@ def test_a_campaign_is_stopped_and_goes_on(tmp_path: Path) -> None:
     assert (status, errors) == (0, "")
     lines = out.splitlines()
     assert all(line.strip() for line in lines)
-    assert not [line for line in lines if "Generation 0" in line]  # not started over
-    assert lines[0].startswith(f"the campaign in {tmp_path / 'here'} has come to step ")
-    assert lines[0].endswith(" of 8000, and goes on")
+    assert not [line for line in lines if "Generation 1:" in line]  # not started over
+    assert lines[0].startswith(f"the campaign in {tmp_path / 'here'} is at step ")
+    assert lines[0].endswith(" of 8000, continuing")
     reached = next(number for number, line in enumerate(lines) if line.endswith("reached step 8000"))
     assert lines[reached + 1].startswith("Not converged: ")
     assert lines[reached + 2] == "the executed notebook is out.ipynb"
     assert lines[reached + 3].startswith(f"the campaign in {tmp_path / 'here'} is DONE: 8000 of 8000 steps, ")
     assert " meV/Å" in lines[reached + 3]
-    assert lines[-1].startswith("the story of the run is")
+    assert lines[-1].startswith("report:")
     summary = json.loads((tmp_path / "here/summary.json").read_text())
     assert (summary["state"], summary["steps"]) == ("DONE", 8000)
     assert any("image/png" in output.get("data", {}) for output in outputs(tmp_path / "out.ipynb"))

@@ -1,4 +1,4 @@
-"""Labels on Dask's workers."""
+"""Labels on Dask workers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import pytest
 
 from acemaker.errors import OracleError
 from acemaker.states import State
-from tests.labeling.halted import at_halt, calls, create, journalled, nothing_is_left, potentials, reopen, tell
+from tests.labeling.halted import at_halt, calls, create, journaled, nothing_is_left, potentials, reopen, tell
 from tests.processes import start, until
 
-TWO = {"executor": "dask", "n_workers": 2}
+TWO = {"executor": "dask", "n_parallel_labels": 2}
 
 
 @pytest.mark.slow
 def test_a_cluster_on_this_machine(tmp_path: Path) -> None:
-    """One label kills its process once."""
+    """One label kills its process at the first try."""
     pytest.importorskip("distributed", reason="no distributed: pip install 'acemaker[dask]'")
     with create(tmp_path / "one") as one:
         assert one.run().state is State.DONE
@@ -39,7 +39,7 @@ def test_a_cluster_on_this_machine(tmp_path: Path) -> None:
 
 @contextmanager
 def apart(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """A scheduler in a process of its own, with a worker."""
+    """A scheduler in a separate process, with a worker."""
     dask, address = [sys.executable, "-m"], f"tcp://127.0.0.1:{port}"
     quiet: dict[str, Any] = {"cwd": Path(__file__).parents[2], "stdout": DEVNULL, "stderr": DEVNULL}
     given = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
@@ -70,7 +70,7 @@ def test_a_lost_scheduler_costs_no_structure(tmp_path: Path) -> None:
             tell(tmp_path, **{f"c{number}": "sleep 600" for number in others})
 
             def lose() -> None:
-                until(lambda: first in journalled(tmp_path))
+                until(lambda: first in journaled(tmp_path))
                 chief.kill()
 
             thread = threading.Thread(target=lose)
@@ -78,15 +78,15 @@ def test_a_lost_scheduler_costs_no_structure(tmp_path: Path) -> None:
             with campaign, pytest.raises(OracleError, match=rf"no Dask scheduler answers at {address['address']}"):
                 campaign.label()
             thread.join()
-        assert journalled(tmp_path) == [first]
+        assert journaled(tmp_path) == [first]
         assert campaign.progress.failures == {}
         with reopen(tmp_path) as campaign, apart(tmp_path, port):
             campaign.label()
-    assert sorted(journalled(tmp_path)) == sorted(selection.selected)
+    assert sorted(journaled(tmp_path)) == sorted(selection.selected)
     assert calls(tmp_path).count(str(first)) == 1
 
 
-def test_a_place_where_no_scheduler_can_be_is_said(tmp_path: Path) -> None:
+def test_an_address_without_a_scheduler_is_reported(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="no distributed: pip install 'acemaker[dask]'")
     campaign = create(tmp_path, {"executor": "dask", "executor_arguments": {"address": "nonsense://here"}})
     with campaign, pytest.raises(OracleError, match="no Dask scheduler answers at nonsense://here"):

@@ -1,4 +1,4 @@
-"""A disk that is full: what was paid for is kept, and one line says where."""
+"""On a full disk, computed labels are saved, and the error message names the file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 
 from acemaker.errors import CampaignError, Cause, OracleError
 from acemaker.states import State
-from tests.labeling.halted import at_halt, calls, journalled, nothing_is_left, reopen, tell
+from tests.labeling.halted import at_halt, calls, journaled, nothing_is_left, reopen, tell
 
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
-    """Let no file of this process and of what it starts grow beyond so many bytes, as a full disk would."""
+    """Limit the size of all files of this process and its children, in bytes, like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -28,22 +28,22 @@ def no_file_beyond(size: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_a_label_that_cannot_be_written_is_kept_elsewhere(tmp_path: Path, n_workers: int) -> None:
-    """A label's file takes some 4,000 bytes, its figures alone 2,000."""
-    campaign, selection = at_halt(tmp_path, {"n_workers": n_workers})
-    tell(tmp_path, **{f"c{selection.selected[1]}": "sleep 8"})  # it is being made when the first one is there
-    warned = pytest.warns(UserWarning, match="labels that are being made are waited for")
-    warned_or_not = warned if n_workers > 1 else contextlib.nullcontext()
+@pytest.mark.parametrize("n_parallel_labels", [1, 2])
+def test_a_label_that_cannot_be_written_is_saved_elsewhere(tmp_path: Path, n_parallel_labels: int) -> None:
+    """The file of a label has about 4,000 bytes, its numbers alone 2,000."""
+    campaign, selection = at_halt(tmp_path, {"n_parallel_labels": n_parallel_labels})
+    tell(tmp_path, **{f"c{selection.selected[1]}": "sleep 8"})  # it still runs when the first one is finished
+    warned = pytest.warns(UserWarning, match="waiting for the labels that are being computed")
+    warned_or_not = warned if n_parallel_labels > 1 else contextlib.nullcontext()
     with campaign, no_file_beyond(3000), warned_or_not, pytest.raises(CampaignError) as caught:
         campaign.label()
     assert "\n" not in str(caught.value)
     for words in ("cannot be written ([Errno 27] File too large", f"{tmp_path}/c/queue/", "not computed again"):
         assert words in str(caught.value)
-    assert journalled(tmp_path) == []
+    assert journaled(tmp_path) == []
     assert list((tmp_path / "c").rglob("*.part")) == []
-    assert len(calls(tmp_path)) == n_workers
-    assert n_workers == 1 or "; 1 more that were being made are kept likewise" in str(caught.value)
+    assert len(calls(tmp_path)) == n_parallel_labels
+    assert n_parallel_labels == 1 or "; 1 more that were being computed are saved, too" in str(caught.value)
     with reopen(tmp_path) as again:
         assert again.label().candidates == selection.selected
         assert again.run().state is State.DONE
@@ -52,29 +52,29 @@ def test_a_label_that_cannot_be_written_is_kept_elsewhere(tmp_path: Path, n_work
 
 
 @pytest.mark.slow
-def test_where_nothing_can_be_written_memory_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that labels writes where there is room still."""
+def test_a_label_stays_in_memory_if_no_file_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that computes the label can write its files."""
     campaign, selection = at_halt(tmp_path)
     with campaign:
         with monkeypatch.context() as patch:
-            from acemaker.labeling import finished_labels
+            from acemaker.labeling import job
 
             def full(*_: object, **__: object) -> Path:
                 raise OSError(28, "No space left on device")
 
-            patch.setattr(finished_labels, "_write", full)
+            patch.setattr(job, "_write", full)
             patch.setattr(os, "fsync", full)
-            with pytest.raises(CampaignError, match=r"No space left on device.*it is kept in this process's memory"):
+            with pytest.raises(CampaignError, match=r"No space left on device.*it is saved in this process's memory"):
                 campaign.label()
-        campaign._chronicle.append("reopened")
+        campaign._journaled.append("reopened")
         assert campaign.label().candidates == selection.selected
     assert len(calls(tmp_path)) == len(selection.selected)
 
 
 @pytest.mark.slow
 def test_a_job_that_cannot_be_written_stops_at_once(tmp_path: Path) -> None:
-    campaign, selection = at_halt(tmp_path, {"n_workers": 2})
-    refused = pytest.raises(OracleError, match=r"^disk full: the job cannot be written")
+    campaign, selection = at_halt(tmp_path, {"n_parallel_labels": 2})
+    refused = pytest.raises(OracleError, match=r"^disk full: cannot write the job")
     with campaign, no_file_beyond(200), refused as caught:
         campaign.label()
     assert "\n" not in str(caught.value)
@@ -86,7 +86,7 @@ def test_a_job_that_cannot_be_written_stops_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_label_without_room_for_its_answer_says_so(tmp_path: Path) -> None:
+def test_a_program_that_fills_the_disk_is_reported(tmp_path: Path) -> None:
     campaign, selection = at_halt(tmp_path)
     tell(tmp_path, **{f"c{selection.selected[0]}": "fill"})
     with campaign, pytest.raises(OracleError, match=r"^disk full: .*No space left on device") as caught:

@@ -1,4 +1,4 @@
-"""Labels that people make elsewhere: structures go out in folders, results come back in whatever ASE reads."""
+"""Labels that are computed elsewhere: structures are written to folders, results are read in any format of ASE."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from tests.processes import until
 
 def by_hand(folder: Path) -> Campaign:
     config = toy_config(n_select=2).model_dump()
-    config["labelling"] = {"executor": "files"}
-    return Campaign.create(folder / "c", CampaignConfig(**config), engine=ToyEngine(200, halting_at(100)))
+    config["labeling"] = {"executor": "files"}
+    engine = ToyEngine(200, halting_at(100))
+    return Campaign.create(folder / "c", CampaignConfig(**config), engine=engine, exist_ok=True)
 
 
 def compute(folder: Path, name: str = "label.extxyz") -> None:
-    """Do what people do elsewhere, with the structure alone."""
+    """Compute a result from the structure file alone."""
     atoms = read(folder / "structure.extxyz")
     assert isinstance(atoms, Atoms)
     atoms.calc = EMT()
@@ -50,12 +51,12 @@ def folders(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / "c/queue/elsewhere").iterdir() if path.is_dir())
 
 
-def test_out_and_in_again_with_a_day_in_between(tmp_path: Path) -> None:
+def test_results_are_collected_after_the_campaign_was_reopened(tmp_path: Path) -> None:
     with by_hand(tmp_path) as campaign:
         submitted = campaign.submit()
         assert submitted.missing == (0, 1)
     one, two = folders(tmp_path)
-    assert one.name.startswith("halt_0000_candidate_000_")
+    assert one.name.startswith("initial_000_")
     assert {path.name for path in one.iterdir()} == {"structure.extxyz", "README.txt"}
     compute(one, "result.xyz")
     with by_hand(tmp_path) as campaign:
@@ -69,25 +70,25 @@ def test_out_and_in_again_with_a_day_in_between(tmp_path: Path) -> None:
         campaign.train()
     with Campaign.create(tmp_path / "here", toy_config(n_select=2), engine=ToyEngine(200, halting_at(100))) as here:
         here.prepare()
-    mine, theirs = (tmp_path / name / "potentials/potential_v1.yaml" for name in ("c", "here"))
-    assert mine.read_bytes() == theirs.read_bytes()
+    computed, expected = (tmp_path / name / "potentials/potential_v1.yaml" for name in ("c", "here"))
+    assert computed.read_bytes() == expected.read_bytes()
 
 
 def test_a_campaign_that_runs_waits_for_results(tmp_path: Path) -> None:
-    def somebody() -> None:
+    def user() -> None:
         until(lambda: (tmp_path / "c/queue/elsewhere").is_dir() and len(folders(tmp_path)) == 2)
         for folder in folders(tmp_path):
             until((folder / "README.txt").is_file)
             compute(folder)
 
     with by_hand(tmp_path) as campaign, ThreadPoolExecutor(1) as person:
-        done = person.submit(somebody)
-        with pytest.warns(UserWarning, match=r"labels are made elsewhere: .* this waits for results"):
+        done = person.submit(user)
+        with pytest.warns(UserWarning, match=r"labels are computed elsewhere: .* this waits for results"):
             assert campaign.label().candidates == (0, 1)
         done.result()
 
 
-def test_what_does_not_belong_there_is_refused_and_waited_for(tmp_path: Path) -> None:
+def test_results_of_other_structures_are_refused_and_waited_for(tmp_path: Path) -> None:
     with by_hand(tmp_path) as campaign:
         campaign.submit()
         one, two = folders(tmp_path)
@@ -103,7 +104,7 @@ def test_what_does_not_belong_there_is_refused_and_waited_for(tmp_path: Path) ->
         (two / "failed").write_text("does not converge\n")
         compute(one)
         collected = campaign.collect()
-        assert isinstance(collected, Submission), "generation 0 needs one from the reserve"
+        assert isinstance(collected, Submission), "the first generation needs one from the reserve"
         assert collected.failures[0].cause == "impossible structure: given up by hand: does not converge"
         assert (collected.done, collected.missing) == ((0,), (2,))
         compute(folders(tmp_path)[-1])
@@ -118,7 +119,7 @@ def result(file: Path, structure: Atoms) -> Path:
     return file
 
 
-def test_a_result_is_of_the_structure_that_went_out(tmp_path: Path) -> None:
+def test_a_result_must_be_of_the_requested_structure(tmp_path: Path) -> None:
     asked = rattled(copper(1), 1)[0]
     wrapped, moved, strained, other = (asked.copy() for _ in range(4))
     wrapped.positions[0] += wrapped.cell[0]
@@ -141,25 +142,24 @@ def test_a_result_is_of_the_structure_that_went_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pw_x_by_hand_on_the_input_that_went_out(tmp_path: Path) -> None:
-    """And the same label as from the 'espresso' oracle itself."""
+def test_the_written_input_of_pw_x_gives_the_label_of_the_oracle(tmp_path: Path) -> None:
     if shutil.which("pw.x") is None or not Path(DEBIAN).is_dir():
         pytest.skip("no pw.x: apt-get install quantum-espresso quantum-espresso-data")
     atoms = bulk("Si")
     atoms.rattle(0.05, seed=1)
     settings = {"ecutwfc": 12, "kspacing": 0.35, "pseudo_dir": DEBIAN, "pseudopotentials": {"Si": "Si.pbe-rrkj.UPF"}}
     oracle = OracleConfig(oracle="espresso", **settings)
-    place = Files(tmp_path / "out", oracle, ("Si",))
-    job = Job(key="abcdefghi", candidate=0, atoms=atoms, outbox=str(tmp_path), label=str(tmp_path / "label.extxyz"))
-    future = place.submit(job)
+    backend = Files(tmp_path / "out", oracle, ("Si",))
+    job = Job(key="abcdefghi", candidate=0, atoms=atoms, finished=str(tmp_path), label=str(tmp_path / "label.extxyz"))
+    future = backend.submit(job)
     (folder,) = (tmp_path / "out").iterdir()
     assert "ecutwfc          = 12" in (folder / "espresso.pwi").read_text()
-    place.wait([future], 0)
+    backend.wait([future], 0)
     assert not future.done()
     with (folder / "espresso.pwo").open("w") as stream:
         subprocess.run(["pw.x", "-in", "espresso.pwi"], cwd=folder, stdout=stream, check=True)
-    place.wait([future], 0)
-    mine, theirs = future.result(0)["labelled"], make_oracle(oracle, ("Si",)).label(atoms)
-    assert abs(mine.get_potential_energy() - theirs.get_potential_energy()) < 1e-5
-    assert np.allclose(mine.get_forces(), theirs.get_forces(), atol=1e-3)
-    assert np.allclose(mine.get_stress(), theirs.get_stress(), atol=1e-4)
+    backend.wait([future], 0)
+    computed, expected = future.result(0)["labeled"], make_oracle(oracle, ("Si",)).label(atoms)
+    assert abs(computed.get_potential_energy() - expected.get_potential_energy()) < 1e-5
+    assert np.allclose(computed.get_forces(), expected.get_forces(), atol=1e-3)
+    assert np.allclose(computed.get_stress(), expected.get_stress(), atol=1e-4)

@@ -1,28 +1,26 @@
-"""Whatever order answers come in, the same structures are asked about and the same labels given out."""
+"""In whatever order answers arrive, the same structures are labeled and the same labels returned."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
 
 from acemaker.errors import Cause, OracleError
-from acemaker.labeling.backend import Here, Place
-from acemaker.labeling.finished_labels import Outbox
-from acemaker.labeling.job import Answer, Job, ask
-from acemaker.labeling.queue import Queue
-from acemaker.results import Candidates, LabelFailure, Selection
-from acemaker.steps.label import Labelling, Taken
+from acemaker.labeling.backend import Backend, InlineBackend
+from acemaker.labeling.collector import CollectedLabel, Collector, LabelRequest
+from acemaker.labeling.job import Answer, FinishedLabels, Job, LabelFailure, ask
 from acemaker.testing import ToyOracle
 from tests.conftest import copper, rattled
 
 
 class Fussy(ToyOracle):
-    """Refuses some structures, for good or for the first time."""
+    """Refuses some structures always, and others at the first try."""
 
     def __init__(self, impossible: set[int], moody: set[int]) -> None:
         super().__init__()
@@ -39,10 +37,10 @@ class Fussy(ToyOracle):
         return super().label(atoms)
 
 
-class AnyOrder(Place):
-    """Gives answers in an order of its own."""
+class AnyOrder(Backend):
+    """Returns answers in random order."""
 
-    where = "anywhere"
+    where = "a test"
 
     def __init__(self, oracle: Fussy, rng: np.random.Generator, window: int | None) -> None:
         self.oracle, self.rng, self.window = oracle, rng, window
@@ -59,103 +57,92 @@ class AnyOrder(Place):
             future.set_result(ask(self.oracle.label, self.jobs[future].atoms))
 
 
-def selection(n: int, selected: tuple[int, ...], halt: int, structures: list[Atoms] | None = None) -> Selection:
-    made = structures or rattled(copper(1), n)
-    for number, atoms in enumerate(made):
+class Memory:
+    """A sink that stores labels by their keys."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, Atoms] = {}
+        self.failures: list[LabelFailure] = []
+
+    def find(self, job: Job) -> Atoms | LabelFailure | None:
+        return self.labels.get(job.key)
+
+    def store(self, job: Job, labeled: Atoms) -> Atoms:
+        self.labels[job.key] = labeled
+        return labeled
+
+    def fail(self, job: Job, failure: LabelFailure) -> None:
+        assert failure.candidate == job.candidate
+        self.failures.append(failure)
+
+
+def collector_of(
+    structures: Sequence[Atoms],
+    selected: tuple[int, ...],
+    backend: Backend,
+    needed: int,
+    folder: Path,
+    on_label: Callable[[CollectedLabel], None] = lambda _: None,
+) -> Collector:
+    for number, atoms in enumerate(structures):
         atoms.info["number"] = number
-    nothing = np.zeros(n)
-    candidates = Candidates(
-        halt_number=halt,
-        structures=tuple(made),
-        origins=("test",) * n,
-        gamma_max=nothing,
-        distance_min=nothing,
-        map=np.zeros((n, 2)),
-    )
-    reserve = tuple(number for number in range(n) if number not in selected)
-    return Selection(
-        candidates=candidates,
-        selected=selected,
-        reserve=reserve,
-        gains=nothing,
-        environments=(None,) * n,
-        allowed=len(selected),
-    )
-
-
-def labelling(
-    chosen: Selection, place: Place, needed: int, folder: Path, taken: list[Taken] | None = None
-) -> Labelling:
-    known: dict[str, Atoms] = {}
-    structures = chosen.candidates.structures
-
-    def key(candidate: int) -> str:
-        return str(abs(hash(structures[candidate].positions.tobytes())))
-
-    def job(candidate: int) -> Job:
-        return Job(key=key(candidate), candidate=candidate, atoms=structures[candidate], outbox="", label="")
-
-    def record(candidate: int, atoms: Atoms) -> Atoms:
-        known[key(candidate)] = atoms
-        return atoms
-
-    noted: list[LabelFailure] = []
-    return Labelling(
-        chosen,
-        Queue(place),
-        job,
-        Outbox(folder),
-        max_retries=1,
-        max_force=1e6,
-        needed=needed,
-        recall=lambda candidate: known.get(key(candidate)),
-        record=record,
-        record_failure=noted.append,
-        failed={},
-        on_label=(taken if taken is not None else []).append,
-    )
+    jobs = [
+        Job(key=atoms.positions.tobytes().hex()[-100:], candidate=number, atoms=atoms, finished="", label="")
+        for number, atoms in enumerate(structures)
+    ]
+    reserve = tuple(number for number in range(len(structures)) if number not in selected)
+    request = LabelRequest(jobs=jobs, selected=selected, reserve=reserve, needed=needed, max_retries=1, max_force=1e6)
+    return Collector(request, backend, Memory(), FinishedLabels(folder), on_label=on_label)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_as_if_one_after_the_other(tmp_path: Path, seed: int) -> None:
+def test_labels_are_those_of_labeling_one_structure_after_the_other(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     n, n_selected = 9, int(rng.integers(1, 6))
     halt = int(rng.integers(0, 2))
-    chosen = selection(n, tuple(int(one) for one in rng.permutation(n)[:n_selected]), halt)
+    structures = rattled(copper(1), n)
+    selected = tuple(int(number) for number in rng.permutation(n)[:n_selected])
     needed = 1 if halt else n_selected
-    impossible = {int(one) for one in rng.permutation(n)[: rng.integers(0, 7)]}
-    moody = {int(one) for one in rng.permutation(n)[:3]}
-    outcomes = []
+    impossible = {int(number) for number in rng.permutation(n)[: rng.integers(0, 7)]}
+    moody = {int(number) for number in rng.permutation(n)[:3]}
+    outcomes: list[Any] = []
+    result: Any
     window = [None, 2, 3][seed % 3]
-    for kind in ("here", "anywhere"):
+    for kind in ("inline", "any order"):
         oracle = Fussy(impossible, moody)
-        place = Here(oracle) if kind == "here" else AnyOrder(oracle, rng, window)
+        backend = InlineBackend(oracle) if kind == "inline" else AnyOrder(oracle, rng, window)
+        collector = collector_of(structures, selected, backend, needed, tmp_path)
         try:
-            labels = labelling(chosen, place, needed, tmp_path).label()
-            said = (labels.candidates, [(one.candidate, one.attempts, one.cause) for one in labels.failures])
+            collection = collector.label()
+            result = (
+                list(collection.labels),
+                [(failure.candidate, failure.attempts, failure.cause) for failure in collection.failures],
+            )
         except OracleError as error:
-            said = ((), [str(error)])
-        outcomes.append((said, sorted(oracle.asked)))
+            result = ([], [str(error)])
+        assert collector.over
+        outcomes.append((result, sorted(oracle.asked)))
     assert outcomes[0] == outcomes[1]
 
 
-def test_equal_structures_are_labelled_once(tmp_path: Path) -> None:
-    one, two = rattled(copper(1), 2)
-    chosen = selection(3, (0, 1, 2), 1, [one, two, one.copy()])
-    oracle, taken = Fussy(set(), set()), []
-    labels = labelling(chosen, AnyOrder(oracle, np.random.default_rng(0), None), 1, tmp_path, taken).label()
-    assert labels.candidates == (0, 1, 2)
-    assert len(oracle.asked) == len(taken) == 2
-    assert np.array_equal(labels.structures[0].get_forces(), labels.structures[2].get_forces())
+def test_equal_structures_are_labeled_once(tmp_path: Path) -> None:
+    first, second = rattled(copper(1), 2)
+    oracle, reported = Fussy(set(), set()), list[CollectedLabel]()
+    backend = AnyOrder(oracle, np.random.default_rng(0), None)
+    structures = [first, second, first.copy()]
+    collection = collector_of(structures, (0, 1, 2), backend, 1, tmp_path, reported.append).label()
+    assert list(collection.labels) == [0, 1, 2]
+    assert len(oracle.asked) == len(reported) == 2
+    assert np.array_equal(collection.labels[0].get_forces(), collection.labels[2].get_forces())
 
 
 def test_a_finished_label_that_was_changed_is_none(tmp_path: Path) -> None:
-    box = Outbox(tmp_path)
-    box.leave("key", {"results": {"energy": 1.0, "forces": np.zeros((9, 3))}, "info": {}, "seconds": 1.0})
+    finished = FinishedLabels(tmp_path)
+    finished.leave("key", {"results": {"energy": 1.0, "forces": np.zeros((9, 3))}, "info": {}, "seconds": 1.0})
     file, spare = tmp_path / "key.npz", tmp_path / "key.spare.npz"
     content = file.read_bytes()
     file.write_bytes(bytes(len(content)))
-    assert box.read("key") is not None, "the spare was not looked at"
+    assert finished.read("key") is not None, "the spare file was not read"
     spare.unlink()
     for changed in (
         content[:100],
@@ -165,8 +152,8 @@ def test_a_finished_label_that_was_changed_is_none(tmp_path: Path) -> None:
     ):
         assert changed != content
         file.write_bytes(changed)
-        assert box.read("key") is None
+        assert finished.read("key") is None
     file.write_bytes(content)
-    assert box.read("key") is not None
-    box.discard("key")
+    assert finished.read("key") is not None
+    finished.discard("key")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A pool of processes: a dead worker costs a retry, a poisonous task a quarantine, never the pool."""
+"""A pool of processes: a dead worker costs a retry, and a job that kills its workers is given up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.labeling.halted import (
     create,
     driver,
     hung,
-    journalled,
+    journaled,
     potentials,
     reopen,
     running,
@@ -27,22 +27,22 @@ from tests.labeling.halted import (
 from tests.labeling.halted import config as told_config
 from tests.processes import PATIENCE, until
 
-TWO = {"executor": "processes", "n_workers": 2}
+TWO = {"executor": "processes", "n_parallel_labels": 2}
 
 
-def inside(folder: Path, labelling: dict[str, Any]) -> Any:
-    """Label in the worker itself, so that what kills a label kills the worker."""
-    config = told_config(folder, labelling)
+def inside(folder: Path, labeling: dict[str, Any]) -> Any:
+    """Label in the worker itself, so that a label that dies takes the worker with it."""
+    config = told_config(folder, labeling)
     return config.model_copy(update={"oracle": config.oracle.model_copy(update={"label_process": "this"})})
 
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.labeling.halted.config", lambda folder, labelling, **_: inside(folder, labelling))
+    monkeypatch.setattr("tests.labeling.halted.config", lambda folder, labeling, **_: inside(folder, labeling))
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_costs_a_retry_and_a_poisonous_task_a_quarantine(tmp_path: Path, here: None) -> None:
+def test_a_worker_that_dies_costs_a_retry_and_a_job_that_kills_workers_is_given_up(tmp_path: Path, here: None) -> None:
     campaign, selection = at_halt(tmp_path, TWO)
     first, second, third, fourth = selection.selected
     tell(tmp_path, **{f"c{first}": "die once", f"c{second}": "die", f"c{fourth}": "die once"})
@@ -53,7 +53,7 @@ def test_a_worker_that_dies_costs_a_retry_and_a_poisonous_task_a_quarantine(tmp_
         assert failure.candidate == second
         assert failure.attempts == 3
         assert failure.cause == "killed: 3 workers of 2 processes died with it"
-        # a pool that breaks takes all its workers along: a neighbour may die before this one has noted its call
+        # a pool that breaks kills all of its workers: one of them may die before it has recorded its call
         assert calls(tmp_path, "began").count(str(second)) in (2, 3)
         assert calls(tmp_path).count(str(third)) == 1
         assert campaign.run().state is State.DONE
@@ -61,8 +61,8 @@ def test_a_worker_that_dies_costs_a_retry_and_a_poisonous_task_a_quarantine(tmp_
 
 @pytest.mark.slow
 def test_the_same_potential_as_one_by_one(tmp_path: Path, here: None) -> None:
-    for name, labelling in (("one", {}), ("two", TWO)):
-        with create(tmp_path / name, labelling) as campaign:
+    for name, labeling in (("one", {}), ("two", TWO)):
+        with create(tmp_path / name, labeling) as campaign:
             assert campaign.run().state is State.DONE
     assert potentials(tmp_path / "one") == potentials(tmp_path / "two")
 
@@ -74,7 +74,7 @@ def test_workers_end_with_the_driver(tmp_path: Path, here: None, number: signal.
     campaign.close()
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in selection.selected[1:]})
     child = driver(tmp_path)
-    until(lambda: len(journalled(tmp_path)) == 1 and len(hung(tmp_path)) == 2)
+    until(lambda: len(journaled(tmp_path)) == 1 and len(hung(tmp_path)) == 2)
     child.send_signal(number)
     child.communicate(timeout=PATIENCE)
     until(lambda: not any(running(pid) for pid in hung(tmp_path)))
@@ -87,11 +87,11 @@ def test_workers_end_with_the_driver(tmp_path: Path, here: None, number: signal.
 def multiprocessing_workers() -> list[int]:
     import psutil
 
-    found = []
+    workers = []
     for process in psutil.process_iter(["pid", "cmdline"]):
         if "multiprocessing.spawn" in " ".join(process.info["cmdline"] or []):
-            found.append(process.info["pid"])
-    return found
+            workers.append(process.info["pid"])
+    return workers
 
 
 def worker_of(pid: int, parent: int) -> bool:
@@ -108,12 +108,12 @@ def one_process() -> ProcessPoolExecutor:
 
 
 @pytest.mark.slow
-def test_a_pool_that_was_given_cannot_be_made_again(tmp_path: Path, here: None) -> None:
+def test_the_users_pool_cannot_be_created_again(tmp_path: Path, here: None) -> None:
     campaign, selection = at_halt(tmp_path)
     campaign.close()
     with one_process() as pool, reopen(tmp_path, executor=pool) as again:
         tell(tmp_path, **{f"c{selection.selected[0]}": "die"})
-        with pytest.raises(ConfigError, match="give a callable that returns one"):
+        with pytest.raises(ConfigError, match="pass a callable that returns an executor"):
             again.label()
     with reopen(tmp_path, executor=one_process) as again:
         tell(tmp_path, **{f"c{selection.selected[0]}": "die"})
@@ -122,10 +122,10 @@ def test_a_pool_that_was_given_cannot_be_made_again(tmp_path: Path, here: None) 
     assert len(labels.candidates) == 4
 
 
-def test_what_lives_in_the_main_program_cannot_be_sent(tmp_path: Path) -> None:
+def test_an_oracle_of_the_main_program_cannot_be_sent(tmp_path: Path) -> None:
     config = told_config(tmp_path, TWO)
     oracle = config.oracle.model_copy(update={"oracle": "__main__:thing"})
     from acemaker import Campaign
 
-    with pytest.raises(ConfigError, match="lives in the main program"):
+    with pytest.raises(ConfigError, match="is in the main program"):
         Campaign.create(tmp_path / "c", config.model_copy(update={"oracle": oracle}))

@@ -1,4 +1,4 @@
-"""Through a real SLURM: labels, which outlive who asked for them and are made once, and segments, which do not."""
+"""On a real SLURM: labels, which outlive the process that submits them, and segments, which end with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shutil import which
 from typing import Any
 
 import pytest
-from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from acemaker import Campaign
@@ -30,7 +30,7 @@ from tests.labeling.halted import (
     create,
     driver,
     hung,
-    journalled,
+    journaled,
     reopen,
     running,
     tell,
@@ -43,7 +43,7 @@ SLURM = {"executor": "slurm", "executor_arguments": {"partition": "debug", "time
 
 @pytest.fixture(scope="module")
 def sbatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A SLURM that answers: the one that is here, or one that ``ACEMAKER_SLURM_LOCAL`` starts on loopback."""
+    """The SLURM of this machine, or one that ``ACEMAKER_SLURM_LOCAL`` starts on loopback."""
     pytest.importorskip("executorlib", reason="no executorlib: pip install 'acemaker[slurm]'")
     starter = os.environ.get("ACEMAKER_SLURM_LOCAL")
     if not starter:
@@ -60,11 +60,11 @@ def sbatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        said = []
-        while not said or said[-1] != "ready":
-            said.append(process.stdout.readline().rstrip("\n"))
-            assert said[-1], f"SLURM does not start: {log.read_text()}"
-        os.environ.update(dict(line.split("=", 1) for line in said[:-1]))
+        output = []
+        while not output or output[-1] != "ready":
+            output.append(process.stdout.readline().rstrip("\n"))
+            assert output[-1], f"SLURM does not start: {log.read_text()}"
+        os.environ.update(dict(line.split("=", 1) for line in output[:-1]))
         yield
     finally:
         os.environ.clear()
@@ -75,7 +75,7 @@ def sbatch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def jobs(folder: Path) -> list[str]:
-    """List the jobs in which a label of halt 1 was begun."""
+    """List the jobs that have started a label of halt 1."""
     lines = [line.split() for line in (folder / "calls").read_text().splitlines()]
     return [line[2] for line in lines if line[0] == "began" and line[1] != "none"]
 
@@ -100,14 +100,14 @@ def kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
 
 def execute(client: BlockingKernelClient, code: str) -> str:
     """Run a cell, and return what it prints."""
-    said: list[str] = []
+    output: list[str] = []
 
     def hear(message: dict[str, Any]) -> None:
         content = message["content"]
-        said.append(content.get("text", "") + "\n".join(content.get("traceback", ())))
+        output.append(content.get("text", "") + "\n".join(content.get("traceback", ())))
 
     client.execute_interactive(code, timeout=200, output_hook=hear)
-    return "".join(said)
+    return "".join(output)
 
 
 def queued() -> str:
@@ -123,27 +123,27 @@ def test_the_kernel_is_killed_and_the_next_one_collects_all(tmp_path: Path, sbat
         client.execute(f"{OPEN}campaign = Campaign.open({str(tmp_path / 'c')!r}, engine=engine)\ncampaign.label()")
         until(lambda: calls(tmp_path, "began"))
         first.signal_kernel(signal.SIGKILL)
-    assert journalled(tmp_path) == [], "the test needs a kill before the first label"
+    assert journaled(tmp_path) == [], "the test needs a kill before the first label"
     with kernel() as (_, client):
-        said = execute(
+        output = execute(
             client,
             f"{OPEN}with Campaign.open({str(tmp_path / 'c')!r}, engine=engine) as campaign:\n"
             "    begun = campaign.collect()\n    print(repr(begun))\n    print(campaign.label().candidates)\n",
         )
-    assert "Labels: 4 structures of 4 missing" in said, "the test needs jobs that still run"
-    assert "SLURM" in said
-    assert "job " in said
-    assert str(selection.selected) in said
+    assert "Labels: 4 structures of 4 missing" in output, "the test needs jobs that still run"
+    assert "SLURM" in output
+    assert "job " in output
+    assert str(selection.selected) in output
     with reopen(tmp_path) as again:
         assert again.run().state is State.DONE
     assert len(jobs(tmp_path)) == len(set(jobs(tmp_path))) == len(selection.selected)
     assert sorted(calls(tmp_path)) == sorted(str(candidate) for candidate in selection.selected)
     assert list((tmp_path / "c/queue").rglob("*")) == [tmp_path / "c/queue/slurm"]
-    until(lambda: not queued())  # a label is there before its job has ended
+    until(lambda: not queued())  # a label is finished before its job has ended
 
 
 @pytest.mark.slow
-def test_submit_here_and_collect_in_another_life(tmp_path: Path, sbatch: None) -> None:
+def test_labels_are_collected_after_the_campaign_was_reopened(tmp_path: Path, sbatch: None) -> None:
     campaign, selection = at_halt(tmp_path, SLURM)
     campaign.close()
     child = driver(tmp_path, "submit()")
@@ -159,7 +159,7 @@ def test_submit_here_and_collect_in_another_life(tmp_path: Path, sbatch: None) -
 
 @pytest.mark.slow
 def test_a_job_that_was_submitted_twice_labels_once(tmp_path: Path, sbatch: None) -> None:
-    """The driver was killed between sbatch and its note of the job's number."""
+    """The driver was killed after sbatch, before it had recorded the number of the job."""
     campaign, selection = at_halt(tmp_path, SLURM)
     tell(tmp_path, **{f"c{candidate}": "sleep 6" for candidate in selection.selected})
     campaign.submit()
@@ -216,8 +216,8 @@ def test_ctrl_c_leaves_the_jobs(tmp_path: Path, sbatch: None) -> None:
     child = driver(tmp_path, "label()")
     until(lambda: calls(tmp_path, "began"))
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=PATIENCE)
-    assert said.strip().endswith("KeyboardInterrupt")
+    _, output = child.communicate(timeout=PATIENCE)
+    assert output.strip().endswith("KeyboardInterrupt")
     assert queued()
     (tmp_path / "go").touch()
     with reopen(tmp_path) as again:
@@ -229,7 +229,7 @@ def test_ctrl_c_leaves_the_jobs(tmp_path: Path, sbatch: None) -> None:
 def test_jobs_outlive_a_controller_that_does_not_answer(
     tmp_path: Path, sbatch: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is asked about jobs that have given no answer yet, and about all when somebody comes back to them."""
+    """It is queried for jobs without an answer yet, and for all jobs when the campaign is reopened."""
     down, asked, failed, squeue = (tmp_path / name for name in ("down", "asked", "failed", "bin/squeue"))
     squeue.parent.mkdir()
     refused = f"[ ! -e {down} ] || {{ echo >> {failed}; echo 'Unable to contact slurm controller'; exit 1; }}"
@@ -247,7 +247,7 @@ def test_jobs_outlive_a_controller_that_does_not_answer(
     down.unlink()
 
     def fail_while_they_are_watched() -> None:
-        until(lambda: len(asked.read_text()) > 2 * len(selection.selected))  # twice for each to find it again
+        until(lambda: len(asked.read_text()) > 2 * len(selection.selected))  # two queries per job to find it again
         down.touch()
         until(failed.exists)
         (tmp_path / "go").touch()
@@ -265,7 +265,7 @@ def test_jobs_outlive_a_controller_that_does_not_answer(
 
 @pytest.mark.slow
 def test_walkers_explore_in_steps_of_jobs(tmp_path: Path, sbatch: None) -> None:
-    """Two at a time, to the same end as here; none goes on when its driver is killed."""
+    """Two at a time, with the same results as without SLURM; they end when their driver is killed."""
     world = WORLDS["walkers in children"]
     here, there = (world.config(tmp_path / name) for name in ("here", "there"))
     there = there.model_copy(update={"engine": there.engine.model_copy(update={"launcher": "srun --ntasks=1"})})
@@ -294,11 +294,11 @@ Campaign.create({directory!r}, CampaignConfig.model_validate_json({config!r})).r
 
 
 def steps() -> list[str]:
-    """List the steps of jobs that run."""
+    """List the steps of running jobs."""
     return subprocess.run(["squeue", "-h", "-s", "-o", "%i"], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_what_sbatch_refuses_stops_at_once(tmp_path: Path, sbatch: None) -> None:
+def test_an_option_that_sbatch_refuses_is_reported_at_once(tmp_path: Path, sbatch: None) -> None:
     with create(tmp_path, {"executor": "slurm", "executor_arguments": {"partition": "nowhere"}}) as campaign:
         with pytest.raises(OracleError, match=r"sbatch refused the job: .*invalid partition"):
             campaign.prepare()
@@ -307,7 +307,7 @@ def test_what_sbatch_refuses_stops_at_once(tmp_path: Path, sbatch: None) -> None
         again.prepare()
 
 
-def test_the_script_is_what_was_asked_for() -> None:
+def test_the_script_has_the_requested_options() -> None:
     script = submission_script(
         {"partition": "long", "cpus_per_task": 8, "exclusive": True, "setup": ["module load qe"]}
     )
@@ -318,7 +318,7 @@ def test_the_script_is_what_was_asked_for() -> None:
             submission_script(wrong)
 
 
-def test_paths_that_a_shell_would_take_apart_are_refused(tmp_path: Path, sbatch: None) -> None:
+def test_paths_that_a_shell_would_split_are_refused(tmp_path: Path, sbatch: None) -> None:
     with pytest.raises(ConfigError, match="no path that a shell would have to quote"):
         create(tmp_path / "with spaces", SLURM)
-    assert config(tmp_path, SLURM).labelling.executor == "slurm"
+    assert config(tmp_path, SLURM).labeling.executor == "slurm"

@@ -1,4 +1,4 @@
-"""Labels made at the same time: whatever their order, the potential is the same, and none is paid for twice."""
+"""Labels computed in parallel: the potential does not depend on their order, and none is computed twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.labeling.halted import (
     create,
     driver,
     hung,
-    journalled,
+    journaled,
     nothing_is_left,
     potentials,
     reopen,
@@ -29,12 +29,12 @@ from tests.labeling.halted import (
 )
 from tests.processes import PATIENCE, until
 
-THREE = {"n_workers": 3}
+THREE = {"n_parallel_labels": 3}
 
 
 @pytest.fixture(scope="module")
 def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A campaign whose labels were made one after the other."""
+    """A campaign whose labels were computed one after the other."""
     folder = tmp_path_factory.mktemp("one_by_one")
     with create(folder) as campaign:
         assert campaign.run().state is State.DONE
@@ -50,25 +50,25 @@ def test_the_order_in_which_labels_come_changes_nothing(
     tell(tmp_path, **{f"c{first}": "sleep 12"})
     with campaign:
         assert campaign.run(progress=True).state is State.DONE
-    assert sorted(journalled(tmp_path)) == sorted(selection.selected)
-    assert journalled(tmp_path)[0] != first, "the test needs another order"
-    assert journalled(one_by_one) == list(selection.selected)
+    assert sorted(journaled(tmp_path)) == sorted(selection.selected)
+    assert journaled(tmp_path)[0] != first, "the test needs another order"
+    assert journaled(one_by_one) == list(selection.selected)
     assert len(potentials(one_by_one)) == 2
     assert potentials(tmp_path) == potentials(one_by_one)
-    said = capsys.readouterr().out
-    assert "label 1 of 4: candidate " in said
-    assert f"label 4 of 4: candidate {first}, " in said
+    output = capsys.readouterr().out
+    assert "label 1 of 4: candidate " in output
+    assert f"label 4 of 4: candidate {first}, " in output
     assert nothing_is_left(tmp_path)
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_pays_for_no_finished_label_again(tmp_path: Path, one_by_one: Path) -> None:
+def test_a_campaign_whose_process_was_killed_computes_no_finished_label_again(tmp_path: Path, one_by_one: Path) -> None:
     campaign, selection = at_halt(tmp_path, THREE)
     campaign.close()
     hanging = selection.selected[:2]
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in hanging})
     child = driver(tmp_path)
-    until(lambda: len(journalled(tmp_path)) == 2 and len(hung(tmp_path)) == 2)
+    until(lambda: len(journaled(tmp_path)) == 2 and len(hung(tmp_path)) == 2)
     child.kill()
     child.communicate()
     until(lambda: not any(running(pid) for pid in hung(tmp_path)))
@@ -80,18 +80,18 @@ def test_a_driver_that_is_killed_pays_for_no_finished_label_again(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_ctrl_c_ends_running_labels_and_stores_finished_ones(tmp_path: Path) -> None:
     campaign, selection = at_halt(tmp_path, THREE)
     campaign.close()
     hanging = selection.selected[:2]
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in hanging})
     child = driver(tmp_path)
-    until(lambda: len(journalled(tmp_path)) == 2 and len(hung(tmp_path)) == 2)
+    until(lambda: len(journaled(tmp_path)) == 2 and len(hung(tmp_path)) == 2)
     begun = time.monotonic()
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=PATIENCE)
+    _, output = child.communicate(timeout=PATIENCE)
     assert time.monotonic() - begun < 60  # they hang for 300 s
-    assert said.strip().endswith("KeyboardInterrupt")
+    assert output.strip().endswith("KeyboardInterrupt")
     assert nothing_is_left(tmp_path)
     with reopen(tmp_path) as again:
         assert again.state is State.LABEL
@@ -100,13 +100,13 @@ def test_ctrl_c_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_workers", "kept", "hanging"), [(1, 1, 1), (3, 2, 2)])
-def test_another_thread_may_stop_the_wait(tmp_path: Path, n_workers: int, kept: int, hanging: int) -> None:
-    campaign, selection = at_halt(tmp_path, {"n_workers": n_workers})
+@pytest.mark.parametrize(("n_parallel_labels", "kept", "hanging"), [(1, 1, 1), (3, 2, 2)])
+def test_another_thread_may_stop_the_wait(tmp_path: Path, n_parallel_labels: int, kept: int, hanging: int) -> None:
+    campaign, selection = at_halt(tmp_path, {"n_parallel_labels": n_parallel_labels})
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in selection.selected[1:3]})
 
     def stop() -> None:
-        until(lambda: len(journalled(tmp_path)) == kept and len(hung(tmp_path)) == hanging)
+        until(lambda: len(journaled(tmp_path)) == kept and len(hung(tmp_path)) == hanging)
         campaign.stop()
 
     with campaign, ThreadPoolExecutor(1) as other:
@@ -119,7 +119,7 @@ def test_another_thread_may_stop_the_wait(tmp_path: Path, n_workers: int, kept: 
 
 
 @pytest.mark.slow
-def test_a_choice_after_submit_is_what_is_labelled(tmp_path: Path) -> None:
+def test_a_choice_after_submit_is_what_is_labeled(tmp_path: Path) -> None:
     campaign, selection = at_halt(tmp_path, THREE)
     tell(tmp_path, **{f"c{candidate}": "hang" for candidate in selection.selected})
     with campaign:
@@ -134,7 +134,7 @@ def test_a_choice_after_submit_is_what_is_labelled(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_would_fail_everywhere_ends_the_others_at_once(tmp_path: Path) -> None:
+def test_a_failure_that_every_label_would_have_ends_the_others_at_once(tmp_path: Path) -> None:
     campaign, selection = at_halt(tmp_path, THREE)
     first, second, third, fourth = selection.selected
     tell(tmp_path, **{f"c{first}": "hang", f"c{second}": "missing", f"c{third}": "hang", f"c{fourth}": "hang"})
@@ -149,10 +149,10 @@ def test_what_would_fail_everywhere_ends_the_others_at_once(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_the_reserve_steps_in_as_it_does_one_by_one(tmp_path: Path) -> None:
-    """The anchor and its first substitute are impossible, and so is one of the others."""
+    """The halted structure and its first substitute are impossible, and so is one of the others."""
     taken = []
-    for name, labelling in (("one", {}), ("three", THREE)):
-        campaign, selection = at_halt(tmp_path / name, labelling, n_select=3, max_retries=0)
+    for name, labeling in (("one", {}), ("three", THREE)):
+        campaign, selection = at_halt(tmp_path / name, labeling, n_select=3, max_retries=0)
         bad = (selection.selected[0], selection.selected[2], selection.reserve[0])
         tell(tmp_path / name, **{f"c{candidate}": "impossible" for candidate in bad})
         with campaign:
@@ -189,22 +189,22 @@ def test_submit_and_collect_apart(tmp_path: Path, one_by_one: Path) -> None:
         assert "4 structures of 4 missing" in repr(submitted)
         assert "campaign.collect()" in submitted._repr_html_()
         until(lambda: len(calls(tmp_path)) == 3)
-        until(lambda: campaign.collect().missing == (second,))  # type: ignore[union-attr]
+        until(lambda: campaign.collect().missing == (second,))
         (tmp_path / "go").touch()
         until(lambda: isinstance(campaign.collect(), Labels))
-        assert campaign.progress.labelled == selection.selected
+        assert campaign.progress.labeled == selection.selected
         assert campaign.run().state is State.DONE
     assert sorted(calls(tmp_path, "began")) == sorted(str(candidate) for candidate in selection.selected)
     assert potentials(tmp_path) == potentials(one_by_one)
 
 
 @pytest.mark.slow
-def test_what_was_submitted_and_finished_is_there_for_the_next_life(tmp_path: Path) -> None:
+def test_submitted_labels_are_found_after_the_campaign_was_reopened(tmp_path: Path) -> None:
     campaign, _ = at_halt(tmp_path, THREE)
     campaign.submit()
     until(lambda: len(list((tmp_path / "c/queue").glob("*.npz"))) == 8)  # two copies of each
     campaign.close()
-    assert journalled(tmp_path) == []
+    assert journaled(tmp_path) == []
     with reopen(tmp_path) as again:
         assert isinstance(again.collect(), Labels)
     assert len(calls(tmp_path)) == 4
@@ -212,14 +212,14 @@ def test_what_was_submitted_and_finished_is_there_for_the_next_life(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_an_executor_of_the_users_own(tmp_path: Path, one_by_one: Path) -> None:
+def test_an_executor_of_the_user(tmp_path: Path, one_by_one: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         with create(tmp_path / "pool", executor=pool) as campaign:
             assert campaign.run().state is State.DONE
         assert pool.submit(int).result() == 0, "it was shut down, but is not the campaign's to end"
     assert potentials(tmp_path / "pool") == potentials(one_by_one)
-    labelling = {"executor": "tests.labeling.test_threads:two_threads"}
-    with create(tmp_path / "path", labelling) as campaign:
+    labeling = {"executor": "tests.labeling.test_threads:two_threads"}
+    with create(tmp_path / "path", labeling) as campaign:
         assert campaign.run().state is State.DONE
     assert potentials(tmp_path / "path") == potentials(one_by_one)
 
@@ -230,7 +230,7 @@ def two_threads() -> Executor:
 
 def test_an_oracle_object_is_asked_one_by_one_and_in_collect(tmp_path: Path) -> None:
     config = toy_config()
-    config = type(config)(**{**config.model_dump(), "labelling": THREE})
+    config = type(config)(**{**config.model_dump(), "labeling": THREE})
     oracle = ToyOracle()
     with Campaign.create(tmp_path / "c", config, engine=ToyEngine(200, halting_at(100)), oracle=oracle) as campaign:
         assert campaign.submit().missing == (0, 1)
@@ -241,12 +241,12 @@ def test_an_oracle_object_is_asked_one_by_one_and_in_collect(tmp_path: Path) -> 
 
 
 def test_bad_settings_leave_nothing_behind(tmp_path: Path) -> None:
-    for labelling, words in (
+    for labeling, words in (
         ({"executor": "threds"}, "executor must be 'threads', 'processes'"),
-        ({"executor": "nowhere:thing"}, "LabellingConfig.executor: 'nowhere:thing' cannot be imported"),
-        ({"n_workers": 0}, "n_workers"),
+        ({"executor": "nowhere:thing"}, "LabelingConfig.executor: 'nowhere:thing' cannot be imported"),
+        ({"n_parallel_labels": 0}, "n_parallel_labels"),
         ({"executor_arguments": {"a": 1}}, "'threads' takes no executor_arguments"),
     ):
         with pytest.raises(ConfigError, match=words):
-            create(tmp_path / "f", labelling)
+            create(tmp_path / "f", labeling)
         assert not (tmp_path / "f/c").exists()

@@ -1,4 +1,4 @@
-"""A calculator that does with each structure as it is told; light, since every label imports it anew."""
+"""A calculator that follows an order for each structure; with few imports, since each label imports it again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORDERS = "orders.json"
 
 
 class Told(EMT):
-    """EMT; ``orders.json`` says what else to do and which candidate it is, and ``calls`` what was done."""
+    """EMT; ``orders.json`` holds the order and the number of each candidate, and ``calls`` records the calls."""
 
     def __init__(self, folder: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Told(EMT):
         super().calculate(atoms, properties or ["energy"], system_changes or [])
         number, order = json.loads((self.folder / ORDERS).read_text()).get(mark(atoms), ("none", ""))
         self.note(f"began {number} {os.environ.get('SLURM_JOB_ID', '')}")
-        if order == "hang":  # a child with a child of its own, in a session of its own
+        if order == "hang":  # a child with another child, in a new session
             subprocess.run(["setsid", "sh", "-c", f"sleep 300 & echo $! >> {self.folder}/pids; wait"])
         elif order.startswith("sleep"):
             time.sleep(float(order.split()[1]))
@@ -58,5 +58,5 @@ class Told(EMT):
 
 
 def mark(atoms: Atoms) -> str:
-    """Name a structure by its positions."""
+    """Return a hash of a structure's positions."""
     return hashlib.sha256(atoms.positions.tobytes()).hexdigest()

@@ -12,7 +12,8 @@ import pytest
 from ase.io import write
 
 import acemaker
-from acemaker import Campaign, CampaignConfig, judge
+from acemaker import Campaign, CampaignConfig
+from acemaker.analysis import evaluate_accuracy
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError
 from acemaker.lammps.library import open_lammps, potentials_directory
@@ -41,12 +42,12 @@ def test_a_potential_file_of_any_name(tmp_path: Path, name: str) -> None:
     config = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=(coeff,))
     atoms = copper()
     atoms.rattle(0.1, seed=1)
-    ours, usual = (CalculatorOracle.from_config(one, ("Cu",)).label(atoms) for one in (config, MISHIN))
-    assert np.array_equal(ours.get_forces(), usual.get_forces())
+    label, usual_label = (CalculatorOracle.from_config(oracle, ("Cu",)).label(atoms) for oracle in (config, MISHIN))
+    assert np.array_equal(label.get_forces(), usual_label.get_forces())
     assert fingerprint(config, ("Cu",)) == fingerprint(MISHIN, ("Cu",))
 
 
-def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     config = OracleConfig(
         oracle="lammps", pair_style="eam/alloy", pair_coeff=(f"* * '{tmp_path}/Kupfer für Jörg.eam' Cu",)
     )
@@ -77,17 +78,17 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 
 def assert_as_usual(directory: Path, usual: Campaign) -> None:
-    ours = acemaker.attach(directory)
-    assert ours.state is State.DONE
-    for mine, theirs in zip(ours.labels(), usual.labels(), strict=True):
-        assert np.array_equal(mine.positions, theirs.positions)
-    last = f"potential_v{usual.progress.generation + 1}.yaml"
+    campaign = acemaker.attach(directory)
+    assert campaign.state is State.DONE
+    for label, usual_label in zip(campaign.labeled_structures(), usual.labeled_structures(), strict=True):
+        assert np.array_equal(label.positions, usual_label.positions)
+    last = f"potential_v{usual.progress.generation}.yaml"
     assert (directory / "potentials" / last).read_bytes() == (usual.directory / "potentials" / last).read_bytes()
 
 
 @pytest.mark.parametrize("name", ["Müller", '研究 "*" 100%'])
 def test_a_campaign_in_this_process(tmp_path: Path, usual: Campaign, name: str) -> None:
-    """Broken off at a halt and opened again; then judged by the oracle's own dynamics."""
+    """Interrupted at a halt and opened again; then its accuracy is evaluated."""
     directory = tmp_path / name / "Läufe"
     coeff = potential(tmp_path / name / "Kupfer für Jörg.eam.alloy")
     oracle = {"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": (coeff,)}
@@ -96,7 +97,7 @@ def test_a_campaign_in_this_process(tmp_path: Path, usual: Campaign, name: str) 
         campaign.explore()
     with Campaign.open(directory) as campaign:
         campaign.run()
-        assert judge(campaign).force_rmse_all == judge(usual).force_rmse_all
+        assert evaluate_accuracy(campaign).force_rmse_all == evaluate_accuracy(usual).force_rmse_all
         assert campaign.report().is_file()
     assert_as_usual(directory, usual)
 
@@ -108,7 +109,7 @@ def test_a_campaign_in_a_python_child(tmp_path: Path, usual: Campaign) -> None:
 
 
 def test_a_campaign_in_a_native_lammps(tmp_path: Path, usual: Campaign, native_lammps: str) -> None:
-    """Whose program lies in such a folder, too."""
+    """The program is in such a folder, too."""
     folder = tmp_path / "Müller 研究"
     folder.mkdir()
     script = folder / "lmp für mich"
@@ -129,11 +130,11 @@ def test_a_structure_file_of_any_name(tmp_path: Path, name: str) -> None:
     config = settings()
     system = config.system.model_copy(update={"structure": str(path), "supercell": (1, 1, 1)})
     campaign = Campaign.create(tmp_path / "c", config.model_copy(update={"system": system}))
-    assert np.allclose(campaign.initial.positions, copper().positions)
+    assert np.allclose(campaign.initial_structure().positions, copper().positions)
     campaign.close()
 
 
-def test_names_go_with_whoever_has_made_them(tmp_path: Path) -> None:
+def test_links_are_deleted_on_close(tmp_path: Path) -> None:
     file = tmp_path / "ü" / "é.eam.alloy"
     file.parent.mkdir()
     file.write_text("content")
@@ -147,7 +148,7 @@ def test_names_go_with_whoever_has_made_them(tmp_path: Path) -> None:
     assert paths.quote(tmp_path / "plain.eam") == f'"{tmp_path}/plain.eam"'
 
 
-def test_a_folder_that_was_exchanged_is_opened_anew(tmp_path: Path) -> None:
+def test_a_replaced_folder_is_opened_again(tmp_path: Path) -> None:
     paths, folder = PlainPaths(), tmp_path / "100%"
     for content in ("old", "new"):
         folder.mkdir()
@@ -158,7 +159,7 @@ def test_a_folder_that_was_exchanged_is_opened_anew(tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_exist_yet_can_be_written(tmp_path: Path) -> None:
-    """LAMMPS's own words, into a file of such a name in such a folder."""
+    """LAMMPS writes a log of such a name in such a folder."""
     lmp, paths = open_lammps(), PlainPaths()
     (tmp_path / "ü").mkdir()
     for file in (tmp_path / "ü" / "log.lammps", tmp_path / "protokoll_ü.log"):

@@ -20,12 +20,12 @@ def test_lammps_runs_every_ensemble(ensemble: str, coupling: str) -> None:
         *script.header_commands(True),
         *script.box_commands(np.diag([8.0, 9.0, 10.0]), ["Cu", "Ni"], triclinic=True),
         "create_atoms 1 random 8 1 whole overlap 2.0 maxtry 1000",
-        *script.neighbour_commands(1.0),
+        *script.neighbor_commands(1.0),
         *script.callback_commands(4.0),
         *script.velocity_commands(300, 7),
         *script.ensemble_commands(config, 7),
         *script.output_commands(config, 5),
-        "unfix ace",  # nobody stands behind the callback here
+        "unfix ace",  # no callback is registered here
         script.run_command(20, 100),
     ]
     for command in commands:

@@ -1,4 +1,4 @@
-"""Stochastic thermostats draw anew in every stretch, and give the canonical ensemble over many of them."""
+"""Stochastic thermostats are reseeded in every stretch, and sample the canonical ensemble over many of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.lammps import script
 from acemaker.potentials.generation import Generation
 from tests.conftest import copper
-from tests.engines.test_inprocess import explore, request
+from tests.engines.test_inprocess import explore, make_request
 
 TEMPERATURE = 600.0
 STRETCH = 10
@@ -30,19 +30,19 @@ def warm() -> Atoms:
 
 
 def ends_at(directory: Path, generation: Generation, ensemble: str, start: int) -> np.ndarray:
-    """Go through one stretch from the same state, as if the trajectory had come to it at some step."""
+    """Run one stretch from the same state, starting at a given step."""
     config = EngineConfig(ensemble=ensemble, steps=start + STRETCH, trajectory_every=STRETCH, **SETTINGS)
     state = warm()
     state.info["step"] = start
-    asked = request(directory, generation, copper(), start_step=start, state=state)
-    explore(config, asked)
+    request = make_request(directory, generation, copper(), start_step=start, state=state)
+    explore(config, request)
     positions: np.ndarray = read_trajectory(SegmentLog(directory).trajectory)[-1].positions
     return positions
 
 
 @pytest.mark.parametrize("ensemble", ["csvr", "langevin"])
 def test_two_stretches_have_other_noise(tmp_path: Path, copper_generation: Generation, ensemble: str) -> None:
-    """From one state, under the same conditions; the same stretch again is the same to the bit."""
+    """From one state under the same conditions; repeating a stretch is bitwise identical."""
     first, second, again = (
         ends_at(tmp_path / str(number), copper_generation, ensemble, start)
         for number, start in enumerate((STRETCH, 2 * STRETCH, STRETCH))
@@ -64,9 +64,9 @@ def test_temperature_and_its_fluctuation_are_canonical(
 ) -> None:
     """Over a thousand stretches: the energy of n degrees of freedom has the variance 2/n of its mean squared."""
     config = EngineConfig(ensemble=ensemble, steps=10_000, **SETTINGS)
-    outcome = explore(config, request(tmp_path, copper_generation, warm()))
+    outcome = explore(config, make_request(tmp_path, copper_generation, warm()))
     seen = np.array(outcome.timeline.observables["temperature_K"])[400:]
-    # LAMMPS divides by 3N - 3, while Langevin's noise moves the center of mass, too
+    # LAMMPS divides by 3N - 3, but Langevin's noise also moves the center of mass
     freedom = 3 * 32 if ensemble == "langevin" else 3 * 32 - 3
     expected = TEMPERATURE * freedom / (3 * 32 - 3)
     independent = len(seen) / (2 * correlation(seen))

@@ -1,4 +1,4 @@
-"""Looking on at a campaign that another process runs."""
+"""Observing a campaign that another process runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import acemaker
-from acemaker import Campaign
+from acemaker import Callback, Campaign
 from acemaker.campaign.attached import AttachedCampaign
 from acemaker.errors import CampaignError
 from acemaker.states import State
@@ -21,7 +21,7 @@ from tests.processes import PATIENCE, start
 ELSEWHERE = """
 import sys, time
 from pathlib import Path
-from acemaker import Campaign
+from acemaker import Callback, Campaign
 from tests.loop.test_kill import CONFIG
 
 directory = Path(sys.argv[1])
@@ -36,7 +36,7 @@ def wait(check):
 
 
 campaign = Campaign.create(directory, CONFIG)
-campaign.listen(wait)
+campaign.callbacks[:] = [Callback(on_check=wait)]
 campaign.run()
 """
 
@@ -52,12 +52,12 @@ def test_a_campaign_that_is_done(tmp_path: Path) -> None:
     campaign = Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle()).run()
     before = files_of(tmp_path)
     attached = acemaker.attach(tmp_path / "c")
-    assert attached.driven  # by this very process
+    assert attached.is_running  # by this very process
     assert attached.follow().state is State.DONE
     assert attached.summary().items == campaign.summary().items
     assert len(attached.timeline().step) == len(campaign.timeline().step)
     campaign.close()
-    assert not attached.refresh().driven
+    assert not attached.refresh().is_running
     assert files_of(tmp_path) == before
     assert not any(hasattr(attached, name) for name in ("explore", "label", "run", "close"))
 
@@ -71,23 +71,23 @@ def test_one_that_was_broken_off_shows_how_far_it_came(tmp_path: Path) -> None:
         if check.step == 120:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
-    campaign.listen(stop)
+    campaign.callbacks[:] = [Callback(on_check=stop)]
     with pytest.raises(KeyboardInterrupt):
         campaign.explore()
     attached = acemaker.attach(tmp_path / "c")
-    assert attached.step == 120
+    assert attached.md_step == 120
     assert "120 of" in repr(attached)
     (running,) = attached.segments()
     assert running.end_step == 120
     assert "so far" in repr(running)
     assert "checked up to step 120" in running.headline()
     campaign.close()
-    assert "broken off" in repr(attached.refresh())
+    assert "none; open the campaign to continue it" in repr(attached.refresh())
     assert attached.follow(every=0.01) is attached  # nobody runs it: it does not wait for ever
     campaign = Campaign.open(tmp_path / "c", engine=engine, oracle=ToyOracle())
     campaign.run()
     assert attached.refresh().state is State.DONE
-    assert attached.step == 200
+    assert attached.md_step == 200
     assert len(attached.segments()) == 1
     campaign.close()
 
@@ -115,7 +115,7 @@ def test_following_while_another_process_runs(tmp_path: Path) -> None:
     def show(campaign: AttachedCampaign) -> None:
         timeline = campaign.timeline()
         last = int(timeline.step[-1]) if len(timeline.step) else 0
-        seen.append((campaign.state, campaign.progress.halt, last))
+        seen.append((campaign.state, campaign.progress.halt or 0, last))
         campaign.figure()
         for step in (30, 155, 325):  # for which the other process waits there
             if last >= step:

@@ -1,4 +1,4 @@
-"""A person's choice of what is labelled, and stopping from another thread."""
+"""A person's choice of what is labeled, and stopping from another thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from acemaker import Campaign
+from acemaker import Callback, Campaign
 from acemaker.engines.protocol import Check
 from acemaker.errors import ConfigError, LabelBudgetError, StateError
 from acemaker.states import State
@@ -26,7 +26,7 @@ def at_select(directory: Path, **otf: object) -> Campaign:
     return campaign
 
 
-def test_what_was_chosen_is_labelled(tmp_path: Path) -> None:
+def test_what_was_chosen_is_labeled(tmp_path: Path) -> None:
     campaign = at_select(tmp_path / "c", n_select=2)
     selection = campaign.select()
     dropped = selection.selected[1]
@@ -53,7 +53,7 @@ def test_bad_choices_change_nothing(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="expected one or more of the candidates 0, 1"):
             campaign.choose(wrong)
     left = 4 - len(campaign.progress.labels)
-    with pytest.raises(LabelBudgetError, match=f"{left} of the budget of 4 are left"):
+    with pytest.raises(LabelBudgetError, match=f"at most {left} candidates, which is what is left of max_labels=4"):
         campaign.choose([*selection.selected, *selection.reserve][: left + 1])
     assert (tmp_path / "c" / "journal.jsonl").read_bytes() == before
 
@@ -90,7 +90,7 @@ def test_stop_from_another_thread(tmp_path: Path) -> None:
             if check.step >= 100:
                 reached.set()
 
-        campaign.listen(listen)
+        campaign.callbacks[:] = [Callback(on_check=listen)]
         thread = threading.Thread(target=campaign.run)
         thread.start()
         assert reached.wait(60)

@@ -17,12 +17,11 @@ import pytest
 import acemaker
 from acemaker import Campaign, CampaignConfig
 from acemaker.errors import CampaignError, UntrustedError
-from acemaker.headless.check import check_parameters
-from acemaker.headless.existing import check_free
+from acemaker.headless.check import check_free, check_parameters
 from acemaker.headless.notebook import describe
-from acemaker.loop.authorization import _file, check_trusted, remember
-from acemaker.loop.contents import check_contents
 from acemaker.loop.journal import sealed
+from acemaker.loop.store import check_contents
+from acemaker.loop.trusted_code import _file, check_trusted, record_trusted
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 CAMPAIGN = Path(__file__).parents[2] / "notebooks" / "otf_campaign.ipynb"
@@ -58,7 +57,7 @@ ENTRANCES: dict[str, Callable[[Path], Any]] = {
 LINKS = (
     *("lock", "journal.jsonl", "report.html.part", "report.html", "summary.json.part", "initial.extxyz"),
     *("segments", "segments/segment_0001", "segments/segment_0002", "labels", "queue", "oracle_failures"),
-    *("potentials/potential_v2.yaml", "halts/halt_0001.extxyz.part", "trust"),
+    *("potentials/potential_v2.yaml", "halts/halt_0001.extxyz.part", "validation"),
 )
 
 
@@ -77,7 +76,7 @@ def test_links_are_refused_by_name(tmp_path: Path, name: str, entrance: str) -> 
     path.parent.mkdir(exist_ok=True)
     path.symlink_to(target)
     before = snapshot(outside), snapshot(directory)
-    with pytest.raises(CampaignError, match=rf"{name} in .* is a link to {target}; .* put the file or folder itself"):
+    with pytest.raises(CampaignError, match=rf"{name} in .* is a link to {target}; .* replace it by the file"):
         ENTRANCES[entrance](directory)
     assert (snapshot(outside), snapshot(directory)) == before
 
@@ -124,7 +123,7 @@ def test_what_cannot_be_looked_through_is_refused(
             return scandir(path)
 
         monkeypatch.setattr(os, "scandir", refusing)
-    with pytest.raises(CampaignError, match=r"cannot be looked through \(Permission denied\)"):
+    with pytest.raises(CampaignError, match=r"cannot be read \(Permission denied\)"):
         ENTRANCES[entrance](directory)
     (directory / folder).chmod(0o755)
 
@@ -137,7 +136,7 @@ def test_a_tree_that_is_too_deep_is_named_in_short(tmp_path: Path) -> None:
             deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
             os.close(here)
             here = deeper
-        with pytest.raises(CampaignError, match=r"cannot be looked through \(File name too long\)") as caught:
+        with pytest.raises(CampaignError, match=r"cannot be read \(File name too long\)") as caught:
             check_contents(tmp_path)
         assert len(str(caught.value)) < 600
     finally:
@@ -152,7 +151,7 @@ def test_a_link_that_comes_later_is_replaced_not_followed(tmp_path: Path, make: 
     for name in ("report.html.part", "report.html", "summary.json.part"):
         make(directory / name, precious)
     attached.report()
-    acemaker.write_summary(attached)
+    attached.write_summary()
     assert precious.read_text() == "mine"
     assert "<html" in (directory / "report.html").read_text()
     assert not (directory / "report.html").is_symlink()
@@ -194,8 +193,8 @@ def test_the_journal_names_no_file_outside(tmp_path: Path) -> None:
         changed.append(sealed(json.dumps(event).replace('"labels/', '"../labels/')))
     assert changed != lines
     (directory / "journal.jsonl").write_bytes(b"".join(changed))
-    with pytest.raises(CampaignError, match=r"names the file '\.\./labels/.*', which lies outside"):
-        acemaker.attach(directory).labels()
+    with pytest.raises(CampaignError, match=r"names the file '\.\./labels/.*', which is outside"):
+        acemaker.attach(directory).labeled_structures()
 
 
 NAMED = {"oracle": "nowhere_at_all:calculator"}
@@ -211,9 +210,9 @@ def test_permission_is_what_was_written_not_that_there_is_a_file(
     file.write_text(content)
     with pytest.raises(UntrustedError):
         check_trusted(NAMED, tmp_path)
-    remember(NAMED)
+    record_trusted(NAMED)
     check_trusted(NAMED, tmp_path)
-    ask = "from acemaker.loop.authorization import check_trusted; from pathlib import Path; "
+    ask = "from acemaker.loop.trusted_code import check_trusted; from pathlib import Path; "
     subprocess.run([sys.executable, "-c", f"{ask}check_trusted({NAMED}, Path('.'))"], check=True)
 
 

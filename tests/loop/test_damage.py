@@ -14,9 +14,9 @@ import pytest
 import acemaker
 from acemaker import Campaign, CampaignConfig
 from acemaker.errors import AcemakerError, CampaignError, DamagedFileError, EngineError
-from acemaker.loop.creation import begin
-from acemaker.loop.journal import Journal
-from acemaker.loop.label_files import spare_of
+from acemaker.loop.creation import create_journal
+from acemaker.loop.journal import Journal, sealed
+from acemaker.loop.labels import spare_of
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
@@ -26,7 +26,7 @@ def engine() -> ToyEngine:
 
 
 def make(directory: Path, oracle: ToyOracle | None = None) -> Campaign:
-    return Campaign.create(directory, toy_config(), engine=engine(), oracle=oracle or ToyOracle())
+    return Campaign.create(directory, toy_config(), exist_ok=True, engine=engine(), oracle=oracle or ToyOracle())
 
 
 def reopen(directory: Path, oracle: ToyOracle | None = None, **bounds: Any) -> Campaign:
@@ -51,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_alike(one: Path, two: Path) -> None:
     mine, theirs = acemaker.attach(one), acemaker.attach(two)
     assert mine.state is theirs.state is State.DONE
-    for ours, others in zip(mine.labels(), theirs.labels(), strict=True):
+    for ours, others in zip(mine.labeled_structures(), theirs.labeled_structures(), strict=True):
         assert np.array_equal(ours.positions, others.positions)
         assert np.array_equal(ours.get_forces(), others.get_forces())
     assert np.array_equal(mine.timeline().gamma_max, theirs.timeline().gamma_max)
@@ -99,7 +99,7 @@ def test_a_label_cut_off_before_the_journal_knew_it_is_made_good_or_anew(tmp_pat
 def test_a_paid_label_of_which_nothing_is_left_is_named(tmp_path: Path) -> None:
     with make(tmp_path / "c") as campaign:
         campaign.label()
-    for file in (tmp_path / "c/labels").rglob("*candidate_001.extxyz"):
+    for file in (tmp_path / "c/labels").rglob("*_001.extxyz"):
         flip(file)
     oracle = ToyOracle()
     with reopen(tmp_path / "c", oracle) as campaign, pytest.raises(DamagedFileError, match=r"001.extxyz.*checksum"):
@@ -140,7 +140,7 @@ def test_a_segment_is_run_again_from_where_it_is_damaged(tmp_path: Path, whole: 
         ("potentials/potential_v2.asi", lambda campaign: campaign.generation),
         ("potentials/potential_v2.yaml", lambda campaign: campaign.generation),
         ("potentials/potential_v2.json", lambda campaign: campaign.generation),
-        ("initial.extxyz", lambda campaign: campaign.initial),
+        ("initial.extxyz", lambda campaign: campaign.initial_structure()),
     ],
 )
 def test_what_is_shown_is_what_was_written(
@@ -149,7 +149,7 @@ def test_what_is_shown_is_what_was_written(
     content = (whole / file).read_bytes()
     flip(whole / file)
     try:
-        with pytest.raises(DamagedFileError, match=r"is not as it was written: .*; restore it from a copy") as caught:
+        with pytest.raises(DamagedFileError, match=r"is damaged: .*; restore it from a copy") as caught:
             look(acemaker.attach(whole))
         assert caught.value.file == whole / file
         (whole / file).unlink()
@@ -168,7 +168,7 @@ def test_a_restart_file_that_is_damaged_says_how_to_do_without_it(tmp_path: Path
     flip(checkpoint)
     with reopen(tmp_path / "c") as campaign, pytest.raises(EngineError, match="resume_from='structure'"):
         campaign.run()
-    with Campaign.create(tmp_path / "c", toy_config(), engine=engine(), oracle=ToyOracle()) as campaign:
+    with make(tmp_path / "c") as campaign:
         assert campaign.state is State.EXPLORE
 
 
@@ -188,7 +188,7 @@ def test_a_full_disk_is_named_and_the_same_object_goes_on(
             campaign.step()
         with monkeypatch.context() as patch:
             patch.setattr(Journal, "append", full)
-            with pytest.raises(CampaignError, match=r"cannot go on .*No space left.*make room and open it again"):
+            with pytest.raises(CampaignError, match=r"cannot continue .*No space left.*free disk space, then open it"):
                 campaign.train()
         assert campaign.state is State.TRAIN
         campaign.run()
@@ -202,10 +202,10 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(acemaker.loop.journal.os, "open", read_only)
-        for begin in (make, reopen):
+        patch.setattr("acemaker.loop.lock.os.open", read_only)
+        for open_campaign in (make, reopen):
             with pytest.raises(CampaignError, match=r"Read-only file system.*acemaker\.attach"):
-                begin(tmp_path / "c")
+                open_campaign(tmp_path / "c")
     with reopen(tmp_path / "c") as campaign:
         assert campaign.state is State.LABEL
 
@@ -220,11 +220,11 @@ def test_a_kill_while_it_is_created_leaves_one_that_can_be_opened(
     config["oracle"] = {"oracle": "tests.loop.test_damage:ToyOracle", "label_process": "this"}
 
     def killed(*arguments: Any, **more: Any) -> Any:
-        begin(*arguments, **more).close()
+        create_journal(*arguments, **more).close()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "begin", killed)
+        patch.setattr(module, "create_journal", killed)
         with pytest.raises(KeyboardInterrupt):
             Campaign.create(tmp_path / "c", CampaignConfig(**config), engine=engine())
     Campaign.open(tmp_path / "c", engine=engine()).close()
@@ -241,12 +241,11 @@ def test_a_kill_while_it_is_created_leaves_one_that_can_be_opened(
 def test_an_event_that_no_campaign_writes_is_an_error_of_acemakers(
     tmp_path: Path, whole: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    """In a journal of an older version, which has no checksums."""
     events = [json.loads(line) for line in (whole / "journal.jsonl").read_text().splitlines()]
     for event in events:
         del event["checksum"]
-    place = next(n for n, event in enumerate(events) if event.get("state") == "TRAIN")
-    events[place] = change(events[place])
-    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    with pytest.raises(AcemakerError, match="journal holds an event that no campaign writes"):
+    index = next(n for n, event in enumerate(events) if event.get("state") == "TRAIN")
+    events[index] = change(events[index])
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(sealed(json.dumps(event)) for event in events))
+    with pytest.raises(AcemakerError, match="journal contains an event that acemaker does not write"):
         acemaker.attach(tmp_path)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,23 +34,22 @@ from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 
 def make(directory: Path, oracle: ToyOracle | None = None, **otf: object) -> Campaign:
-    return Campaign.create(
-        directory, toy_config(**otf), engine=ToyEngine(200, halting_at(100)), oracle=oracle or ToyOracle()
-    )
+    engine = ToyEngine(200, halting_at(100))
+    return Campaign.create(directory, toy_config(**otf), exist_ok=True, engine=engine, oracle=oracle or ToyOracle())
 
 
-def reopen(directory: Path, oracle: ToyOracle | None = None, **bounds: int) -> Campaign:
+def reopen(directory: Path, oracle: ToyOracle | None = None, **bounds: Any) -> Campaign:
     return Campaign.open(directory, engine=ToyEngine(200, halting_at(100)), oracle=oracle or ToyOracle(), **bounds)
 
 
 def test_a_failed_label_costs_that_structure(tmp_path: Path) -> None:
-    """Calls 0 and 1 are generation 0; the third labels the anchor, the fourth the other selected one."""
+    """Calls 0 and 1 are for generation 1; the third labels the halted structure, the fourth the other selected one."""
     campaign = make(tmp_path / "c", ToyOracle(failing={3})).run()
     assert campaign.state is State.DONE
     assert [entry.candidate for entry in campaign.progress.labels if entry.halt == 1] == [0]
     journal = (tmp_path / "c" / "journal.jsonl").read_text()
     assert '"event": "label_failed"' in journal
-    assert "told to fail" in journal
+    assert "fails in this call" in journal
 
 
 def test_a_label_is_tried_again(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_label_is_tried_again(tmp_path: Path) -> None:
     assert "label_failed" not in (tmp_path / "c" / "journal.jsonl").read_text()
 
 
-def test_an_anchor_that_cannot_be_labelled_hands_its_place_on(tmp_path: Path) -> None:
+def test_an_anchor_that_cannot_be_labeled_hands_its_place_on(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing={2}), n_select=1)
     campaign.prepare()
     for _ in range(4):
@@ -71,7 +71,7 @@ def test_an_anchor_that_cannot_be_labelled_hands_its_place_on(tmp_path: Path) ->
 
 def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing=range(2, 100)))
-    with pytest.raises(OracleError, match=r"0 of 6 structures could be labelled, 1 are needed"):
+    with pytest.raises(OracleError, match=r"0 of 6 structures could be labeled, 1 are needed"):
         campaign.run()
     assert campaign.state is State.FAILED
     assert len(campaign.progress.labels) == 2
@@ -86,25 +86,25 @@ def test_with_none_left_the_state_is_failed_and_a_mended_oracle_goes_on(tmp_path
 def test_a_rejected_fit_goes_back_for_more_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from acemaker.potentials import linear_trainer
 
-    verdicts = iter(["", "too bad", "still bad", ""])
-    monkeypatch.setattr(linear_trainer, "judge", lambda *_: next(verdicts))
+    decisions = iter(["", "too bad", "still bad", ""])
+    monkeypatch.setattr(linear_trainer, "reason_to_reject", lambda *_: next(decisions))
     campaign = make(tmp_path / "c", n_select=1, max_retries=2).run()
-    labelled = [entry.candidate for entry in campaign.progress.labels if entry.halt == 1]
-    assert len(labelled) == len(set(labelled)) == 3
-    assert labelled[0] == 0
+    labeled = [entry.candidate for entry in campaign.progress.labels if entry.halt == 1]
+    assert len(labeled) == len(set(labeled)) == 3
+    assert labeled[0] == 0
     assert campaign.generation is not None
-    assert campaign.generation.number == 1
+    assert campaign.generation.number == 2
     assert len(campaign.progress.groups) == 4
 
 
 def test_too_many_rejected_fits_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from acemaker.potentials import linear_trainer
 
-    verdicts = iter(["", *["bad"] * 10])
-    monkeypatch.setattr(linear_trainer, "judge", lambda *_: next(verdicts))
+    decisions = iter(["", *["bad"] * 10])
+    monkeypatch.setattr(linear_trainer, "reason_to_reject", lambda *_: next(decisions))
     campaign = make(tmp_path / "c", n_select=1, max_retries=1)
     with pytest.raises(
-        FitRejectedError, match=r"2 fits in a row were rejected at halt 1, the last because bad;.*max_retries=3"
+        FitRejectedError, match=r"2 consecutive fits were rejected at halt 1, the last because bad;.*max_retries=3"
     ):
         campaign.run()
     assert not (tmp_path / "c" / "potentials" / "potential_v2.yaml").exists()
@@ -126,7 +126,7 @@ def test_ctrl_c_in_the_oracle_leaves_a_campaign_that_goes_on(
     with pytest.raises(KeyboardInterrupt):
         campaign.run(progress=True)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"interrupted; what was done is kept in {tmp_path / 'c'}, and the same call goes on from there"
+    assert last == f"interrupted; all results so far are in {tmp_path / 'c'}, and run() continues from there"
     assert campaign.state is State.LABEL
     assert len(campaign.progress.labels) == 3
     campaign.close()
@@ -162,15 +162,15 @@ class Liar(ToyOracle):
     """An oracle of the user's own that checks nothing and raises what it likes."""
 
     def label(self, atoms: Atoms) -> Atoms:
-        labelled = super().label(atoms)
-        assert labelled.calc is not None
+        labeled = super().label(atoms)
+        assert labeled.calc is not None
         if self.calls == 3:
             raise RuntimeError("out of memory")
         if self.calls == 4:
-            labelled.calc.results["forces"][0, 0] = np.nan
+            labeled.calc.results["forces"][0, 0] = np.nan
         if self.calls == 5:
-            labelled.calc.results["forces"] *= 1e6
-        return labelled
+            labeled.calc.results["forces"] *= 1e6
+        return labeled
 
 
 def test_an_oracle_of_the_users_own_may_raise_anything(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ class Failing(ToyOracle):
         self.cause = cause
 
     def label(self, atoms: Atoms) -> Atoms:
-        labelled = super().label(atoms)
+        labeled = super().label(atoms)
         if 2 < self.calls < 6:
             raise OracleError("as it was told", self.cause)
-        return labelled
+        return labeled
 
 
 def test_what_would_fail_for_every_structure_uses_none_of_them_up(tmp_path: Path) -> None:
@@ -227,9 +227,9 @@ def test_generation_0_has_structures_in_reserve(tmp_path: Path) -> None:
     assert campaign.train().accepted
 
 
-def test_generation_0_that_cannot_be_labelled_goes_on_once_the_oracle_is_mended(tmp_path: Path) -> None:
+def test_generation_0_that_cannot_be_labeled_goes_on_once_the_oracle_is_mended(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", ToyOracle(failing={1, 2, 3}))
-    with pytest.raises(OracleError, match="1 of 4 structures could be labelled, 2 are needed") as failed:
+    with pytest.raises(OracleError, match="1 of 4 structures could be labeled, 2 are needed") as failed:
         campaign.run()
     assert len(str(failed.value).splitlines()) == 2, "what is common to all is said once"
     assert "\n  candidates 1, 2, 3: " in str(failed.value)
@@ -253,7 +253,7 @@ def test_a_campaign_that_failed_before_its_first_label_gives_way_to_a_mended_one
     created, *rest = read_events(tmp_path / "c/journal.jsonl")[0]
     assert created["replaced"] == ["otf.n_select: 2 -> 1"]
     assert not rest
-    with pytest.raises(CampaignError, match="another campaign has taken the place"):
+    with pytest.raises(CampaignError, match="was replaced by another one"):
         looking.refresh()
     assert again.run().state is State.DONE
     again.close()
@@ -274,7 +274,7 @@ def test_one_with_a_label_does_not_give_way(tmp_path: Path) -> None:
 
 def test_one_without_a_label_that_has_not_failed_may_be_deleted(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
-    with pytest.raises(CampaignExistsError, match="it has no label yet: nothing is lost if its directory is deleted"):
+    with pytest.raises(CampaignExistsError, match="no labels yet, so that its directory can be deleted without loss"):
         make(tmp_path / "c", n_select=1)
 
 
@@ -283,27 +283,26 @@ def test_a_missing_file_is_no_difference(tmp_path: Path) -> None:
     other = toy_config()
     other = type(other)(**{**other.model_dump(), "system": {"structure": "al.cif"}})
     with pytest.raises(ConfigError, match=r"'al.cif' is neither a chemical symbol nor a file"):
-        Campaign.create(tmp_path / "c", other, engine=ToyEngine(), oracle=ToyOracle())
+        Campaign.create(tmp_path / "c", other, exist_ok=True, engine=ToyEngine(), oracle=ToyOracle())
 
 
 def test_what_another_campaign_left_is_not_taken_for_its_own(tmp_path: Path) -> None:
     make(tmp_path / "c").run(4)
     (tmp_path / "c" / "journal.jsonl").unlink()
-    with pytest.raises(CampaignExistsError, match="no journal, but labels, segments, potentials"):
+    with pytest.raises(CampaignExistsError, match="no journal, but contains labels, segments, potentials"):
         make(tmp_path / "c")
 
 
 def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c")
     campaign.close()
-    nickel = campaign.initial.copy()
+    nickel = campaign.initial_structure().copy()
     nickel.symbols[:] = "Ni"
+    parts: dict[str, Any] = {"engine": ToyEngine(), "oracle": ToyOracle()}
     with pytest.raises(CampaignExistsError, match="structure: another one"):
-        Campaign.create(tmp_path / "c", toy_config(), structure=nickel, engine=ToyEngine(), oracle=ToyOracle())
+        Campaign.create(tmp_path / "c", toy_config(), exist_ok=True, structure=nickel, **parts)
     # the lock was given back, and the campaign itself is as it was
-    assert Campaign.create(
-        tmp_path / "c", toy_config(), structure=campaign.initial, engine=ToyEngine(), oracle=ToyOracle()
-    )
+    assert Campaign.create(tmp_path / "c", toy_config(), exist_ok=True, structure=campaign.initial_structure(), **parts)
 
 
 def test_only_the_bounds_can_be_changed_on_opening(tmp_path: Path) -> None:
@@ -325,7 +324,7 @@ def test_the_bounds_that_the_docstring_names_are_those_that_can_be_changed(tmp_p
 def test_an_executor_can_be_changed_by_its_name(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
     with Campaign.open(tmp_path / "c", oracle=ToyOracle(), engine=ToyEngine(), executor="files") as campaign:
-        assert campaign.config.labelling.executor == "files"
+        assert campaign.config.labeling.executor == "files"
         assert "queue/elsewhere" in str(campaign.submit())
 
 
@@ -358,7 +357,7 @@ def test_another_process_is_kept_out(tmp_path: Path) -> None:
 
 
 def test_opening_nothing(tmp_path: Path) -> None:
-    with pytest.raises(CampaignError, match=r"no campaign in .*Campaign\.create makes one"):
+    with pytest.raises(CampaignError, match=r"no campaign in .*; create one with Campaign\.create"):
         Campaign.open(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
@@ -370,7 +369,7 @@ def slab() -> Atoms:
 @pytest.mark.parametrize(
     ("change", "structure", "error", "words"),
     [
-        ({}, slab(), StructureError, "make it periodic"),
+        ({}, slab(), StructureError, "periodic boundary conditions"),
         ({"oracle": {"oracle": "nowhere:thing"}}, None, ConfigError, "cannot be imported"),
         ({"oracle": {"oracle": "math:pi"}}, None, ConfigError, "not callable"),
         (
@@ -389,7 +388,7 @@ def slab() -> Atoms:
             {"oracle": {"oracle": "lammps", "pair_style": "lj/cut", "pair_coeff": ["* * 0.2 2.3"]}},
             None,
             ConfigError,
-            "LAMMPS says 'Illegal pair_style command' to 'pair_style lj/cut",
+            "LAMMPS reports 'Illegal pair_style command' for 'pair_style lj/cut",
         ),
         (
             {"oracle": {"oracle": "emt"}},
@@ -402,16 +401,16 @@ def slab() -> Atoms:
         ({"engine": {"ensemble": "npt"}}, Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]]), StructureError, "needs a periodic"),
         ({"engine": {"engine": "isolated", "lammps": "no-such-lmp"}}, None, MissingLibraryError, "does not run"),
         ({"potential": {"reference_energies": {"Au": 1.0}}}, None, ConfigError, "no value for Cu"),
-        ({"otf": {"strategies": {"magic": 1}}}, None, ConfigError, "no strategy is named magic"),
+        ({"otf": {"strategies": {"magic": 1}}}, None, ConfigError, "got 'magic'"),
         ({"otf": {"strategies": {"nowhere:mine": 1}}}, None, ConfigError, "'nowhere:mine' cannot be imported"),
         ({"otf": {"mode_calculator": "math:pi"}}, None, ConfigError, "mode_calculator: 'math:pi' is not callable"),
         (
             {"otf": {"strategies": {"strain": 1}}, "engine": {"ensemble": "nve"}},
             Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]]),
             ConfigError,
-            "strain needs a periodic structure",
+            "'strain' needs a periodic structure",
         ),
-        ({"potential": {"n_functions": 5000}}, None, ConfigError, "allow only"),
+        ({"potential": {"n_functions": 5000}}, None, ConfigError, "expected at most"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(
@@ -430,7 +429,7 @@ def test_an_element_without_functions(tmp_path: Path) -> None:
 
     atoms = Atoms("CuNi", [[0, 0, 0], [1.8, 1.8, 0]], cell=np.eye(3) * 3.6, pbc=True)
     trainer = LinearTrainer(PotentialConfig(n_functions=5), ["Cu"])
-    with pytest.raises(StructureError, match="no functions for Ni; it has Cu"):
+    with pytest.raises(StructureError, match="functions for Cu but not for Ni"):
         trainer.grade([atoms])
 
 

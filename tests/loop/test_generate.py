@@ -52,7 +52,7 @@ def to_candidates(campaign: Campaign) -> Candidates:
 def test_all_strategies_through_a_halt_and_reopened(tmp_path: Path) -> None:
     campaign = Campaign.create(tmp_path / "c", CONFIG)
     made = to_candidates(campaign)
-    assert Counter(made.origins) == {"anchor": 1, **dict.fromkeys(MIXED, 2)}
+    assert Counter(made.origins) == {"halted structure": 1, **dict.fromkeys(MIXED, 2)}
     assert ((made.gamma_max[1:] >= 1) & (made.gamma_max[1:] <= 10)).all()
     campaign.close()
 
@@ -76,7 +76,7 @@ def test_all_strategies_through_a_halt_and_reopened(tmp_path: Path) -> None:
 
 
 def test_what_was_dropped_is_still_known_after_reopening(tmp_path: Path) -> None:
-    """No candidate is within the bounds: the anchor alone is labelled."""
+    """No candidate is within the bounds: the halted structure alone is labeled."""
     config = toy_config(threshold_break=7.5, n_select=3, perturbation_scale=0.6, candidate_radius=3.0)
     campaign = Campaign.create(tmp_path / "c", config, engine=ToyEngine(200, halting_at(100)), oracle=ToyOracle())
     made = to_candidates(campaign)

@@ -7,7 +7,7 @@ import pytest
 
 from acemaker import Campaign
 from acemaker.errors import CampaignError, IterationLimitError
-from acemaker.loop.journal import Journal, read_events
+from acemaker.loop.journal import Journal, read_events, sealed
 from acemaker.loop.progress import Progress
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -67,7 +67,7 @@ def test_a_line_that_was_changed_doubled_or_lost_is_an_error_and_at_the_end_cut_
     unnamed = lines[number].replace(b"checksum", b"chdcksum")
     for wrong in ([changed], [unnamed], [lines[number]] * 2, []):
         path.write_bytes(b"".join([*lines[:number], *wrong, *lines[number + 1 :]]))
-        with pytest.raises(CampaignError, match=rf"line [{number + 1}{number + 2}] of .* or is not as it was written"):
+        with pytest.raises(CampaignError, match=rf"line [{number + 1}{number + 2}] of .* is damaged or was changed"):
             Journal(path)
     path.write_bytes(b"".join([*lines[:number], changed]))
     again = Journal(path)
@@ -75,15 +75,17 @@ def test_a_line_that_was_changed_doubled_or_lost_is_an_error_and_at_the_end_cut_
     again.close()
 
 
-def test_the_journal_of_an_older_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["", ', "checksum": "x00000000"'])
+def test_an_earlier_format_is_refused_and_left_as_it_is(tmp_path: Path, end: str) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_text('{"v": 1, "n": 0, "event": "created"}\n{"v": 1, "n": 1, "event": "label"}\n')
-    for n in (3, 4):
-        journal = Journal(path)
-        journal.append("label")
-        journal.close()
-        assert len(read_events(path)[0]) == n
-        assert len(read_events(path, 37, 1)[0]) == n - 1
+    line = '{"v": 1, "n": 0, "event": "created"'
+    if end:
+        line += sealed(line + "}")[len(line) : -2].decode()
+    path.write_text(line + "}\n")
+    before = path.read_bytes()
+    with pytest.raises(CampaignError, match=r"has journal format 1, .* reads format 2; .* continue this campaign with"):
+        Journal(path)
+    assert path.read_bytes() == before
 
 
 def test_a_later_version_is_refused(tmp_path: Path) -> None:

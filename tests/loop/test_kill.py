@@ -24,7 +24,7 @@ CONFIG = CampaignConfig(
 
 def life(directory: str) -> None:
     """One life of the campaign's process."""
-    Campaign.create(directory, CONFIG).run()
+    Campaign.create(directory, CONFIG, exist_ok=True).run()
 
 
 def run_to_the_end(context: multiprocessing.context.ForkServerContext, directory: Path) -> float:
@@ -67,7 +67,7 @@ def assert_alike(one: Path, two: Path) -> None:
     assert whole.state is killed.state is State.DONE
     assert whole.progress.halt == killed.progress.halt >= 3
     assert [entry.key for entry in whole.progress.labels] == [entry.key for entry in killed.progress.labels]
-    for mine, theirs in zip(whole.labels(), killed.labels(), strict=True):
+    for mine, theirs in zip(whole.labeled_structures(), killed.labeled_structures(), strict=True):
         assert np.array_equal(mine.positions, theirs.positions)
         assert np.array_equal(mine.get_forces(), theirs.get_forces())
     for path in sorted((one / "potentials").glob("potential_v*.yaml")):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from acemaker import Campaign, CampaignConfig, write_summary
+from acemaker import Campaign, CampaignConfig
+from acemaker.analysis import write_summary
 from acemaker.lammps.library import potentials_directory
 from acemaker.loop.label_store import LabelStore
 from acemaker.oracles.fingerprint import fingerprint
@@ -82,11 +83,11 @@ def test_a_file_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
 
 def test_a_file_with_another_name_is_not_believed(tmp_path: Path) -> None:
     store = LabelStore(tmp_path, "settings")
-    labelled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(rattled(copper(), 1)[0])
-    store.keep("abc", labelled)
+    labeled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(rattled(copper(), 1)[0])
+    store.keep("abc", labeled)
     found = store.find("abc", lambda _: "abc")
     assert found is not None
-    assert np.allclose(found.get_forces(), labelled.get_forces(), atol=1e-7)
+    assert np.allclose(found.get_forces(), labeled.get_forces(), atol=1e-7)
     assert store.find("abc", lambda _: "xyz") is None
     assert store.find("xyz", lambda _: "xyz") is None
     assert LabelStore(tmp_path, "other settings").find("abc", lambda _: "abc") is None
@@ -139,8 +140,8 @@ def test_labels_of_an_oracle_object_are_not_shared(tmp_path: Path) -> None:
 def test_a_pipe_in_the_store_is_no_label(tmp_path: Path) -> None:
     """It would be waited for without end."""
     store = LabelStore(tmp_path, "print")
-    labelled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(copper())
-    store.keep("ab" * 10, labelled)
+    labeled = CalculatorOracle.from_config(MISHIN, ("Cu",)).label(copper())
+    store.keep("ab" * 10, labeled)
     (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     file.unlink()
     os.mkfifo(file)

@@ -13,7 +13,7 @@ from acemaker import Campaign, CampaignConfig
 from acemaker.errors import EmbeddingError
 from acemaker.results import Candidates, Training
 from acemaker.states import State
-from acemaker.structures.embedding import affordable
+from acemaker.structures.embedding import fit_to_oracle
 from acemaker.structures.geometry import closeness
 from acemaker.structures.mask import mask_of
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -23,7 +23,7 @@ MAX_ATOMS = 60
 
 
 def toy(**embedding: object) -> CampaignConfig:
-    """500 atoms, of which 60 may be labelled: the basis reaches 4 Å."""
+    """500 atoms, of which 60 may be labeled: the basis reaches 4 Å."""
     config = toy_config(threshold_add_train=4.0).model_dump()
     config["system"]["supercell"] = (5, 5, 5)
     config["system"]["structure"] = "Cu"
@@ -49,7 +49,7 @@ class CountingOracle(ToyOracle):
         return super().label(atoms)
 
 
-def test_nothing_larger_than_max_atoms_is_labelled(tmp_path: Path) -> None:
+def test_nothing_larger_than_max_atoms_is_labeled(tmp_path: Path) -> None:
     oracle = CountingOracle()
     campaign = make(tmp_path / "c", oracle)
     results = list(campaign.steps())
@@ -71,8 +71,8 @@ def test_nothing_larger_than_max_atoms_is_labelled(tmp_path: Path) -> None:
             assert not moved[~mask].any()
     trained = [result for result in results if isinstance(result, Training)]
     assert all(training.accepted for training in trained)
-    assert trained[-1].anchor_gamma <= 4.0
-    labels = campaign.labels()
+    assert trained[-1].halted_gamma <= 4.0
+    labels = campaign.labeled_structures()
     whole = [mask_of(atoms) is None for atoms in labels]
     assert whole[:2] == [True, True]
     assert len(whole) >= 4
@@ -122,25 +122,25 @@ def test_what_cannot_be_embedded_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_the_first_cell_is_a_supercell_of_a_crystal_and_has_a_mask_elsewhere() -> None:
     parent = copper(6)
-    assert affordable(parent, 1000) is parent
-    small = affordable(parent, 120)
+    assert fit_to_oracle(parent, 1000) is parent
+    small = fit_to_oracle(parent, 120)
     assert 80 <= len(small) <= 120
     assert mask_of(small) is None
     assert closeness(small).distance == pytest.approx(3.615 / np.sqrt(2))
     alloy = copper(6)
     alloy.symbols[77] = "Ni"
-    assert "Ni" in affordable(alloy, 120).get_chemical_symbols()
+    assert "Ni" in fit_to_oracle(alloy, 120).get_chemical_symbols()
     melt = copper(6)
     melt.rattle(0.7, seed=1)
-    mask = mask_of(affordable(melt, 120))
+    mask = mask_of(fit_to_oracle(melt, 120))
     assert mask is not None
     assert 5 < mask.sum() < 60
     slab = fcc100("Cu", (9, 9, 12), a=3.615, vacuum=8)
     slab.pbc = True
-    assert mask_of(affordable(slab, 120)) is not None
+    assert mask_of(fit_to_oracle(slab, 120)) is not None
     thin = fcc100("Cu", (12, 12, 3), a=3.615, vacuum=8)
     thin.pbc = True
-    assert mask_of(affordable(thin, 120)) is None
+    assert mask_of(fit_to_oracle(thin, 120)) is None
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_a_campaign_of_500_atoms_with_small_labels(tmp_path: Path) -> None:
     )
     campaign = Campaign.create(tmp_path / "c", config).run()
     assert campaign.state is State.DONE
-    labels = campaign.labels()
+    labels = campaign.labeled_structures()
     assert max(map(len, labels)) <= 150
     assert sum(mask_of(atoms) is not None for atoms in labels) >= 1
     halted = [segment.halt for segment in campaign.segments() if segment.halt is not None]

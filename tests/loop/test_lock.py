@@ -30,6 +30,7 @@ OTHER = """
     campaign = Campaign.create(
         sys.argv[1],
         toy_config().model_copy(update={"seed": int(sys.argv[2])}),
+        exist_ok=True,
         engine=ToyEngine(200, halting_at(60)),
         oracle=ToyOracle(),
     )
@@ -41,7 +42,8 @@ OTHER = """
 
 
 def make(directory: Path) -> Campaign:
-    return Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle())
+    engine = ToyEngine(200, halting_at(60))
+    return Campaign.create(directory, toy_config(), exist_ok=True, engine=engine, oracle=ToyOracle())
 
 
 @contextmanager
@@ -111,7 +113,7 @@ def test_the_slower_one_is_told_of_another_campaign(
 ) -> None:
     directory = tmp_path / "c"
     overtaken(directory, 5, "to the end")
-    with pytest.raises(CampaignExistsError, match="already holds another campaign"):
+    with pytest.raises(CampaignExistsError, match="already contains another campaign"):
         make(directory)
     assert begun(directory).count("created") == 1
     Campaign.open(directory, engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle()).close()  # nobody has it open
@@ -122,7 +124,7 @@ def test_labels_that_come_while_parts_are_checked_are_no_leftovers(
 ) -> None:
     """The journal was looked for before the other process made it, and the labels after."""
     directory = tmp_path / "c"
-    check_start = creation.check_start
+    check_start = creation.check_start  # type: ignore[attr-defined]
     with ExitStack() as stack:
 
         def slow(*arguments: object) -> object:
@@ -159,10 +161,10 @@ def test_a_campaign_in_use_keeps_its_lock_if_it_cannot_be_opened_once_more(
     """As when a cell further down is run with a mistake in it."""
     with make(tmp_path / "c") as campaign:
         fails(tmp_path / "c")
-        assert acemaker.attach(tmp_path / "c").driven
+        assert acemaker.attach(tmp_path / "c").is_running
         assert is_kept_out(tmp_path / "c")
         assert campaign.run().state is State.DONE
-    assert not acemaker.attach(tmp_path / "c").driven
+    assert not acemaker.attach(tmp_path / "c").is_running
 
 
 def test_an_older_object_cannot_undo_what_a_later_one_has_done(tmp_path: Path) -> None:
@@ -176,12 +178,12 @@ def test_an_older_object_cannot_undo_what_a_later_one_has_done(tmp_path: Path) -
             act()
             assert act == older.close
         assert (directory / "journal.jsonl").read_bytes() == written
-        assert acemaker.attach(directory).driven  # by the later one
-    with pytest.raises(CampaignError, match="opened by another since"):
+        assert acemaker.attach(directory).is_running  # by the later one
+    with pytest.raises(CampaignError, match="was opened and continued by another object"):
         older.step()
     later.close()
-    assert not acemaker.attach(directory).driven
-    with pytest.raises(CampaignError, match="opened by another since"):
+    assert not acemaker.attach(directory).is_running
+    with pytest.raises(CampaignError, match="was opened and continued by another object"):
         older.step()
     assert (directory / "journal.jsonl").read_bytes() == written
 
@@ -216,7 +218,7 @@ def test_what_a_full_disk_tore_is_not_cut_off_once_others_have_written(
     if closed:
         later.close()
     written = path.read_bytes()
-    with pytest.raises(CampaignError, match="opened by another since"):
+    with pytest.raises(CampaignError, match="was opened and continued by another object"):
         older.append("label")
     assert path.read_bytes() == written
     older.close()
@@ -230,7 +232,7 @@ def test_an_error_of_the_parts_says_nothing_of_a_campaign_that_was_never_made(
         raise FileNotFoundError(2, "No such file or directory", "my_prior.npz")
 
     monkeypatch.setattr(creation, "check_start", missing)
-    with pytest.raises(CampaignError, match=r"no campaign can be made in .*my_prior\.npz.*nothing has been written"):
+    with pytest.raises(CampaignError, match=r"cannot create a campaign in .*my_prior\.npz.*no files were written"):
         make(tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
@@ -247,11 +249,11 @@ def test_a_file_system_without_locks_is_told_as_such(
     with make(tmp_path / "c") as campaign:
         campaign.prepare()
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(CampaignError, match=r"gives no locks \(.*\), without which two processes") as caught:
+    with pytest.raises(CampaignError, match=r"does not support locks \(.*\), without which two processes") as caught:
         Campaign.open(tmp_path / "c")
     assert not isinstance(caught.value, CampaignLockedError)
-    with pytest.raises(CampaignError, match="gives no locks"):
+    with pytest.raises(CampaignError, match="does not support locks"):
         make(tmp_path / "other")
-    assert not acemaker.attach(tmp_path / "c").driven
+    assert not acemaker.attach(tmp_path / "c").is_running
     monkeypatch.undo()
     Campaign.open(tmp_path / "c", engine=ToyEngine(200), oracle=ToyOracle()).close()

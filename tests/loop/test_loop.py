@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acemaker import Campaign
+from acemaker import Callback, Campaign
 from acemaker.errors import CampaignExistsError, ConfigError, IterationLimitError, LabelBudgetError, StateError
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Training
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 
-def make(directory: Path, *halts: int, oracle: ToyOracle | None = None, **otf: object) -> Campaign:
-    engine = ToyEngine(steps=200, gamma=halting_at(*halts))
-    return Campaign.create(directory, toy_config(**otf), engine=engine, oracle=oracle or ToyOracle())
+def make(
+    directory: Path, *halts: int, oracle: ToyOracle | None = None, exist_ok: bool = False, **otf: object
+) -> Campaign:
+    engine, oracle = ToyEngine(steps=200, gamma=halting_at(*halts)), oracle or ToyOracle()
+    return Campaign.create(directory, toy_config(**otf), exist_ok=exist_ok, engine=engine, oracle=oracle)
 
 
 def test_the_self_healing_cycle(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_the_self_healing_cycle(tmp_path: Path) -> None:
         assert (tmp_path / "c" / "potentials" / f"potential_v2{suffix}").exists()
     assert campaign.state is State.DONE
     assert campaign.generation is not None
-    assert campaign.generation.number == 1
+    assert campaign.generation.number == 2
     assert segments[1].end_step == 200
 
 
@@ -64,9 +66,9 @@ def test_one_method_a_step(tmp_path: Path) -> None:
     segment = campaign.explore()
     assert segment.halt is not None
     diagnosis = campaign.diagnose()
-    assert diagnosis.structure.arrays["gamma"].argmax() == diagnosis.epicentre[0] == 0
+    assert diagnosis.structure.arrays["gamma"].argmax() == diagnosis.epicenter[0] == 0
     candidates = campaign.generate()
-    assert candidates.origins[0] == "anchor"
+    assert candidates.origins[0] == "halted structure"
     selection = campaign.select()
     assert selection.selected[0] == 0
     labels = campaign.label()
@@ -83,7 +85,7 @@ def test_a_step_out_of_turn_says_what_comes_next(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"cannot explore now: .*LABEL.*campaign.label\(\)"):
         campaign.explore()
     campaign.prepare()
-    with pytest.raises(StateError, match="generation 0 exists already"):
+    with pytest.raises(StateError, match="there is a generation already"):
         campaign.prepare()
     campaign.run()
     with pytest.raises(StateError, match="the campaign is done"):
@@ -129,19 +131,19 @@ def test_resuming_from_the_halt(tmp_path: Path) -> None:
 
 
 def test_a_break_goes_back_to_the_safe_state_whatever_was_chosen(tmp_path: Path) -> None:
-    engine = ToyEngine(200, lambda step, generation: 50.0 if step == 85 and generation == 0 else 0.5)
+    engine = ToyEngine(200, lambda step, generation: 50.0 if step == 85 and generation == 1 else 0.5)
     config = toy_config(resume_from="halt")
     campaign = Campaign.create(tmp_path / "c", config, engine=engine, oracle=ToyOracle())
     results = [result for result in campaign.steps() if isinstance(result, Resumption)]
     assert [(r.mode, r.step) for r in results] == [("safe", 50)]
-    assert campaign.segments()[0].halt.tier == "break"  # type: ignore[union-attr]
+    assert campaign.segments()[0].halt.tier == "break"
 
 
 def test_a_checkpoint_above_the_threshold_is_not_safe(tmp_path: Path) -> None:
     """A lone spike at checkpoint 100 does not halt, but one does not go back to it either."""
 
     def gamma(step: int, generation: int) -> float:
-        return {100: 7.0, 120: 50.0}.get(step, 0.5) if generation == 0 else 0.5
+        return {100: 7.0, 120: 50.0}.get(step, 0.5) if generation == 1 else 0.5
 
     campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(200, gamma), oracle=ToyOracle())
     results = [result for result in campaign.steps() if isinstance(result, Resumption)]
@@ -154,7 +156,7 @@ def test_run_0_does_nothing(tmp_path: Path) -> None:
 
 def test_more_halts_than_allowed(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", 60, 120, max_otf_iterations=1)
-    with pytest.raises(IterationLimitError, match=r"halt 2 is beyond max_otf_iterations=1.*max_otf_iterations=2\)"):
+    with pytest.raises(IterationLimitError, match=r"halt 2 exceeds max_otf_iterations=1.*max_otf_iterations=2\)"):
         campaign.run()
     assert campaign.state is State.FAILED
     assert "FAILED" in repr(campaign)
@@ -169,10 +171,10 @@ def test_more_halts_than_allowed(tmp_path: Path) -> None:
 
 
 def test_no_more_labels_than_the_budget_allows(tmp_path: Path) -> None:
-    """Two for generation 0, and of the five that a halt asks for, what is left."""
+    """Two for generation 1, and of the five that a halt asks for, what is left."""
     campaign = make(tmp_path / "c", 60, 120, max_labels=4)
     n_first = campaign.progress.n_first
-    with pytest.raises(LabelBudgetError, match=r"4 labels of the budget.*halt 2 asks for more.*max_labels=14\)"):
+    with pytest.raises(LabelBudgetError, match=r"has 4 labels, max_labels=4, and halt 2 needs more.*max_labels=14\)"):
         for result in campaign.steps():
             if isinstance(result, Selection) and result.candidates.halt_number:
                 assert len(result.selected) == result.allowed == 4 - n_first
@@ -183,7 +185,7 @@ def test_no_more_labels_than_the_budget_allows(tmp_path: Path) -> None:
 
 
 def test_a_budget_too_small_for_generation_0(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="generation 0 alone takes"):
+    with pytest.raises(ConfigError, match="the labels of the first generation, got"):
         make(tmp_path / "c", 60, max_labels=1)
     assert not list((tmp_path / "c").glob("*.extxyz"))
 
@@ -198,20 +200,20 @@ def test_another_campaign_is_left_alone(tmp_path: Path) -> None:
 
 def test_creating_it_again_goes_on(tmp_path: Path) -> None:
     make(tmp_path / "c", 100).run(4)
-    again = make(tmp_path / "c", 100)
+    again = make(tmp_path / "c", 100, exist_ok=True)
     assert again.state is State.GENERATE
     assert len(again.progress.labels) == 2
     assert again.run().state is State.DONE
 
 
-def test_the_labelled_are_the_selected_and_the_anchor_is_the_halted(tmp_path: Path) -> None:
+def test_the_labeled_are_the_selected_and_the_anchor_is_the_halted(tmp_path: Path) -> None:
     campaign = make(tmp_path / "c", 100, n_select=3).run()
     labels = [entry for entry in campaign.progress.labels if entry.halt == 1]
     assert len(labels) == 3
     assert labels[0].candidate == 0
-    halted = campaign.segments()[0].halt.structure  # type: ignore[union-attr]
-    anchor = campaign.labels()[2]
-    assert np.allclose(anchor.positions, halted.positions, atol=1e-8)
+    halted = campaign.segments()[0].halt.structure
+    halted = campaign.labeled_structures()[2]
+    assert np.allclose(halted.positions, halted.positions, atol=1e-8)
 
 
 def test_lines_of_progress_end_with_the_run_that_asked_for_them(
@@ -230,11 +232,11 @@ def test_lines_of_progress_end_with_the_run_that_asked_for_them(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    campaign.listen(interrupt)
+    campaign.callbacks[:] = [Callback(on_check=interrupt)]
     with pytest.raises(KeyboardInterrupt):
         campaign.run(progress=True)
     assert "interrupted" in capsys.readouterr().out
-    campaign.listen(None)
+    campaign.callbacks.clear()
     campaign.run()
     assert capsys.readouterr().out == ""
     campaign.close()

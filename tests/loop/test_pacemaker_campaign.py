@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acemaker import Campaign, CampaignConfig
+from acemaker import Callback, Campaign, CampaignConfig
 from acemaker.errors import MissingLibraryError
 from acemaker.potentials.optimizer import Iteration
 from acemaker.process.child import kill_leftovers
@@ -52,15 +52,15 @@ def config(python: Path, **pacemaker: object) -> CampaignConfig:
 
 
 def life(directory: str, python: str) -> None:
-    """One life of the campaign's process: until it is killed in the middle of the fit of generation 1."""
+    """One life of the campaign's process: until it is killed in the middle of the fit of generation 2."""
     with Campaign.create(directory, config(Path(python))) as campaign:
 
         def die(iteration: Iteration) -> None:
-            if campaign.progress.generation == 0 and iteration.number >= 5:
+            if campaign.progress.generation == 1 and iteration.number >= 5:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        campaign.listen(None, die)
-        while campaign.progress.generation < 1:
+        campaign.callbacks.append(Callback(on_iteration=die))
+        while (campaign.progress.generation or 0) < 2:
             campaign.step()
 
 
@@ -74,29 +74,29 @@ def test_a_campaign_heals_and_one_that_was_killed_in_a_fit_ends_alike(
     process.start()
     process.join(PATIENCE)
     assert process.exitcode == -signal.SIGKILL
-    time.sleep(1)  # the warden looks for its owner every 20 ms
+    time.sleep(1)  # the supervisor looks for its owner every 20 ms
     assert kill_leftovers(killed) == 0, "the fit outlived its campaign"
     assert not (killed / "potentials" / "fit" / "finished.json").exists()
 
     with Campaign.create(tmp_path / "whole", config(pacemaker_python)) as whole:
         results = []
-        while whole.progress.generation < 1 or whole.state is not State.EXPLORE:
+        while (whole.progress.generation or 0) < 2 or whole.state is not State.EXPLORE:
             results.append(whole.step())
         trainings = [result for result in results if isinstance(result, Training)]
         assert [training.accepted for training in trainings] == [True, True]
         assert whole.progress.halt == 1
         assert trainings[1].unseen_errors is not None
-        assert trainings[1].anchor_gamma < 1.01
+        assert trainings[1].halted_gamma < 1.01
         first, second = trainings
-        assert first.optimiser is not None
-        assert first.optimiser.loss[1] < first.optimiser.loss[0]
-        whole.run(max_steps=1)  # on with the new potential: the preflight holds
+        assert first.optimizer is not None
+        assert first.optimizer.loss[1] < first.optimizer.loss[0]
+        whole.run(max_states=1)  # on with the new potential: the preflight holds
         assert whole.progress.step > 0
 
     with Campaign.open(killed) as again:
         assert again.state is State.TRAIN
-        again.run(max_steps=3, progress=True)
-        assert again.progress.generation == 1
+        again.run(max_states=3, progress=True)
+        assert again.progress.generation == 2
         assert "fit    20 of 20  loss" in capsys.readouterr().out
         labels = [entry.key for entry in again.progress.labels]
     with Campaign.open(tmp_path / "whole") as whole:

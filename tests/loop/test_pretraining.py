@@ -1,4 +1,4 @@
-"""Labels of a cheap calculator, made before generation 0 and kept with the campaign."""
+"""Labels of a cheap calculator, made before generation 1 and kept with the campaign."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from acemaker.structures.pretraining import pretraining_structures
 from tests.conftest import MISHIN, copper, small_basis
 
 
-class Counted(EMT):  # type: ignore[misc]
+class Counted(EMT):
     """EMT that counts its evaluations, and may be interrupted."""
 
     made = 0

@@ -5,19 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ase import Atoms
 
 from acemaker import Campaign
 from acemaker.errors import DamagedFileError
 from acemaker.loop import store as rooms
-from acemaker.loop.label_index import LabelIndex
-from acemaker.loop.progress import LabelEntry
+from acemaker.loop.labels import CampaignLabels
 from acemaker.loop.serialization import read_groups
 from acemaker.loop.store import Store
-from acemaker.results import Labels
+from acemaker.results import Candidates, Labels
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
-from acemaker.utils.append_only import Grown
+from tests.conftest import copper, rattled
 
 
 def test_no_folder_holds_the_files_of_more_than_a_thousand_halts(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ def test_no_folder_holds_the_files_of_more_than_a_thousand_halts(tmp_path: Path)
 
 
 def test_a_campaign_goes_on_across_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "A_FOLDER", 2)
+    monkeypatch.setattr(rooms, "FILES_PER_FOLDER", 2)
     oracle, engine = ToyOracle(), ToyEngine(200, halting_at(50, 100, 150))
     with Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=oracle) as campaign:
         for result in campaign.steps():
@@ -68,16 +69,38 @@ def test_old_checkpoints_go_but_for_the_one_to_go_on_from(tmp_path: Path) -> Non
     assert not any(file.exists() for file in files.values())
 
 
-def test_labels_are_found_by_key_and_file_as_they_come() -> None:
-    index, labels = LabelIndex(), Grown[LabelEntry]()
-    for number in range(6):
-        entry = LabelEntry(halt=number, candidate=0, file=f"labels/{number}", key=f"key {number % 3}")
-        assert not index.has_file(entry.file)
-        labels = labels.with_end(entry)
-        index.read(labels)
-        assert index.has_file(entry.file)
-        assert index.of_key(entry.key) == labels[number % 3], "the oldest"
-    assert index.of_key("another") is None
+def candidates(halt: int, *structures: Atoms) -> Candidates:
+    n = len(structures)
+    return Candidates(
+        halt_number=halt,
+        structures=structures,
+        origins=("test",) * n,
+        gamma_max=np.zeros(n),
+        distance_min=np.zeros(n),
+        map=np.zeros((n, 2)),
+    )
+
+
+def test_the_label_of_an_equal_structure_is_found_and_recorded(tmp_path: Path) -> None:
+    first, second = rattled(copper(1), 2)
+    engine, oracle = ToyEngine(200, halting_at(50)), ToyOracle()
+    with Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=oracle) as campaign:
+        store = Store(campaign.directory)
+        labels = CampaignLabels(campaign._journaled, store)
+        (job,) = labels.jobs(candidates(7, first))
+        assert labels.find(job) is None
+        stored = labels.store(job, oracle.label(first))
+        for again in ("at once", "after the campaign was reopened"):
+            if again != "at once":
+                labels = CampaignLabels(campaign._journaled, store)
+            other, equal = labels.jobs(candidates(8, second, first))
+            assert labels.find(other) is None
+            found = labels.find(equal)
+            assert isinstance(found, Atoms)
+            assert np.array_equal(found.get_forces(), stored.get_forces())
+            assert Path(equal.label).read_bytes() == Path(job.label).read_bytes()
+        entries = [(entry.halt, entry.candidate, entry.key) for entry in campaign.progress.labels]
+        assert entries == [(7, 0, job.key), (8, 1, job.key)], "each once"
 
 
 def test_labels_of_earlier_trainings_are_read_when_they_are_asked_for(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ import psutil
 import pytest
 from ase.build import bulk
 
-from acemaker import Campaign, CampaignConfig, attach, judge, write_summary
+from acemaker import Callback, Campaign, CampaignConfig, attach
+from acemaker.analysis import evaluate_accuracy, write_summary
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.engines.segment_pool import Team
+from acemaker.engines.segment_pool import SegmentPool
 from acemaker.errors import CampaignExistsError, ConfigError, EngineError, IterationLimitError, LabelBudgetError
 from acemaker.results import Diagnosis
 from acemaker.states import State
@@ -62,13 +63,13 @@ def test_all_explore_with_one_potential_before_the_first_halt_is_healed(tmp_path
     campaign, engine = toy(tmp_path / "c", halting_at(100), halting_at(), halting_at(50))
     campaign.run()
     assert campaign.state is State.DONE
-    rounds = [(1, 0, 0), (2, 0, 0), (3, 0, 0)]
+    rounds = [(1, 1, 0), (2, 1, 0), (3, 1, 0)]
     assert engine.asked[:3] == rounds
     assert [one[0] for one in engine.asked[3:]] == [1, 3]  # the second has ended
     first, third = (one for one in campaign.segments() if one.halt)
     assert (first.walker, third.walker) == (1, 3)
-    assert [one.halt for one in campaign.rounds()] == [0, 1, 2]
-    assert [one.walker for one in campaign.rounds()] == [0, 1, 3]
+    assert [one.halt for one in campaign.rounds()] == [None, 1, 2]
+    assert [one.walker for one in campaign.rounds()] == [None, 1, 3]
     assert campaign.progress.steps == (200, 200, 200)
     for walker in (1, 2, 3):
         steps = campaign.timeline(walker).step
@@ -88,12 +89,12 @@ def test_a_halt_that_anothers_labels_made_known_needs_none(tmp_path: Path) -> No
         seen.append(result)
     first, second = (one for one in seen if isinstance(one, Diagnosis))
     assert (first.known, second.known) == (False, True)
-    assert "needs none of its own" in repr(second)
+    assert "no label is needed" in repr(second)
     halts = {entry.halt for entry in campaign.progress.labels}
-    assert halts == {0, 1}
+    assert halts == {None, 1}
     assert [one.known for one in campaign.rounds()] == [False, False, True]
-    assert "halt had made it known" in campaign.report().read_text()
-    assert campaign.progress.generation == 1
+    assert "halt cover the structure" in campaign.report().read_text()
+    assert campaign.progress.generation == 2
     campaign.close()
 
 
@@ -103,7 +104,7 @@ def test_a_known_halt_is_none_of_those_that_may_be_healed(tmp_path: Path) -> Non
     assert (len(campaign.progress.halts), campaign.progress.n_known) == (2, 1)
     campaign.close()
     campaign, _ = toy(tmp_path / "d", halting_at(100, 150), halting_at(100), max_otf_iterations=1)
-    with pytest.raises(IterationLimitError, match="halt 3 is beyond max_otf_iterations=1"):
+    with pytest.raises(IterationLimitError, match="halt 3 exceeds max_otf_iterations=1"):
         campaign.run()
     campaign.close()
 
@@ -112,7 +113,7 @@ def test_a_trajectory_leaves_out_what_will_be_run_again(tmp_path: Path) -> None:
     campaign, _ = toy(tmp_path / "c", halting_at(105), halting_at(105))
     seen = []
     for _ in campaign.steps():
-        if campaign.state in (State.EXPLORE, State.HALT) and campaign.progress.generation > 0:
+        if campaign.state in (State.EXPLORE, State.HALT) and (campaign.progress.generation or 0) > 1:
             seen.append([[atoms.info["step"] for atoms in campaign.trajectory(walker)] for walker in (1, 2)])
     assert seen[0] == [[0], [0, 50, 100]]  # the first goes on from step 50, the second is to be healed
     assert seen[1] == [[0], [0]]
@@ -133,7 +134,7 @@ def test_what_if_speaks_of_each_walker(tmp_path: Path) -> None:
 
 def test_they_share_the_budget_of_labels(tmp_path: Path) -> None:
     campaign, _ = toy(tmp_path / "c", halting_at(50, 150), halting_at(50), max_labels=3)
-    with pytest.raises(LabelBudgetError, match="the 3 labels of the budget have been made"):
+    with pytest.raises(LabelBudgetError, match="the campaign has 3 labels, max_labels=3"):
         campaign.run()
     assert len(campaign.progress.labels) == 3
     campaign.close()
@@ -146,21 +147,21 @@ def test_what_is_said_of_several(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "walker 1  step" in told
     assert "walker 2  step" in told
     assert "Halt 1 at step 100 of walker 1" in told
-    assert "of each of 2 walkers; asked for: 1000 of each, and at least 1 walker" in told
+    assert "of each of 2 walkers; required: 1000 of each, and at least 1 walker" in told
     said = repr(campaign)
     assert "2, of which 2 at the last step" in said
     assert "200, 200 of 200" in said
     assert repr(attach(campaign.directory)).count("200, 200 of 200") == 1
-    assert [axis.get_ylabel().replace("\n", " ") for axis in campaign.figure().axes] == [
+    assert [axis.get_ylabel().replace("\n", " ") for axis in campaign.figure().axes] == [  # type: ignore[attr-defined]
         "largest gamma, walker 1",
         "largest gamma, walker 2",
     ]
-    assert "temperature" in campaign.figure(1).axes[1].get_ylabel()
+    assert "temperature" in campaign.figure(1).axes[1].get_ylabel()  # type: ignore[attr-defined]
     assert write_summary(campaign).values["walkers"] == 2
     assert write_summary(campaign).values["steps"] == 400
     assert len(campaign.label_costs().halt_steps) == 1
     for what in (campaign.timeline, campaign.trajectory, campaign.figure):
-        with pytest.raises(ConfigError, match="there are 2 walkers, numbered from 1; got 3"):
+        with pytest.raises(ConfigError, match="expected the number of a walker, from 1 to 2, got 3"):
             what(3)
     campaign.close()
 
@@ -174,7 +175,7 @@ def test_converged_only_if_all_are_quiet(tmp_path: Path) -> None:
     campaign.close()
     bounds = {"plateau_tolerance": 1e9, "plateau_generations": 2}
     for quiet_steps, quiet_walkers, converged in ((20, 2, True), (21, 2, False), (20, 3, False)):
-        rule = {"quiet_steps": quiet_steps, "quiet_walkers": quiet_walkers, **bounds}
+        rule: dict[str, Any] = {"quiet_steps": quiet_steps, "quiet_walkers": quiet_walkers, **bounds}
         with Campaign.open(directory, engine=engine, oracle=ToyOracle(), **rule) as campaign:
             assert campaign.convergence().converged is converged
 
@@ -182,11 +183,14 @@ def test_converged_only_if_all_are_quiet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("walkers", "message"),
     [
-        ([{}, {"structure": "Al"}], "the structure of walker 2 has Al, that of the first has Cu only; let a walker"),
+        (
+            [{}, {"structure": "Al"}],
+            "structure of walker 2 contains Al, that of the first walker only Cu; put a walker",
+        ),
         (0, "walkers must be a list of mappings, or a number from 1 to 10000, got 0"),
-        ([{}, {"seed": 1}], "numbers 1 and 2 are the same trajectory twice, with seed 1; give one of them another"),
+        ([{}, {"seed": 1}], "walkers 1 and 2 are the same trajectory, with seed 1; set another seed for one"),
         ([{"temperatur": 3}], "unknown name; did you mean 'temperature'"),
-        ([{}, {"supercell": (0, 1, 1)}], "the 2. of them: SystemConfig: supercell must have three positive repeats"),
+        ([{}, {"supercell": (0, 1, 1)}], "walker 2: SystemConfig: supercell must have three positive repeats"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path, walkers: object, message: str) -> None:
@@ -207,7 +211,7 @@ def test_each_has_a_structure_a_seed_and_conditions_of_its_own(tmp_path: Path) -
     assert len({config.walker(number).seed for number in (1, 2, 3)}) == 3
     assert config.walker(3).engine.temperature == (900, 900)
     with Campaign.create(tmp_path / "c", config) as campaign:
-        one, two, three = campaign.starts
+        one, two, three = campaign.initial_structures()
     assert one.get_chemical_formula() == two.get_chemical_formula()
     assert (one.numbers != two.numbers).any()  # another arrangement
     assert three.get_chemical_formula() == "Ni108"
@@ -219,13 +223,13 @@ def test_an_object_of_ones_own_is_the_structure_of_those_that_name_none(tmp_path
     mine = bulk("Cu", a=3.7, cubic=True).repeat(2)
     config = CampaignConfig(oracle={"oracle": "emt"}, walkers=[{"structure": "Cu", "supercell": (3, 2, 2)}, {}])
     with Campaign.create(tmp_path / "c", config, structure=mine) as campaign:
-        assert [len(atoms) for atoms in campaign.starts] == [48, 32]
-        assert campaign.starts[1].cell.lengths()[0] == pytest.approx(7.4)
-    Campaign.create(tmp_path / "c", config, structure=mine).close()  # the very same is gone on with
+        assert [len(atoms) for atoms in campaign.initial_structures()] == [48, 32]
+        assert campaign.initial_structures()[1].cell.lengths()[0] == pytest.approx(7.4)
+    Campaign.create(tmp_path / "c", config, exist_ok=True, structure=mine).close()  # the very same is continued
     with pytest.raises(CampaignExistsError, match="structure: another one"):
-        Campaign.create(tmp_path / "c", config, structure=bulk("Cu", a=3.8, cubic=True))
+        Campaign.create(tmp_path / "c", config, exist_ok=True, structure=bulk("Cu", a=3.8, cubic=True))
     shaped = CampaignConfig(oracle={"oracle": "emt"}, walkers=[{}, {"supercell": (3, 3, 3)}])
-    with pytest.raises(ConfigError, match="walker 2 gives supercell, but the structure is an object of your own"):
+    with pytest.raises(ConfigError, match="walker 2 sets supercell, but the structure was passed as an object"):
         Campaign.create(tmp_path / "d", shaped, structure=mine)
 
 
@@ -247,10 +251,10 @@ def test_the_truth_of_a_walker_with_fewer_elements(tmp_path: Path) -> None:
     with Campaign.create(tmp_path / "c", config) as campaign:
         assert "nvt, langevin" in repr(campaign)
         campaign.prepare()
-        assert judge(campaign, walker=2).force_rmse_all > 0
+        assert evaluate_accuracy(campaign, walker=2).force_rmse_all > 0
         for walker in (0, 3):
             with pytest.raises(ConfigError, match=f"there are 2 walkers, numbered from 1; got {walker}"):
-                judge(campaign, campaign.labels(), walker=walker)
+                evaluate_accuracy(campaign, campaign.labeled_structures(), walker=walker)
 
 
 def assert_alike(one: Campaign, two: Campaign) -> None:
@@ -268,26 +272,28 @@ def test_broken_off_at_every_state_and_within_segments_it_ends_the_same(tmp_path
         assert {one.walker for one in whole.segments() if one.halt} == {1, 2, 3}
         seen = 0
         while True:
-            with Campaign.create(tmp_path / "parts", CONFIG) as parts:
+            with Campaign.create(tmp_path / "parts", CONFIG, exist_ok=True) as parts:
                 if parts.state is State.DONE:
                     break
                 seen += 1
                 if seen % 2:  # in the midst of a segment, after its first checkpoint
                     checks = iter(range(12))
-                    parts.listen(lambda _, checks=checks: next(checks, None) is not None or parts.stop())  # type: ignore[misc]
+                    parts.callbacks[:] = [
+                        Callback(on_check=lambda _, checks=checks: next(checks, None) is not None or parts.stop())
+                    ]
                 parts.run(1)
-        with Campaign.create(tmp_path / "parts", CONFIG) as parts:
+        with Campaign.create(tmp_path / "parts", CONFIG, exist_ok=True) as parts:
             assert_alike(whole, parts)
-            every = judge(parts)
-            assert [len(judge(parts, walker=n).steps) for n in (1, 2, 3)] == [100] * 3
+            every = evaluate_accuracy(parts)
+            assert [len(evaluate_accuracy(parts, walker=n).steps) for n in (1, 2, 3)] == [100] * 3
             assert len(every.steps) == 300
             assert every.force_rmse_all < 60  # meV/Å
-    assert len(list((tmp_path / "parts").glob("truth*.extxyz"))) == 3
+    assert len(list((tmp_path / "parts").glob("reference_trajectory*.extxyz"))) == 3
     assert seen > 20
 
 
-def isolated(explore_workers: int) -> CampaignConfig:
-    changes = {"engine": "isolated", "lammps": "python", "steps": 150, "explore_workers": explore_workers}
+def isolated(n_parallel_walkers: int) -> CampaignConfig:
+    changes = {"engine": "isolated", "lammps": "python", "steps": 150, "n_parallel_walkers": n_parallel_walkers}
     kept = CONFIG.model_dump()
     return CampaignConfig(**{**kept, "engine": {**kept["engine"], **changes}, "walkers": kept["walkers"][:2]})
 
@@ -297,7 +303,7 @@ def children() -> list[str]:
 
 
 def exploring() -> int:
-    """Count the children that run LAMMPS; each has a warden beside."""
+    """Count the children that run LAMMPS; each has a supervisor beside."""
     count = 0
     for one in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -342,12 +348,12 @@ def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
             two.run(1)  # which leaves nobody running beside
             assert children() == before
             assert len(two.segments()) == 1
-            two.listen(stop_at_the_second)
+            two.callbacks[:] = [Callback(on_check=stop_at_the_second)]
             two.run()
             assert two.state is State.EXPLORE
             assert children() == before
             with pytest.raises(RuntimeError, match="enough"):
-                two.listen(give_up)
+                two.callbacks[:] = [Callback(on_check=give_up)]
                 two.run()
             assert children() == before
         with Campaign.open(tmp_path / "two") as two:
@@ -391,7 +397,7 @@ def test_whoever_runs_beside_is_gone_once_nobody_asks_for_more(tmp_path: Path) -
             directory=tmp_path,
         )
 
-    team, engine = Team(2), Slow()
+    team, engine = SegmentPool(2), Slow()
     for number in (1, 2, 3):
         team.begin(engine, request(number))
     with pytest.raises(EngineError, match="came to its end"):
@@ -408,5 +414,5 @@ def give_up(_: Check) -> None:
 
 
 def test_several_at_a_time_need_children() -> None:
-    with pytest.raises(ConfigError, match="explore_workers=2 needs engine 'isolated', got 'inprocess'"):
-        CampaignConfig(oracle={"oracle": "emt"}, engine={"explore_workers": 2})
+    with pytest.raises(ConfigError, match="n_parallel_walkers=2 requires engine 'isolated', got 'inprocess'"):
+        CampaignConfig(oracle={"oracle": "emt"}, engine={"n_parallel_walkers": 2})

@@ -116,22 +116,22 @@ def test_what_is_not_a_label(how: str, words: str) -> None:
 
 
 def test_the_energy_is_the_one_that_the_forces_belong_to() -> None:
-    labelled = CalculatorOracle(lambda: Broken("fine"), 100.0).label(copper())
-    assert labelled.get_potential_energy() == -1.0
+    labeled = CalculatorOracle(lambda: Broken("fine"), 100.0).label(copper())
+    assert labeled.get_potential_energy() == -1.0
 
 
 def test_a_promised_stress_that_does_not_come() -> None:
-    labelled = CalculatorOracle(lambda: Broken("no_stress"), 100.0).label(copper())
-    assert labelled.calc is not None
-    assert "stress" not in labelled.calc.results
+    labeled = CalculatorOracle(lambda: Broken("no_stress"), 100.0).label(copper())
+    assert labeled.calc is not None
+    assert "stress" not in labeled.calc.results
 
 
 def test_clusters_have_no_stress() -> None:
     atoms = copper()
     atoms.pbc = False
-    labelled = CalculatorOracle(EMT, 100.0).label(atoms)
-    assert labelled.calc is not None
-    assert "stress" not in labelled.calc.results
+    labeled = CalculatorOracle(EMT, 100.0).label(atoms)
+    assert labeled.calc is not None
+    assert "stress" not in labeled.calc.results
 
 
 def test_potential_files_are_found_in_lammps_collection() -> None:
@@ -153,12 +153,16 @@ def test_elements_in_another_order_than_the_types_are_refused() -> None:
         (
             "* * Cu_mishin1.eam.alloy Cu",
             ("Al",),
-            "these coefficients are for Cu, but the structure holds Al; give pair_style and pair_coeff of a potential "
-            "for Al, e.g. pair_style=eam/alloy and pair_coeff='* * Al_zhou.eam.alloy Al'; LAMMPS also comes with ",
+            "these coefficients are for Cu, but the structure contains Al; set pair_style and pair_coeff of a "
+            "potential for Al, e.g. pair_style=eam/alloy and pair_coeff='* * Al_zhou.eam.alloy Al'; LAMMPS also comes ",
         ),
-        ("* * CuNi.eam.alloy Cu", ("Cu", "Ni"), "the file holds Cu Ni: write '* * CuNi.eam.alloy Cu Ni'"),
-        ("* * Cu_mishin1.eam.alloy Al", ("Al",), "Cu_mishin1.eam.alloy holds Cu, but the structure holds Al; give"),
-        ("* * Cu_mishin1.eam.alloy Cu", ("Cu", "Es"), "holds Cu Es; give pair_style and pair_coeff of a potential"),
+        ("* * CuNi.eam.alloy Cu", ("Cu", "Ni"), "the file contains Cu Ni: write '* * CuNi.eam.alloy Cu Ni'"),
+        (
+            "* * Cu_mishin1.eam.alloy Al",
+            ("Al",),
+            "Cu_mishin1.eam.alloy contains Cu, but the structure contains Al; set",
+        ),
+        ("* * Cu_mishin1.eam.alloy Cu", ("Cu", "Es"), "contains Cu Es; set pair_style and pair_coeff of a potential"),
         ("* * Cu_mishin.eam.alloy Cu", ("Cu",), "did you mean 'Cu_mishin1.eam.alloy'?"),
     ],
 )
@@ -190,11 +194,11 @@ SMUGGLED = ["lj/cut 5\nshell rm -rf /", "lj/cut &", "pytho$(5:%.0sn %.1f)", "lj/
 @pytest.mark.parametrize("style", SMUGGLED)
 def test_nothing_is_smuggled_in_by_a_style(style: str) -> None:
     """LAMMPS expands variables: what is looked through for names of Python's would not be what it reads."""
-    with pytest.raises(ConfigError, match="pair_style must be LAMMPS's words and numbers"):
+    with pytest.raises(ConfigError, match="pair_style must consist of names and numbers"):
         OracleConfig(pair_style=style, pair_coeff=["1 1 1 1"])
 
 
 @pytest.mark.parametrize("coeff", ["1 1 0.1 &", "1 1 $(2^-1) 1", "1 1 'a $x' 1", "1 1 0.1 `x`", "1 1 1 1\n2 2 1 1"])
 def test_nothing_is_smuggled_in_by_coefficients(coeff: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected (plain words|the arguments of one command)"):
+    with pytest.raises(ConfigError, match=r"expected (plain names|the arguments of one command)"):
         pair_commands(OracleConfig(pair_style="lj/cut 5", pair_coeff=[coeff]))

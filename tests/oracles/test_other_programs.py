@@ -98,10 +98,10 @@ def oracle(factory: str, folder: Path | None = None, **arguments: Any) -> Oracle
 
 @abinit_is_here
 def test_abinit_labels() -> None:
-    labelled = oracle("abinit", chksymtnons=0).label(silicon())
-    assert np.abs(labelled.get_forces().sum(axis=0)).max() < 1e-3
-    assert 0.5 < np.abs(labelled.get_forces()).max() < 10
-    assert np.isfinite(labelled.get_stress()).all()
+    labeled = oracle("abinit", chksymtnons=0).label(silicon())
+    assert np.abs(labeled.get_forces().sum(axis=0)).max() < 1e-3
+    assert 0.5 < np.abs(labeled.get_forces()).max() < 10
+    assert np.isfinite(labeled.get_stress()).all()
 
 
 @abinit_is_here
@@ -115,16 +115,16 @@ def test_what_abinit_returns_without_having_converged_is_no_label(tmp_path: Path
 
 @abinit_is_here
 def test_what_abinit_refuses_comes_in_its_own_words(tmp_path: Path) -> None:
-    words = r"^abinit ended with exit status 14: Checking consistency of input data against itself gave 1 inconsist"
+    words = r"^abinit failed with exit status 14: Checking consistency of input data against itself gave 1 inconsist"
     with pytest.raises(OracleError, match=words):
         oracle("abinit").label(silicon())
 
 
 @cp2k_is_here
 def test_cp2k_labels() -> None:
-    labelled = oracle("cp2k").label(hydrogen())
-    assert 0.5 < np.abs(labelled.get_forces()).max() < 20
-    assert np.isfinite(labelled.get_stress()).all()
+    labeled = oracle("cp2k").label(hydrogen())
+    assert 0.5 < np.abs(labeled.get_forces()).max() < 20
+    assert np.isfinite(labeled.get_stress()).all()
 
 
 @cp2k_is_here
@@ -148,9 +148,9 @@ def test_gpaws_label_has_the_energy_that_its_forces_belong_to(tmp_path: Path) ->
     for sign in (1, -1):
         moved = silicon()
         moved.positions[0, 0] += sign * step
-        labelled = oracle("gpaw", tmp_path).label(moved)
-        forces.append(labelled.get_forces()[0, 0])
-        energies.append(labelled.get_potential_energy())
+        labeled = oracle("gpaw", tmp_path).label(moved)
+        forces.append(labeled.get_forces()[0, 0])
+        energies.append(labeled.get_potential_energy())
         moved.calc = calculator
         extrapolated.append(moved.get_potential_energy())
     force = np.mean(forces)
@@ -186,5 +186,5 @@ class TestTblite(OracleContract):
 def test_tblite_takes_no_crystals() -> None:
     """It samples Gamma alone: 8 and 64 atoms of silicon would not be on one surface."""
     pytest.importorskip("tblite", reason="no tblite: pip install tblite")
-    with pytest.raises(OracleError, match=r"^impossible structure: the 'tblite' oracle labels molecules only"):
+    with pytest.raises(OracleError, match=r"^impossible structure: the 'tblite' oracle labels only molecules"):
         make_oracle(OracleConfig(oracle="tblite"), ("Si",)).label(silicon())

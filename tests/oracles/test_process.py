@@ -62,7 +62,7 @@ class Odd(EMT):
         if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "exit":
-            sys.stderr.write("the licence has run out\n")
+            sys.stderr.write("the license has run out\n")
             os._exit(3)
         if self.how == "delete":
             subprocess.run(["rm", "-rf", str(Path.cwd().parent)])
@@ -117,8 +117,8 @@ def test_the_same_numbers_as_in_this_process(tmp_path: Path) -> None:
         ("nan", Cause.NONSENSE, r"^nonsense result: expected a finite forces"),
         ("huge", Cause.NONSENSE, r"^nonsense result: the largest force is 1e\+05 eV/Å"),
         ("net", Cause.NONSENSE, r"^nonsense result: forces add up to 1.73 eV/Å per atom, above max_net_force 0.1"),
-        ("kill", Cause.KILLED, r"^killed: the process that labels ended by signal SIGKILL"),
-        ("exit", Cause.FAILED, r"^the process that labels ended by exit status 3: the licence has run out"),
+        ("kill", Cause.KILLED, r"^killed: the labeling process failed \(signal SIGKILL"),
+        ("exit", Cause.FAILED, r"^the labeling process failed \(exit status 3\): the license has run out"),
         ("delete", Cause.SCRATCH_LOST, r"^scratch lost: .* was deleted while the label was computed in it"),
         ("abinit", Cause.NOT_CONVERGED, r"^not converged: .*abinit.abo: nstep= 2 was not enough SCF cycles"),
     ],
@@ -218,7 +218,7 @@ def test_a_label_that_was_finished_when_its_owner_was_killed_is_not_paid_for_aga
     assert nothing_is_left(tmp_path)
 
     for changed in ({"campaign": "another"}, {"config": config.model_copy(update={"min_label_distance": 0.4})}):
-        others = leave(**changed)  # type: ignore[arg-type]
+        others = leave(**changed)
         np.savez(others / "label.npz", **right | {"energy": np.float64(-7.5)})
         assert odd(tmp_path, "").label(atoms).get_potential_energy() != -7.5, "another's label was taken"
         shutil.rmtree(others)
@@ -239,7 +239,7 @@ def test_folders_of_the_living_and_of_others_stay(tmp_path: Path) -> None:
 
 def test_a_scratch_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "scratch").write_text("a file")
-    with pytest.raises(OracleError, match=r"^scratch lost: no folder can be made in .*; give scratch") as caught:
+    with pytest.raises(OracleError, match=r"^scratch lost: cannot create a folder in .*; set scratch") as caught:
         odd(tmp_path, "").label(rattled(copper(), 1)[0])
     assert caught.value.cause is Cause.SCRATCH_LOST
 
@@ -296,8 +296,8 @@ def moody(tmp_path: Path, **otf: Any) -> Any:
     return type(toy_config())(**config)
 
 
-def test_a_campaign_goes_on_without_what_cannot_be_labelled(tmp_path: Path) -> None:
-    """The anchor's label hangs, the next is killed: both are left out, the third candidate is labelled."""
+def test_a_campaign_goes_on_without_what_cannot_be_labeled(tmp_path: Path) -> None:
+    """The halted structure's label hangs, the next is killed: both are left out, the third candidate is labeled."""
     config = moody(tmp_path, n_select=1, max_retries=0)
     campaign = Campaign.create(tmp_path / "c", config, engine=ToyEngine(200, halting_at(100))).run()
     assert campaign.state is State.DONE

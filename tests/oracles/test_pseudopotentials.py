@@ -48,10 +48,10 @@ def test_one_file_of_each_element_needs_no_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "elements", "words"),
     [
-        ({}, ("Si",), r"several files of Si; it has Si.a.UPF \(PBE\), Si.b.UPF \(PZ\); name one"),
-        ({}, ("Au",), "no file of Au; it has none of Au"),
+        ({}, ("Si",), r"several files for Si; it has Si.a.UPF \(PBE\), Si.b.UPF \(PZ\); specify one"),
+        ({}, ("Au",), "no file for Au; it has none for Au"),
         ({"Si": "Si.c.UPF"}, ("Si",), r"no Si.c.UPF in .*; it has Si.a.UPF \(PBE\)"),
-        ({"Si": "C.UPF"}, ("Si",), "C.UPF is of C, not of Si"),
+        ({"Si": "C.UPF"}, ("Si",), "C.UPF is for C, not for Si"),
         ({"Si": "Si.b.UPF"}, ("C", "Si"), "one functional, got C.UPF: PBE, Si.b.UPF: PZ"),
         ({"Ge": "Ge.UPF"}, ("C",), "Ge is not in the structure, which has C"),
         ({"C": "junk.UPF"}, ("C",), "no readable <PP_HEADER>"),

@@ -95,7 +95,7 @@ def test_too_few_environments_names_both_and_the_number_needed() -> None:
 
 
 def test_equal_environments_are_refused() -> None:
-    with pytest.raises(StructureError, match="too much alike"):
+    with pytest.raises(StructureError, match="too similar"):
         build_active_set(["Cu"], [5], [[np.ones((20, 5))]])
 
 

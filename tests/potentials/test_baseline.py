@@ -80,12 +80,12 @@ def test_an_alloy_in_a_triclinic_cell(tmp_path: Path, native_lammps: str) -> Non
     assert_engines_agree(generation, alloy(), native_lammps, tmp_path / "run")
 
 
-def test_what_the_baseline_knows_is_not_learnt(tmp_path: Path) -> None:
+def test_what_the_baseline_knows_is_not_learned(tmp_path: Path) -> None:
     """With the oracle itself for a baseline there is nothing left for the ACE."""
     trainer = LinearTrainer(over("eam/alloy", ("* * Cu_mishin1.eam.alloy Cu",)), ["Cu"])
     oracle = CalculatorOracle.from_config(MISHIN, ("Cu",))
     labels = [oracle.label(atoms) for atoms in rattled(copper(), 4)]
-    training = trainer.train(labels, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(labels, number=1, directory=tmp_path, predecessor=None, halted=None, gamma_limit=2.0)
     assert np.abs(training.generation.coefficients()).max() < 1e-6
     assert training.generation.reference_energies["Cu"] == pytest.approx(0.0, abs=1e-9)
     assert training.train_errors.forces < 1e-4  # meV/Å: ASE's stress in eV/Å^3 differs in the eighth digit
@@ -99,7 +99,7 @@ def test_predictions_are_those_of_the_sum(tmp_path: Path) -> None:
     trainer = LinearTrainer(over(*ZBL), ["Cu"])
     oracle = CalculatorOracle.from_config(MISHIN, ("Cu",))
     labels = [oracle.label(atoms) for atoms in rattled(copper(), 4)]
-    training = trainer.train(labels, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(labels, number=1, directory=tmp_path, predecessor=None, halted=None, gamma_limit=2.0)
     evaluator = evaluator_of(training.generation)
     forces = np.concatenate([evaluator.structure(atoms).forces.ravel() for atoms in labels])
     assert training.forces[:, 1] == pytest.approx(forces, abs=1e-9)
@@ -110,7 +110,7 @@ def test_predictions_are_those_of_the_sum(tmp_path: Path) -> None:
 
 def test_the_calculator_is_the_sum(tmp_path: Path) -> None:
     generation = train(tmp_path, copper(), MISHIN, over(*ZBL))
-    assert read_generation(tmp_path, 0) == generation
+    assert read_generation(tmp_path, 1) == generation
     atoms = rattled(copper(1), 1)[0]
     atoms.calc = generation.calculator()
     assert atoms.get_forces()[:2] == pytest.approx(calculate_numerical_forces(atoms, eps=1e-4, iatoms=[0, 1]), abs=1e-5)
@@ -154,7 +154,9 @@ def test_lammps_runs_the_potential_from_the_file_beside_it(tmp_path: Path, nativ
     thermo = ThermoReader().feed((tmp_path / "log.user").read_bytes())[-1]
     crystal = bulk("Cu", "fcc", a=3.5, cubic=True).repeat(2)
     assert thermo["PotEng"] == pytest.approx(evaluator_of(generation).structure(crystal).energy, abs=1e-8)
-    (added,) = re.findall(r"^# for the oracle's energies .*: Cu (\S+)$", generation.lammps_input.read_text(), re.M)
+    (added,) = re.findall(
+        r"^# to obtain the energies of the oracle.*: Cu (\S+)$", generation.lammps_input.read_text(), re.M
+    )
     crystal.calc = generation.calculator()
     total = thermo["PotEng"] + len(crystal) * float(added)
     assert total == pytest.approx(crystal.get_potential_energy(), abs=1e-8)
@@ -165,9 +167,9 @@ def test_lammps_runs_the_potential_from_the_file_beside_it(tmp_path: Path, nativ
     [
         ({"baseline_style": "zbl 1 2"}, "needs both"),
         ({"baseline_coeff": ["* * 29 29"]}, "needs both"),
-        ({"baseline_style": "hybrid zbl 1 2", "baseline_coeff": ["* * 29 29"]}, "run beside the ACE"),
-        ({"baseline_style": "zbl 1 2\nshell true", "baseline_coeff": ["* * 29 29"]}, "a style and its numbers"),
-        ({"baseline_style": "zbl $(1) 2", "baseline_coeff": ["* * 29 29"]}, "a style and its numbers"),
+        ({"baseline_style": "hybrid zbl 1 2", "baseline_coeff": ["* * 29 29"]}, "be added to the ACE"),
+        ({"baseline_style": "zbl 1 2\nshell true", "baseline_coeff": ["* * 29 29"]}, "a pair style and its numbers"),
+        ({"baseline_style": "zbl $(1) 2", "baseline_coeff": ["* * 29 29"]}, "a pair style and its numbers"),
     ],
 )
 def test_a_baseline_that_cannot_be(values: dict[str, Any], words: str) -> None:
@@ -178,14 +180,14 @@ def test_a_baseline_that_cannot_be(values: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("coeff", "words"),
     [
-        ("* * 29 29 & shell", "expected plain words"),
-        ("* * ${x} 29", "expected plain words"),
-        ("* * 29 29;shell", "expected plain words"),
-        ("* * '29\nshell true'", "expected plain words"),
+        ("* * 29 29 & shell", "expected plain keywords"),
+        ("* * ${x} 29", "expected plain keywords"),
+        ("* * 29 29;shell", "expected plain keywords"),
+        ("* * '29\nshell true'", "expected plain keywords"),
         ("* * nowhere.eam Cu", "no file 'nowhere.eam'"),
         (
             "* * Cu_mishin1.eam.alloy Ni",
-            r"for Ni, but the structure holds Cu; the file holds Cu: write '\* \* Cu_m",
+            r"for Ni, but the structure contains Cu; the file contains Cu: write '\* \* Cu_m",
         ),
         ("* * 'open quote", "quotation"),
         ("1", "at least two types"),
@@ -217,7 +219,7 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     for folder in "pq":
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "my.eam").write_text(folder)
-    with pytest.raises(ConfigError, match=r"two files would be kept as baseline_my\.eam"):
+    with pytest.raises(ConfigError, match=r"would both be stored as baseline_my\.eam"):
         find_baseline(over("eam", (f"1 1 {tmp_path}/p/my.eam", f"2 2 {tmp_path}/q/my.eam", "1 2 x")), ("Cu", "Ni"))
 
 
@@ -231,7 +233,7 @@ def test_a_file_of_any_name_is_kept_with_the_potential(tmp_path: Path, native_la
     generation = train(tmp_path / "potentials", copper(), MISHIN, over("eam", (f"* * {shlex.quote(str(original))}",)))
     original.unlink()
     assert_engines_agree(generation, copper(), native_lammps, tmp_path / "run")
-    assert evaluator_of(read_generation(tmp_path / "potentials", 0)).structure(copper()).energy == pytest.approx(
+    assert evaluator_of(read_generation(tmp_path / "potentials", 1)).structure(copper()).energy == pytest.approx(
         evaluator_of(train(tmp_path / "other", copper(), MISHIN, over("eam", ("* * Cu_u3.eam",))))
         .structure(copper())
         .energy
@@ -280,7 +282,7 @@ def test_a_campaign_over_a_baseline(tmp_path: Path, native_lammps: str) -> None:
 
 def test_a_baseline_that_lammps_refuses_leaves_nothing_behind(tmp_path: Path) -> None:
     config = small_campaign(potential={"baseline_style": "zbl 1.0 2.6", "baseline_coeff": ("* * 29",)})
-    with pytest.raises(ConfigError, match="LAMMPS refused the baseline"):
+    with pytest.raises(ConfigError, match="LAMMPS rejected the baseline"):
         Campaign.create(tmp_path / "run", config)
     assert not (tmp_path / "run").exists() or not list((tmp_path / "run").iterdir())
 

@@ -30,12 +30,12 @@ def over(path: str = EMT_PATH, **more: Any) -> PotentialConfig:
     return PotentialConfig(**small_basis().model_dump() | {"baseline_calculator": path} | more)
 
 
-def test_what_the_calculator_knows_is_not_learnt(tmp_path: Path) -> None:
+def test_what_the_calculator_knows_is_not_learned(tmp_path: Path) -> None:
     """With the oracle itself for a baseline there is nothing left for the ACE."""
     trainer = LinearTrainer(over(), ["Cu"])
     oracle = CalculatorOracle.from_config(OracleConfig(oracle="emt"), ("Cu",))
     labels = [oracle.label(atoms) for atoms in rattled(copper(), 4)]
-    training = trainer.train(labels, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(labels, number=1, directory=tmp_path, predecessor=None, halted=None, gamma_limit=2.0)
     assert np.abs(training.generation.coefficients()).max() < 1e-9
     assert training.generation.reference_energies["Cu"] == pytest.approx(0.0, abs=1e-9)
     assert training.forces[:, 0] == pytest.approx(np.concatenate([atoms.get_forces().ravel() for atoms in labels]))
@@ -43,7 +43,7 @@ def test_what_the_calculator_knows_is_not_learnt(tmp_path: Path) -> None:
 
 def test_the_whole_is_the_sum(tmp_path: Path) -> None:
     generation = train(tmp_path, copper(), MISHIN, over())
-    assert read_generation(tmp_path, 0) == generation
+    assert read_generation(tmp_path, 1) == generation
     assert not generation.lammps_input.exists(), "no LAMMPS can run it from a file"
     atoms = rattled(copper(1), 1)[0]
     alone = generation.calculator().ace
@@ -103,8 +103,11 @@ def test_helpers_share_the_ace_alone(tmp_path: Path) -> None:
     ("values", "words"),
     [
         ({"baseline_calculator": "EMT"}, "dotted path"),
-        ({"baseline_calculator": EMT_PATH, "baseline_style": "zbl 1 2", "baseline_coeff": ["* * 29 29"]}, "at a time"),
-        ({"baseline_calculator": EMT_PATH, "reference_energies": {"Cu": 0.0}}, "zero of their own"),
+        (
+            {"baseline_calculator": EMT_PATH, "baseline_style": "zbl 1 2", "baseline_coeff": ["* * 29 29"]},
+            "only one baseline",
+        ),
+        ({"baseline_calculator": EMT_PATH, "reference_energies": {"Cu": 0.0}}, "its own zero of energy"),
     ],
 )
 def test_a_baseline_that_cannot_be(values: dict[str, Any], words: str) -> None:
@@ -185,7 +188,7 @@ def test_one_that_cannot_describe_the_structure_leaves_nothing_behind(tmp_path: 
 
 def test_a_native_child_refuses_before_anything_is_written(tmp_path: Path, native_lammps: str) -> None:
     config = small_campaign(engine={"engine": "isolated", "lammps": native_lammps})
-    with pytest.raises(ConfigError, match=r"cannot run pace/extrapolation over .*lammps='python'"):
+    with pytest.raises(ConfigError, match=r"cannot run pace/extrapolation with .*lammps='python'"):
         Campaign.create(tmp_path / "run", config)
     assert not (tmp_path / "run").exists()
 

@@ -9,7 +9,7 @@ import pytest
 
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.active_set import gamma_of
-from acemaker.potentials.explanation import carriers_of
+from acemaker.potentials.explanation import contributions_of
 from acemaker.potentials.linear_trainer import LinearTrainer
 from tests.conftest import CUNI, alloy, rattled, small_basis
 
@@ -20,7 +20,7 @@ def trainer(tmp_path_factory: pytest.TempPathFactory) -> LinearTrainer:
     oracle = CalculatorOracle.from_config(CUNI, ("Cu", "Ni"))
     labels = [oracle.label(atoms) for atoms in rattled(alloy(), 6)]
     folder: Path = tmp_path_factory.mktemp("potentials")
-    made.train(labels, number=0, directory=folder, predecessor=None, anchor=None, gamma_limit=2.0)
+    made.train(labels, number=1, directory=folder, predecessor=None, halted=None, gamma_limit=2.0)
     return made
 
 
@@ -33,12 +33,12 @@ def test_the_parts_of_all_functions_add_up_to_gamma(trainer: LinearTrainer) -> N
         members = np.flatnonzero(atoms.symbols == element)
         for place in (0, int(grades[species].argmax())):
             explained = trainer.explain(atoms, [int(members[place])])
-            assert len(explained.carriers) == trainer.basis.n_functions[species]
-            assert sum(carrier.part for carrier in explained.carriers) == pytest.approx(
+            assert len(explained.contributions) == trainer.basis.n_functions[species]
+            assert sum(contribution.part for contribution in explained.contributions) == pytest.approx(
                 grades[species][place], rel=1e-6
             )
-            assert explained.carriers[0].elements[0] == element
-            sizes = [abs(carrier.part) for carrier in explained.carriers]
+            assert explained.contributions[0].elements[0] == element
+            sizes = [abs(contribution.part) for contribution in explained.contributions]
             assert sizes == sorted(sizes, reverse=True)
             # the plain terms of b A^-1 would cancel by orders of magnitude
             assert sum(sizes) < 10 * grades[species][place]
@@ -53,14 +53,14 @@ def test_a_function_that_alone_is_beyond_carries_the_grade(trainer: LinearTraine
     highest = [*functions.basis_rank1[0], *functions.basis[0]][last]
     row = active[3].copy()
     row[last] += 50 * np.ptp(active[:, last])
-    carrier = carriers_of(functions, 0, active, row)[0]
-    assert (carrier.n, carrier.l) == (tuple(highest.ns), tuple(highest.ls))
-    assert carrier.body_order == len(highest.ns) + 1
-    assert str(carrier).startswith(f"{carrier.body_order}-body Cu-")
+    contribution = contributions_of(functions, 0, active, row)[0]
+    assert (contribution.n, contribution.l) == (tuple(highest.ns), tuple(highest.ls))
+    assert contribution.body_order == len(highest.ns) + 1
+    assert str(contribution).startswith(f"{contribution.body_order}-body Cu-")
 
 
 def test_nothing_to_ask_about(trainer: LinearTrainer) -> None:
     explained = trainer.explain(alloy(), [])
-    assert explained.carriers == ()
+    assert explained.contributions == ()
     assert explained.outside == ()
     assert 1.5 < explained.trained_distance < 2.5

@@ -19,9 +19,9 @@ GROUPS = [labels(3), labels(1, 0.2, 1), labels(2, 0.25, 2), labels(1, 0.22, 3)]
 
 
 def trained(trainer: LinearTrainer, folder: Path, group: list[Atoms], before: Generation | None) -> Training:
-    number = 0 if before is None else before.number + 1
+    number = 1 if before is None else before.number + 1
     return trainer.train(
-        group, number=number, directory=folder, predecessor=before, anchor=group[0], gamma_limit=float("inf")
+        group, number=number, directory=folder, predecessor=before, halted=group[0], gamma_limit=float("inf")
     )
 
 
@@ -36,16 +36,16 @@ def folder(tmp_path: Path) -> Path:
 
 def reopened(folder: Path, groups: list[list[Atoms]], **changes: object) -> LinearTrainer:
     trainer = LinearTrainer(small_basis().model_copy(update=changes), ["Cu"], folder)
-    trainer.restore(groups, read_generation(folder, len(groups) - 1))
+    trainer.restore(groups, read_generation(folder, len(groups)))
     return trainer
 
 
-def test_what_was_learnt_is_not_computed_again(folder: Path, evaluated: list[int], tmp_path: Path) -> None:
+def test_what_was_learned_is_not_computed_again(folder: Path, evaluated: list[int], tmp_path: Path) -> None:
     trainer = reopened(folder, GROUPS[:3])
     assert len(evaluated) == len(GROUPS[2]), "only the last labels, which may not have been known to the campaign"
     fresh = LinearTrainer(small_basis(), ["Cu"])
     fresh.restore(GROUPS[:3])
-    before = read_generation(folder, 2)
+    before = read_generation(folder, 3)
     one = trained(trainer, folder, GROUPS[3], before)
     other = trained(fresh, tmp_path / "fresh", GROUPS[3], before)
     assert one.generation.yaml.read_bytes() == other.generation.yaml.read_bytes()
@@ -53,7 +53,7 @@ def test_what_was_learnt_is_not_computed_again(folder: Path, evaluated: list[int
     assert one.generation.cv_folds == other.generation.cv_folds
     assert one.comparison == other.comparison
     structure = GROUPS[0][0].copy()
-    structure.positions[0] += 0.9  # towards neighbours, and away from others
+    structure.positions[0] += 0.9  # toward neighbors, and away from others
     assert trainer.explain(structure, [0]) == fresh.explain(structure, [0])
     assert trainer.active_set is not None
     assert fresh.active_set is not None
@@ -61,14 +61,14 @@ def test_what_was_learnt_is_not_computed_again(folder: Path, evaluated: list[int
 
 
 def test_it_grows_in_processes_that_each_heal_once(folder: Path, evaluated: list[int]) -> None:
-    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 2))
+    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 3))
     evaluated.clear()
     reopened(folder, GROUPS)
     assert len(evaluated) == len(GROUPS[3])
 
 
 def test_labels_of_a_rejected_fit_are_compared_again(folder: Path) -> None:
-    before = read_generation(folder, 2)
+    before = read_generation(folder, 3)
 
     def next_comparison(trainer: LinearTrainer) -> object:
         return trained(trainer, folder / "again", labels(1, 0.2, 7), before).comparison
@@ -80,7 +80,7 @@ def test_labels_of_a_rejected_fit_are_compared_again(folder: Path) -> None:
     unknown = GROUPS[0][0].copy()
     unknown.positions[0] += 0.9
     rejected = going_on.train(
-        GROUPS[3], number=3, directory=folder / "rejected", predecessor=before, anchor=unknown, gamma_limit=1.0
+        GROUPS[3], number=4, directory=folder / "rejected", predecessor=before, halted=unknown, gamma_limit=1.0
     )
     assert not rejected.accepted
     assert next_comparison(going_on) == next_comparison(opened) == next_comparison(anew)
@@ -125,7 +125,7 @@ def test_a_whole_file_of_something_else_is_left_alone(
     write_arrays(folder / FILE, {name: array for name, array in (arrays | change).items() if array is not None})
     trainer = reopened(folder, GROUPS[:3])
     assert len(evaluated) == sum(map(len, GROUPS[:3]))
-    assert trained(trainer, folder, GROUPS[3], read_generation(folder, 2)).generation.n_structures == 7
+    assert trained(trainer, folder, GROUPS[3], read_generation(folder, 3)).generation.n_structures == 7
 
 
 def test_a_trainer_that_is_built_on_this_one_keeps_nothing(folder: Path, evaluated: list[int]) -> None:
@@ -137,13 +137,13 @@ def test_a_trainer_that_is_built_on_this_one_keeps_nothing(folder: Path, evaluat
 
 
 def test_what_was_kept_is_not_written_again(folder: Path) -> None:
-    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 2))
+    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 3))
     before = (folder / FILE).stat().st_mtime_ns
     (folder / f"{FILE}.1.part").touch()  # of a process that was killed
     reopened(folder, GROUPS[:3])
-    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 2))
+    trained(reopened(folder, GROUPS[:3]), folder, GROUPS[3], read_generation(folder, 3))
     assert (folder / FILE).stat().st_mtime_ns == before
-    trained(reopened(folder, GROUPS), folder, labels(1, 0.2, 8), read_generation(folder, 3))
+    trained(reopened(folder, GROUPS), folder, labels(1, 0.2, 8), read_generation(folder, 4))
     assert (folder / FILE).stat().st_mtime_ns > before
     assert not list(folder.glob("*.part"))
 
@@ -161,7 +161,7 @@ def test_flipped_bits_are_noticed_anywhere(folder: Path, evaluated: list[int]) -
         assert np.array_equal(again.matrices[0], whole.matrices[0])
 
 
-def test_other_labels_or_another_basis_are_learnt_anew(folder: Path, evaluated: list[int]) -> None:
+def test_other_labels_or_another_basis_are_learned_anew(folder: Path, evaluated: list[int]) -> None:
     reopened(folder, GROUPS[:3], cutoff=small_basis().cutoff + 0.1)
     assert len(evaluated) == sum(map(len, GROUPS[:3]))
     evaluated.clear()
@@ -170,7 +170,7 @@ def test_other_labels_or_another_basis_are_learnt_anew(folder: Path, evaluated: 
     assert len(evaluated) == sum(map(len, other))
 
 
-def test_all_that_is_learnt_of_a_label_is_in_its_digest() -> None:
+def test_all_that_is_learned_of_a_label_is_in_its_digest() -> None:
     def changed(what: str) -> Atoms:
         atoms = GROUPS[0][0].copy()
         atoms.calc = GROUPS[0][0].calc

@@ -23,29 +23,29 @@ def structures(n: int, noise: float = 0.01, seed: int = 0) -> list[Rows]:
     return made
 
 
-def direct(rows: list[Rows], regularisation: float) -> np.ndarray:
+def direct(rows: list[Rows], regularization: float) -> np.ndarray:
     stacked = np.vstack([WEIGHTS[kind] * row.matrices[kind] for row in rows for kind in KINDS])
     A, y = stacked[:, :-1], stacked[:, -1]
     scale = np.sqrt((A**2).sum(axis=0) / len(rows))
-    ridge = np.sqrt(regularisation * len(rows)) * np.eye(N)
+    ridge = np.sqrt(regularization * len(rows)) * np.eye(N)
     solution: np.ndarray = np.linalg.lstsq(np.vstack([A / scale, ridge]), np.concatenate([y, np.zeros(N)]), rcond=None)[
         0
     ]
     return solution / scale
 
 
-def filled(rows: list[Rows], regularisation: float = 1e-8, folds: int = 3) -> LeastSquares:
-    fit = LeastSquares(N, WEIGHTS, regularisation, folds)
+def filled(rows: list[Rows], regularization: float = 1e-8, folds: int = 3) -> LeastSquares:
+    fit = LeastSquares(N, WEIGHTS, regularization, folds)
     for row in rows:
         fit.add(row)
     return fit
 
 
-@pytest.mark.parametrize("regularisation", [1e-12, 1e-4, 1.0])
+@pytest.mark.parametrize("regularization", [1e-12, 1e-4, 1.0])
 @pytest.mark.parametrize("n", [1, 2, 7, 40])
-def test_growing_gives_the_fit_of_everything(n: int, regularisation: float) -> None:
+def test_growing_gives_the_fit_of_everything(n: int, regularization: float) -> None:
     rows = structures(n)
-    assert filled(rows, regularisation).solve() == pytest.approx(direct(rows, regularisation), rel=1e-7)
+    assert filled(rows, regularization).solve() == pytest.approx(direct(rows, regularization), rel=1e-7)
 
 
 def test_leaving_a_fold_out_is_fitting_the_others() -> None:
@@ -106,10 +106,10 @@ def test_weights_that_all_have_change_nothing() -> None:
     assert light.solve() == pytest.approx(plain.solve(), rel=1e-9)
     assert light.errors(plain.solve()).forces == pytest.approx(plain.errors(plain.solve()).forces, rel=1e-9)
     held_out = light.cross_validate()
-    besides = list(enumerate(weighted(rows, [0.1] * 7)))
-    found = light.fold_forces(held_out, besides[1:3])
+    excluded = list(enumerate(weighted(rows, [0.1] * 7)))
+    found = light.fold_forces(held_out, excluded[1:3])
     assert found == pytest.approx(plain.fold_forces(plain.cross_validate(), list(enumerate(rows))[1:3]), rel=1e-6)
-    assert light.fold_forces(held_out, besides) == (None, None, None)
+    assert light.fold_forces(held_out, excluded) == (None, None, None)
 
 
 def test_one_structure_has_no_cross_validation() -> None:

@@ -14,7 +14,7 @@ from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation, read_generation
-from acemaker.potentials.guard import compare, judge
+from acemaker.potentials.guard import compare, reason_to_reject
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pyace_library import load_pyace
 from acemaker.results import Training
@@ -32,11 +32,11 @@ def train(
     directory: Path,
     structures: list[Atoms],
     predecessor: Generation | None = None,
-    anchor: Atoms | None = None,
+    halted: Atoms | None = None,
 ) -> Training:
-    number = 0 if predecessor is None else predecessor.number + 1
+    number = 1 if predecessor is None else predecessor.number + 1
     return trainer.train(
-        structures, number=number, directory=directory, predecessor=predecessor, anchor=anchor, gamma_limit=2.0
+        structures, number=number, directory=directory, predecessor=predecessor, halted=halted, gamma_limit=2.0
     )
 
 
@@ -74,7 +74,7 @@ def test_a_restored_trainer_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         generation = train(one, tmp_path / "one", group, generation, group[0]).generation
     two = LinearTrainer(small_basis(), ["Cu"])
     two.restore(groups[:2])
-    again = train(two, tmp_path / "two", groups[2], read_generation(tmp_path / "one", 1), groups[2][0])
+    again = train(two, tmp_path / "two", groups[2], read_generation(tmp_path / "one", 2), groups[2][0])
     assert generation is not None
     assert again.generation.yaml.read_bytes() == generation.yaml.read_bytes()
     assert again.generation.cv_forces == generation.cv_forces
@@ -122,7 +122,7 @@ def test_the_guard_sees_a_wrong_label_and_no_other(tmp_path: Path, n: int) -> No
         new = labels(1, 0.2, seed=20)[0]
         training = train(trainer, tmp_path, [shuffled(new, factor) if factor else new], first)
         assert training.accepted == (factor is None), training.reason
-        assert ("spoil the fit" in training.reason) == (factor is not None)
+        assert ("degrade the fit" in training.reason) == (factor is not None)
         ratios.append(training.comparison.ratio)
     assert ratios[0] < ratios[1] < ratios[2]
 
@@ -137,7 +137,7 @@ def test_after_a_wrong_label_the_next_fit_is_rejected_too(tmp_path: Path) -> Non
     assert not again.accepted
     reopened = LinearTrainer(small_basis(30, 5.0), ["Cu"])
     reopened.restore([labels(4), [wrong]])
-    assert train(reopened, tmp_path, good, read_generation(tmp_path, 0)).comparison == again.comparison
+    assert train(reopened, tmp_path, good, read_generation(tmp_path, 1)).comparison == again.comparison
 
 
 def test_the_comparison_is_over_the_structures_that_both_know(tmp_path: Path) -> None:
@@ -162,12 +162,14 @@ def test_the_guards_words() -> None:
     config, finite = small_basis(), np.ones(3)
     worse = compare((9.0, 9.0, 9.0, None), (9.0, 50.0, 60.0, 70.0))
     assert worse.ratio == pytest.approx(50 / 9)
-    assert judge(config, finite, compare((9.0, 9.0), (40.0, 44.0)), 1.0, 2.0) == ""
-    assert "rose from 9 to 45.4 meV/Å (by 5.56 in the median fold" in judge(config, finite, worse, 1.0, 2.0)
-    assert "still has gamma 2.5" in judge(config, finite, compare((), ()), 2.5, 2.0)
-    assert "not finite" in judge(config, np.array([np.nan]), compare((), ()), 1.0, 2.0)
+    assert reason_to_reject(config, finite, compare((9.0, 9.0), (40.0, 44.0)), 1.0, 2.0) == ""
+    assert "rose from 9 to 45.4 meV/Å (by a factor of 5.56 in the median fold" in reason_to_reject(
+        config, finite, worse, 1.0, 2.0
+    )
+    assert "still has gamma 2.5" in reason_to_reject(config, finite, compare((), ()), 2.5, 2.0)
+    assert "not finite" in reason_to_reject(config, np.array([np.nan]), compare((), ()), 1.0, 2.0)
     assert np.isnan(compare((1.0, 2.0), (1.0, 2.0, 3.0)).ratio), "another number of folds cannot be compared"
-    assert judge(config, finite, compare((), ()), float("nan"), 2.0) == ""
+    assert reason_to_reject(config, finite, compare((), ()), float("nan"), 2.0) == ""
 
 
 def test_a_generation_in_memory_is_the_one_on_disk(tmp_path: Path) -> None:
@@ -184,25 +186,25 @@ def test_a_generation_in_memory_is_the_one_on_disk(tmp_path: Path) -> None:
         assert ours.energy == theirs.energy
         assert (ours.forces == theirs.forces).all()
         assert (ours.virial == theirs.virial).all()
-    assert (kept.graded(env).gamma == read.graded(env).gamma).all()  # type: ignore[operator]
+    assert (kept.graded(env).gamma == read.graded(env).gamma).all()
 
 
 def test_a_low_threshold_does_not_reject_what_was_trained_on() -> None:
-    assert judge(small_basis(), np.ones(3), compare((1.0,), (1.0,)), 1.0005, 0.05) == ""
+    assert reason_to_reject(small_basis(), np.ones(3), compare((1.0,), (1.0,)), 1.0005, 0.05) == ""
 
 
 def test_the_anchor_is_inside_after_training(tmp_path: Path) -> None:
     trainer = LinearTrainer(small_basis(), ["Cu"])
     first = train(trainer, tmp_path, labels(3)).generation
-    anchor = labels(1, 0.2, 8)[0]
-    gamma = evaluator_of(first).structure(anchor).gamma
+    halted = labels(1, 0.2, 8)[0]
+    gamma = evaluator_of(first).structure(halted).gamma
     assert gamma is not None
     assert gamma.max() > 2
-    training = train(trainer, tmp_path, [anchor], first, anchor)
-    assert training.anchor_gamma < 1.01
-    after = evaluator_of(training.generation).structure(anchor).gamma
+    training = train(trainer, tmp_path, [halted], first, halted)
+    assert training.halted_gamma < 1.01
+    after = evaluator_of(training.generation).structure(halted).gamma
     assert after is not None
-    assert after.max() == pytest.approx(training.anchor_gamma, rel=1e-6)
+    assert after.max() == pytest.approx(training.halted_gamma, rel=1e-6)
 
 
 def test_grading_agrees_with_the_evaluator(tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_the_files_carry_the_generations_number_and_load_in_pyace(tmp_path: Path
     second = train(trainer, tmp_path, labels(1, 0.2, 1), first).generation
     assert second.yace.name == "potential_v2.yace"
     described = json.loads((tmp_path / "potential_v2.json").read_text())
-    assert described["number"] == 1
+    assert described["number"] == 2
     assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob("writing*"))
     atoms = labels(1, seed=3)[0]
     calculator = load_pyace().PyACECalculator(str(second.yace), recursive_evaluator=True)

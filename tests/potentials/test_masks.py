@@ -11,16 +11,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
 from acemaker.errors import StructureError
-from acemaker.labeling.backend import Here
-from acemaker.labeling.finished_labels import Outbox
-from acemaker.labeling.job import Job
-from acemaker.labeling.queue import Queue
+from acemaker.labeling.backend import InlineBackend
+from acemaker.labeling.collector import Collector, LabelRequest
+from acemaker.labeling.job import FinishedLabels, Job, LabelFailure
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.linear_trainer import LinearTrainer
-from acemaker.results import Candidates, Selection, Training
-from acemaker.steps.label import Labelling
+from acemaker.results import Training
 from acemaker.structures.bonds import TrainedDistances
 from acemaker.structures.files import as_written, write_structures
 from acemaker.structures.mask import energy_counts, mask_of, stress_counts, with_mask_of
@@ -43,12 +41,12 @@ def masked(atoms: Atoms, n: int = FIRST, *, energy: bool = False, stress: bool =
     return made
 
 
-def train(directory: Path, groups: list[list[Atoms]], anchor: Atoms | None = None) -> tuple[Training, LinearTrainer]:
+def train(directory: Path, groups: list[list[Atoms]], halted: Atoms | None = None) -> tuple[Training, LinearTrainer]:
     trainer = LinearTrainer(small_basis(), ["Cu"])
     generation: Generation | None = None
-    for number, group in enumerate(groups):
+    for number, group in enumerate(groups, start=1):
         training = trainer.train(
-            group, number=number, directory=directory, predecessor=generation, anchor=anchor, gamma_limit=2.0
+            group, number=number, directory=directory, predecessor=generation, halted=halted, gamma_limit=2.0
         )
         generation = training.generation
     return training, trainer
@@ -61,7 +59,7 @@ def coefficients(training: Training) -> bytes:
 def smallest(atoms: Atoms) -> float:
     """Smallest distance around the atoms that count."""
     trained = TrainedDistances(5.0)
-    trained.take_in(atoms)
+    trained.add(atoms)
     return trained.smallest
 
 
@@ -106,7 +104,7 @@ def test_core_forces_do_count_and_so_do_energy_and_stress_where_they_are_said_to
     assert stress.energies.shape == (0, 2)
     # a mean over counted components: as large as that of a whole structure with the same errors
     trainer = train(tmp_path / "rows", [whole])[1]
-    part, all_of_it = (trainer._take_in([atoms])[0].matrices["forces"] for atoms in (masked(extra), extra))
+    part, all_of_it = (trainer._add([atoms])[0].matrices["forces"] for atoms in (masked(extra), extra))
     assert part.shape[0] == 3 * FIRST
     assert np.allclose(part * np.sqrt(3 * FIRST), all_of_it[: 3 * FIRST] * np.sqrt(3 * 32))
 
@@ -132,22 +130,22 @@ def test_the_pressure_rests_on_the_stress_of_small_cells(tmp_path: Path) -> None
 def test_masked_environments_stay_out_of_the_active_set(tmp_path: Path) -> None:
     strange = copper()
     strange.rattle(0.05, seed=7)
-    strange.positions[-1] += [0.0, 0.5, 0.4]  # squeezed against its neighbours
+    strange.positions[-1] += [0.0, 0.5, 0.4]  # squeezed against its neighbors
     near = strange.get_distances(len(strange) - 1, range(len(strange)), mic=True) < 4.1
     far = np.flatnonzero(~near)
     assert len(far) >= 4
-    labelled = ORACLE.label(strange)
-    part = labelled.copy()
-    part.calc = labelled.calc
+    labeled = ORACLE.label(strange)
+    part = labeled.copy()
+    part.calc = labeled.calc
     part.arrays["mask"] = ~near
     part.info["energy_counts"] = False
     whole = labels(4)
-    calm, trainer = train(tmp_path / "calm", [whole, [part]], anchor=part)
-    assert calm.anchor_gamma <= 1.01
+    calm, trainer = train(tmp_path / "calm", [whole, [part]], halted=part)
+    assert calm.halted_gamma <= 1.01
     assert calm.accepted
     assert trainer.grade([part]).gamma_max[0] <= 1.01
     assert trainer.grade([strange]).gamma_max[0] > 2 * trainer.grade([part]).gamma_max[0]
-    _, other = train(tmp_path / "other", [whole, [labelled]], anchor=labelled)
+    _, other = train(tmp_path / "other", [whole, [labeled]], halted=labeled)
     assert other.active_set is not None
     assert trainer.active_set is not None
     assert other.active_set.log_volume > trainer.active_set.log_volume
@@ -166,6 +164,19 @@ def test_only_what_counts_is_counted() -> None:
     assert smallest(squeezed) == pytest.approx(3.615 / np.sqrt(2))
 
 
+class NoSink:
+    """Stores nothing."""
+
+    def find(self, job: Job) -> None:
+        return None
+
+    def store(self, job: Job, labeled: Atoms) -> Atoms:
+        return labeled
+
+    def fail(self, job: Job, failure: LabelFailure) -> None:
+        pytest.fail(failure.cause)
+
+
 def test_masks_go_with_structures_through_files_and_oracles(tmp_path: Path) -> None:
     atoms = masked(rattled(copper(), 1)[0], energy=True, stress=True)
     written = write_structures(tmp_path / "a.extxyz", [atoms, copper()])
@@ -175,44 +186,23 @@ def test_masks_go_with_structures_through_files_and_oracles(tmp_path: Path) -> N
     assert mask_of(written[1]) is None
     assert energy_counts(written[1])
     assert np.array_equal(as_written(atoms).arrays["mask"], atoms.arrays["mask"])
-    candidates = Candidates(
-        halt_number=1,
-        structures=written,
-        origins=("anchor", "other"),
-        gamma_max=np.ones(2),
-        distance_min=np.ones(2),
-        map=np.zeros((2, 2)),
-    )
-    selection = Selection(
-        candidates=candidates, selected=(0, 1), reserve=(), gains=np.ones(2), environments=(None, None), allowed=2
-    )
-    labelling = Labelling(
-        selection,
-        Queue(Here(ORACLE)),
-        lambda number: Job(key=str(number), candidate=number, atoms=written[number], outbox="", label=""),
-        Outbox(tmp_path),
-        max_retries=0,
-        max_force=100.0,
-        needed=2,
-        recall=lambda _: None,
-        record=lambda _, atoms: atoms,
-        record_failure=lambda failure: pytest.fail(failure.cause),
-        failed={},
-    )
-    labelled = labelling.label().structures
-    assert np.array_equal(mask_of(labelled[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
-    assert energy_counts(labelled[0])
-    assert stress_counts(labelled[0])
-    assert np.isfinite(labelled[0].get_potential_energy())
-    assert mask_of(labelled[1]) is None
+    jobs = [Job(key=str(n), candidate=n, atoms=structure, finished="", label="") for n, structure in enumerate(written)]
+    request = LabelRequest(jobs=jobs, selected=(0, 1), reserve=(), needed=2, max_retries=0, max_force=100.0)
+    collector = Collector(request, InlineBackend(ORACLE), NoSink(), FinishedLabels(tmp_path))
+    labeled = collector.label().labels
+    assert np.array_equal(mask_of(labeled[0]), atoms.arrays["mask"])  # type: ignore[arg-type]
+    assert energy_counts(labeled[0])
+    assert stress_counts(labeled[0])
+    assert np.isfinite(labeled[0].get_potential_energy())
+    assert mask_of(labeled[1]) is None
     assert "mask" not in with_mask_of(written[1], written[0]).arrays
 
 
 def test_masks_that_make_no_sense_are_refused() -> None:
     atoms = copper()
     atoms.arrays["mask"] = np.ones(len(atoms))
-    with pytest.raises(StructureError, match="32 truth values, got float64"):
+    with pytest.raises(StructureError, match="32 Boolean values, got float64"):
         mask_of(atoms)
     atoms.arrays["mask"] = np.zeros(len(atoms), dtype=bool)
-    with pytest.raises(StructureError, match="no atom of 32 counts"):
+    with pytest.raises(StructureError, match="is False for all 32 atoms"):
         mask_of(atoms)

@@ -15,11 +15,11 @@ from ase import Atoms
 
 from acemaker.config import CampaignConfig, PacemakerConfig, PotentialConfig
 from acemaker.engines.native_check import evaluate
-from acemaker.engines.preflight import Seen, preflight
+from acemaker.engines.preflight import LammpsResult, preflight
 from acemaker.errors import ConfigError, FitError, MissingLibraryError
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
-from acemaker.potentials.guard import Comparison, judge_known
+from acemaker.potentials.guard import Comparison, reason_to_reject_known
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.optimizer import Iteration
 from acemaker.potentials.pacemaker import child
@@ -27,7 +27,7 @@ from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import Job, make_job
 from acemaker.potentials.pacemaker.metrics import MetricsReader
-from acemaker.potentials.pacemaker.optimizer_verdict import put, read_verdict
+from acemaker.potentials.pacemaker.optimizer_outcome import interpret, read_outcome
 from acemaker.potentials.pacemaker.start import first_start, load_basis
 from acemaker.potentials.pacemaker.trainer import PacemakerTrainer
 from acemaker.potentials.prediction import mean_errors, parity_of, residuals_of
@@ -54,29 +54,30 @@ def masked(atoms: Atoms, n: int = 8, energy: bool = False) -> Atoms:
 
 def steps(losses: list[float]) -> list[Iteration]:
     return [
-        Iteration(number=n, most=100, loss=loss, energy=1.0, forces=10.0, functions=10) for n, loss in enumerate(losses)
+        Iteration(number=n, max_iterations=100, loss=loss, energy=1.0, forces=10.0, functions=10)
+        for n, loss in enumerate(losses)
     ]
 
 
 @pytest.mark.parametrize(
     ("message", "converged", "words"),
     [
-        ("Optimization terminated successfully.", True, "the loss is level"),
-        ("CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL", True, "the loss is level"),
-        ("CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL", True, "the loss is level"),
-        ("CONVERGENCE: RELATIVE REDUCTION OF F <= FACTR*EPSMCH", True, "almost nothing"),
+        ("Optimization terminated successfully.", True, "the gradient of the loss is small"),
+        ("CONVERGENCE: NORM_OF_PROJECTED_GRADIENT_<=_PGTOL", True, "the gradient of the loss is small"),
+        ("CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL", True, "the gradient of the loss is small"),
+        ("CONVERGENCE: RELATIVE REDUCTION OF F <= FACTR*EPSMCH", True, "barely reduced the loss"),
         ("Desired error not necessarily achieved due to precision loss.", True, "rounding hides"),
         ("ABNORMAL_TERMINATION_IN_LNSRCH", False, "no lower loss along its search direction"),
         ("ABNORMAL: ", False, "no lower loss along its search direction"),
         ("NaN result encountered.", False, "not a number"),
-        ("STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT", False, "evaluate the loss"),
-        ("the cat walked over it", False, "said: the cat walked over it"),
+        ("STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT", False, "maximum number of evaluations"),
+        ("the cat walked over it", False, "ended with the message: the cat walked over it"),
     ],
 )
-def test_the_optimisers_words_are_put_plainly(message: str, converged: bool, words: str) -> None:
-    found = put(message, steps([2.0, 1.0]))
-    assert found[0] is converged
-    assert words in found[1]
+def test_the_messages_of_optimizers_are_explained(message: str, converged: bool, words: str) -> None:
+    result = interpret(message, steps([2.0, 1.0]))
+    assert result[0] is converged
+    assert words in result[1]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +85,12 @@ def test_the_optimisers_words_are_put_plainly(message: str, converged: bool, wor
     ["Maximum number of iterations has been exceeded.", "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"],
 )
 def test_used_up_iterations_say_whether_more_would_help(message: str) -> None:
-    assert put(message, steps([1.0] * 20 + [0.5])) == (
+    assert interpret(message, steps([1.0] * 20 + [0.5])) == (
         False,
         "used up its iterations; the last 10 brought the loss down by 50 %: more iterations would help",
     )
-    assert "0.2 %: more iterations would bring little" in put(message, steps([1.0] * 20 + [0.998]))[1]
-    assert put(message, steps([1.0, float("nan")])) == (False, "met a loss that is not a number")
+    assert "0.2 %: more iterations would bring little" in interpret(message, steps([1.0] * 20 + [0.998]))[1]
+    assert interpret(message, steps([1.0, float("nan")])) == (False, "stopped at a loss that is not a number")
 
 
 def test_the_last_result_of_a_ladder_counts() -> None:
@@ -97,11 +98,11 @@ def test_the_last_result_of_a_ladder_counts() -> None:
     said = line.format(False, 1, "Maximum number of iterations has been exceeded.") + line.format(
         True, 0, "Optimization terminated successfully."
     )
-    verdict = read_verdict(said, "BFGS", steps([3.0, 2.0, 1.0]))
-    assert verdict.converged
-    assert str(verdict) == "BFGS converged: the loss is level; 2 iterations, loss 3 -> 1"
-    with pytest.raises(FitError, match="without an optimiser's result"):
-        read_verdict("nothing of the kind", "BFGS", steps([1.0]))
+    outcome = read_outcome(said, "BFGS", steps([3.0, 2.0, 1.0]))
+    assert outcome.converged
+    assert str(outcome) == "BFGS converged: the gradient of the loss is small; 2 iterations, loss 3 -> 1"
+    with pytest.raises(FitError, match="no result of the optimizer"):
+        read_outcome("nothing of the kind", "BFGS", steps([1.0]))
 
 
 def test_the_table_is_read_as_it_grows(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_the_table_is_read_as_it_grows(tmp_path: Path) -> None:
     head = "ladder_step iter_num loss rmse_epa rmse_f_comp nfuncs\n"
     table.write_text(head + "0 0 0.5 0.002 0.03 10\n0 1 0.4 0.0")
     (first,) = reader.read()
-    assert (first.number, first.most, first.loss, first.functions) == (0, 50, 0.5, 10)
+    assert (first.number, first.max_iterations, first.loss, first.functions) == (0, 50, 0.5, 10)
     assert (first.energy, first.forces) == pytest.approx((2.0, 30.0))
     with table.open("a") as stream:
         stream.write("01 0.02 10\n1 0 0.3 0.001 0.02 20\n")
@@ -138,9 +139,9 @@ def test_pacemaker_is_given_the_linear_fits_loss() -> None:
     assert forces_alone.settings["fit"]["loss"]["kappa"] == 1
     assert sum(forces_alone.table["w_energy"]) > 0, "pacemaker divides by it"
     assert (made.settings["fit"]["maxiter"], job([whole], first=False).settings["fit"]["maxiter"]) == (300, 100)
-    ladder = {"ladder_step": 5, "first_start": "zero"}
+    ladder: dict[str, Any] = {"ladder_step": 5, "first_start": "zero"}
     assert job([whole], **ladder).settings["fit"]["ladder_step"] == 5
-    with pytest.raises(ConfigError, match="a ladder starts from nothing"):
+    with pytest.raises(ConfigError, match="ladder_step requires first_start"):
         PacemakerConfig(ladder_step=5)
     assert "ladder_step" not in job([whole], first=False, **ladder).settings["fit"]
 
@@ -176,7 +177,7 @@ def test_residuals_are_those_of_the_linear_fit(tmp_path: Path) -> None:
     config = small_basis()
     structures = [*labels(4), masked(labels(1, seed=3)[0])]
     trainer = LinearTrainer(config, ["Cu"])
-    training = trainer.train(structures, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(structures, number=1, directory=tmp_path, predecessor=None, halted=None, gamma_limit=2.0)
     generation = training.generation
     residuals = residuals_of(load_basis(generation.yaml), structures, structures, generation.reference_energies)
     found, expected = mean_errors(residuals), training.train_errors
@@ -193,12 +194,12 @@ def test_the_guard_on_known_structures() -> None:
     def compared(before: float, after: float) -> Comparison:
         return Comparison(before=before, after=after, ratio=after / before)
 
-    assert "has got worse" in judge_known(TINY, compared(10, 300), compared(20, 22))
-    assert not judge_known(TINY, compared(10, 40), compared(20, 22)), "within cv_tolerance"
-    assert not judge_known(TINY, compared(1, 30), compared(20, 22)), "learnt by heart before, and still small"
+    assert "has become worse" in reason_to_reject_known(TINY, compared(10, 300), compared(20, 22))
+    assert not reason_to_reject_known(TINY, compared(10, 40), compared(20, 22)), "within cv_tolerance"
+    assert not reason_to_reject_known(TINY, compared(1, 30), compared(20, 22)), "overfitted before, and still small"
     nothing = Comparison(before=np.nan, after=np.nan, ratio=np.nan)
-    assert not judge_known(TINY, nothing, nothing)
-    assert judge_known(TINY, compared(1, 30), nothing)
+    assert not reason_to_reject_known(TINY, nothing, nothing)
+    assert reason_to_reject_known(TINY, compared(1, 30), nothing)
 
 
 def test_a_missing_environment_is_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_a_missing_environment_is_named_before_anything_is_written(tmp_path: Pat
         potential={"trainer": "pacemaker"},
         pacemaker={"pacemaker_environment": str(tmp_path / "nowhere")},
     )
-    with pytest.raises(MissingLibraryError, match=r"no environment with pacemaker in .*nowhere; make one with: make"):
+    with pytest.raises(MissingLibraryError, match=r"no environment with pacemaker in .*nowhere; create one with: make"):
         Campaign.create(tmp_path / "c", config)
     assert not (tmp_path / "c").exists()
 
@@ -217,14 +218,14 @@ def test_a_missing_environment_is_named_before_anything_is_written(tmp_path: Pat
 def test_an_environment_that_lacks_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    with pytest.raises(MissingLibraryError, match=r"has no tensorpotential, tensorflow; make one"):
+    with pytest.raises(MissingLibraryError, match=r"has no tensorpotential, tensorflow; create one"):
         find_python(sys.executable)
     fake = tmp_path / "python"
     fake.write_text(
         '#!/bin/sh\necho \'{"python-ace": "0.4", "tensorpotential": "1", "tensorflow": "2", "numpy": "2.4.6"}\'\n'
     )
     fake.chmod(0o755)
-    with pytest.raises(MissingLibraryError, match=r"numpy 2.4.6, with which .* needs numpy<2.4"):
+    with pytest.raises(MissingLibraryError, match=r"numpy 2.4.6, but fits .* need numpy<2.4"):
         find_python(str(fake))
     fake.write_text("#!/bin/sh\nexit 3\n")
     monkeypatch.setenv("ACEMAKER_PACEMAKER", str(fake))
@@ -232,8 +233,8 @@ def test_an_environment_that_lacks_something(tmp_path: Path, monkeypatch: pytest
         find_python("")
 
 
-def own_trainer(config: PotentialConfig, elements: list[str], kept: Path | None) -> LinearTrainer:
-    return LinearTrainer(config.model_copy(update={"n_functions": 5}), elements, kept)
+def own_trainer(config: PotentialConfig, elements: list[str], directory: Path | None) -> LinearTrainer:
+    return LinearTrainer(config.model_copy(update={"n_functions": 5}), elements, directory)
 
 
 def test_a_trainer_of_ones_own_by_its_path() -> None:
@@ -254,12 +255,12 @@ def test_the_environment_may_change_when_a_campaign_is_reopened() -> None:
 
 
 @pytest.mark.parametrize("densities", [1, 2])
-def test_generation_0_starts_at_the_linear_fit(tmp_path: Path, densities: Literal[1, 2]) -> None:
+def test_the_first_generation_starts_at_the_linear_fit(tmp_path: Path, densities: Literal[1, 2]) -> None:
     """In an alloy, too, where coefficients are numbered by element, function and density."""
     config, elements = small_basis(), ("Cu", "Ni")
     structures = [CalculatorOracle.from_config(CUNI, elements).label(atoms) for atoms in rattled(alloy(), 5)]
     linear = LinearTrainer(config, elements).train(
-        structures, number=0, directory=tmp_path, predecessor=None, anchor=None, gamma_limit=2.0
+        structures, number=1, directory=tmp_path, predecessor=None, halted=None, gamma_limit=2.0
     )
     fit, reference = PacemakerConfig(densities=densities), linear.generation.reference_energies
     errors = []
@@ -279,12 +280,12 @@ def test_generation_0_starts_at_the_linear_fit(tmp_path: Path, densities: Litera
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory, pacemaker_python: Path) -> tuple[PacemakerTrainer, Training]:
-    """Generation 0 on three whole labels and a masked one."""
+    """Train the first generation on three labels without and one with a mask."""
     fit = PacemakerConfig(first_iterations=15, fit_iterations=2, pacemaker_environment=str(pacemaker_python))
     trainer = PacemakerTrainer(TINY, fit, ["Cu"])
     structures = [*labels(3), masked(labels(1, seed=3)[0])]
     directory = tmp_path_factory.mktemp("fitted")
-    training = trainer.train(structures, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(structures, number=1, directory=directory, predecessor=None, halted=None, gamma_limit=2.0)
     return trainer, training
 
 
@@ -310,7 +311,7 @@ def test_the_potential_is_the_same_for_every_engine(
     evaluator = evaluator_of(generation)
     assert evaluator._basis.map_embedding_specifications[0].ndensity == 2
 
-    def native(_: Evaluator, atoms: Atoms, skin: float) -> Seen:
+    def native(_: Evaluator, atoms: Atoms, skin: float) -> LammpsResult:
         return evaluate(shlex.split(native_lammps), generation, atoms, skin, tmp_path / "run", 60.0)
 
     for differences in (preflight(evaluator, copper(), 1.0), preflight(evaluator, copper(), 1.0, native)):
@@ -339,12 +340,12 @@ def test_a_warm_start_begins_at_the_old_potentials_loss(
     seen: list[Iteration] = []
     again.listener = seen.append
     training = again.train(
-        structures[4:], number=1, directory=tmp_path, predecessor=first.generation, anchor=None, gamma_limit=2.0
+        structures[4:], number=2, directory=tmp_path, predecessor=first.generation, halted=None, gamma_limit=2.0
     )
-    assert training.optimiser is not None
+    assert training.optimizer is not None
     assert [iteration.number for iteration in seen] == [0, 1, 2]
-    assert training.optimiser.loss == (seen[0].loss, seen[-1].loss)
-    assert "more iterations would help" in training.optimiser.words
+    assert training.optimizer.loss == (seen[0].loss, seen[-1].loss)
+    assert "more iterations would help" in training.optimizer.words
     residuals = residuals_of(start, structures, structures, first.generation.reference_energies)
     energies = [found.energy**2 for found in residuals if found.energy is not None]
     kappa = 1 / (1 + 3 * 4 * 4 / 5)
@@ -369,7 +370,7 @@ def test_a_finished_fit_is_not_run_again_and_a_broken_one_leaves_nothing_running
     again = PacemakerTrainer(TINY, trainer.fit, ["Cu"])
     python, again.python = again.python, tmp_path / "nowhere"
     training = again.train(
-        structures, number=0, directory=tmp_path / "copy", predecessor=None, anchor=None, gamma_limit=2.0
+        structures, number=1, directory=tmp_path / "copy", predecessor=None, halted=None, gamma_limit=2.0
     )
     assert repr(training) == repr(first)
     assert training.generation.yaml.read_bytes() == first.generation.yaml.read_bytes()
@@ -392,7 +393,7 @@ def test_a_finished_fit_is_not_run_again_and_a_broken_one_leaves_nothing_running
     monkeypatch.setattr(child, "ChildProcess", Seen)
     fresh.listener = stop
     with pytest.raises(KeyboardInterrupt):
-        fresh.train(structures, number=0, directory=tmp_path / "copy", predecessor=None, anchor=None, gamma_limit=2.0)
+        fresh.train(structures, number=1, directory=tmp_path / "copy", predecessor=None, halted=None, gamma_limit=2.0)
     assert begun == [True]
     assert not running(folder)
     assert not (folder / "finished.json").exists()
@@ -402,7 +403,7 @@ def test_a_finished_fit_is_not_run_again_and_a_broken_one_leaves_nothing_running
 def test_a_fit_that_dies_says_why(pacemaker_python: Path, tmp_path: Path) -> None:
     made = job(labels(2))
     made.settings["fit"]["optimizer"] = "gradient ascent"
-    with pytest.raises(FitError, match=r"exit status 1; what it was given is in ") as error:
+    with pytest.raises(FitError, match=r"exit status 1\); its input is in ") as error:
         run_fit(replace(made, start="global: nonsense"), tmp_path / "fit", pacemaker_python)
     assert error.value.log == tmp_path / "fit" / "output.txt"
     assert "Error" in str(error.value)

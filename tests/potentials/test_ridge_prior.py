@@ -21,10 +21,10 @@ from tests.conftest import CUNI, MISHIN, alloy, copper, rattled, small_basis
 EMT = OracleConfig(oracle="emt")
 
 
-def labelled(oracle: OracleConfig, structures: list[Atoms]) -> list[Atoms]:
+def labeled(oracle: OracleConfig, structures: list[Atoms]) -> list[Atoms]:
     elements = tuple(sorted(set(structures[0].get_chemical_symbols())))
-    labeller = CalculatorOracle.from_config(oracle, elements)
-    return [labeller.label(atoms) for atoms in structures]
+    labeler = CalculatorOracle.from_config(oracle, elements)
+    return [labeler.label(atoms) for atoms in structures]
 
 
 def trained(directory: Path, cheap: list[Atoms], labels: list[Atoms], **changes: Any) -> tuple[LinearTrainer, Training]:
@@ -34,13 +34,13 @@ def trained(directory: Path, cheap: list[Atoms], labels: list[Atoms], **changes:
     if cheap:
         trainer.pretrain(cheap)
     directory.mkdir()
-    training = trainer.train(labels, number=0, directory=directory, predecessor=None, anchor=None, gamma_limit=2.0)
+    training = trainer.train(labels, number=1, directory=directory, predecessor=None, halted=None, gamma_limit=2.0)
     return trainer, training
 
 
-def force_error(training: Training, truth: list[Atoms]) -> float:
+def force_error(training: Training, reference: list[Atoms]) -> float:
     evaluator = evaluator_of(training.generation)
-    errors = [evaluator.structure(atoms).forces - atoms.get_forces() for atoms in truth]
+    errors = [evaluator.structure(atoms).forces - atoms.get_forces() for atoms in reference]
     return 1e3 * float(np.sqrt(np.mean(np.square(errors))))
 
 
@@ -52,8 +52,8 @@ def small(n: int, seed: int) -> list[Atoms]:
 @pytest.mark.parametrize("seed", [1, 3, 4])
 def test_few_labels_are_worth_more(tmp_path: Path, seed: int) -> None:
     """EMT copper is another potential than Mishin's, 45 meV/Å off, but it knows what copper is like."""
-    unseen, labels = labelled(MISHIN, small(4, 7)), labelled(MISHIN, small(1, seed))
-    cheap = labelled(EMT, small(20, 3))
+    unseen, labels = labeled(MISHIN, small(4, 7)), labeled(MISHIN, small(1, seed))
+    cheap = labeled(EMT, small(20, 3))
     direct = force_error(trained(tmp_path / "direct", [], labels)[1], unseen)
     pretrained = force_error(trained(tmp_path / "pretrained", cheap, labels)[1], unseen)
     assert pretrained < 0.95 * direct
@@ -62,11 +62,11 @@ def test_few_labels_are_worth_more(tmp_path: Path, seed: int) -> None:
 @pytest.mark.slow
 def test_many_labels_outweigh_it(tmp_path: Path) -> None:
     """Even what is wrong, as a potential that is 360 meV/Å off."""
-    unseen, labels = labelled(MISHIN, small(4, 7)), labelled(MISHIN, small(16, 1))
+    unseen, labels = labeled(MISHIN, small(4, 7)), labeled(MISHIN, small(16, 1))
     wrong = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_zhou.eam.alloy Cu",))
     direct = force_error(trained(tmp_path / "direct", [], labels)[1], unseen)
     for name, cheap in {"emt": EMT, "zhou": wrong}.items():
-        pretrained = force_error(trained(tmp_path / name, labelled(cheap, small(20, 3)), labels)[1], unseen)
+        pretrained = force_error(trained(tmp_path / name, labeled(cheap, small(20, 3)), labels)[1], unseen)
         assert pretrained == pytest.approx(direct, rel=0.1)
 
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_weighs_little() -> None:
 
 def test_the_calculator_has_a_zero_of_its_own(tmp_path: Path) -> None:
     structures = rattled(alloy(), 6)
-    labels, cheap = labelled(CUNI, structures), labelled(EMT, rattled(alloy(), 8, seed=4))
+    labels, cheap = labeled(CUNI, structures), labeled(EMT, rattled(alloy(), 8, seed=4))
     shifted = []
     for atoms in cheap:
         shift = 7.0 * atoms.symbols.count("Cu") - 3.0 * atoms.symbols.count("Ni")
@@ -95,7 +95,7 @@ def test_the_calculator_has_a_zero_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_oracle_alone_decides_on_gamma_and_errors(tmp_path: Path) -> None:
-    labels, cheap = labelled(MISHIN, rattled(copper(), 4)), labelled(EMT, rattled(copper(), 9, scale=0.2, seed=5))
+    labels, cheap = labeled(MISHIN, rattled(copper(), 4)), labeled(EMT, rattled(copper(), 9, scale=0.2, seed=5))
     direct, pretrained = (trained(tmp_path / name, given, labels) for name, given in (("a", []), ("b", cheap)))
     assert pretrained[1].n_structures == 4
     inverses = [trainer.active_set.inverses for trainer, _ in (direct, pretrained) if trainer.active_set is not None]
@@ -105,10 +105,10 @@ def test_the_oracle_alone_decides_on_gamma_and_errors(tmp_path: Path) -> None:
     assert pretrained[0].grade(cheap).gamma_max == pytest.approx(direct[0].grade(cheap).gamma_max)
 
 
-def test_over_a_baseline_the_difference_is_learnt_before(tmp_path: Path) -> None:
+def test_over_a_baseline_the_difference_is_learned_before(tmp_path: Path) -> None:
     """Cheap labels that are the baseline's own leave nothing to learn."""
     config = small_basis(40, 5.0).model_dump() | {"baseline_calculator": "ase.calculators.emt:EMT"}
-    prior = LinearTrainer(PotentialConfig(**config), ["Cu"]).pretrain(labelled(EMT, small(20, 3)))
+    prior = LinearTrainer(PotentialConfig(**config), ["Cu"]).pretrain(labeled(EMT, small(20, 3)))
     assert np.abs(prior.coefficients).max() < 1e-9
-    plain = LinearTrainer(small_basis(40, 5.0), ["Cu"]).pretrain(labelled(EMT, small(20, 3)))
+    plain = LinearTrainer(small_basis(40, 5.0), ["Cu"]).pretrain(labeled(EMT, small(20, 3)))
     assert np.abs(plain.coefficients).max() > 1e-3

@@ -1,4 +1,4 @@
-"""Which processes are ended after an accident: those of one folder, known by their mark, and no others."""
+"""Processes killed after an accident: those of one folder, identified by their mark, and no others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from acemaker.errors import EngineError
 from acemaker.process.child import MARK, kill_leftovers
-from acemaker.process.folder import clean, unshared
+from acemaker.process.folder import create_empty_folder, create_unique_folder
 
 
 def sleeping(mark: Path | None) -> subprocess.Popen[bytes]:
@@ -24,11 +24,11 @@ def sleeping(mark: Path | None) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[subprocess.Popen[bytes]]], None]:
-    """Let nothing but the test's own processes be seen: a fault here would end all others of this machine."""
+    """Hide all processes but those of the test, since a fault here would kill others on this machine."""
 
     def see(processes: list[subprocess.Popen[bytes]]) -> None:
-        seen = [psutil.Process(process.pid) for process in processes]
-        monkeypatch.setattr(psutil, "process_iter", lambda: iter(seen))
+        visible = [psutil.Process(process.pid) for process in processes]
+        monkeypatch.setattr(psutil, "process_iter", lambda: iter(visible))
 
     return see
 
@@ -46,12 +46,12 @@ def test_only_processes_with_the_mark_of_that_folder_are_ended(tmp_path: Path, o
         for name in ("root", "linked", "gone"):
             assert kill_leftovers(tmp_path / "segments" / name) == 0
         for name in ("root", "linked"):
-            for empty in (clean, unshared):
+            for create_folder in (create_empty_folder, create_unique_folder):
                 with pytest.raises(EngineError, match="is reached through a link"):
-                    empty(tmp_path / "segments" / name)
+                    create_folder(tmp_path / "segments" / name)
                 with pytest.raises(EngineError, match="is reached through a link"):
-                    empty(tmp_path / "segments" / name / "deeper")
-        assert kill_leftovers(Path("/")) == 3  # whatever has a mark with a whole path, and nothing else
+                    create_folder(tmp_path / "segments" / name / "deeper")
+        assert kill_leftovers(Path("/")) == 3  # only processes whose mark is an absolute path
         assert [process.wait(10) if process in processes[1:4] else process.poll() for process in processes] == [
             *(None, -9, -9, -9, None)
         ]

@@ -77,9 +77,9 @@ class Nursery:
         theirs.close()
         return process, mine
 
-    def finish(self, process: Any, pipe: Connection, patience: float = PATIENCE) -> Lived:
+    def finish(self, process: Any, pipe: Connection, poll_timeout: float = PATIENCE) -> Lived:
         """Wait for the end of a life, and look for what it has left."""
-        process.join(patience)
+        process.join(poll_timeout)
         hung = process.exitcode is None
         if hung:
             process.kill()
@@ -91,9 +91,9 @@ class Nursery:
         process.close()
         return Lived(**told, left=() if hung and self._left(0) else self._left(5.0))
 
-    def _left(self, patience: float) -> tuple[str, ...]:
+    def _left(self, poll_timeout: float) -> tuple[str, ...]:
         """Name processes that are left over, and end them."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + poll_timeout
         while True:
             left = [child for child in psutil.Process().children(recursive=True) if child.pid not in self._known]
             for child in left:
@@ -164,7 +164,8 @@ def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment |
         if reopen and journal.exists() and journal.stat().st_size:
             campaign = Campaign.open(directory, engine=chosen.make_engine())
         else:
-            campaign = Campaign.create(directory, chosen.config(Path(folder)), engine=chosen.make_engine())
+            config, engine = chosen.config(Path(folder)), chosen.make_engine()
+            campaign = Campaign.create(directory, config, exist_ok=True, engine=engine)
         with campaign:
             campaign.run()
         if not fault:

@@ -20,12 +20,12 @@ MISDEEDS = ("fails", "raises", "says nan", "says much", "says too little", "hang
 
 
 class Paid(EMT):
-    """EMT; ``ledger.jsonl`` has a line for each label that was paid for.
+    """EMT; ``registry.jsonl`` has a line for each label that was paid for.
 
     Parameters
     ----------
     folder
-        Where the ledger lies; ``orders.json`` there names the misdeed of a call by its number, counted over all
+        Where the label registry lies; ``orders.json`` there names the misdeed of a call by its number, counted over all
         processes; ``"always"`` is that of every call.
     """
 
@@ -75,7 +75,7 @@ def name_of(atoms: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(atoms.positions).tobytes()).hexdigest()[:20]
 
 
-def ledger(folder: Path) -> list[dict[str, Any]]:
+def registry(folder: Path) -> list[dict[str, Any]]:
     """Read what was paid for, oldest first."""
     file = folder / LEDGER
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

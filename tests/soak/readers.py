@@ -18,19 +18,19 @@ from acemaker import Campaign, CampaignConfig
 from acemaker.config import SystemConfig
 from acemaker.engines.checkpoints import check_restart
 from acemaker.engines.dump import DumpReader, DumpWriter
+from acemaker.engines.records import SoftStart
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
-from acemaker.engines.segment_monitor import Look
-from acemaker.headless.arguments import gather
-from acemaker.headless.notebook import Described
+from acemaker.engines.segment_monitor import Frame
+from acemaker.headless.notebook import NotebookDescription
+from acemaker.headless.parameters import gather
 from acemaker.labeling.files import read_result
-from acemaker.labeling.finished_labels import Outbox
+from acemaker.labeling.job import FinishedLabels
 from acemaker.potentials.generation import read_generation
-from acemaker.results.exploration import SoftStart
 from acemaker.structures.files import read_structures
 from acemaker.structures.initial import initial_structure
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
-NOTEBOOK = Described(path=Path(), types={}, defaults={}, takes_all=True, complete=True, source="")
+NOTEBOOK = NotebookDescription(path=Path(), types={}, defaults={}, takes_all=True, complete=True, source="")
 """Says nothing of its parameters."""
 
 
@@ -60,20 +60,20 @@ def make_readers(folder: Path) -> dict[str, Reader]:
     ) as campaign:
         campaign.run()
         parameters = {name: value for name, value, *_ in campaign.config.parameters()}
-        labelled = campaign.labels()[0].copy()
-        atoms = campaign.initial.copy()
+        labeled = campaign.labeled_structures()[0].copy()
+        atoms = campaign.initial_structure().copy()
     parameters = json.loads(json.dumps(parameters, default=str))
     (folder / "parameters.json").write_text(json.dumps(parameters))
     (folder / "parameters.yaml").write_text(yaml.safe_dump(parameters))
     (folder / "config.yaml").write_text(yaml.safe_dump(toy_config().model_dump(mode="json")))
     for name in ("structure.extxyz", "POSCAR", "structure.cif"):
         atoms.write(folder / name)
-    labelled.calc = EMT()
-    labelled.get_stress()
-    labelled.write(folder / "result.extxyz")
+    labeled.calc = EMT()
+    labeled.get_stress()
+    labeled.write(folder / "result.extxyz")
     _write_dump(folder, atoms)
-    box = Outbox(folder / "queue")
-    box.save("key", {"results": dict(labelled.calc.results), "info": {"a": 1}, "seconds": 1.0})
+    box = FinishedLabels(folder / "queue")
+    box.save("key", {"results": dict(labeled.calc.results), "info": {"a": 1}, "seconds": 1.0})
     (folder / "queue/key.spare.npz").unlink()  # which would be read in the place of one that was changed
     segment, potentials = folder / "c/segments/segment_0002", folder / "c/potentials"
     (segment / "soft_start.json").write_text(json.dumps(dict.fromkeys(SoftStart.__dataclass_fields__, 1)))
@@ -85,7 +85,7 @@ def make_readers(folder: Path) -> dict[str, Reader]:
         "configuration, YAML": Reader(folder / "config.yaml", lambda path: repr(CampaignConfig.from_yaml(path)), False),
         "journal": Reader(folder / "c/journal.jsonl", _read_journal, True),
         "structures": Reader(folder / "c/candidates/halt_0001.extxyz", _read_structures, True),
-        "label": Reader(folder / "c/labels/halt_0000_candidate_000.extxyz", _read_structures, True),
+        "label": Reader(folder / "c/labels/initial_000.extxyz", _read_structures, True),
         "checks": Reader(segment / "checks.csv", _read_checks, True),
         "trajectory": Reader(segment / "trajectory.extxyz", lambda path: _plain(read_trajectory(path)), True),
         "restart file": Reader(segment / "checkpoint.200", _read_restart, True),
@@ -100,7 +100,7 @@ def make_readers(folder: Path) -> dict[str, Reader]:
         "a user's POSCAR": Reader(folder / "POSCAR", _read_initial, False),
         "a user's CIF": Reader(folder / "structure.cif", _read_initial, False),
         "label made elsewhere": Reader(
-            folder / "result.extxyz", lambda path: _plain([read_result(path, labelled)]), False
+            folder / "result.extxyz", lambda path: _plain([read_result(path, labeled)]), False
         ),
     }
 
@@ -159,11 +159,11 @@ def _read_restart(path: Path) -> Any:
 
 
 def _reads_generation(folder: Path) -> Callable[[Path], Any]:
-    return lambda _: [repr(read_generation(folder, 0)), (folder / "potential_v1.yaml").read_bytes()]
+    return lambda _: [repr(read_generation(folder, 1)), (folder / "potential_v1.yaml").read_bytes()]
 
 
 def _finished(folder: Path) -> Any:
-    answer = Outbox(folder).read("key")
+    answer = FinishedLabels(folder).read("key")
     return answer if answer is None else [str(answer["info"]), _listed(answer["results"])]
 
 
@@ -187,7 +187,7 @@ def _write_dump(folder: Path, atoms: Atoms) -> None:
     none = np.zeros((len(atoms), 3))
     for step in (0, 5):
         writer.write(
-            Look(
+            Frame(
                 step=step,
                 positions=atoms.positions,
                 velocities=none,

@@ -21,7 +21,7 @@ from tests.soak.changes import DAMAGES
 from tests.soak.damage import damage, shift_times
 from tests.soak.life import Lived, Nursery
 from tests.soak.live import LIVE, Moment
-from tests.soak.paid import MISDEEDS, ORDERS, ledger, name_of
+from tests.soak.paid import MISDEEDS, ORDERS, name_of, registry
 from tests.soak.worlds import WORLDS
 
 LIVES = 5
@@ -252,7 +252,7 @@ def check_labels(folder: Path, repaid: int) -> list[str]:
     Parameters
     ----------
     folder
-        Of the campaign and the ledger.
+        Of the campaign and the label registry.
     repaid
         How many labels may have been lost between the oracle and the disk.
     """
@@ -273,7 +273,7 @@ def check_labels(folder: Path, repaid: int) -> list[str]:
     for path in (folder / "scratch").rglob("label.npz"):
         with contextlib.suppress(Exception), np.load(path) as arrays:
             known[f"energy {float(arrays['energy']):.6f}"] = float(arrays["energy"])
-    paid = ledger(folder)
+    paid = registry(folder)
     lost = [
         label
         for label in paid

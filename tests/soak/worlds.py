@@ -64,7 +64,7 @@ class World:
             "oracle_timeout": 8.0,
             "scratch": str(folder / "scratch"),
         }
-        made["labelling"] = {"n_workers": 2 if self.apart else 1}
+        made["labeling"] = {"n_parallel_labels": 2 if self.apart else 1}
         made["walkers"] = self.walkers
         return CampaignConfig(**made)
 
@@ -98,7 +98,7 @@ WORLDS = {
         World("LAMMPS here", {"engine": "inprocess", **HEATED}, apart=False, weight=0.04),
         World("LAMMPS in a child", {"engine": "isolated", **HEATED}, apart=False, weight=0.02),
         World("toy walkers", {}, apart=False, weight=0.2, walkers=3),
-        World("walkers in children", {**PAIRED, "explore_workers": 2}, apart=False, weight=0.02, walkers=2),
+        World("walkers in children", {**PAIRED, "n_parallel_walkers": 2}, apart=False, weight=0.02, walkers=2),
     )
 }
 
@@ -121,7 +121,7 @@ def ending(directory: Path) -> dict[str, str]:
     walkers = range(1, campaign.n_walkers + 1)
     timelines = [campaign.timeline(walker) for walker in walkers]
     # two workers finish in any order
-    entries = zip(progress.labels, campaign.labels(), strict=True)
+    entries = zip(progress.labels, campaign.labeled_structures(), strict=True)
     labels = sorted(((one.halt, one.candidate, atoms) for one, atoms in entries), key=lambda label: label[:2])
     parts: dict[str, list[Any]] = {
         "state": [progress.state, *progress.steps],
@@ -144,7 +144,7 @@ def _digest(values: list[Any]) -> str:
     digest = hashlib.sha256()
     for value in values:
         digest.update(
-            np.ascontiguousarray(value)
+            np.ascontiguousarray(value).tobytes()
             if isinstance(value, np.ndarray)
             else value
             if isinstance(value, bytes)

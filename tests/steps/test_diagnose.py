@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
-from acemaker.potentials.explanation import Carrier, Explanation
+from acemaker.potentials.explanation import Explanation, GammaContribution
 from acemaker.results import Halt
 from acemaker.steps import diagnose
 from acemaker.structures.bonds import Bond
@@ -37,23 +37,23 @@ def halt(*gammas: list[float]) -> Halt:
 
 
 def explain(structure: Atoms, atoms: np.ndarray) -> Explanation:
-    pair = Bond(atom=1, neighbour=7, elements=("Cu", "Cu"), distance=1.9, trained=(2.1, 2.6))
+    pair = Bond(atom=1, neighbor=7, elements=("Cu", "Cu"), distance=1.9, trained=(2.1, 2.6))
     parts = [(("Cu", "Cu"), (1,), (0,), 0.5), (("Cu", "Cu", "Cu"), (1, 2), (1, 1), 6.5)]
-    carriers = [Carrier(elements=e, n=n, l=l, part=part) for e, n, l, part in parts]  # noqa: E741
-    return Explanation(trained_distance=2.1, outside=(pair,), carriers=tuple(carriers))
+    contributions = [GammaContribution(elements=e, n=n, l=l, part=part) for e, n, l, part in parts]  # noqa: E741
+    return Explanation(trained_distance=2.1, outside=(pair,), contributions=tuple(contributions))
 
 
 def test_each_atom_since_when() -> None:
     """Without interruption until the halt; NaN counts as beyond."""
     gammas = [[3.0, 1.0, 3.0, 1.0], [3.0, 3.0, 1.0, 1.0], [3.0, np.nan, 3.0, 1.0], [4.0, 7.0, 3.0, 1.0]]
     made = diagnose(halt(*gammas), RULE, explain)
-    assert made.epicentre.tolist() == [1, 0, 2]
+    assert made.epicenter.tolist() == [1, 0, 2]
     assert made.since.tolist() == [5, 0, 10]
 
 
 def test_it_says_what_and_why() -> None:
     made = diagnose(halt([1.0, 3.0], [4.0, 7.0]), RULE, explain)
-    assert made.parts_by_body_order() == {2: 0.5, 3: 6.5}
+    assert made.contributions_by_body_order() == {2: 0.5, 3: 6.5}
     for text in (repr(made), made._repr_html_()):
         assert "2 of 32 atoms (2 Cu); the first of them since step 0" in text
         assert "Cu–Cu 1.90 Å, atoms 1 and 7 (2.10 to 2.60)" in text
@@ -62,20 +62,20 @@ def test_it_says_what_and_why() -> None:
         assert "since step" in text
 
 
-def test_the_trainer_is_asked_about_the_epicentre_alone() -> None:
+def test_the_trainer_is_asked_about_the_epicenter_alone() -> None:
     asked = []
 
     def listen(structure: Atoms, atoms: np.ndarray) -> Explanation:
         asked.append((structure, atoms.tolist()))
-        return Explanation(trained_distance=2.1, outside=(), carriers=())
+        return Explanation(trained_distance=2.1, outside=(), contributions=())
 
     made = diagnose(halt([1.0], [9.0, 8.0]), RULE, listen)
     assert asked == [(made.structure, [0, 1])]
-    assert "none: it is how the neighbours are arranged" in repr(made)
+    assert "none: the neighbors are arranged in a new way" in repr(made)
     assert "from 2-body" not in repr(made)
 
 
-def test_a_halt_without_an_epicentre() -> None:
+def test_a_halt_without_an_epicenter() -> None:
     """A halt may be called by the threshold for labels alone, as after a break in a soft start."""
     made = diagnose(halt([1.0]), RULE, explain)
     assert made.since.tolist() == []

@@ -11,7 +11,7 @@ from tests.conftest import alloy, copper, rattled
 
 
 def by_hand(atoms: Atoms, reach: float) -> dict[tuple[str, str], list[float]]:
-    """The nearest neighbour of each kind, from the distances to all images."""
+    """The nearest neighbor of each kind, from the distances to all images."""
     shifts = np.array([[a, b, c] for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]) @ atoms.cell.array
     found: dict[tuple[str, str], list[float]] = {}
     for one in atoms:
@@ -26,10 +26,10 @@ def by_hand(atoms: Atoms, reach: float) -> dict[tuple[str, str], list[float]]:
 
 @pytest.mark.parametrize("make", [copper, alloy])
 def test_ranges_are_those_of_all_pairs(make: object) -> None:
-    structures = rattled(make(), 3)  # type: ignore[operator]
+    structures = rattled(make(), 3)
     trained = TrainedDistances(5.0)
     for atoms in structures:
-        trained.take_in(atoms)
+        trained.add(atoms)
     known = [by_hand(atoms, 5.0) for atoms in structures]
     for kind, (low, high) in trained._ranges.items():
         distances = [distance for one in known for distance in one[kind]]
@@ -43,11 +43,11 @@ def test_ranges_are_those_of_all_pairs(make: object) -> None:
 def test_what_is_too_short_and_what_is_too_long() -> None:
     trained = TrainedDistances(5.0)
     for atoms in rattled(copper(), 3, scale=0.02):
-        trained.take_in(atoms)
+        trained.add(atoms)
     squeezed = copper()
     squeezed.positions[0] += 0.25 * (squeezed.positions[1] - squeezed.positions[0])
     (pair, *_) = trained.outside(squeezed, [0])
-    assert {pair.atom, pair.neighbour} == {0, 1}
+    assert {pair.atom, pair.neighbor} == {0, 1}
     assert pair.distance == pytest.approx(0.75 * 2.556, abs=0.01)
     assert pair.distance < pair.trained[0]
     assert str(pair).startswith("Cu–Cu 1.92 Å, atoms 0 and 1 (2.")
@@ -55,13 +55,13 @@ def test_what_is_too_short_and_what_is_too_long() -> None:
     stretched.set_cell(stretched.cell * 1.2, scale_atoms=True)
     found = trained.outside(stretched, [3])
     assert found
-    assert all(3 in (bond.atom, bond.neighbour) and bond.distance > bond.trained[1] for bond in found)
+    assert all(3 in (bond.atom, bond.neighbor) and bond.distance > bond.trained[1] for bond in found)
     assert not trained.outside(copper(), range(32))
 
 
 def test_a_kind_of_pair_that_was_never_seen() -> None:
     trained = TrainedDistances(5.0)
-    trained.take_in(copper())
+    trained.add(copper())
     mixed = copper()
     mixed.symbols[5] = "Ni"
     found = trained.outside(mixed, [5])

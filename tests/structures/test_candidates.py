@@ -27,8 +27,8 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def site(atoms: Atoms, epicentre: Sequence[int] = (0,), radius: float = 3.0) -> Site:
-    return Site.around(atoms, np.array(epicentre, dtype=int), radius=radius, temperature=600.0, calculator=EMT)
+def site(atoms: Atoms, epicenter: Sequence[int] = (0,), radius: float = 3.0) -> Site:
+    return Site.around(atoms, np.array(epicenter, dtype=int), radius=radius, temperature=600.0, calculator=EMT)
 
 
 class Grader:
@@ -52,23 +52,23 @@ def make(atoms: Atoms, grade: Grader | None = None, **rule: object) -> Candidate
 def two_of_one_kind(here: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
     for element in ("Ag", "Au"):
         made = here.structure.copy()
-        made.symbols[here.epicentre[0]] = element
+        made.symbols[here.epicenter[0]] = element
         yield made
 
 
 def test_candidates_are_distinct_local_and_physical() -> None:
-    anchor = rattled(copper(), 1)[0]
-    made = make(anchor, n_candidates=12).structures
-    region = site(anchor).region
+    halted = rattled(copper(), 1)[0]
+    made = make(halted, n_candidates=12).structures
+    region = site(halted).region
     assert len(made) == 12
-    assert np.array_equal(made[0].positions, anchor.positions.round(8))
+    assert np.array_equal(made[0].positions, halted.positions.round(8))
     moves = np.array([atoms.positions - made[0].positions for atoms in made[1:]])
     assert moves[:, region].std() == pytest.approx(0.05, rel=0.1)
     assert not np.delete(moves, region, axis=1).any()
     assert all(closeness(atoms).share >= 0.65 for atoms in made)
     assert len({atoms.positions.tobytes() for atoms in made}) == 12
-    assert [atoms.info["origin"] for atoms in made] == ["anchor", *["random_displacement"] * 11]
-    again = make(anchor, n_candidates=12).structures
+    assert [atoms.info["origin"] for atoms in made] == ["halted structure", *["random_displacement"] * 11]
+    again = make(halted, n_candidates=12).structures
     assert all(np.array_equal(a.positions, b.positions) for a, b in zip(made, again, strict=True))
 
 
@@ -82,7 +82,7 @@ def test_strategies_share_the_candidates() -> None:
     mixed = {"random_displacement": 3, "strain": 1, "md_burst": 1, "normal_modes": 2}
     made = make(rattled(copper(), 1)[0], n_candidates=15, strategies=mixed, mode_atoms=3, burst_steps=3)
     origins = Counter(atoms.info["origin"] for atoms in made.structures)
-    assert origins == {"anchor": 1, "random_displacement": 6, "strain": 2, "md_burst": 2, "normal_modes": 4}
+    assert origins == {"halted structure": 1, "random_displacement": 6, "strain": 2, "md_burst": 2, "normal_modes": 4}
 
 
 @given(
@@ -102,11 +102,11 @@ def test_any_shares_give_the_number_asked_for(n: int, shares: dict[str, float]) 
 def test_a_strategy_of_ones_own_by_its_dotted_path() -> None:
     made = make(copper(), n_candidates=9, strategies={MINE: 1, "random_displacement": 1})
     assert [atoms.info["origin"] for atoms in made.structures] == [
-        "anchor",
+        "halted structure",
         *[MINE] * 2,
         *["random_displacement"] * 4,
     ]
-    assert made.dropped == {"not made": 2}
+    assert made.dropped == {"not generated": 2}
     assert made.structures[1].symbols.count("Ag") == 1
 
 
@@ -121,7 +121,7 @@ def test_gamma_between_the_edge_and_the_break_tier() -> None:
 
 
 def test_beyond_the_break_tier_the_anchor_is_the_bound() -> None:
-    """One of them must take its place if it cannot be labelled."""
+    """One of them must take its place if it cannot be labeled."""
     made = make(copper(), Grader(40.0, 30.0, 50.0), n_candidates=5)
     assert made.grading.gamma_max.tolist() == [40.0, 30.0, 40.0, 30.0, 40.0]
     assert set(made.dropped) == {"gamma above 40"}
@@ -149,7 +149,7 @@ def test_a_strategy_is_given_up_after_twenty_in_a_row() -> None:
 
 
 def doubled(here: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    """The anchor in other guises, then one that is new, twice."""
+    """The halted structure in other guises, then one that is new, twice."""
     whole = here.structure.copy()
     image = whole.copy()
     image.positions[3] += image.cell.array[0] - image.cell.array[2]
@@ -161,16 +161,16 @@ def doubled(here: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator
         yield structure.copy()
 
 
-@pytest.mark.parametrize("anchor", [rattled(copper(), 1)[0], rattled(alloy(), 1)[0]])
-def test_images_and_shifts_are_duplicates_and_strains_are_not(anchor: Atoms) -> None:
-    made = make(anchor, n_candidates=6, strategies={"tests.structures.test_candidates:doubled": 1})
+@pytest.mark.parametrize("halted", [rattled(copper(), 1)[0], rattled(alloy(), 1)[0]])
+def test_images_and_shifts_are_duplicates_and_strains_are_not(halted: Atoms) -> None:
+    made = make(halted, n_candidates=6, strategies={"tests.structures.test_candidates:doubled": 1})
     assert len(made.structures) == 2
-    assert made.dropped == {"known already": 4, "not made": 4}
+    assert made.dropped == {"duplicate": 4, "not generated": 4}
 
 
 def test_names_are_checked() -> None:
     for strategies, words in (
-        ({"magic": 1}, "no strategy is named magic; there is random_displacement, normal_modes, md_burst, strain"),
+        ({"magic": 1}, "expected random_displacement, normal_modes, md_burst, strain, .* got 'magic'"),
         ({"nowhere:thing": 1}, "OTFConfig.strategies: 'nowhere:thing' cannot be imported"),
         ({"math:pi": 1}, "not callable"),
         ({":": 1}, "cannot be imported"),
@@ -178,7 +178,7 @@ def test_names_are_checked() -> None:
         with pytest.raises(ConfigError, match=words):
             check_strategies(OTFConfig(strategies=strategies), copper())
     cluster = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.5]])
-    with pytest.raises(ConfigError, match="strain needs a periodic structure"):
+    with pytest.raises(ConfigError, match="'strain' needs a periodic structure"):
         check_strategies(OTFConfig(strategies={"strain": 1}), cluster)
     with pytest.raises(ConfigError, match=r"OTFConfig.mode_calculator: 'ase:nothing' cannot be imported"):
         check_strategies(OTFConfig(mode_calculator="ase:nothing"), copper())
@@ -186,7 +186,7 @@ def test_names_are_checked() -> None:
     assert strategy_of(MINE).__name__ == "two_of_one_kind"  # type: ignore[attr-defined]
 
 
-def test_the_region_around_an_epicentre() -> None:
+def test_the_region_around_an_epicenter() -> None:
     atoms = copper(3)
     here = site(atoms, [7], radius=2.6)
     assert len(here.region) == 13
@@ -197,10 +197,10 @@ def test_the_region_around_an_epicentre() -> None:
     assert len(site(atoms, [0], radius=2.6).region) == 4
 
 
-def test_without_an_epicentre_the_worst_atom_is_one() -> None:
+def test_without_an_epicenter_the_worst_atom_is_one() -> None:
     atoms = copper(3)
     assert len(site(atoms, []).region) == len(atoms)
     atoms.arrays["gamma"] = np.arange(108.0)
-    assert site(atoms, []).epicentre.tolist() == [107]
+    assert site(atoms, []).epicenter.tolist() == [107]
     assert len(site(atoms, [], radius=2.6).region) == 13
     assert "gamma" not in site(atoms, []).structure.arrays

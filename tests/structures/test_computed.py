@@ -19,7 +19,7 @@ from tests.conftest import MISHIN, copper
 PACKAGE = Path(__file__).parents[2] / "acemaker"
 
 
-def labelled() -> Atoms:
+def labeled() -> Atoms:
     atoms = copper()
     atoms.rattle(0.1, seed=1)
     return CalculatorOracle.from_config(MISHIN, ("Cu",)).label(atoms)
@@ -31,7 +31,7 @@ def labelled() -> Atoms:
     ids=lambda constraint: type(constraint).__name__,
 )
 def test_constraints_change_nothing(constraint: object) -> None:
-    plain, fixed = labelled(), labelled()
+    plain, fixed = labeled(), labeled()
     fixed.set_constraint(constraint)
     differs = not np.allclose(fixed.get_forces(), plain.get_forces()) or isinstance(constraint, FixCom)
     assert differs
@@ -41,7 +41,7 @@ def test_constraints_change_nothing(constraint: object) -> None:
 
 
 def test_what_is_returned_is_the_callers_own() -> None:
-    atoms = labelled()
+    atoms = labeled()
     forces_of(atoms)[:] = 0
     stress_of(atoms)[:] = 0
     assert np.abs(forces_of(atoms)).max() > 0.1
@@ -58,16 +58,16 @@ class Constrained(ToyOracle):
 
 
 def test_a_users_oracle_may_return_constraints(tmp_path: Path) -> None:
-    """Its labels are kept in files with them; what is learnt from them is the same to the bit."""
-    learnt = []
+    """Its labels are kept in files with them; what is learned from them is the same to the bit."""
+    learned = []
     for name, oracle in (("plain", ToyOracle()), ("constrained", Constrained())):
         with Campaign.create(
             tmp_path / name, toy_config(), engine=ToyEngine(200, halting_at(60)), oracle=oracle
         ) as campaign:
             campaign.run()
-        learnt.append([path.read_bytes() for path in sorted((tmp_path / name / "potentials").glob("*.yace"))])
-    assert learnt[0] == learnt[1]
-    assert len(learnt[0]) == 2
+        learned.append([path.read_bytes() for path in sorted((tmp_path / name / "potentials").glob("*.yace"))])
+    assert learned[0] == learned[1]
+    assert len(learned[0]) == 2
 
 
 def test_nothing_in_the_package_asks_with_constraints() -> None:

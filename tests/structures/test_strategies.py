@@ -18,7 +18,7 @@ from acemaker.config import OTFConfig
 from acemaker.potentials.generation import Generation
 from acemaker.structures.strategies import STRATEGIES, Site, Strategy
 from acemaker.structures.strategies.md_burst import md_burst
-from acemaker.structures.strategies.normal_modes import LARGEST, RIGID, hessian, modes_of, normal_modes
+from acemaker.structures.strategies.normal_modes import MAX_DISPLACEMENT, RIGID, hessian, modes_of, normal_modes
 from acemaker.structures.strategies.strain import strain
 from acemaker.testing import StrategyContract
 from tests.conftest import copper, rattled
@@ -155,17 +155,17 @@ def test_an_imaginary_mode_is_followed_but_not_too_far() -> None:
     made = list(islice(normal_modes(site, OTFConfig(), rng()), 300))
     moves = np.array([atoms.positions for atoms in made]) - site.structure.positions
     assert moves[:, 3, 0].std() > 0.15  # its classical amplitude is 0.7 Å
-    assert np.linalg.norm(moves, axis=2).max() < LARGEST + 1e-9
+    assert np.linalg.norm(moves, axis=2).max() < MAX_DISPLACEMENT + 1e-9
 
 
-def test_copper_on_a_body_centred_lattice_is_unstable() -> None:
+def test_copper_on_a_body_centered_lattice_is_unstable() -> None:
     atoms = bulk("Cu", "bcc", a=2.87, cubic=True).repeat(2)
     site = Site.around(atoms, np.array([0]), radius=6.0, temperature=300.0, calculator=EMT)
     modes = modes_of(hessian(atoms, site.nearest(16), EMT()), atoms.get_masses())
     assert modes.energies[0] < -0.001
     made = next(normal_modes(site, OTFConfig(mode_atoms=16), rng()))
     moves = np.linalg.norm(made.positions - atoms.positions, axis=1)
-    assert 0.01 < moves.max() <= LARGEST + 1e-9
+    assert 0.01 < moves.max() <= MAX_DISPLACEMENT + 1e-9
 
 
 def test_translations_of_everything_are_left_out() -> None:
@@ -175,11 +175,11 @@ def test_translations_of_everything_are_left_out() -> None:
 
 
 def test_the_hessian_of_another_potential() -> None:
-    anchor = rattled(copper(), 1)[0]
-    site = Site.around(anchor, np.array([0]), radius=3.0, temperature=300.0, calculator=no_calculator)
+    halted = rattled(copper(), 1)[0]
+    site = Site.around(halted, np.array([0]), radius=3.0, temperature=300.0, calculator=no_calculator)
     rule = OTFConfig(mode_calculator="ase.calculators.emt:EMT", mode_atoms=2)
     made = next(normal_modes(site, rule, rng()))
-    theirs = Site.around(anchor, np.array([0]), radius=3.0, temperature=300.0, calculator=EMT)
+    theirs = Site.around(halted, np.array([0]), radius=3.0, temperature=300.0, calculator=EMT)
     expected = next(normal_modes(theirs, OTFConfig(mode_atoms=2), rng()))
     assert np.array_equal(made.positions, expected.positions)
 
@@ -216,22 +216,22 @@ def test_a_burst_goes_further_at_a_higher_temperature() -> None:
 
 
 def test_a_burst_of_a_generation_ends_before_the_break_tier(copper_generation: Generation) -> None:
-    anchor = rattled(copper(), 1)[0]
+    halted = rattled(copper(), 1)[0]
     grade = copper_generation.calculator()
 
     def gamma(atoms: Atoms) -> float:
         grade.calculate(atoms)
         return float(grade.results["gamma"].max())
 
-    site = Site.around(anchor, np.array([0]), radius=3.0, temperature=3000.0, calculator=copper_generation.calculator)
+    site = Site.around(halted, np.array([0]), radius=3.0, temperature=3000.0, calculator=copper_generation.calculator)
     free = OTFConfig(burst_steps=60, threshold_break=1e9)
     far = next(md_burst(site, free, rng()))
-    assert gamma(far) > 1.5 * gamma(anchor)
-    limit = 1.2 * gamma(anchor)
+    assert gamma(far) > 1.5 * gamma(halted)
+    limit = 1.2 * gamma(halted)
     rule = OTFConfig(burst_steps=60, threshold_add_train=1e-3, threshold_call_dft=1e-3, threshold_break=limit)
     stopped = next(md_burst(site, rule, rng()))
     assert gamma(stopped) <= limit
-    assert not np.array_equal(stopped.positions, anchor.positions)
+    assert not np.array_equal(stopped.positions, halted.positions)
 
 
 # --- strain

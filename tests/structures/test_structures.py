@@ -152,7 +152,7 @@ def test_a_file_that_was_changed_is_noticed_and_one_of_others_is_read(tmp_path: 
     ]
     for changed in changes:
         path.write_text(changed)
-        with pytest.raises(DamagedFileError, match=r"a\.extxyz is not as it was written: .*; restore it from a copy"):
+        with pytest.raises(DamagedFileError, match=r"a\.extxyz is damaged: .*; restore it from a copy"):
             read_structures(path)
 
 
@@ -160,18 +160,18 @@ def test_a_structure_of_more_atoms_than_lines_is_refused_at_once(tmp_path: Path)
     copper().write(tmp_path / "a.xyz", format="extxyz")
     text = (tmp_path / "a.xyz").read_text()
     (tmp_path / "a.xyz").write_text(text.replace(text.split()[0], "99999999999", 1))
-    with pytest.raises(ConfigError, match="line 1 announces 99999999999 atoms"):
+    with pytest.raises(ConfigError, match="line 1 declares 99999999999 atoms"):
         initial_structure(SystemConfig(structure=str(tmp_path / "a.xyz")), np.random.default_rng(1))
-    with pytest.raises(OracleError, match="line 1 announces 99999999999 atoms"):
+    with pytest.raises(OracleError, match="line 1 declares 99999999999 atoms"):
         read_result(tmp_path / "a.xyz", copper())
     (tmp_path / "a.xyz").write_text(text.replace("pos:R:3", "pos:R:99999999999"))
-    with pytest.raises(ConfigError, match="line 2 announces 100000000000 columns"):
+    with pytest.raises(ConfigError, match="line 2 declares 100000000000 columns"):
         initial_structure(SystemConfig(structure=str(tmp_path / "a.xyz")), np.random.default_rng(1))
-    with pytest.raises(DamagedFileError, match="fewer columns than announced"):
+    with pytest.raises(DamagedFileError, match="fewer columns than declared"):
         read_structures(tmp_path / "a.xyz")
 
 
 def test_a_structure_without_a_volume_is_refused(tmp_path: Path) -> None:
     (tmp_path / "POSCAR").write_text("flat\n1.0\n3 0 0\n0 3 0\n0 0 0\nCu\n1\nDirect\n0 0 0\n")
-    with pytest.raises(ConfigError, match="has no cell of three edges that span a volume"):
+    with pytest.raises(ConfigError, match="expected three cell vectors that span a volume"):
         initial_structure(SystemConfig(structure=str(tmp_path / "POSCAR")), np.random.default_rng(1))

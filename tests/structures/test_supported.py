@@ -66,7 +66,10 @@ REFUSED: dict[str, tuple[Atoms, str]] = {
     "freeze": (with_column("FREEZE", ["F"] * 31 + ["T"]), "marks 1 of 32 atoms as fixed"),
     "isotopes": (with_column("isotope", [65] * 32), "32 Cu with 65 instead of 63.546 u"),
     "masses by another name": (with_column("atomic_mass", [62.93] * 32), "32 Cu with 62.93"),
-    "half a site": (with_column("occupancy", [0.5] + [1.0] * 31), "occupied in part (0.5, in the column 'occupancy')"),
+    "half a site": (
+        with_column("occupancy", [0.5] + [1.0] * 31),
+        "sites (0.5, in the column 'occupancy')",
+    ),
 }
 
 
@@ -188,8 +191,8 @@ FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "heavy_type.cif": (cif_of_a_heavy_type, "2H in place of H"),
     "deuterium.pwi": (pw_input_with_deuterium, "H with 2.014 instead of 1.008 u"),
     "fixed.pwi": (pw_input_with_fixed_atoms, "constraints (Fix"),
-    "half.cif": (cif_with_half_a_site, "sites that are occupied in part (0.5 H)"),
-    "shared.cif": (cif_with_a_shared_site, "sites that are occupied in part (0.7 Fe, 0.3 Ni)"),
+    "half.cif": (cif_with_half_a_site, "partially occupied sites (0.5 H)"),
+    "shared.cif": (cif_with_a_shared_site, "partially occupied sites (0.7 Fe, 0.3 Ni)"),
 }
 
 
@@ -234,7 +237,7 @@ def test_an_existing_campaign_is_no_back_door(tmp_path: Path) -> None:
     Campaign.create(tmp_path / "c", toy_config(), structure=copper(), **parts).close()
     with pytest.raises(StructureError, match="constraints"):
         Campaign.create(tmp_path / "c", toy_config(), structure=with_constraint(FixAtoms([0])), **parts)
-    Campaign.create(tmp_path / "c", toy_config(), structure=copper(), **parts).close()
+    Campaign.create(tmp_path / "c", toy_config(), structure=copper(), exist_ok=True, **parts).close()
 
 
 SPIN = {"nspin": 2, "starting_magnetization(1)": 0.5}
@@ -267,7 +270,7 @@ def iron_aluminium(iron: float, aluminium: float) -> Atoms:
 def test_moments_that_pw_would_not_see_are_refused(tmp_path: Path, atoms: Atoms, given: dict[str, Any]) -> None:
     made = toy_config().model_dump()
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
-    with pytest.raises(StructureError, match=r"has magnetic moments .*, which do not reach pw\.x yet"):
+    with pytest.raises(StructureError, match=r"has magnetic moments .*, which are not passed to pw\.x"):
         Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=atoms, engine=ToyEngine())
     assert not (tmp_path / "c").exists()
 
@@ -277,7 +280,7 @@ def test_an_element_that_is_not_there_is_told_as_such(tmp_path: Path, index: int
     made = toy_config().model_dump()
     given = {"nspin": 2, f"starting_magnetization({index})": 0.5}
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
-    with pytest.raises(ConfigError, match="is of none of the elements, which are 1 Al, 2 Fe"):
+    with pytest.raises(ConfigError, match="is not that of an element; the elements are 1 Al, 2 Fe"):
         Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=iron_aluminium(2.0, 0.0), engine=ToyEngine())
     assert not (tmp_path / "c").exists()
 
@@ -292,7 +295,7 @@ def test_a_calculator_that_would_not_be_told_is_not_asked(moment: float, charge:
     atoms = copper()
     atoms.set_initial_magnetic_moments([moment] * 32)
     atoms.set_initial_charges([charge] * 32)
-    with pytest.raises(StructureError, match=f"has initial {said}, which do not reach the oracle 'my_dft:make'"):
+    with pytest.raises(StructureError, match=f"has initial {said}, which are not passed to the oracle 'my_dft:make'"):
         check_moments(OracleConfig(oracle="my_dft:make"), atoms, ("Cu",))
     for oracle in ("emt", "acemaker.oracles.universal:chgnet"):
         check_moments(OracleConfig(oracle=oracle), atoms, ("Cu",))

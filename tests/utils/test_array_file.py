@@ -34,15 +34,15 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
 
 
 def test_a_changed_head_of_a_large_array_is_nothing(tmp_path: Path) -> None:
-    """Which numpy reads before anything has been summed up."""
+    """NumPy reads it before the checksum is computed."""
     file = tmp_path / "one.npz"
     write_arrays(file, {"forces": np.zeros((300, 3))})
     content = file.read_bytes()
     head = content.index(b"NUMPY")
-    for place in range(head, head + 128):
+    for position in range(head, head + 128):
         for bit in range(8):
             changed = bytearray(content)
-            changed[place] ^= 1 << bit
+            changed[position] ^= 1 << bit
             file.write_bytes(bytes(changed))
             assert read_arrays(file) is None
 
@@ -53,11 +53,11 @@ def test_a_changed_file_is_whole_or_nothing(tmp_path: Path, data: st.DataObject)
     file = tmp_path / "one.npz"
     write_arrays(file, ARRAYS)
     content = bytearray(file.read_bytes())
-    place = data.draw(st.integers(0, len(content) - 1))
+    position = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
-        content[place] ^= 1 << data.draw(st.integers(0, 7))
+        content[position] ^= 1 << data.draw(st.integers(0, 7))
     else:
-        del content[place:]
+        del content[position:]
     file.write_bytes(content)
     read = read_arrays(file)
     assert read is None or all(np.array_equal(read[name], array) for name, array in ARRAYS.items())

@@ -20,7 +20,7 @@ from acemaker.plotting.scale import GAMMA_RANGE
 from acemaker.results import Selection
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
-from acemaker.widgets.candidates import CandidatesTwin, CandidatesView
+from acemaker.widgets.candidates import CandidatesView, StaticCandidates
 from acemaker.widgets.cockpit import Cockpit
 from acemaker.widgets.viewer import nglview_library
 
@@ -35,7 +35,7 @@ def make(directory: Path) -> Campaign:
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
     with make(tmp_path_factory.mktemp("candidates") / "c") as made:
-        made.run(max_steps=6)
+        made.run(max_states=6)
         assert made.state is State.LABEL
         yield made
 
@@ -122,7 +122,7 @@ def test_a_click_on_an_atom_tells_of_the_candidate_that_is_shown(shown: Candidat
     assert pane.picked.gamma == selection.candidates.gamma[0][5]
 
 
-def test_colours_in_the_plane_are_those_of_atoms(selection: Selection) -> None:
+def test_colors_in_the_plane_are_those_of_atoms(selection: Selection) -> None:
     """And the one that is shown is pointed out."""
 
     def image(one: Selection, shown: int | None = None) -> np.ndarray:
@@ -171,15 +171,15 @@ def test_without_nglview_pictures_take_its_place(selection: Selection, monkeypat
 def test_a_trainer_that_tells_no_gamma(selection: Selection) -> None:
     view = CandidatesView(replace(selection, candidates=replace(selection.candidates, gamma=())), start=1)
     assert view.pane is None
-    assert "gives none" in view._caption.value
+    assert "provides none" in view._caption.value
     assert view.shown == 1
     view.close()
 
 
-def test_where_nobody_watches_the_twin_takes_its_place(selection: Selection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_static_fallback_where_nobody_watches(selection: Selection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACEMAKER_DISPLAY", "static")
     shown = selection.view()
-    assert isinstance(shown, CandidatesTwin)
+    assert isinstance(shown, StaticCandidates)
     assert not hasattr(shown, "_repr_mimebundle_")
     assert repr(shown) == repr(selection)
     assert shown._repr_html_().count('src="data:image/png;base64,') == 2
@@ -206,7 +206,7 @@ def test_in_the_cockpit(tmp_path: Path) -> None:
     for number, box in cockpit.choices.boxes.items():
         box.value = number == index
     cockpit.choices.button.click()
-    assert f"to be labelled: {index}; by hand" in cockpit.message
+    assert f"to be labeled: {index}; by hand" in cockpit.message
     after = cockpit.choices.view
     assert after is not None
     assert after is not view

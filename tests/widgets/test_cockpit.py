@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acemaker import Campaign
+from acemaker import Callback, Campaign
 from acemaker.errors import StateError
+from acemaker.plotting.axes import thinned
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 from acemaker.widgets.cockpit import Cockpit
-from acemaker.widgets.live_timeline import Curve, LiveTimeline, thinned
+from acemaker.widgets.live_timeline import Curve, LiveTimeline
 
 
 def make(directory: Path, *halts: int, oracle: ToyOracle | None = None, **otf: object) -> Campaign:
@@ -60,7 +61,7 @@ def test_run_and_stop(tmp_path: Path) -> None:
         reached.set()
         assert seen.wait(30)
 
-    campaign.listen(waiting)
+    campaign.callbacks[:] = [Callback(on_check=waiting)]
     cockpit.run.click()
     assert reached.wait(30)
     assert cockpit.driver.busy
@@ -71,7 +72,7 @@ def test_run_and_stop(tmp_path: Path) -> None:
     cockpit.stop.click()
     seen.set()
     assert cockpit.driver.wait(30)
-    assert "stopped; what comes next is EXPLORE" in cockpit.message
+    assert "stopped; the next step is EXPLORE" in cockpit.message
     assert campaign.state is State.EXPLORE
     cockpit.run.click()
     assert cockpit.driver.wait(60)
@@ -88,18 +89,18 @@ def test_the_gate(tmp_path: Path) -> None:
     assert cockpit.driver.wait(60)
     cockpit.update()
     assert campaign.state is State.LABEL
-    assert "which candidates" in cockpit.message
+    assert "select the candidates" in cockpit.message
     assert not cockpit.choices.button.disabled
-    before = len(campaign.labels())
+    before = len(campaign.labeled_structures())
     boxes = cockpit.choices.boxes
     for index, box in boxes.items():
-        box.value = index in (0, max(boxes))  # type: ignore[attr-defined]
+        box.value = index in (0, max(boxes))
     cockpit.choices.button.click()
-    assert f"to be labelled: 0, {max(boxes)}; by hand" in cockpit.message
-    assert len(campaign.labels()) == before  # nothing is paid for by deciding
+    assert f"to be labeled: 0, {max(boxes)}; by hand" in cockpit.message
+    assert len(campaign.labeled_structures()) == before  # nothing is paid for by deciding
     assert "by hand" in texts(cockpit.choices.box)
     for box in cockpit.choices.boxes.values():
-        box.value = False  # type: ignore[attr-defined]
+        box.value = False
     cockpit.choices.button.click()
     assert "expected one or more" in cockpit.message
     cockpit.run.click()
@@ -111,8 +112,8 @@ def test_the_gate(tmp_path: Path) -> None:
 
 
 class Broken(ToyOracle):
-    def label(self, atoms: object) -> object:  # type: ignore[override]
-        raise RuntimeError("no licence <b>today</b>")
+    def label(self, atoms: object) -> object:
+        raise RuntimeError("no license <b>today</b>")
 
 
 def test_what_fails_is_shown_not_raised(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_what_fails_is_shown_not_raised(tmp_path: Path) -> None:
     cockpit.update()
     assert "OracleError" in cockpit.message
     said = texts(cockpit.box)
-    assert "no licence &lt;b&gt;today&lt;/b&gt;" in said
+    assert "no license &lt;b&gt;today&lt;/b&gt;" in said
     assert "<b>today" not in said
     assert cockpit.run.disabled
     cockpit.close()
@@ -154,7 +155,7 @@ def test_a_reopened_campaign_shows_what_was_checked(tmp_path: Path) -> None:
         if check.step == 120:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
-    campaign.listen(stop)
+    campaign.callbacks[:] = [Callback(on_check=stop)]
     with pytest.raises(KeyboardInterrupt):
         campaign.explore()
     campaign.close()
@@ -193,8 +194,9 @@ def test_it_begins_with_what_there_is(tmp_path: Path) -> None:
     campaign.run()
     campaign.close()
     campaign = Campaign.open(tmp_path / "c", engine=ToyEngine(steps=200), oracle=ToyOracle())
-    assert campaign.halt is not None
-    assert campaign.halt.number == 2
+    halt = campaign.last_halt()
+    assert halt is not None
+    assert halt.number == 2
     cockpit = Cockpit(campaign)
     assert "Halt 2 at step 150" in texts(cockpit.halt.box)
     assert f"{len(campaign.progress.labels)} labels so far" in texts(cockpit.tabs)

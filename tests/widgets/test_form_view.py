@@ -45,7 +45,7 @@ def test_a_widget_a_parameter_by_its_type(view: FormView) -> None:
         "supercell": "Text",
     }
     assert {name: kinds[name] for name in expected} == expected
-    assert "Å, their Gaussian displacement" in view.inputs["first_rattle"].words
+    assert "Å, standard deviation of their displacements" in view.inputs["first_rattle"].notes
     written = " ".join(str(child.value) for child in view.box.children if hasattr(child, "value"))
     for section in ("the system", "molecular dynamics", "the loop"):
         assert f"<b>{section}</b>" in written
@@ -58,13 +58,13 @@ def test_what_is_filled_in_is_checked_at_once(view: FormView) -> None:
     assert view.form.changed == {"steps": 200, "temperature": [300, "9e2"], "ensemble": "nvt"}
     assert "temperature" in view.command
     view.inputs["steps"].widget.value = 0
-    assert 'role="alert"' in view.inputs["steps"].words
-    assert "EngineConfig.steps: input should be greater than 0, got 0" in view.inputs["steps"].words
-    assert 'role="alert"' not in view.inputs["seed"].words
+    assert 'role="alert"' in view.inputs["steps"].notes
+    assert "EngineConfig.steps: input should be greater than 0, got 0" in view.inputs["steps"].notes
+    assert 'role="alert"' not in view.inputs["seed"].notes
     view.inputs["n_select"].widget.value = 11
     assert "n_select must not exceed n_candidates" in view._problems.value
     view.inputs["steps"].widget.value, view.inputs["n_select"].widget.value = 50, 1
-    assert 'role="alert"' not in view.inputs["steps"].words + view._problems.value
+    assert 'role="alert"' not in view.inputs["steps"].notes + view._problems.value
     assert view.values["steps"] == 50
     view.inputs["supercell"].widget.value = ""  # the notebook's own
     assert view.values["supercell"] == [3, 3, 3]
@@ -77,7 +77,7 @@ def test_further_parameters_of_a_campaign(view: FormView) -> None:
     view.further.value = "skin: 0.5\nmax_labels: 40"
     assert (view.values["skin"], view.values["max_labels"]) == (0.5, 40)
     view.further.value = "max_labels: 0"
-    assert "skin" not in view.form.given
+    assert "skin" not in view.form.unchecked_values
     assert "OTFConfig.max_labels: input should be greater than 0" in view._problems.value
     for wrong, said in (("a: [", "cannot be read"), ("[1]", "expected name: value"), ("seed: 2", "seed has a widget")):
         view.further.value = wrong
@@ -93,7 +93,7 @@ def test_widgets_follow_what_python_fills_in(view: FormView) -> None:
     view.fill(steps=70, temperature=(300, 400), cutoff="wide")
     assert view.inputs["steps"].widget.value == 70
     assert view.inputs["temperature"].widget.value == "[300, 400]"
-    assert "input should be a valid number" in view.inputs["cutoff"].words
+    assert "input should be a valid number" in view.inputs["cutoff"].notes
     assert view.inputs["cutoff"].widget.value == 5.5
     view.fill(cutoff=..., temperature=...)
     assert view.form.changed == {"steps": 70}
@@ -103,7 +103,7 @@ def test_widgets_follow_what_python_fills_in(view: FormView) -> None:
 def test_words_of_a_notebook_are_text_not_html(tmp_path: Path) -> None:
     view = FormView(Form(write(tmp_path / "n.ipynb", "# <b>s</b>\nx: str = '<i>'  # <script>")))
     view.inputs["x"].widget.value = "<u>"
-    written = " ".join(str(getattr(child, "value", "")) for child in view.box.children) + view.inputs["x"].words
+    written = " ".join(str(getattr(child, "value", "")) for child in view.box.children) + view.inputs["x"].notes
     assert "<script>" not in written and "<b>s" not in written and "<u>" not in written
     view.close()
 
@@ -159,7 +159,7 @@ def test_run_shows_what_the_notebook_prints_and_stop_ends_it(tmp_path: Path) -> 
         assert "running as process" in view.message
         assert view.run_button.disabled and not view.stop_button.disabled
         view.run_button.click()  # again
-        assert "it runs already, as process" in view.message
+        assert "already running in process" in view.message
         end = time.monotonic() + 120
         while "n is &lt;5&gt;" not in view._progress.value:
             assert time.monotonic() < end, view._progress.value

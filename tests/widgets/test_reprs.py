@@ -105,10 +105,10 @@ def test_a_campaign_without_a_halt_ticks_only_what_it_did(tmp_path: Path) -> Non
     campaign = Campaign.create(tmp_path / "c", toy_config(), engine=engine, oracle=ToyOracle()).run()
     assert "HALT ○" in repr(campaign)
     assert "EXPLORE ✓" in repr(campaign)
-    assert "0, potentials/potential_v1.yace" in repr(campaign)
+    assert "1, potentials/potential_v1.yace" in repr(campaign)
 
 
-def test_generation_0_comes_before_the_first_round(tmp_path: Path) -> None:
+def test_generation_1_comes_before_the_first_round(tmp_path: Path) -> None:
     campaign = Campaign.create(tmp_path / "c", toy_config(), engine=ToyEngine(), oracle=ToyOracle())
     assert "✓" not in repr(campaign)
     assert "LABEL ●" in repr(campaign)
@@ -157,7 +157,7 @@ def test_figures_are_public() -> None:
     import acemaker.plotting
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = acemaker.plotting.nothing
+        getattr(acemaker.plotting, "nothing")  # noqa: B009
 
 
 def test_progress_is_the_same_in_every_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +169,7 @@ def test_progress_is_the_same_in_every_run(tmp_path: Path, capsys: pytest.Captur
     assert shown[0] == shown[1]
     assert "Halt 1 at step 100: gamma 7 (smooth tier)" in shown[0]
     assert "step     180 of 200  gamma 0.8  temperature " in shown[0]
-    assert "Generation 1: 4 labels" in shown[0]
+    assert "Generation 2: 4 labels" in shown[0]
 
 
 def test_a_configuration_says_what_is_not_the_default() -> None:

@@ -1,8 +1,9 @@
-"""What is drawn: where atoms are, in which colours, and the cell around them."""
+"""What is drawn: where atoms are, in which colors, and the cell around them."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_atoms_do_not_jump_across_the_cell() -> None:
         assert np.allclose(shift, np.round(shift), atol=1e-9)
 
 
-def test_of_a_large_cell_the_neighbourhood_is_drawn() -> None:
+def test_of_a_large_cell_the_neighborhood_is_drawn() -> None:
     atoms = bulk("Cu", cubic=True).repeat((9, 9, 10))
     gamma = np.full(len(atoms), 0.9)
     gamma[[5, 40]] = 8.0, 6.0
@@ -94,15 +95,15 @@ def test_of_a_large_cell_the_neighbourhood_is_drawn() -> None:
     assert len(atoms) > LARGE
     scene = Scenes([graded(atoms, gamma)], 0, np.array([5, 40, len(atoms) // 2]))[0]
     assert len(scene.indices) == NEAR
-    centre = int(np.flatnonzero(scene.indices == 5)[0])
+    center = int(np.flatnonzero(scene.indices == 5)[0])
     true = atoms.get_distances(5, scene.indices, mic=True)
-    assert np.allclose(np.linalg.norm(scene.positions - scene.positions[centre], axis=1), true)
+    assert np.allclose(np.linalg.norm(scene.positions - scene.positions[center], axis=1), true)
     others = np.setdiff1d(np.arange(len(atoms)), scene.indices)
     assert true.max() <= atoms.get_distances(5, others, mic=True).min() + 1e-9
     assert scene.corners is None
     assert list(scene.indices[scene.marked]) == [5, 40]
     assert f"{NEAR} of {len(atoms)} atoms, within " in scene.caption
-    assert "2 of 3 in the epicentre" in scene.caption
+    assert "2 of 3 in the epicenter" in scene.caption
 
 
 def test_clusters_have_no_cell_and_are_not_wrapped() -> None:
@@ -127,36 +128,38 @@ def test_the_scale_is_the_same_for_all_but_other_measures() -> None:
 
 def test_the_legend_marks_the_thresholds_where_they_are() -> None:
     shown = legend(scale_with((2.0, 5.0, 20.0)))
-    for name, value in (("epicentre", 2), ("halt", 5), ("break", 20)):
+    for name, value in (("epicenter", 2), ("halt", 5), ("break", 20)):
         assert f"{name}&nbsp;{value}" in shown
         assert f"left:{100 * np.log(value / 0.3) / np.log(100):.1f}%" in shown
     assert "color:" not in shown  # the page's own, light or dark
     assert legend(Scale()).count("&nbsp;") == 0
 
 
-def test_the_twin_has_the_same_atoms_colours_and_marks() -> None:
+def test_the_static_fallback_has_the_same_atoms_colors_and_marks() -> None:
     atoms = graded(alloy(), np.geomspace(0.1, 100, 32))
     scene = Scenes([atoms], 0, np.array([30, 31]))[0]
     picture = scene_figure(scene, scale_with((2.0, 5.0, 20.0)))
     axes, bar = picture.axes
+    discs: Any
+    rings: Any
     discs, rings = axes.collections[0], axes.collections[1]
     order = np.argsort((scene.positions @ DIRECTION.T)[:, 2], kind="stable")
     assert np.allclose(discs.get_offsets(), (scene.positions @ DIRECTION.T)[order, :2])  # the far ones first
     assert len(rings.get_offsets()) == 2
     picture._repr_png_()
-    colours = Scale().colours(256)
+    colors = Scale().colors(256)
     for place in (0, 31):
         row = int(np.flatnonzero(order == place)[0])
         hexed = "#" + "".join(f"{round(255 * part):02x}" for part in discs.get_facecolors()[row][:3])
-        assert hexed == colours[0 if place == 0 else -1]
-    assert [text.get_text() for text in bar.texts] == ["epicentre 2", "halt 5", "break 20"]
+        assert hexed == colors[0 if place == 0 else -1]
+    assert [text.get_text() for text in bar.texts] == ["epicenter 2", "halt 5", "break 20"]
 
 
 def test_what_blew_up_is_drawn_all_the_same() -> None:
     atoms = graded(alloy(), np.full(32, np.nan))
     atoms.positions[4] = np.nan
     assert structure_figure(atoms, atoms.arrays["gamma"], np.array([4]))._repr_png_()
-    assert pick(atoms, 4, NONE).neighbours == ()
+    assert pick(atoms, 4, NONE).neighbors == ()
 
 
 def test_a_large_structure_is_drawn_in_seconds() -> None:
@@ -166,17 +169,17 @@ def test_a_large_structure_is_drawn_in_seconds() -> None:
     assert time.perf_counter() - started < 10
 
 
-def test_an_atoms_own_image_is_its_neighbour() -> None:
+def test_an_atoms_own_image_is_its_neighbor() -> None:
     picked = pick(graded(bulk("Cu", "fcc", a=3.6)), 0, NONE)
-    assert len(picked.neighbours) == 12
-    assert {one.atom for one in picked.neighbours} == {0}
-    assert picked.neighbours[0].distance == pytest.approx(3.6 / np.sqrt(2))
+    assert len(picked.neighbors) == 12
+    assert {one.atom for one in picked.neighbors} == {0}
+    assert picked.neighbors[0].distance == pytest.approx(3.6 / np.sqrt(2))
 
 
 def test_bonds_of_molecules_are_those_of_chemistry() -> None:
     ethanol = graded(molecule("CH3CH2OH"))
-    counts = [len(pick(ethanol, atom, NONE).neighbours) for atom in range(len(ethanol))]
+    counts = [len(pick(ethanol, atom, NONE).neighbors) for atom in range(len(ethanol))]
     expected = {"C": 4, "O": 2, "H": 1}
     assert counts == [expected[symbol] for symbol in ethanol.get_chemical_symbols()]
-    with pytest.raises(StructureError, match="numbered 0 to 8, there is no atom 9"):
+    with pytest.raises(StructureError, match="expected the index of an atom, from 0 to 8, got 9"):
         pick(ethanol, 9, NONE)

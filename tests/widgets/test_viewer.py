@@ -15,7 +15,7 @@ from ase.build import bulk, molecule
 from ase.data import covalent_radii
 
 from acemaker.errors import ConfigError, MissingLibraryError
-from acemaker.formatting.interactive import live
+from acemaker.formatting.interactive import is_interactive
 from acemaker.formatting.record import frozen
 from acemaker.plotting.png_figure import PngFigure
 from acemaker.plotting.scale import Scale
@@ -38,7 +38,7 @@ def graded(atoms: Atoms, step: int, largest: float) -> Atoms:
 
 @pytest.fixture
 def halt() -> Halt:
-    """Of a triclinic alloy that moves; atoms above 2 are the epicentre."""
+    """Of a triclinic alloy that moves; atoms above 2 are the epicenter."""
     frames = []
     for check in range(6):
         atoms = alloy()
@@ -150,20 +150,20 @@ class TestNglview(ViewerContract):
         viewer.show(scenes[2])
         assert front.take() == ["replaceStructure"]
 
-    def test_colours_are_those_of_the_scale(self) -> None:
+    def test_colors_are_those_of_the_scale(self) -> None:
         viewer = self.make_viewer(Scale())
         viewer.show(self.make_scenes()[0])
         (atoms,) = (m["kwargs"] for m in viewer.widget._ngl_msg_archive if m["kwargs"].get("colorScheme"))
         assert atoms["colorScheme"] == "bfactor"
         assert atoms["colorDomain"] == pytest.approx([np.log10(0.3), np.log10(30)])
-        assert (atoms["colorScale"][0], atoms["colorScale"][-1]) == (Scale().colours()[0], Scale().colours()[-1])
+        assert (atoms["colorScale"][0], atoms["colorScale"][-1]) == (Scale().colors()[0], Scale().colors()[-1])
 
     def test_the_two_halves_that_are_installed_fit(self) -> None:
         python, front = nglview_library.halves()
         assert python == front == "3.1.4"
 
 
-def test_a_click_tells_gamma_neighbours_and_bonds(halt: Halt, watched: None) -> None:
+def test_a_click_tells_gamma_neighbors_and_bonds(halt: Halt, watched: None) -> None:
     shown = halt.view()
     assert "Click an atom" in shown.texts[2]
     click(shown.viewer.widget, 30)
@@ -174,11 +174,11 @@ def test_a_click_tells_gamma_neighbours_and_bonds(halt: Halt, watched: None) -> 
     near = [j for j in np.argsort(distances) if j != 30 and distances[j] < 1.25 * (radii[30] + radii[j])]
     picked = shown.picked
     assert len(near) >= 10
-    assert [one.atom for one in picked.neighbours] == near
-    assert [one.distance for one in picked.neighbours] == pytest.approx(distances[near])
+    assert [one.atom for one in picked.neighbors] == near
+    assert [one.distance for one in picked.neighbors] == pytest.approx(distances[near])
     assert picked.gamma == halt.gamma[30]
     assert repr(picked) == repr(halt.atom(30))
-    for words in (f"{picked.element} atom 30", f"{picked.neighbours[0].distance:.3f}", "bond / Å", "epicentre"):
+    for words in (f"{picked.element} atom 30", f"{picked.neighbors[0].distance:.3f}", "bond / Å", "epicenter"):
         assert words in shown.texts[2]
 
 
@@ -213,7 +213,7 @@ def test_a_diagnosis_begins_with_its_anchor(halt: Halt, watched: None) -> None:
     diagnosis = Diagnosis(
         halt=halt,
         structure=halt.frames[3],
-        epicentre=np.array([31, 30]),
+        epicenter=np.array([31, 30]),
         distances=np.zeros(2),
         since=np.zeros(2, int),
         trained_distance=2.0,
@@ -221,8 +221,8 @@ def test_a_diagnosis_begins_with_its_anchor(halt: Halt, watched: None) -> None:
     shown = diagnosis.view()
     assert shown.slider.value == 3
     assert list(shown.scenes[3].marked) == [30, 31]
-    assert diagnosis.atom(31).in_epicentre
-    assert not diagnosis.atom(0).in_epicentre
+    assert diagnosis.atom(31).in_epicenter
+    assert not diagnosis.atom(0).in_epicenter
     assert diagnosis.atom(0).step == 115
 
 
@@ -251,14 +251,14 @@ def test_another_viewer_takes_its_place(halt: Halt, watched: None) -> None:
     assert shown.picked.atom == 7
 
 
-def test_a_live_view_has_its_twin_beside_it(halt: Halt, watched: None) -> None:
+def test_a_live_view_has_its_static_fallback_beside_it(halt: Halt, watched: None) -> None:
     bundle = halt.view()._repr_mimebundle_()
     assert WIDGET in bundle
     assert bundle["image/png"] == halt.figure()._repr_png_()
     assert bundle["text/plain"].startswith("Halt viewer: 6 checks; ")
 
 
-def test_where_nobody_watches_the_twin_takes_its_place(halt: Halt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_static_fallback_where_nobody_watches(halt: Halt, monkeypatch: pytest.MonkeyPatch) -> None:
     for choice in ("static", "auto", ""):
         monkeypatch.setenv("ACEMAKER_DISPLAY", choice)
         shown = halt.view()
@@ -266,8 +266,8 @@ def test_where_nobody_watches_the_twin_takes_its_place(halt: Halt, monkeypatch: 
         assert shown._repr_png_() == halt.figure()._repr_png_()
         assert not hasattr(shown, "_repr_mimebundle_")
     monkeypatch.setenv("ACEMAKER_DISPLAY", "statik")
-    with pytest.raises(ConfigError, match="must be static, live or auto, it is 'statik'"):
-        live()
+    with pytest.raises(ConfigError, match="must be static, live or auto, got 'statik'"):
+        is_interactive()
 
 
 def test_what_is_missing_is_an_error_only_if_it_was_asked_for(halt: Halt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,15 +275,15 @@ def test_what_is_missing_is_an_error_only_if_it_was_asked_for(halt: Halt, monkey
     monkeypatch.setattr(nglview_library, "version", lambda name: "4.0.1")
     monkeypatch.setattr("acemaker.widgets.viewer.nglview_viewer.widget_class", nglview_library.load_nglview)
     monkeypatch.setenv("ACEMAKER_DISPLAY", "live")
-    with pytest.raises(MissingLibraryError, match=r"4\.0\.1, its front end 3\.1\.4: pip install"):
+    with pytest.raises(MissingLibraryError, match=r"4\.0\.1, the front end 3\.1\.4: pip install"):
         halt.view()
     monkeypatch.setenv("ACEMAKER_DISPLAY", "auto")
     monkeypatch.setattr("acemaker.formatting.interactive._browser", lambda: True)
-    with pytest.warns(UserWarning, match="a picture takes the viewer's place"):
+    with pytest.warns(UserWarning, match="a picture replaces the viewer"):
         assert isinstance(halt.view(), PngFigure)
 
 
-def test_the_twin_needs_neither_widgets_nor_nglview() -> None:
+def test_the_static_fallback_needs_neither_widgets_nor_nglview() -> None:
     code = (
         "import sys, numpy as np\nfrom ase.build import bulk\nfrom acemaker.widgets.viewer.choice import view\n"
         "atoms = bulk('Cu', cubic=True); atoms.arrays['gamma'] = np.ones(4)\n"
@@ -298,8 +298,8 @@ def test_the_twin_needs_neither_widgets_nor_nglview() -> None:
 def test_molecules_and_large_cells_are_shown(atoms: Atoms, watched: None) -> None:
     shown = view([graded(atoms, 5, 9.0)], 0, np.array([len(atoms) - 1]), (2, 5, 20))
     click(shown.viewer.widget, len(shown.scenes.indices) - 1)
-    assert shown.picked.in_epicentre
-    assert shown.picked.neighbours
+    assert shown.picked.in_epicenter
+    assert shown.picked.neighbors
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert shown._repr_mimebundle_()["image/png"]

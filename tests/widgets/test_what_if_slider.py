@@ -10,7 +10,7 @@ import pytest
 
 import acemaker
 from acemaker import Campaign
-from acemaker.analysis.thresholds import Thresholds, threshold_range
+from acemaker.analysis.what_if import Thresholds, threshold_range
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from acemaker.widgets.cockpit import Cockpit
 from acemaker.widgets.what_if_slider import WhatIfSlider
@@ -20,7 +20,7 @@ pytest.importorskip("ipywidgets", reason="no ipywidgets: pip install 'acemaker[n
 
 def script(step: int, generation: int) -> float:
     """Gamma rises slowly, and falls after each of two trainings."""
-    return float([0.5 * 1.03 ** (step / 2), 0.4 * 1.02 ** (step / 2), 0.9][min(generation, 2)])
+    return float([0.5 * 1.03 ** (step / 2), 0.4 * 1.02 ** (step / 2), 0.9][min(generation, 3) - 1])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_moving_it_redraws_picture_and_words(slider: WhatIfSlider, directory: Pa
     expected = campaign.what_if(threshold_call_dft=3.98)
     assert slider.review.same_until < campaign.what_if().same_until
     assert repr(slider) == repr(expected)
-    assert slider._words.value == expected._repr_html_()
+    assert slider._summary.value == expected._repr_html_()
     assert slider._picture.value != first
     slider.smooth_steps.value = 5
     assert repr(slider) == repr(campaign.what_if(threshold_call_dft=3.98, smooth_steps=5))

@@ -24,7 +24,7 @@ def listed(path: str) -> dict[str, str]:
 
 
 def pinned(word: str) -> tuple[str, str]:
-    name, extras, pin = re.fullmatch(r"([\w.-]+)(\[[\w,]+\])?\s*(.*)", word).groups()  # type: ignore[union-attr]
+    name, extras, pin = re.fullmatch(r"([\w.-]+)(\[[\w,]+\])?\s*(.*)", word).groups()
     del extras
     return name.lower(), pin.replace(" ", "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from ase.build import bulk
 
 from acemaker import Campaign
-from acemaker.analysis import Verdict
+from acemaker.analysis import Accuracy
 from acemaker.analysis.accuracy import Liquid
 from acemaker.potentials.generation import Generation
 from acemaker.results import Diagnosis, Segment, Selection
@@ -28,14 +29,14 @@ PLANE = Plane.example()
 
 def says(answer: Answer, verdict: str, words: str = "") -> None:
     assert answer.verdict == verdict, answer
-    assert words in answer.words, answer
+    assert words in answer.message, answer
 
 
 def test_the_plane_is_one_where_the_farthest_label_teaches_most() -> None:
     assert np.abs(PLANE.trained @ np.linalg.inv(PLANE.active)).max() <= 1.001
     assert PLANE.gamma("P") < 1 < PLANE.gamma("Q") < PLANE.gamma("R")
     says(meaning.unknown("P", PLANE), "right")
-    says(meaning.unknown("R", PLANE), "not right", "outside of what the active set spans")
+    says(meaning.unknown("R", PLANE), "not right", "outside of the region that the active set spans")
     says(meaning.unknown(["P"], PLANE), "not right")
     says(meaning.best_label("R", PLANE), "right")
     says(meaning.best_label("Q", PLANE), "not right", "R has")
@@ -47,11 +48,11 @@ def test_the_plane_is_one_where_the_farthest_label_teaches_most() -> None:
     [
         (lambda b, a: (b @ np.linalg.inv(a)).max(), "with its sign"),
         (lambda b, a: np.abs(np.linalg.inv(a) @ b).max(), "wrong side"),
-        (lambda b, a: np.abs(b @ np.linalg.inv(a)).sum(), "sum of the coefficients"),
+        (lambda b, a: np.abs(b @ np.linalg.inv(a)).sum(), "sum of the absolute coefficients"),
         (lambda b, a: np.abs(b @ a).max(), "its inverse"),
-        (lambda b, a: np.abs(b).max(), "write b as a mixture"),
-        (lambda b, a: np.abs(b @ np.linalg.inv(a)), "should be one number, this is an array of shape (2,)"),
-        (lambda b, a: 0.5, "gives 0.5, where gamma is"),
+        (lambda b, a: np.abs(b).max(), "write b as a combination"),
+        (lambda b, a: np.abs(b @ np.linalg.inv(a)), "should be a single number, got an array of shape (2,)"),
+        (lambda b, a: 0.5, "returns 0.5, but gamma is"),
     ],
 )
 def test_mistakes_in_gamma_are_named(gamma: Any, words: str) -> None:
@@ -66,8 +67,8 @@ def test_the_share_that_is_seen() -> None:
     graded = Graded(gamma=np.array([1.0, 3.0, 3.0, 5.0, 0.5]), error=np.array([200.0, 200.0, 20.0, 300.0, 1.0]))
     says(meaning.share_seen(2 / 3, graded, 2.0, 100.0), "right", "67%")
     says(meaning.share_seen(200 / 3, graded, 2.0, 100.0), "not right", "percentage")
-    says(meaning.share_seen(0.4, graded, 2.0, 100.0), "not right", "divide by the number of wrong ones")
-    says(meaning.share_seen(0.1, graded, 2.0, 100.0), "not right", "of 3 wrong atoms 2 are above")
+    says(meaning.share_seen(0.4, graded, 2.0, 100.0), "not right", "divide by the number of wrong atoms")
+    says(meaning.share_seen(0.1, graded, 2.0, 100.0), "not right", "2 of 3 wrong atoms are above")
     says(meaning.share_seen(graded.error > 100, graded, 2.0, 100.0), "not right", "an array of shape (5,)")
 
 
@@ -79,7 +80,7 @@ def test_what_is_strange_and_what_does_no_harm() -> None:
     says(meaning.strange({"highest gamma": "liquid", "no error": "stretched"}, graded), "right", "symmetry")
     says(meaning.strange({"highest gamma": "stretched", "no error": "stretched"}, graded), "not right", "more")
     says(meaning.strange({"highest gamma": "liquid", "no error": "rattled"}, graded), "not right", "symmetry")
-    says(meaning.strange({"highest gamma": "gas", "no error": "rattled"}, graded), "not right", "none of them")
+    says(meaning.strange({"highest gamma": "gas", "no error": "rattled"}, graded), "not right", "got 'gas'")
     says(meaning.strange({"highest gamma": "liquid", "no error": None}, graded), "not yet")
 
 
@@ -110,18 +111,18 @@ def test_a_halt_is_read_rightly(toy: dict[str, Any]) -> None:
     assert isinstance(diagnosis, Diagnosis)
     assert isinstance(selection, Selection)
     found = float(segment.timeline.observables["temperature_K"][-1])
-    says(halt.temperature(found + 100, segment), "right", "100 K off")
+    says(halt.temperature(found + 100, segment), "right", "off by 100 K")
     says(halt.temperature(found + 2000, segment), "not right", "2000 K away")
     says(halt.temperature(300, replace(segment, halt=None)), "not right", "did not halt")
     worst = int(diagnosis.structure.arrays["gamma"].argmax())
-    bond = diagnosis.atom(worst).neighbours[0].distance
+    bond = diagnosis.atom(worst).neighbors[0].distance
     says(halt.worst_atom([worst, round(bond, 2)], diagnosis), "right", f"{bond:.3f} Å")
     says(halt.worst_atom([worst, bond / 10], diagnosis), "not right", "nm")
-    says(halt.worst_atom([worst + 1, bond], diagnosis), "not right", "is not the worst (it has gamma")
+    says(halt.worst_atom([worst + 1, bond], diagnosis), "not right", "is not the worst (its gamma is")
     says(halt.worst_atom([worst, None], diagnosis), "not yet")
     most, second = int(selection.candidates.gamma_max.argmax()), selection.selected[1]
     says(halt.candidates([most, second], selection), "right")
-    says(halt.candidates([most, 0], selection), "not right", "the anchor is taken first in any case")
+    says(halt.candidates([most, 0], selection), "not right", "the halted structure is always selected first")
     says(halt.candidates([most + 1, second], selection), "not right", "largest gamma")
 
 
@@ -130,7 +131,7 @@ def test_a_healed_structure(toy: dict[str, Any]) -> None:
     assert isinstance(new, Generation)
     before, after = halt._largest(old, structure), halt._largest(new, structure)
     assert before > 1.1 * after
-    says(halt.healed(after, structure, old, new), "right", "gamma fell")
+    says(halt.healed(after, structure, old, new), "right", "gamma decreased")
     says(halt.healed(before, structure, old, new), "not right", "under the old potential")
     says(halt.healed(0.0, structure, old, new), "not right", "results['gamma']")
 
@@ -146,16 +147,16 @@ def test_a_campaign_is_read_rightly(toy: dict[str, Any]) -> None:
     costs = view.label_costs()
     ratio = costs.at_random / len(costs.paid)
     says(campaigns.saving(ratio, costs), "right")
-    says(campaigns.saving(1 / ratio, costs), "not right", "the other way round")
+    says(campaigns.saving(1 / ratio, costs), "not right", "the inverse")
     says(campaigns.saving(20 * ratio, costs), "not right")
     says(material.first_labels(2, view), "right", "32 Cu")
-    says(material.first_labels(3, view), "not right", "generation 0 took 2")
+    says(material.first_labels(3, view), "not right", "the first generation needed 2")
 
 
-def verdict(error: list[float], gamma: list[float]) -> Verdict:
+def accuracy(error: Sequence[float], gamma: Sequence[float]) -> Accuracy:
     nothing, liquid = np.zeros(1), Liquid(displacement=0.0, coordination=12.0)
-    return Verdict(
-        generation=0,
+    return Accuracy(
+        generation=1,
         steps=np.array([0]),
         force_rmse=nothing,
         energy_error=nothing,
@@ -165,26 +166,26 @@ def verdict(error: list[float], gamma: list[float]) -> Verdict:
         tolerance=100.0,
         threshold=5.0,
         campaign=liquid,
-        truth=liquid,
+        reference=liquid,
         liquid_limit=1.0,
     )
 
 
 def test_misses_are_counted() -> None:
-    found = verdict([60, 70, 120, 120, 10, 10], [1, 2, 3, 9, 1, 8])
+    found = accuracy([60, 70, 120, 120, 10, 10], [1, 2, 3, 9, 1, 8])
     says(campaigns.misses(3, found, 50.0), "right", "3 of 6")
     says(campaigns.misses(0.5, found, 50.0), "not right", "a share")
-    says(campaigns.misses(4, found, 50.0), "not right", "seen or not")
+    says(campaigns.misses(4, found, 50.0), "not right", "detected or not")
     says(campaigns.misses(1, found, 50.0), "not right")
     says(campaigns.misses(2, found, 50.0), "not right", "both conditions")
 
 
 def test_the_largest_threshold() -> None:
-    found = verdict([200] * 5 + [10], [2.5, 3.5, 4.5, 5.5, 6.5, 1.0])
+    found = accuracy([200] * 5 + [10], [2.5, 3.5, 4.5, 5.5, 6.5, 1.0])
     says(trouble.threshold(4, found, 2), "right", "with 4, 2 of 5")
     says(trouble.threshold(5, found, 2), "not right", "at most 2 are allowed")
     says(trouble.threshold(3, found, 2), "not right", "so is 4")
-    says(trouble.threshold(3.5, found, 2), "not right", "whole number")
+    says(trouble.threshold(3.5, found, 2), "not right", "integer")
 
 
 ALUMINIUM: dict[str, Any] = {
@@ -200,9 +201,9 @@ ALUMINIUM: dict[str, Any] = {
     ("change", "verdict", "words"),
     [
         ({}, "right", "32 atoms of Al at rest"),
-        ({"lattice_constant": 3.615}, "not right", "which is larger"),
-        ({"lattice_constant": 4.6}, "not right", "which is smaller"),
-        ({"structure": "Cu"}, "not right", "made of Cu, not of Al"),
+        ({"lattice_constant": 3.615}, "not right", "of Al is larger"),
+        ({"lattice_constant": 4.6}, "not right", "of Al is smaller"),
+        ({"structure": "Cu"}, "not right", "consists of Cu, not of Al"),
         ({"pair_coeff": ["* * Al_zhuo.eam.alloy Al"]}, "not right", "there is no file"),
         ({"latice_constant": 4.05}, "not right", "did you mean 'lattice_constant'"),
         ({"pair_coeff": [...]}, "not yet", "replace every ..."),
@@ -221,7 +222,7 @@ def test_a_structure_file(tmp_path: Path) -> None:
     says(material.structure_file(holed, "Al", 31), "right", "Al31")
     says(material.structure_file(str(whole), "Al", 31), "not right", "32 atoms")
     says(material.structure_file("nowhere.xyz", "Al", 31), "not right", "there is no file nowhere.xyz")
-    says(material.structure_file(holed, "Cu", 31), "not right", "holds Al31")
+    says(material.structure_file(holed, "Cu", 31), "not right", "contains Al31")
     crystal.pbc = False
     crystal.write(other)
     says(material.structure_file(other, "Al", 31), "not right", "periodic")
@@ -245,7 +246,7 @@ RUN = "acemaker run otf_campaign.ipynb runs/al.ipynb"
         ("acemaker run otf_campaign.ipynb", "not right", "required"),
         ("papermill otf_campaign.ipynb out.ipynb", "not right", "begin with acemaker run"),
         ("acemaker doctor", "not right", "begin with acemaker run"),
-        (f"{RUN} -p 'structure=Al", "not right", "a shell could not read this"),
+        (f"{RUN} -p 'structure=Al", "not right", "a shell cannot read this"),
         (None, "not yet", "write the command"),
     ],
 )
@@ -266,7 +267,7 @@ def test_the_one_that_lies_is_found_and_looks_well() -> None:
     assert np.abs(labels[liar].get_forces().sum(axis=0)).max() < 1e-6
     oracle = copper.copper_oracle()
     says(trouble.liar(liar, labels, oracle), "right", f"label {liar}")
-    says(trouble.liar(liar + 1, labels, oracle), "not right", "is honest")
+    says(trouble.liar(liar + 1, labels, oracle), "not right", "is right")
     says(trouble.liar(0, frames, oracle), "not right", "none of these")
 
 
@@ -285,10 +286,10 @@ class Cell:
 @pytest.mark.parametrize(
     ("rule", "verdict", "words"),
     [
-        (lambda d: d < 4, "right", "2 of 4 atoms count"),
-        (lambda d: d < 10, "not right", "the seam bleeds"),
-        (lambda d: (d > 1) & (d < 4), "not right", "left out"),
-        (lambda d: d < -1, "not right", "no atom counts"),
+        (lambda d: d < 4, "right", "2 of 4 atoms are selected"),
+        (lambda d: d < 10, "not right", "the boundary disturbs"),
+        (lambda d: (d > 1) & (d < 4), "not right", "center is not selected"),
+        (lambda d: d < -1, "not right", "no atom is selected"),
         (lambda d: 4.0, "not right", "one True or False for each of the 4 atoms"),
         (lambda d: d, "not right", "of float64"),
         (lambda d: ..., "not yet", "return"),

@@ -1,1 +1,1 @@
-"""The non-linear fit: pacemaker in an environment of its own, as a child process."""
+"""Non-linear fits with pacemaker, in a child process with a separate Python environment."""

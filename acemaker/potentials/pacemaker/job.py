@@ -1,4 +1,4 @@
-"""A fit as a folder that pacemaker reads: labels, start and settings."""
+"""Input of a pacemaker fit: labels, initial potential and settings."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.mask import energy_counts, mask_of, weight_of
 
 INPUT, DATA, START, OUTPUT_POTENTIAL = "input.yaml", "data.pckl.gzip", "start.yaml", "output_potential.yaml"
-"""Names of a job's files; the last is pacemaker's own."""
+"""Names of the files of a job; the last one is written by pacemaker."""
 
 SEED = 42
 
 OPTIONS = {"L-BFGS-B": {"gtol": 1e-8, "ftol": 1e-14, "maxcor": 100}}
-"""By its own measure it would be content with the first short step, and ten corrections are few."""
+"""Options of the optimizers. With its defaults, L-BFGS-B stops at the first short step, and stores only ten
+corrections."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be fitted, and how.
+    """Labels, settings and initial potential of a fit.
 
     Attributes
     ----------
     settings : dict
-        Pacemaker's input, which `pacemaker input.yaml` in the job's folder runs again.
+        Input of pacemaker; `pacemaker input.yaml` in the folder of the job runs it again.
     table : dict of str to list
-        Columns of its data, an entry a structure.
+        Columns of the data, with one entry per structure.
     start : str
-        The potential that the fit starts from, as a B-basis ``.yaml``.
+        Initial potential as a B-basis ``.yaml``.
     """
 
     settings: dict[str, Any]
@@ -46,15 +47,15 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Hash of all that decides the result: a finished fit with the same key need not be repeated."""
-        found = hashlib.sha256(json.dumps([self.settings, self.start], sort_keys=True).encode())
+        """Hash of all input that affects the result; a finished fit with the same key is not repeated."""
+        digest = hashlib.sha256(json.dumps([self.settings, self.start], sort_keys=True).encode())
         for atoms, *values in zip(*self.table.values(), strict=True):
             for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, *values):
-                found.update(np.ascontiguousarray(array).tobytes())
-        return found.hexdigest()
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Lay the job's files out in an empty folder."""
+        """Write the files of the job to an empty folder."""
         import pandas
 
         (folder / INPUT).write_text(yaml.safe_dump(self.settings, sort_keys=False))
@@ -72,61 +73,63 @@ def make_job(
     *,
     first: bool,
 ) -> Job:
-    """Say in pacemaker's words what the linear fit would be given.
+    """Create the job of a fit, with the same labels and weights as the linear fit.
 
-    The loss is the linear fit's without the virial, which pacemaker does not fit: each structure counts by its weight,
-    with its energy per atom and the mean of its force components that count, in the ratio of the squared weights.
+    The loss is that of the linear fit without the virial, which pacemaker does not fit: the weighted sum over
+    structures of the squared error of the energy per atom and the mean squared error of the unmasked force components,
+    in the ratio of the squared weights.
 
     Parameters
     ----------
     structures
         All labels, with their masks.
     targets
-        What of them is to be learned: without the baseline's part.
+        The labels minus the baseline.
     reference
-        eV per atom, by element.
+        Reference energies in eV per atom, by element.
     start
-        The B-basis ``.yaml`` to start from.
+        Initial potential as a B-basis ``.yaml``.
     config
         Weights.
     fit
-        Optimiser and penalty.
+        Optimizer and penalty.
     first
-        Whether this is generation 0, which starts from nothing.
+        Whether this is the first generation, which has no predecessor.
 
     Returns
     -------
     Job
     """
-    shares = np.array([weight_of(atoms) for atoms in structures])
-    counted = shares * [energy_counts(atoms) for atoms in structures]
-    ratio = float(3 * (config.energy_weight / config.force_weight) ** 2 * counted.sum() / shares.sum())
-    if not ratio:  # pacemaker divides by the sum of the weights, which then do not matter
-        counted = shares
+    force_weights = np.array([weight_of(atoms) for atoms in structures])
+    energy_weights = force_weights * [energy_counts(atoms) for atoms in structures]
+    ratio = float(3 * (config.energy_weight / config.force_weight) ** 2 * energy_weights.sum() / force_weights.sum())
+    if not ratio:  # pacemaker divides by the sum of the energy weights, which have no effect in this case
+        energy_weights = force_weights
     settings: dict[str, Any] = {
         "seed": SEED,
-        # energies have no part of single atoms any more; told so, pacemaker leaves them as they are
+        # the reference energies are already subtracted; with zeros here pacemaker does not change the energies
         "data": {"filename": DATA, "reference_energy": dict.fromkeys(sorted(reference), 0.0)},
         "potential": START,
         "fit": {
             "loss": {"kappa": 1 / (1 + ratio), "L1_coeffs": 0.0, "L2_coeffs": fit.l2_penalty},
-            "optimizer": fit.optimiser,
+            "optimizer": fit.optimizer,
             "maxiter": fit.first_iterations if first else fit.fit_iterations,
         },
         "backend": {"evaluator": "tensorpot", "batch_size": 100, "display_step": 50},
     }
-    if fit.optimiser in OPTIONS:
-        settings["fit"]["options"] = OPTIONS[fit.optimiser]
+    if fit.optimizer in OPTIONS:
+        settings["fit"]["options"] = OPTIONS[fit.optimizer]
     if first and fit.ladder_step:
         settings["fit"] |= {"ladder_step": fit.ladder_step, "ladder_type": "power_order"}
     table: dict[str, list[Any]] = {name: [] for name in ("ase_atoms", "energy", "forces", "w_energy", "w_forces")}
-    for atoms, target, share, counts in zip(structures, targets, shares, counted, strict=True):
+    weights = zip(force_weights, energy_weights, strict=True)
+    for atoms, target, (force_weight, energy_weight) in zip(structures, targets, weights, strict=True):
         mask = mask_of(atoms)
-        weights = np.ones(len(atoms)) if mask is None else mask.astype(float)
+        counted = np.ones(len(atoms)) if mask is None else mask.astype(float)
         free = sum(reference[symbol] for symbol in atoms.get_chemical_symbols())
         table["ase_atoms"].append(Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
         table["energy"].append(energy_of(target) - free)
         table["forces"].append(forces_of(target))
-        table["w_energy"].append(float(counts))
-        table["w_forces"].append(share * weights / weights.sum())
+        table["w_energy"].append(float(energy_weight))
+        table["w_forces"].append(force_weight * counted / counted.sum())
     return Job(settings=settings, table=table, start=start)

@@ -1,4 +1,4 @@
-"""Reads the table of iterations that pacemaker writes, as it grows."""
+"""Read the table of iterations while pacemaker writes it."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ METRICS = "metrics.txt"
 
 
 class MetricsReader:
-    """Follows a fit's table.
+    """Incremental reader of the table of a fit.
 
     Parameters
     ----------
     path
-        The table; it need not be there yet.
-    most
-        Iterations that the fit may take.
+        Path of the table, which need not exist yet.
+    max_iterations
+        Maximum number of iterations of the fit.
 
     Attributes
     ----------
     last : list of Iteration
-        Those of the last step of a ladder, or of the whole fit.
+        Iterations of the last step of a ladder, or of the whole fit.
     """
 
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, max_iterations: int) -> None:
         self._tail = Tail(path)
-        self._most = most
+        self._max_iterations = max_iterations
         self._rest = b""
         self._columns: list[str] = []
         self.last: list[Iteration] = []
 
     def read(self) -> list[Iteration]:
-        """Return the iterations since the last look."""
-        found = []
+        """Return the iterations since the last call."""
+        iterations = []
         while piece := self._tail.read():
-            *whole, self._rest = (self._rest + piece).split(b"\n")
-            for words in (line.decode(errors="replace").split() for line in whole):
-                if "iter_num" in words:
-                    self._columns = words
-                elif self._columns and len(words) == len(self._columns):
-                    found.append(self._iteration(dict(zip(self._columns, words, strict=True))))
-        return found
+            *lines, self._rest = (self._rest + piece).split(b"\n")
+            for fields in (line.decode(errors="replace").split() for line in lines):
+                if "iter_num" in fields:
+                    self._columns = fields
+                elif self._columns and len(fields) == len(self._columns):
+                    iterations.append(self._iteration(dict(zip(self._columns, fields, strict=True))))
+        return iterations
 
     def _iteration(self, row: dict[str, str]) -> Iteration:
         iteration = Iteration(
             number=int(row["iter_num"]),
-            most=self._most,
+            max_iterations=self._max_iterations,
             loss=float(row["loss"]),
             energy=1e3 * float(row["rmse_epa"]),
             forces=1e3 * float(row["rmse_f_comp"]),

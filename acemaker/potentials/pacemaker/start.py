@@ -1,4 +1,4 @@
-"""Where a fit starts: potentials as pacemaker reads them, and its own as acemaker does."""
+"""Initial potentials of pacemaker fits, and reading of fitted potentials."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from acemaker.potentials.pyace_library import load_pyace
 
 
 def embedding_of(fit: PacemakerConfig) -> Mapping[str, Any]:
-    """Say in pacemaker's words how densities become energies.
+    """Return the embedding function, which maps densities to energies, as in pacemaker's input.
 
-    Its plain ``FinnisSinclair`` is no choice: its root is rough at zero, where the second density starts.
+    ``FinnisSinclair`` is not used, since its square root is not smooth at zero, where the second density starts.
     """
     parameters = [1, 1, 1, 0.5][: 2 * fit.densities]
     return {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": parameters, "ndensity": fit.densities}
@@ -29,7 +29,7 @@ def first_start(
     linear: np.ndarray | None,
     folder: Path,
 ) -> str:
-    """Say where the fit of generation 0 starts.
+    """Create the initial potential of the first generation.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def first_start(
     elements
         Chemical symbols.
     linear : ndarray, shape (n_functions,), or None
-        Coefficients of the first density, eV; the second is zero. None for both.
+        Coefficients of the first density, eV; those of the second are zero. None to set both to zero.
     folder
-        For a file that is gone afterwards.
+        Folder for a temporary file.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def first_start(
     basis_set = Basis.create(config, elements, embedding_of(fit)).basis_set
     if linear is not None:
         coefficients = np.zeros(len(basis_set.basis_coeffs))
-        coefficients[:: fit.densities] = linear  # each function has one for each density
+        coefficients[:: fit.densities] = linear  # each function has one coefficient per density
         basis_set.basis_coeffs = list(coefficients)
-    path = folder / "writing_start.yaml"  # pyace writes to files alone
+    path = folder / "writing_start.yaml"  # pyace can only write to files
     basis_set.to_BBasisConfiguration().save(str(path))
     text = path.read_text()
     path.unlink()
@@ -60,7 +60,7 @@ def first_start(
 
 
 def load_basis(path: Path) -> Basis:
-    """Read a potential; pacemaker's notes on time and user stay out of it."""
+    """Read a potential without pacemaker's metadata on time and user."""
     pyace = load_pyace()
     configuration = pyace.BBasisConfiguration(str(path))
     for name in list(configuration.metadata):

@@ -1,4 +1,4 @@
-"""The trainer of non-linear ACE potentials."""
+"""Trainer of non-linear ACE potentials."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from acemaker.errors import StructureError
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
-from acemaker.potentials.domain import Coverage
+from acemaker.potentials.domain import Domain
 from acemaker.potentials.generation import Generation, write_generation
-from acemaker.potentials.guard import Comparison, compare, judge, judge_known
+from acemaker.potentials.guard import Comparison, compare, reason_to_reject, reason_to_reject_known
 from acemaker.potentials.linear_fit import RECENT, LinearFit
-from acemaker.potentials.optimizer import OptimiserVerdict
+from acemaker.potentials.optimizer import OptimizerOutcome
 from acemaker.potentials.pacemaker.child import run_fit
 from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import OUTPUT_POTENTIAL, make_job
@@ -30,44 +30,45 @@ from acemaker.potentials.trainer import Listener
 from acemaker.potentials.training import Training
 
 FOLDER = "fit"
-"""Of the last fit, beside the generations."""
+"""Folder of the last fit, in the directory of the generations."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """What came of a fit, and why it is rejected; the reason is empty if it is not."""
+class _Attempt:
+    """Result of a fit; `reason` is empty if the fit is accepted."""
 
     residuals: list[Residuals]
     basis: Basis
-    anchor_gamma: float
+    halted_gamma: float
     reason: str = ""
-    verdict: OptimiserVerdict | None = None
+    outcome: OptimizerOutcome | None = None
     known: Comparison = field(default_factory=lambda: compare((), ()))
 
 
-class PacemakerTrainer(Coverage):
-    """An ACE whose radial functions, and a second density, are fitted by pacemaker.
+class PacemakerTrainer(Domain):
+    """Trainer of an ACE whose radial functions and second density are fitted by pacemaker.
 
-    A linear fit in the same functions stands beside it: whether new labels spoil that one, in cross-validation, says
-    whether they are to be trusted, before minutes are spent on them.
+    New labels are first added to a linear fit in the same functions. If they degrade its cross-validated error, they
+    are rejected before a fit of minutes is started.
 
     Parameters
     ----------
     config
         Basis, weights and guard.
     fit
-        Embedding and optimiser.
+        Embedding and optimizer.
     elements
         Chemical symbols of the system.
-    kept
-        Where files of the baseline are kept from an earlier time; None to take those that the configuration names.
+    directory
+        Directory of the potentials of a campaign, with copies of the baseline's files; None to read the files that the
+        configuration names.
     listener
-        Called with each iteration of the optimiser.
+        Called with each iteration of the optimizer.
 
     Raises
     ------
     ConfigError
-        As `LinearTrainer`.
+        See `LinearTrainer`.
     MissingLibraryError
         If there is no environment with pacemaker.
     """
@@ -77,17 +78,17 @@ class PacemakerTrainer(Coverage):
         config: PotentialConfig,
         fit: PacemakerConfig,
         elements: Sequence[str],
-        kept: Path | None = None,
+        directory: Path | None = None,
         listener: Listener | None = None,
     ) -> None:
         check_reference_energies(config, elements)
         self.config = config
         self.fit = fit
         self.python = find_python(fit.pacemaker_environment)
-        self.baseline = find_baseline(config, tuple(elements), kept)
+        self.baseline = find_baseline(config, tuple(elements), directory)
         self.listener = listener
         super().__init__(Basis.create(config, elements, embedding_of(fit)))
-        self._empty = self.basis
+        self._initial_basis = self.basis
         linear = Basis.create(config, elements)
         self._linear, self._designs = LinearFit(config, linear), DesignBuilder(linear)
         self._labels: list[Atoms] = []
@@ -95,17 +96,17 @@ class PacemakerTrainer(Coverage):
 
     @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
-        """Take in labelled structures without fitting.
+        """Add labeled structures without fitting.
 
         Parameters
         ----------
         groups
-            The structures of each earlier call of `train`, in order.
+            Structures of each earlier call of `train`, in order.
         predecessor
-            The generation in use, whose radial functions describe structures; None before generation 0.
+            Generation in use, whose radial functions describe structures; None before the first generation.
         """
         for number, group in enumerate(groups):
-            self._take_in(group)
+            self._add(group)
             if number < len(groups) - RECENT:
                 self._linear.forget_recent()
         if self._labels:
@@ -119,23 +120,23 @@ class PacemakerTrainer(Coverage):
         number: int,
         directory: Path,
         predecessor: Generation | None,
-        anchor: Atoms | None,
+        halted: Atoms | None,
         gamma_limit: float,
     ) -> Training:
-        """Take in labelled structures, fit, judge the fit and write the generation.
+        """Add labeled structures, fit, check the fit and write the generation.
 
         Parameters
         ----------
         structures
-            New labels, as `LinearTrainer.train` takes them.
+            New labels, see `LinearTrainer.train`.
         number
-            The new generation's number.
+            Number of the new generation, from 1.
         directory
-            Where its files are written; the fit runs in its folder ``fit``.
+            Directory to which its files are written; the fit runs in its folder ``fit``.
         predecessor
-            The generation in use, from which the fit starts; None for generation 0.
-        anchor
-            The halted structure, whose gamma must come below `gamma_limit`; that of its atoms that count.
+            Generation in use, from which the fit starts; None for the first generation.
+        halted
+            The halted structure, whose unmasked atoms must have a gamma of at most `gamma_limit` after the fit.
         gamma_limit
             ``threshold_add_train``.
 
@@ -148,13 +149,13 @@ class PacemakerTrainer(Coverage):
         TooFewEnvironmentsError, StructureError
             If the structures do not span the basis.
         FitError
-            If pacemaker dies.
+            If pacemaker fails.
         """
         if self.baseline is not None:
-            self.baseline = self.baseline.kept_in(directory)  # what is subtracted is what will run, and stays it
-        self._take_in(structures)
+            self.baseline = self.baseline.copy_to(directory)  # the files that the engine will use, also in later fits
+        self._add(structures)
         old = self._basis_of(predecessor)
-        self.cover(old, self._labels)  # where the fit is rejected, this stays
+        self.cover(old, self._labels)  # remains in use if the fit is rejected
         held_out = self._linear.cross_validate()
         comparison = self._linear.compare(predecessor, held_out)
         generation = Generation(
@@ -169,66 +170,68 @@ class PacemakerTrainer(Coverage):
             baseline=self.baseline,
         )
         before = self._residuals(old) if predecessor is not None else []
-        tried = self._try(predecessor, before, comparison, anchor, gamma_limit, directory / FOLDER)
-        if tried.reason:
+        attempt = self._attempt(predecessor, before, comparison, halted, gamma_limit, directory / FOLDER)
+        if attempt.reason:
             self.cover(old, self._labels)
         else:
             assert self.active_set is not None
-            write_generation(generation, tried.basis, np.array(tried.basis.basis_set.basis_coeffs), self.active_set)
-            self._linear.forget_recent()  # its successor is compared on these
-        new = tried.residuals[-len(structures) :]
+            write_generation(generation, attempt.basis, np.array(attempt.basis.basis_set.basis_coeffs), self.active_set)
+            self._linear.forget_recent()  # the next fit is compared with this one on these labels
+        new = attempt.residuals[-len(structures) :]
         energies, forces = parity_of(structures if new else (), new)
         return Training(
             generation=generation,
-            accepted=not tried.reason,
-            reason=tried.reason,
+            accepted=not attempt.reason,
+            reason=attempt.reason,
             n_structures=len(self._labels),
-            train_errors=mean_errors(tried.residuals),
+            train_errors=mean_errors(attempt.residuals),
             cv_errors=None,
             comparison=comparison,
-            anchor_gamma=tried.anchor_gamma,
+            halted_gamma=attempt.halted_gamma,
             energies=energies,
             forces=forces,
-            optimiser=tried.verdict,
-            known=tried.known,
+            optimizer=attempt.outcome,
+            known=attempt.known,
             unseen_errors=mean_errors(before[-len(structures) :]) if before else None,
         )
 
-    def _try(
+    def _attempt(
         self,
         predecessor: Generation | None,
         before: list[Residuals],
         comparison: Comparison,
-        anchor: Atoms | None,
+        halted: Atoms | None,
         gamma_limit: float,
         folder: Path,
-    ) -> _Tried:
-        """Fit, and judge the fit; where it stands the test, structures are described by its functions from now on."""
-        tried = _Tried(residuals=before, basis=self.basis, anchor_gamma=self.gamma_max(anchor))
-        # the linear fit is heard before minutes are spent
-        reason = judge(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
+    ) -> _Attempt:
+        """Run and check a fit; if it is accepted, its functions describe structures from now on."""
+        attempt = _Attempt(residuals=before, basis=self.basis, halted_gamma=self.gamma_max(halted))
+        # the check of the linear fit takes much less time than the fit
+        reason = reason_to_reject(self.config, np.zeros(1), comparison, float("nan"), gamma_limit)
         if reason:
-            return replace(tried, reason=reason)
-        verdict = self._run(predecessor, folder)
-        tried = replace(tried, verdict=verdict)
-        if not np.isfinite(verdict.loss).all():
-            return replace(tried, reason=f"the fit failed: {verdict.words}")
+            return replace(attempt, reason=reason)
+        outcome = self._run(predecessor, folder)
+        attempt = replace(attempt, outcome=outcome)
+        if not np.isfinite(outcome.loss).all():
+            return replace(attempt, reason=f"the fit failed: {outcome.words}")
         basis = load_basis(folder / OUTPUT_POTENTIAL)
         coefficients = np.array(basis.basis_set.all_coeffs)
         if not np.isfinite(coefficients).all():
-            return replace(tried, reason=judge(self.config, coefficients, compare((), ()), float("nan"), gamma_limit))
+            return replace(
+                attempt, reason=reason_to_reject(self.config, coefficients, compare((), ()), float("nan"), gamma_limit)
+            )
         residuals = self._residuals(basis)
-        known = _known(predecessor, before, residuals)
-        tried = replace(tried, basis=basis, residuals=residuals, known=known)
-        reason = judge_known(self.config, known, comparison) or self._try_cover(basis, predecessor)
+        known = _compare_known(predecessor, before, residuals)
+        attempt = replace(attempt, basis=basis, residuals=residuals, known=known)
+        reason = reason_to_reject_known(self.config, known, comparison) or self._try_cover(basis, predecessor)
         if reason:
-            return replace(tried, reason=reason)
-        gamma = self.gamma_max(anchor)
-        reason = judge(self.config, coefficients, compare((), ()), gamma, gamma_limit)
-        return replace(tried, anchor_gamma=gamma, reason=reason)
+            return replace(attempt, reason=reason)
+        gamma = self.gamma_max(halted)
+        reason = reason_to_reject(self.config, coefficients, compare((), ()), gamma, gamma_limit)
+        return replace(attempt, halted_gamma=gamma, reason=reason)
 
-    def _run(self, predecessor: Generation | None, folder: Path) -> OptimiserVerdict:
-        """Fit, starting from the generation in use."""
+    def _run(self, predecessor: Generation | None, folder: Path) -> OptimizerOutcome:
+        """Run a fit that starts from the generation in use."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         if predecessor is None:
             linear = self._linear.solve() if self.fit.first_start == "linear" else None
@@ -246,32 +249,32 @@ class PacemakerTrainer(Coverage):
         )
         return run_fit(job, folder, self.python, self.listener)
 
-    def _take_in(self, structures: Sequence[Atoms]) -> None:
+    def _add(self, structures: Sequence[Atoms]) -> None:
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
-        self._linear.take_in(structures, targets, [self._designs.rows(atoms) for atoms in structures])
+        self._linear.add(structures, targets, [self._designs.rows(atoms) for atoms in structures])
         self._labels += structures
         self._targets += targets
         for atoms in structures:
-            self._distances.take_in(atoms)
+            self._distances.add(atoms)
 
     def _basis_of(self, generation: Generation | None) -> Basis:
-        return self._empty if generation is None else load_basis(generation.yaml)
+        return self._initial_basis if generation is None else load_basis(generation.yaml)
 
     def _residuals(self, basis: Basis) -> list[Residuals]:
         return residuals_of(basis, self._labels, self._targets, self._linear.reference)
 
     def _try_cover(self, basis: Basis, predecessor: Generation | None) -> str:
-        """Choose the active set in the fitted functions; say so where these cannot tell environments apart."""
+        """Choose the active set in the fitted functions; return an error if these cannot distinguish environments."""
         try:
             self.cover(basis, self._labels)
         except StructureError as error:
             if predecessor is None:
                 raise
-            return f"the fitted radial functions leave no active set: {error}"
+            return f"there is no active set for the fitted radial functions: {error}"
         return ""
 
 
-def _known(predecessor: Generation | None, before: list[Residuals], after: list[Residuals]) -> Comparison:
-    """Compare two potentials on the structures that both were trained on, structure by structure."""
+def _compare_known(predecessor: Generation | None, before: list[Residuals], after: list[Residuals]) -> Comparison:
+    """Compare two potentials structure by structure on the structures in both training sets."""
     n = 0 if predecessor is None else predecessor.n_structures
     return compare(force_errors(before[:n]), force_errors(after[:n]))

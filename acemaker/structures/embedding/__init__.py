@@ -1,8 +1,8 @@
-"""Embedding: small periodic cells cut out of large structures, fit for the oracle."""
+"""Embedding: small periodic cells that are cut from large structures and labeled in their place."""
 
 from acemaker.structures.embedding.embed import embed
 from acemaker.structures.embedding.embedded import EmbeddedCell
-from acemaker.structures.embedding.size_limit import affordable
-from acemaker.structures.embedding.validation import Audit
+from acemaker.structures.embedding.size_limit import fit_to_oracle
+from acemaker.structures.embedding.validation import EmbeddingValidation
 
-__all__ = ["Audit", "EmbeddedCell", "affordable", "embed"]
+__all__ = ["EmbeddedCell", "EmbeddingValidation", "embed", "fit_to_oracle"]

@@ -1,4 +1,4 @@
-"""Relaxing the seam of a small cell, all else held."""
+"""Relaxation of the boundary of a small cell, with all other atoms fixed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.structures.computed import forces_of
 
 LARGEST_STEP = 0.1
-"""Å, of an atom in one step of the relaxation: overlapping atoms have forces of any size."""
+"""Å, largest displacement of an atom in a step of the relaxation: forces on overlapping atoms may be arbitrarily
+large."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Relaxation:
-    """What became of a seam.
+    """Result of the relaxation of a boundary.
 
     Attributes
     ----------
     structure : Atoms
-        With the seam moved.
+        The relaxed structure.
     forces : ndarray, shape (n_atoms, 3)
-        eV/Å, by the current potential.
+        eV/Å, from the current potential.
     gamma : ndarray, shape (n_atoms,)
-        Extrapolation grades; zero where the potential knows none.
+        Extrapolation grades; zero if the potential has none.
     steps : int
-        How many were taken.
+        Number of steps.
     """
 
     structure: Atoms
@@ -36,42 +37,42 @@ class Relaxation:
     steps: int
 
 
-def relax_seam(
+def relax_boundary(
     cut: Atoms,
     movable: np.ndarray,
-    seam: np.ndarray,
+    boundary: np.ndarray,
     calculator: BaseCalculator,
     *,
     gamma_limit: np.ndarray,
     force_limit: float,
     max_steps: int,
 ) -> Relaxation:
-    """Move the seam downhill (FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006)), no further than needed.
+    """Relax the boundary only as far as needed (FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006)).
 
-    The aim is not a minimum, in which thermal motion would be lost, but a seam that the potential knows and whose
-    forces are no larger than the parent's.
+    The aim is not a minimum, in which thermal motion would be lost, but a boundary with a small gamma and forces that
+    are not larger than those in the parent.
 
     Parameters
     ----------
     cut
         The cell as it was cut; it is not changed.
     movable : ndarray of bool, shape (n_atoms,)
-        What moves.
-    seam : ndarray of bool, shape (n_atoms,)
-        Whose gamma is to come down; holds what moves.
+        True for atoms that move.
+    boundary : ndarray of bool, shape (n_atoms,)
+        True for atoms whose gamma is to be reduced, which include all movable ones.
     calculator
-        The current potential: energy and forces, and ``results["gamma"]`` if it knows one.
+        Calculator of the current potential: energy and forces, and optionally ``results["gamma"]``.
     gamma_limit : ndarray, shape (n_atoms,)
-        What no gamma of the seam is to exceed.
+        Target: largest gamma of each atom of the boundary.
     force_limit
-        eV/Å, what no force on a movable atom is to exceed.
+        Target: largest force on a movable atom, eV/Å.
     max_steps
-        After how many the relaxation ends all the same.
+        Maximum number of steps.
 
     Returns
     -------
     Relaxation
-        The frame that came nearest to the aim.
+        The frame that is nearest to the targets.
     """
     from ase.constraints import FixAtoms
     from ase.optimize import FIRE
@@ -80,13 +81,13 @@ def relax_seam(
     atoms.calc = calculator
     atoms.set_constraint(FixAtoms(np.flatnonzero(~movable)))
     best: tuple[float, Relaxation] | None = None
-    optimiser = FIRE(atoms, logfile=None, maxstep=LARGEST_STEP)
-    for step, _ in enumerate(optimiser.irun(fmax=0.0, steps=max_steps if movable.any() else 0)):
-        frame = _look(atoms, step)
-        # 1 is the aim; what is not finite is infinitely far from it
+    optimizer = FIRE(atoms, logfile=None, maxstep=LARGEST_STEP)
+    for step, _ in enumerate(optimizer.irun(fmax=0.0, steps=max_steps if movable.any() else 0)):
+        frame = _evaluate_frame(atoms, step)
+        # 1 is the target; values that are not finite count as infinity
         excess = max(
             1.0,
-            float((frame.gamma / gamma_limit)[seam].max(initial=0.0)),
+            float((frame.gamma / gamma_limit)[boundary].max(initial=0.0)),
             float(np.linalg.norm(frame.forces[movable], axis=1).max(initial=0.0)) / force_limit,
         )
         excess = excess if np.isfinite(frame.forces).all() and np.isfinite(excess) else np.inf
@@ -98,7 +99,7 @@ def relax_seam(
     return best[1]
 
 
-def _look(atoms: Atoms, step: int) -> Relaxation:
+def _evaluate_frame(atoms: Atoms, step: int) -> Relaxation:
     forces = forces_of(atoms)
     gamma = atoms.calc.results.get("gamma")
     structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

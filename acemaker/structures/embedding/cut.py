@@ -1,4 +1,4 @@
-"""Cutting the atoms of a small cell out of the parent."""
+"""Selection of the atoms of a small cell from the parent."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from acemaker.structures.embedding.cell import SmallCell
 from acemaker.structures.embedding.surroundings import Surroundings
 
 BEYOND = 0.2
-"""How far beyond the boundary, in units of half a period, atoms are taken to fill what thermal motion left empty."""
+"""Distance beyond the boundary, in units of half a period, within which atoms may fill gaps due to thermal motion."""
 
 SQUEEZE = 0.85
-"""Pairs across the seam may be closer than the parent's closest by this factor: the relaxation parts them, and a
-hole would be the worse defect."""
+"""Smallest pair distance across the boundary in units of the smallest in the parent: the relaxation separates such
+pairs, whereas a missing atom would be a larger defect."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A small cell as it was cut.
+    """Atoms of a small cell before the relaxation.
 
     Attributes
     ----------
     structure : Atoms
-        Periodic; the centre first and in the middle of the cell.
+        Periodic structure; the first atom is the center and in the middle of the cell.
     indices : ndarray of int, shape (n_atoms,)
-        The parent's atom behind each.
+        Index of each atom in the parent.
     distances : ndarray, shape (n_atoms,)
-        Å, from the centre.
+        Distances from the center, Å.
     """
 
     structure: Atoms
@@ -39,18 +39,18 @@ class Cut:
 
 
 def cut(near: Surroundings, cell: SmallCell, closest: float) -> Cut:
-    """Take the atoms that are nearer to the centre than to any of its images (the Wigner-Seitz cell).
+    """Select the atoms that are nearer to the center than to any of its images (the Wigner-Seitz cell).
 
-    Atoms come in from the middle outwards, each only if it is not too close to those that are there already: of two
-    that overlap across the seam, the outer one stays out. Just beyond the boundary they fill what is empty, as long
-    as the cell has less than the parent's density.
+    Atoms are added from the center outwards, unless they are too close to others: of two atoms that overlap across the
+    boundary, the outer one is omitted. Atoms just beyond the boundary fill gaps while the density of the cell is below
+    that of the parent.
 
     Parameters
     ----------
     near
-        The centre's surroundings.
+        Surroundings of the center.
     cell
-        The cell.
+        The small cell.
     closest
         Smallest distance between two atoms, in units of the sum of their covalent radii.
 
@@ -70,16 +70,16 @@ def cut(near: Surroundings, cell: SmallCell, closest: float) -> Cut:
         depth[(heights < cell.window[0]) | (heights > cell.window[1])] = np.inf
     candidates = np.flatnonzero(depth <= 1 + BEYOND)
     candidates = candidates[np.argsort(np.round(depth[candidates], 9), kind="stable")]
-    most = np.inf if flat else round(abs(np.linalg.det(cell.vectors)) / near.spacing**3)
+    n_parent_density = np.inf if flat else round(abs(np.linalg.det(cell.vectors)) / near.spacing**3)
     lattice = np.vstack([np.zeros(3), images])
     radii = covalent_radii[near.numbers]
     chosen: list[int] = []
     for atom in candidates:
-        if depth[atom] > 1 and len(chosen) >= most:
+        if depth[atom] > 1 and len(chosen) >= n_parent_density:
             break
         if chosen:
-            apart = near.offsets[atom] - near.offsets[chosen]
-            distances = np.linalg.norm(apart[:, None] - lattice[None], axis=2).min(axis=1)
+            vectors = near.offsets[atom] - near.offsets[chosen]
+            distances = np.linalg.norm(vectors[:, None] - lattice[None], axis=2).min(axis=1)
             if (distances < closest * (radii[atom] + radii[chosen])).any():
                 continue
         chosen.append(int(atom))

@@ -1,4 +1,4 @@
-"""Embedding: a small periodic cell in place of a structure that the oracle cannot afford."""
+"""Embedding: a small periodic cell in place of a structure that is too large for the oracle."""
 
 from __future__ import annotations
 
@@ -13,60 +13,62 @@ from acemaker.config import EmbeddingConfig, OTFConfig
 from acemaker.errors import EmbeddingError
 from acemaker.formatting.record import frozen, read_only
 from acemaker.structures.computed import forces_of
-from acemaker.structures.embedding.boundary import relax_seam
+from acemaker.structures.embedding.boundary import relax_boundary
 from acemaker.structures.embedding.cell import SmallCell, choose_cells, reach
 from acemaker.structures.embedding.cut import SQUEEZE, cut
 from acemaker.structures.embedding.embedded import EmbeddedCell
 from acemaker.structures.embedding.surroundings import Surroundings, check_parent, surroundings
-from acemaker.structures.embedding.validation import Audit, audit, fewest_reasons
+from acemaker.structures.embedding.validation import EmbeddingValidation, fewest_reasons, validate_cell
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
 
-CENTRES = 3
-"""Atoms of the epicentre around which cells are cut, worst first."""
+CENTERS = 3
+"""Maximum number of atoms of the epicenter around which cells are cut, largest gamma first."""
 
-SHY = 0.75
-"""The core is made smaller until its error is this share of the limit: the current potential has an error, too."""
+SAFETY_FACTOR = 0.75
+"""The core is reduced until its error is this share of the limit, since the current potential has an error, too."""
 
-OUTLYING = 5.0
-"""Times the limit; an atom whose force error is as large has lost a neighbour to the seam and does not count."""
+OUTLIER = 5.0
+"""Force error in units of the limit above which an atom is excluded from the core: it has lost a neighbor to the
+boundary."""
 
-LEAST_CORE = 1.4
-"""Spacings, radius of the smallest core: the centre and its nearest neighbours."""
+MIN_CORE_RADIUS = 1.4
+"""Radius of the smallest core in units of the spacing: the center and its nearest neighbors."""
 
 
 def embed(
     parent: Atoms,
-    epicentre: Sequence[int] | np.ndarray,
+    epicenter: Sequence[int] | np.ndarray,
     calculator: BaseCalculator,
     *,
     max_atoms: int,
     config: EmbeddingConfig | None = None,
     rule: OTFConfig | None = None,
 ) -> EmbeddedCell:
-    """Cut a small periodic cell around the epicentre, relax its seam, and audit it.
+    """Cut a small periodic cell around the epicenter, relax its boundary, and validate it.
 
-    The cell's periods are those that carry the atoms about the epicentre onto themselves, where there are any; its
-    atoms are those nearer to the centre than to its images. Core atoms lie at least ``core_margin`` within the sphere
-    that holds no atom twice, and nearer to the centre where their forces would differ too much from the parent's. What
-    moves when the seam is relaxed lies outside that sphere, so core atoms keep their neighbours. Where the parent has
-    a surface near by, that and the vacuum are kept. Cells are tried until one passes the audit; no chance is in it.
+    The periods of the cell are translations that map the atoms around the epicenter onto themselves, if such exist; its
+    atoms are those that are nearer to the center than to its images. Core atoms are at least ``core_margin`` inside the
+    sphere that contains no atom twice, and closer to the center if their forces would differ too much from those in the
+    parent. The relaxation of the boundary moves only atoms outside that sphere, so that core atoms keep their
+    neighbors. If the parent has a surface nearby, the cell contains it and vacuum. Cells are tried until one passes the
+    validation. The result is deterministic.
 
     Parameters
     ----------
     parent
-        Periodic, larger than `max_atoms`; it is not changed.
-    epicentre : sequence of int
-        Atoms to cut around, worst first.
+        Periodic structure with more than `max_atoms` atoms; it is not changed.
+    epicenter : sequence of int
+        Indices of the atoms to cut around, largest gamma first.
     calculator
-        The current potential, ``generation.calculator()``: forces, and ``results["gamma"]`` where it knows one.
+        Calculator of the current potential, ``generation.calculator()``: forces, and optionally ``results["gamma"]``.
     max_atoms
-        What the oracle affords.
+        Maximum number of atoms per label.
     config
         Sizes and limits; the defaults if None.
     rule
-        ``threshold_add_train``, to which the seam's gamma is brought, ``threshold_call_dft``, above which (and above
-        the parent's own) it is rejected, and ``min_distance_fraction``; the defaults if None.
+        ``threshold_add_train``, the target for gamma of the boundary; ``threshold_call_dft``, the limit above which the
+        cell is rejected unless gamma is also larger in the parent; and ``min_distance_fraction``. The defaults if None.
 
     Returns
     -------
@@ -75,45 +77,46 @@ def embed(
     Raises
     ------
     EmbeddingError
-        If the parent is not larger than `max_atoms`, not periodic, has vacuum in more than one direction, or no cell
-        passes; says why, and what the best one was.
+        If the parent is not larger than `max_atoms`, is not periodic, has vacuum in more than one direction, or no cell
+        passes the validation. The message describes the best cell.
     """
     config, rule = config or EmbeddingConfig(), rule or OTFConfig()
     if len(parent) <= max_atoms:
         raise EmbeddingError(
-            f"expected a structure larger than the {max_atoms} atoms that the oracle affords (max_atoms), got "
-            f"{len(parent)}: label it as it is"
+            f"expected a structure with more than max_atoms={max_atoms} atoms, got {len(parent)}; label it without "
+            "embedding"
         )
-    if not len(epicentre):
-        raise EmbeddingError("expected at least one atom to cut around, got none: give the one with the largest gamma")
+    if not len(epicenter):
+        raise EmbeddingError("expected at least one atom to cut around, got none; pass the one with the largest gamma")
     check_parent(parent)
-    site = _Parent.of(parent, calculator, rule)
+    evaluated = _Parent.evaluate(parent, calculator, rule)
     n_min = max(1, round(config.embed_least * max_atoms))
-    audits: list[Audit] = []
-    described: list[str] = []
-    for near, cell in _tries(parent, epicentre, n_min, max_atoms, config):
-        made = _make(site, near, cell, calculator, config, rule)
-        if made.audit.passed:
-            return replace(made, rejected=tuple(described))
-        audits.append(made.audit)
-        described.append(f"{len(made.structure)} atoms around {made.centre}: {', '.join(made.audit.reasons)}")
-    if not audits:
+    validations: list[EmbeddingValidation] = []
+    rejected: list[str] = []
+    for near, cell in _cells_to_try(parent, epicenter, n_min, max_atoms, config):
+        embedded = _cut_and_relax(evaluated, near, cell, calculator, config, rule)
+        if embedded.validation.passed:
+            return replace(embedded, rejected=tuple(rejected))
+        validations.append(embedded.validation)
+        reasons = ", ".join(embedded.validation.reasons)
+        rejected.append(f"{len(embedded.structure)} atoms around {embedded.center}: {reasons}")
+    if not validations:
         raise EmbeddingError(
-            f"no cell of {n_min} to {max_atoms} atoms fits into the surroundings of atom {int(epicentre[0])} of "
+            f"no cell of {n_min} to {max_atoms} atoms fits into the surroundings of atom {int(epicenter[0])} of "
             f"{len(parent)}; raise max_atoms or lower embed_least"
         )
-    best = fewest_reasons(audits)
+    best = fewest_reasons(validations)
     raise EmbeddingError(
-        f"none of {len(audits)} cells of {n_min} to {max_atoms} atoms around atom {int(epicentre[0])} of "
-        f"{len(parent)} passes the audit; the best is rejected for {', '.join(audits[best].reasons)} "
-        f"({audits[best].figures()}); raise max_atoms, embed_tries or embed_force_error, or lower the cell's "
+        f"none of {len(validations)} cells of {n_min} to {max_atoms} atoms around atom {int(epicenter[0])} of "
+        f"{len(parent)} passes the validation; the best was rejected for {', '.join(validations[best].reasons)} "
+        f"({validations[best].figures()}); raise max_atoms, embed_tries or embed_force_error, or lower the "
         "temperature"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Parent:
-    """What is compared with, evaluated once."""
+    """The parent with its forces and gamma."""
 
     atoms: Atoms
     forces: np.ndarray
@@ -122,36 +125,36 @@ class _Parent:
     share: float
 
     @classmethod
-    def of(cls, atoms: Atoms, calculator: BaseCalculator, rule: OTFConfig) -> _Parent:
-        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        work.calc = calculator
-        forces = forces_of(work)
+    def evaluate(cls, atoms: Atoms, calculator: BaseCalculator, rule: OTFConfig) -> _Parent:
+        copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy.calc = calculator
+        forces = forces_of(copy)
         gamma = calculator.results.get("gamma")
         return cls(
-            atoms=work,
+            atoms=copy,
             forces=forces,
             force_max=float(np.linalg.norm(forces, axis=1).max()),
             gamma=np.zeros(len(atoms)) if gamma is None else np.array(gamma, dtype=float),
-            share=max(SQUEEZE * closeness(work).share, rule.min_distance_fraction),
+            share=max(SQUEEZE * closeness(copy).share, rule.min_distance_fraction),
         )
 
 
-def _tries(
-    parent: Atoms, epicentre: Sequence[int] | np.ndarray, n_min: int, n_max: int, config: EmbeddingConfig
+def _cells_to_try(
+    parent: Atoms, epicenter: Sequence[int] | np.ndarray, n_min: int, n_max: int, config: EmbeddingConfig
 ) -> list[tuple[Surroundings, SmallCell]]:
-    """List cells around the worst atom, then around others of the epicentre: two thirds of them around the first."""
-    found: list[tuple[Surroundings, SmallCell]] = []
-    centres = [int(atom) for atom in epicentre[:CENTRES]]
-    for rank, centre in enumerate(centres):
-        spacing = surroundings(parent, centre, 0.1).spacing
-        near = surroundings(parent, centre, reach(n_max, spacing))
-        left = config.embed_tries - len(found)
-        share = left if rank == len(centres) - 1 else max(1, -(-2 * left // 3))
-        found += [(near, cell) for cell in choose_cells(near, n_min, n_max, config.embed_vacuum)[:share]]
-    return found[: config.embed_tries]
+    """List cells around atoms of the epicenter: two thirds around the first, two thirds of the rest around the next."""
+    cells: list[tuple[Surroundings, SmallCell]] = []
+    centers = [int(atom) for atom in epicenter[:CENTERS]]
+    for rank, center in enumerate(centers):
+        spacing = surroundings(parent, center, 0.1).spacing
+        near = surroundings(parent, center, reach(n_max, spacing))
+        remaining = config.embed_tries - len(cells)
+        share = remaining if rank == len(centers) - 1 else max(1, -(-2 * remaining // 3))
+        cells += [(near, cell) for cell in choose_cells(near, n_min, n_max, config.embed_vacuum)[:share]]
+    return cells[: config.embed_tries]
 
 
-def _make(
+def _cut_and_relax(
     parent: _Parent,
     near: Surroundings,
     cell: SmallCell,
@@ -160,29 +163,29 @@ def _make(
     rule: OTFConfig,
 ) -> EmbeddedCell:
     piece = cut(near, cell, parent.share)
-    relaxed = relax_seam(
+    relaxed = relax_boundary(
         piece.structure,
         piece.distances > cell.radius,
         piece.distances > max(cell.radius - config.core_margin, 0.0),
         calculator,
-        # an epicentre that the small cell cuts through is as unknown there as it is in the parent
+        # where the small cell cuts through the epicenter, gamma may be as large as in the parent
         gamma_limit=np.maximum(rule.threshold_add_train, parent.gamma[piece.indices]),
         force_limit=parent.force_max,
-        max_steps=config.seam_steps,
+        max_steps=config.boundary_steps,
     )
     parent_forces = parent.forces[piece.indices]
     errors = 1e3 * np.linalg.norm(relaxed.forces - parent_forces, axis=1)
-    core = piece.distances <= _rim(
+    core = piece.distances <= _core_radius(
         piece.distances,
         errors,
-        SHY * config.embed_force_error,
-        least=LEAST_CORE * near.spacing,
-        most=cell.radius - config.core_margin,
+        SAFETY_FACTOR * config.embed_force_error,
+        min_radius=MIN_CORE_RADIUS * near.spacing,
+        max_radius=cell.radius - config.core_margin,
     )
-    if np.median(errors[core]) <= config.embed_force_error:  # else the audit shall see all of them
-        core &= errors <= OUTLYING * config.embed_force_error
+    if np.median(errors[core]) <= config.embed_force_error:  # otherwise the validation needs the errors of all atoms
+        core &= errors <= OUTLIER * config.embed_force_error
         core[0] = True
-    found = audit(
+    validation = validate_cell(
         relaxed.structure,
         core,
         relaxed.forces,
@@ -194,8 +197,8 @@ def _make(
     )
     structure = as_written(relaxed.structure)
     structure.arrays["mask"] = core
-    clean = found.seam_gamma <= rule.threshold_add_train and found.seam_force <= parent.force_max
-    # the pressure rests on the stress: forces alone let a run under constant pressure swell
+    clean = validation.boundary_gamma <= rule.threshold_add_train and validation.boundary_force <= parent.force_max
+    # with forces only, the cell expanded in runs at constant pressure
     structure.info |= {"energy_counts": bool(clean), "stress_counts": True}
     return EmbeddedCell(
         structure=frozen(structure),
@@ -205,18 +208,20 @@ def _make(
         radius=cell.radius,
         mismatch=cell.mismatch,
         gamma=read_only(relaxed.gamma, float),
-        audit=found,
-        seam_steps=relaxed.steps,
+        validation=validation,
+        boundary_steps=relaxed.steps,
     )
 
 
-def _rim(distances: np.ndarray, errors: np.ndarray, limit: float, *, least: float, most: float) -> float:
-    """Return the radius of the largest core whose median force error is within the limit; else the smallest core's.
+def _core_radius(
+    distances: np.ndarray, errors: np.ndarray, limit: float, *, min_radius: float, max_radius: float
+) -> float:
+    """Return the radius of the largest core with a median force error within the limit, or that of the smallest core.
 
-    Distances ascend, the centre is the first.
+    Distances are in ascending order; the first is that of the center.
     """
-    inner = int(np.searchsorted(distances, least, side="right"))
-    outer = max(inner, int(np.searchsorted(distances, most, side="right")))
+    inner = int(np.searchsorted(distances, min_radius, side="right"))
+    outer = max(inner, int(np.searchsorted(distances, max_radius, side="right")))
     for n in range(outer, inner - 1, -1):
         if np.median(errors[:n]) <= limit:
             return float(distances[n - 1])

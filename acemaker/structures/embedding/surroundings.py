@@ -1,4 +1,4 @@
-"""The surroundings of a point in a periodic structure, images laid out."""
+"""Surroundings of an atom in a periodic structure, including images."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from scipy.spatial import cKDTree
 from acemaker.errors import EmbeddingError
 
 VACUUM = 6.0
-"""Å; a direction in which the atoms leave a gap of as much has surfaces. No crystal has planes as far apart."""
+"""Å; a direction with a larger gap between the atoms has surfaces. In no crystal are planes that far apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slab:
-    """The one direction in which a structure ends.
+    """Surfaces of a structure with vacuum in one direction.
 
     Attributes
     ----------
     normal : ndarray, shape (3,)
-        Unit vector, perpendicular to the two periodic vectors.
+        Unit vector, perpendicular to the two other cell vectors.
     bottom, top : float
-        Å along the normal, of the outermost atoms, from the centre.
+        Å, positions of the outermost atoms along the normal, relative to the center.
     """
 
     normal: np.ndarray
@@ -34,22 +34,22 @@ class Slab:
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """All atoms around a point, periodic images included.
+    """All atoms around a center, including periodic images.
 
     Attributes
     ----------
     offsets : ndarray, shape (n, 3)
-        Å, from the centre; nearest first.
+        Positions relative to the center, nearest first, Å.
     indices : ndarray of int, shape (n,)
-        The parent's atom behind each.
+        Index of each atom in the parent.
     numbers : ndarray of int, shape (n,)
         Atomic numbers.
     periods : ndarray, shape (3, 3)
-        The parent's cell, Å.
+        Cell of the parent, Å.
     spacing : float
-        Å, cube root of the volume per atom, vacuum apart.
+        Å, cube root of the volume per atom, without vacuum.
     slab : Slab or None
-        Where the parent ends, None where it does not.
+        Surfaces of the parent, None without surfaces.
     """
 
     offsets: np.ndarray
@@ -61,24 +61,24 @@ class Surroundings:
 
     @cached_property
     def tree(self) -> cKDTree:
-        """Finds atoms by position."""
+        """Search tree of the positions."""
         return cKDTree(self.offsets)
 
     @cached_property
     def trees(self) -> dict[int, cKDTree]:
-        """The same by atomic number."""
+        """Search trees of the positions by atomic number."""
         return {int(number): cKDTree(self.offsets[self.numbers == number]) for number in np.unique(self.numbers)}
 
 
-def surroundings(atoms: Atoms, centre: int, radius: float) -> Surroundings:
-    """Lay out the atoms around one of them.
+def surroundings(atoms: Atoms, center: int, radius: float) -> Surroundings:
+    """Collect the atoms around one of them.
 
     Parameters
     ----------
     atoms
-        Periodic in all directions, with at most one that has vacuum in it.
-    centre
-        The atom in the middle.
+        Structure that is periodic in all directions, with vacuum in at most one.
+    center
+        Index of the central atom.
     radius
         Å.
 
@@ -88,7 +88,7 @@ def surroundings(atoms: Atoms, centre: int, radius: float) -> Surroundings:
     """
     cell = atoms.cell.array
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    scaled = (atoms.positions - atoms.positions[centre]) @ np.linalg.inv(cell)
+    scaled = (atoms.positions - atoms.positions[center]) @ np.linalg.inv(cell)
     scaled -= np.round(scaled)
     reach = np.floor(radius / heights + 0.5).astype(int)
     images = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
@@ -97,9 +97,9 @@ def surroundings(atoms: Atoms, centre: int, radius: float) -> Surroundings:
     near = np.flatnonzero(distances <= radius)
     near = near[np.argsort(distances[near], kind="stable")]
     indices = near % len(atoms)
-    slab = next((found for axis in range(3) if (found := _slab(atoms, centre, axis)) is not None), None)
+    slab = next((surfaces for axis in range(3) if (surfaces := _slab(atoms, center, axis)) is not None), None)
     volume = atoms.get_volume()
-    if slab is not None:  # half an interlayer distance beyond either surface belongs to the outermost atoms
+    if slab is not None:  # includes half an interlayer distance beyond each surface
         area = volume / max(heights[axis] for axis in range(3) if _gap(atoms, axis)[0] > VACUUM)
         thickness = slab.top - slab.bottom
         volume = area * (thickness + _layer(area, thickness, len(atoms)))
@@ -114,23 +114,23 @@ def surroundings(atoms: Atoms, centre: int, radius: float) -> Surroundings:
 
 
 def check_parent(parent: Atoms) -> None:
-    """Refuse structures out of which no small cell can be cut.
+    """Check that small cells can be cut from a structure.
 
     Raises
     ------
     EmbeddingError
-        For what is not periodic or has vacuum in more than one direction.
+        If the structure is not periodic or has vacuum in more than one direction.
     """
     if not parent.pbc.all():
         raise EmbeddingError(
             f"expected a periodic structure, got {len(parent)} atoms with pbc={parent.pbc.tolist()}: cells cannot be "
-            "cut out of clusters; raise max_atoms"
+            "cut from clusters; raise max_atoms"
         )
     n_open = sum(_gap(parent, axis)[0] > VACUUM for axis in range(3))
     if n_open > 1:
         raise EmbeddingError(
-            f"the structure of {len(parent)} atoms has vacuum in {n_open} directions: cells are cut out of bulk and "
-            "slabs, not out of wires and particles; raise max_atoms"
+            f"expected vacuum in at most one direction, got {len(parent)} atoms with vacuum in {n_open} directions: "
+            "cells can be cut from bulk and slabs, but not from wires and particles; raise max_atoms"
         )
 
 
@@ -143,18 +143,18 @@ def _gap(atoms: Atoms, axis: int) -> tuple[float, float]:
     return float(gaps[widest] * height), float(scaled[(widest + 1) % len(scaled)])
 
 
-def _slab(atoms: Atoms, centre: int, axis: int) -> Slab | None:
+def _slab(atoms: Atoms, center: int, axis: int) -> Slab | None:
     gap, start = _gap(atoms, axis)
     if gap <= VACUUM:
         return None
     reciprocal = np.linalg.inv(atoms.cell.array)[:, axis]
     height = 1 / np.linalg.norm(reciprocal)
-    above = (atoms.get_scaled_positions(wrap=True)[centre, axis] - start) % 1.0  # of the bottom, in periods
+    above = (atoms.get_scaled_positions(wrap=True)[center, axis] - start) % 1.0  # height above the bottom, in periods
     return Slab(normal=reciprocal * height, bottom=float(-above * height), top=float(height - gap - above * height))
 
 
 def _layer(area: float, thickness: float, n_atoms: int) -> float:
-    """Return the mean distance of layers that are as dense as the cube root of the volume per atom says."""
+    """Return the interlayer distance, which is assumed to equal the cube root of the volume per atom."""
     spacing = (area * thickness / n_atoms) ** (1 / 3)
     for _ in range(20):
         spacing = (area * (thickness + spacing) / n_atoms) ** (1 / 3)

@@ -1,4 +1,4 @@
-"""Vectors that carry the surroundings of a point onto themselves, as well as may be."""
+"""Translations that approximately map the surroundings of a point onto themselves."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import numpy as np
 from acemaker.structures.embedding.surroundings import Surroundings
 
 CAP = 0.5
-"""Spacings; an atom whose image meets none of its kind within it counts no more than this."""
+"""Largest distance between an image and the nearest atom of the same element that enters the mismatch, in units of the
+spacing."""
 
 COARSE, FINE = 2.0, 3.5
-"""Spacings, radius of the ball that is compared when vectors are sought and when they are refined."""
+"""Radii of the balls that are compared in the search for vectors and in their refinement, in units of the spacing."""
 
 SEEDS = 4
-"""Atoms from which differences are taken: the centre may be an interstitial, which no lattice vector meets."""
+"""Number of atoms whose difference vectors are candidates: the center may be an interstitial, which no lattice vector
+maps onto another atom."""
 
-KEPT = 300
-"""Vectors that are refined."""
+MAX_REFINED = 300
+"""Number of vectors that are refined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Translations:
     vectors : ndarray, shape (n, 3)
         Å.
     mismatch : ndarray, shape (n,)
-        Of each, from 0 for a period of the parent to 1 where nothing meets.
+        Mismatch of each vector, from 0 for a period of the parent to 1 without any match.
     """
 
     vectors: np.ndarray
@@ -38,57 +40,57 @@ class Translations:
 
 
 def find_translations(near: Surroundings, shortest: float, longest: float, *, in_plane: bool) -> Translations:
-    """Search the local autocorrelation for its maxima.
+    """Search for the maxima of the local autocorrelation.
 
-    Candidates are difference vectors of atoms of one kind. Each is refined to the mean of those that it brings
-    together, and judged by `mismatch`.
+    Candidates are difference vectors between atoms of the same element. Each is refined to the mean difference of the
+    atoms that it maps onto each other, and rated by `mismatch`.
 
     Parameters
     ----------
     near
-        Atoms around the epicentre.
+        Surroundings of the epicenter.
     shortest, longest
-        Å. Periods of the parent may be shorter.
+        Range of lengths, Å. Periods of the parent may be shorter.
     in_plane
-        Whether vectors are to be parallel to the slab's surface.
+        Whether the vectors must be parallel to the surface of the slab.
 
     Returns
     -------
     Translations
-        Best first; one of each pair of opposite vectors.
+        Vectors, lowest mismatch first, with one of each pair of opposite vectors.
     """
     normal = near.slab.normal if in_plane and near.slab is not None else None
     vectors = _differences(near, shortest, longest, normal)
     rough = mismatch(near, vectors, COARSE * near.spacing)
-    vectors = vectors[_peaks(vectors, rough, CAP * near.spacing)[:KEPT]]
+    vectors = vectors[_peaks(vectors, rough, CAP * near.spacing)[:MAX_REFINED]]
     for _ in range(2):
         vectors = _refined(near, vectors, normal)
     periods = _periods(near, longest, normal)
     vectors = np.vstack([periods, vectors])
-    found = np.append(np.zeros(len(periods)), mismatch(near, vectors[len(periods) :], FINE * near.spacing))
-    order = _peaks(vectors, found, CAP * near.spacing)
-    return Translations(vectors=vectors[order], mismatch=found[order])
+    values = np.append(np.zeros(len(periods)), mismatch(near, vectors[len(periods) :], FINE * near.spacing))
+    order = _peaks(vectors, values, CAP * near.spacing)
+    return Translations(vectors=vectors[order], mismatch=values[order])
 
 
 def mismatch(near: Surroundings, vectors: np.ndarray, radius: float) -> np.ndarray:
-    """Measure how badly vectors carry the surroundings onto themselves.
+    """Compute the mismatch of the surroundings after translation by vectors.
 
-    What a period joins is what lies half of it before and half of it behind the centre: atoms around ``-t/2``,
-    shifted by ``t``, are compared with the parent's.
+    A period joins the regions half a period before and behind the center: atoms around ``-t/2``, shifted by ``t``, are
+    compared with the atoms of the parent.
 
     Parameters
     ----------
     near
-        Atoms around the centre.
+        Surroundings of the center.
     vectors : ndarray, shape (n, 3)
         Å.
     radius
-        Å, of the ball around ``-t/2``.
+        Å, radius of the ball around ``-t/2``.
 
     Returns
     -------
     ndarray, shape (n,)
-        Mean distance to the nearest atom of the same kind, in units of its cap: 0 to 1.
+        Mean distance to the nearest atom of the same element, capped and in units of the cap: 0 to 1.
     """
     owners, atoms = _balls(near, vectors, radius)
     distances = _nearest(near, atoms, near.offsets[atoms] + vectors[owners])[0]
@@ -105,34 +107,34 @@ def _balls(near: Surroundings, vectors: np.ndarray, radius: float) -> tuple[np.n
 
 
 def _nearest(near: Surroundings, atoms: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return capped distance and place of the nearest atom of the same kind; NaN for none within the cap."""
+    """Return capped distance and position of the nearest atom of the same element; NaN for none within the cap."""
     cap = CAP * near.spacing
-    distances, places = np.full(len(points), cap), np.full((len(points), 3), np.nan)
+    distances, positions = np.full(len(points), cap), np.full((len(points), 3), np.nan)
     for number, tree in near.trees.items():
-        mine = np.flatnonzero(near.numbers[atoms] == number)
-        found, which = tree.query(points[mine], distance_upper_bound=cap)
-        met = which < tree.n
-        distances[mine[met]] = found[met]
-        places[mine[met]] = tree.data[which[met]]
-    return distances, places
+        of_element = np.flatnonzero(near.numbers[atoms] == number)
+        tree_distances, indices = tree.query(points[of_element], distance_upper_bound=cap)
+        matched = indices < tree.n
+        distances[of_element[matched]] = tree_distances[matched]
+        positions[of_element[matched]] = tree.data[indices[matched]]
+    return distances, positions
 
 
 def _refined(near: Surroundings, vectors: np.ndarray, normal: np.ndarray | None) -> np.ndarray:
     owners, atoms = _balls(near, vectors, FINE * near.spacing)
     points = near.offsets[atoms] + vectors[owners]
-    places = _nearest(near, atoms, points)[1]
-    met = ~np.isnan(places[:, 0])
+    positions = _nearest(near, atoms, points)[1]
+    matched = ~np.isnan(positions[:, 0])
     shifts = np.zeros_like(vectors)
-    np.add.at(shifts, owners[met], (places - points)[met])
-    shifts /= np.maximum(np.bincount(owners[met], minlength=len(vectors)), 1)[:, None]
+    np.add.at(shifts, owners[matched], (positions - points)[matched])
+    shifts /= np.maximum(np.bincount(owners[matched], minlength=len(vectors)), 1)[:, None]
     refined: np.ndarray = vectors + shifts
     return refined if normal is None else refined - np.outer(refined @ normal, normal)
 
 
 def _differences(near: Surroundings, shortest: float, longest: float, normal: np.ndarray | None) -> np.ndarray:
-    found = [np.zeros((0, 3))]
+    differences = [np.zeros((0, 3))]
     distances = np.linalg.norm(near.offsets, axis=1)
-    # the centre itself, and others too far from it to be displaced by the same defect
+    # the center, and others so far from it that the same defect does not displace them
     seeds = [0, *np.flatnonzero(distances > 2 * near.spacing)[: SEEDS - 1]]
     for seed in seeds:
         vectors = near.offsets[near.numbers == near.numbers[seed]] - near.offsets[seed]
@@ -140,21 +142,21 @@ def _differences(near: Surroundings, shortest: float, longest: float, normal: np
             heights = vectors @ normal
             vectors = (vectors - np.outer(heights, normal))[np.abs(heights) < CAP * near.spacing]
         lengths = np.linalg.norm(vectors, axis=1)
-        found.append(vectors[(lengths >= shortest) & (lengths <= longest)])
-    vectors = np.vstack(found)
+        differences.append(vectors[(lengths >= shortest) & (lengths <= longest)])
+    vectors = np.vstack(differences)
     half: np.ndarray = vectors[_upper_half(vectors)]
     return half
 
 
 def _periods(near: Surroundings, longest: float, normal: np.ndarray | None) -> np.ndarray:
-    """Return the parent's own short periods, one of each pair of opposites."""
+    """Return short periods of the parent, one of each pair of opposite vectors."""
     steps = np.stack(np.meshgrid(*[np.arange(-1, 2)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     vectors = steps @ near.periods
     lengths = np.linalg.norm(vectors, axis=1)
-    kept = (lengths > 0.1) & (lengths <= longest)
+    selected = (lengths > 0.1) & (lengths <= longest)
     if normal is not None:
-        kept &= np.abs(vectors @ normal) < 1e-6 * near.spacing
-    vectors = vectors[kept]
+        selected &= np.abs(vectors @ normal) < 1e-6 * near.spacing
+    vectors = vectors[selected]
     half: np.ndarray = vectors[_upper_half(vectors)]
     return half
 
@@ -166,16 +168,16 @@ def _upper_half(vectors: np.ndarray) -> np.ndarray:
 
 
 def _peaks(vectors: np.ndarray, values: np.ndarray, separation: float) -> np.ndarray:
-    """Order vectors by value, leaving out those that are near a better one or its opposite."""
+    """Return indices of vectors sorted by value, without those that are near a better vector or its opposite."""
     from scipy.spatial import cKDTree
 
     if not len(vectors):
         return np.zeros(0, dtype=int)
     tree = cKDTree(vectors)
-    taken = np.zeros(len(vectors), dtype=bool)
-    kept = []
+    excluded = np.zeros(len(vectors), dtype=bool)
+    peaks = []
     for index in np.argsort(np.round(values, 6), kind="stable"):
-        if not taken[index]:
-            kept.append(index)
-            taken[tree.query_ball_point([vectors[index], -vectors[index]], separation).sum()] = True
-    return np.array(kept)
+        if not excluded[index]:
+            peaks.append(index)
+            excluded[tree.query_ball_point([vectors[index], -vectors[index]], separation).sum()] = True
+    return np.array(peaks)

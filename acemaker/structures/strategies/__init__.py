@@ -1,4 +1,4 @@
-"""Strategies: each makes candidates around a halted structure in its own way."""
+"""Strategies, which generate candidates around a halted structure."""
 
 from acemaker.structures.strategies.registry import STRATEGIES, strategy_of
 from acemaker.structures.strategies.site import Site, Strategy

@@ -12,22 +12,22 @@ from acemaker.structures.computed import forces_of
 from acemaker.structures.strategies.site import Site
 
 TIMESTEP = 1.0
-"""fs; short enough for light atoms at the temperatures of a melt."""
+"""fs; short enough for light atoms at the temperature of a melt."""
 
 
 def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    """Let the region move for ``burst_steps`` with the current potential, all other atoms held.
+    """Run ``burst_steps`` of molecular dynamics of the region with the current potential, with all other atoms fixed.
 
-    Each burst starts at the anchor, with velocities drawn from Maxwell's distribution, and goes on at constant
-    energy (velocity Verlet). It ends early, at its last sound frame, when the next one has a gamma above
-    ``threshold_break`` or a force that is not finite: the potential does not know the way further.
+    Each burst starts at the halted structure with velocities from a Maxwell distribution and runs at constant energy
+    (velocity Verlet). It ends early, at its last valid frame, if the next one has a gamma above ``threshold_break`` or
+    a force that is not finite, since the potential is not reliable there.
 
     Parameters
     ----------
     site
-        The anchor, its region, the temperature and the current potential.
+        The halted structure, its region, the temperature and the current potential.
     config
-        Number of steps, the temperature if it is another one, and the threshold.
+        Number of steps, the temperature if it differs from that of the site, and the threshold.
     rng
         Random numbers.
 
@@ -40,24 +40,24 @@ def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterato
 
     calculator = site.calculator()
     thermal_energy = units.kB * (config.candidate_temperature or site.temperature)
-    held = np.setdiff1d(np.arange(len(site.structure)), site.region)
+    fixed = np.setdiff1d(np.arange(len(site.structure)), site.region)
     while True:
         atoms = site.structure.copy()
         widths = np.sqrt(thermal_energy * atoms.get_masses()[site.region])
         momenta = np.zeros((len(atoms), 3))
         momenta[site.region] = widths[:, None] * rng.normal(size=(len(site.region), 3))
         atoms.set_momenta(momenta)
-        atoms.set_constraint(FixAtoms(held))
+        atoms.set_constraint(FixAtoms(fixed))
         atoms.calc = calculator
-        sound = atoms.positions.copy()
+        positions = atoms.positions.copy()
         for _ in VelocityVerlet(atoms, TIMESTEP * units.fs).irun(config.burst_steps):
-            if not _is_sound(atoms, config.threshold_break):
+            if not _is_valid(atoms, config.threshold_break):
                 break
-            sound = atoms.positions.copy()
-        yield Atoms(atoms.symbols, sound, cell=atoms.cell, pbc=atoms.pbc)
+            positions = atoms.positions.copy()
+        yield Atoms(atoms.symbols, positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
-def _is_sound(atoms: Atoms, threshold_break: float) -> bool:
+def _is_valid(atoms: Atoms, threshold_break: float) -> bool:
     if not np.isfinite(forces_of(atoms)).all():
         return False
     gamma = atoms.calc.results.get("gamma")

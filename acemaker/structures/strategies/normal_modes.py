@@ -12,34 +12,35 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.config import OTFConfig
 from acemaker.structures.computed import forces_of
 from acemaker.structures.strategies.site import Site
-from acemaker.utils.dotted_path import imported
+from acemaker.utils.dotted_path import import_callable
 
 STEP = 0.01
-"""Å, of the finite differences: universal potentials in single precision still give smooth slopes with it."""
+"""Å, step of the finite differences: large enough for smooth derivatives of universal potentials in single
+precision."""
 
 SOFT_SHARE = 1 / 3
-"""Of the modes, the share that is displaced along."""
+"""Share of the modes along which atoms are displaced, softest first."""
 
 RIGID = 2e-4
-"""eV, hbar times the frequency below which a mode counts as a translation of everything."""
+"""eV, hbar times the frequency below which a mode counts as a translation of all atoms."""
 
 HBAR = float(units._hbar * units.J * units.s)
 """The reduced Planck constant in ASE's units, eV Å (u/eV)^(1/2)."""
 
-LARGEST = 0.3
-"""Å, what no atom's displacement exceeds: a harmonic picture says nothing of more."""
+MAX_DISPLACEMENT = 0.3
+"""Å, largest displacement of an atom: the harmonic approximation is not valid for larger ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Modes:
-    """Normal modes of some atoms, all others held.
+    """Normal modes of some atoms, with all others fixed.
 
     Attributes
     ----------
     energies : ndarray, shape (3 n,)
         hbar times the frequency, eV, softest first; negative for imaginary frequencies.
     directions : ndarray, shape (3 n, n, 3)
-        The displacement of each atom for a mass-weighted normal coordinate of 1 Å u^(1/2), Å.
+        Displacement of each atom for a mass-weighted normal coordinate of 1 Å u^(1/2), Å.
     """
 
     energies: np.ndarray
@@ -47,32 +48,32 @@ class Modes:
 
 
 def normal_modes(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    r"""Displace the atoms about the worst one along their softest modes, imaginary ones included.
+    r"""Displace the atoms around the one with the largest gamma along their softest modes, including imaginary ones.
 
-    The modes are those of the anchor as it is, at rest or not (instantaneous normal modes: Stratt, Acc. Chem. Res.
-    28, 201 (1995)), with all but ``mode_atoms`` atoms held. As in normal-mode sampling (Smith, Isayev and
-    Roitberg, Chem. Sci. 8, 3192 (2017)), displacements are those of classical harmonic oscillators at a
-    temperature: by equipartition each normal coordinate is a Gaussian of variance
-    :math:`k_\mathrm{B} T / |\omega|^2`. Only the softest third is drawn.
+    The modes are those of the halted structure, which need not be at rest (instantaneous normal modes: Stratt, Acc.
+    Chem. Res. 28, 201 (1995)), with all but ``mode_atoms`` atoms fixed. As in normal-mode sampling (Smith, Isayev and
+    Roitberg, Chem. Sci. 8, 3192 (2017)), displacements are those of classical harmonic oscillators at a temperature: by
+    equipartition each normal coordinate is a Gaussian of variance :math:`k_\mathrm{B} T / |\omega|^2`. Only the softest
+    third of the modes is sampled.
 
     Parameters
     ----------
     site
-        The anchor, its epicentre, the temperature and the current potential.
+        The halted structure, its epicenter, the temperature and the current potential.
     config
-        Number of atoms, the temperature if it is another one, and whose Hessian it is.
+        Number of atoms, the temperature if it differs from that of the site, and the calculator of the Hessian.
     rng
         Random numbers.
 
     Yields
     ------
     Atoms
-        None where the forces are not finite.
+        Nothing if the forces are not finite.
 
     Raises
     ------
     ConfigError
-        If ``mode_calculator`` leads nowhere.
+        If ``mode_calculator`` cannot be imported.
     """
     atoms = site.nearest(config.mode_atoms)
     curvature = hessian(site.structure, atoms, hessian_calculator(site, config))
@@ -84,32 +85,32 @@ def normal_modes(site: Site, config: OTFConfig, rng: np.random.Generator) -> Ite
     while len(soft):
         moves = np.tensordot(widths * rng.normal(size=len(soft)), modes.directions[soft], axes=1)
         largest = np.linalg.norm(moves, axis=1).max()
-        made = site.structure.copy()
-        made.positions[atoms] += moves * min(1.0, LARGEST / largest)
-        yield made
+        candidate = site.structure.copy()
+        candidate.positions[atoms] += moves * min(1.0, MAX_DISPLACEMENT / largest)
+        yield candidate
 
 
 def hessian_calculator(site: Site, config: OTFConfig) -> BaseCalculator:
-    """Make the calculator whose Hessian is taken: ``mode_calculator``, or the current potential's."""
+    """Create the calculator of the Hessian: ``mode_calculator``, or that of the current potential."""
     if not config.mode_calculator:
         return site.calculator()
-    calculator: BaseCalculator = imported(
+    calculator: BaseCalculator = import_callable(
         config.mode_calculator, "OTFConfig.mode_calculator", "returns an ASE calculator"
     )()
     return calculator
 
 
 def hessian(structure: Atoms, indices: np.ndarray, calculator: BaseCalculator) -> np.ndarray:
-    """Take the second derivatives of the energy by central differences of the forces.
+    """Compute the second derivatives of the energy by central differences of the forces.
 
     Parameters
     ----------
     structure
-        Where; it is not changed.
+        The structure, which is not changed.
     indices : ndarray of int, shape (n,)
-        The atoms that are moved, by 6 n evaluations.
+        Indices of the displaced atoms; 6 n evaluations.
     calculator
-        Gives forces.
+        Calculator of the forces.
 
     Returns
     -------
@@ -133,16 +134,16 @@ def hessian(structure: Atoms, indices: np.ndarray, calculator: BaseCalculator) -
 
 
 def modes_of(curvature: np.ndarray, masses: np.ndarray) -> Modes:
-    """Find the normal modes of a Hessian.
+    """Compute the normal modes of a Hessian.
 
-    ASE's ``VibrationsData`` does the same, but imports pyplot, and puts the atoms in ascending order.
+    ASE's ``VibrationsData`` does the same, but imports pyplot and sorts the atoms.
 
     Parameters
     ----------
     curvature : ndarray, shape (3 n, 3 n)
-        eV/Å^2.
+        Hessian, eV/Å^2.
     masses : ndarray, shape (n,)
-        u.
+        Masses of the atoms, u.
 
     Returns
     -------
@@ -155,9 +156,9 @@ def modes_of(curvature: np.ndarray, masses: np.ndarray) -> Modes:
 
 
 def _widths(modes: Modes, thermal_energy: float) -> np.ndarray:
-    """Return the standard deviation of each normal coordinate, Å u^(1/2), no atom of any mode beyond `LARGEST`."""
+    """Return the standard deviation of each normal coordinate, Å u^(1/2), limited by `MAX_DISPLACEMENT`."""
     with np.errstate(divide="ignore"):
         classical = np.sqrt(thermal_energy) * HBAR / np.abs(modes.energies)
     reach = np.linalg.norm(modes.directions, axis=2).max(axis=1)
-    widths: np.ndarray = np.minimum(classical, LARGEST / reach)
+    widths: np.ndarray = np.minimum(classical, MAX_DISPLACEMENT / reach)
     return widths

@@ -12,14 +12,14 @@ from acemaker.structures.strategies.site import Site
 
 
 def random_displacement(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    """Displace every atom of the region by a Gaussian of ``perturbation_scale``.
+    """Displace every atom of the region by Gaussians with standard deviation ``perturbation_scale``.
 
     Parameters
     ----------
     site
-        The anchor and its region.
+        The halted structure and its region.
     config
-        The displacement's standard deviation in each direction, Å.
+        Standard deviation of the displacement in each direction, Å.
     rng
         Random numbers.
 
@@ -28,6 +28,6 @@ def random_displacement(site: Site, config: OTFConfig, rng: np.random.Generator)
     Atoms
     """
     while True:
-        made = site.structure.copy()
-        made.positions[site.region] += rng.normal(scale=config.perturbation_scale, size=(len(site.region), 3))
-        yield made
+        candidate = site.structure.copy()
+        candidate.positions[site.region] += rng.normal(scale=config.perturbation_scale, size=(len(site.region), 3))
+        yield candidate

@@ -8,7 +8,7 @@ from acemaker.structures.strategies.normal_modes import normal_modes
 from acemaker.structures.strategies.random_displacement import random_displacement
 from acemaker.structures.strategies.site import Strategy
 from acemaker.structures.strategies.strain import strain
-from acemaker.utils.dotted_path import imported
+from acemaker.utils.dotted_path import import_callable
 
 STRATEGIES: dict[str, Strategy] = {
     "random_displacement": random_displacement,
@@ -19,12 +19,12 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def strategy_of(name: str) -> Strategy:
-    """Find a strategy.
+    """Return a strategy.
 
     Parameters
     ----------
     name
-        One of `STRATEGIES`, or ``module:function`` for one of your own.
+        Key of `STRATEGIES`, or ``module:function`` for a custom strategy.
 
     Returns
     -------
@@ -33,13 +33,13 @@ def strategy_of(name: str) -> Strategy:
     Raises
     ------
     ConfigError
-        If there is none of this name; names those that there are.
+        If there is no strategy with this name; the message lists the names.
     """
     if ":" in name:
-        return imported(name, "OTFConfig.strategies", "yields structures")
+        return import_callable(name, "OTFConfig.strategies", "yields structures")
     if name not in STRATEGIES:
         raise ConfigError(
-            f"OTFConfig.strategies: no strategy is named {name}; there is {', '.join(STRATEGIES)}, and "
-            "'module:function' for one of your own"
+            f"OTFConfig.strategies: expected {', '.join(STRATEGIES)}, or 'module:function' for a custom strategy, "
+            f"got {name!r}"
         )
     return STRATEGIES[name]

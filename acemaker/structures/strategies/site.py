@@ -1,4 +1,4 @@
-"""Where candidates are made, and the protocol of what makes them."""
+"""The site around which candidates are generated, and the protocol of strategies."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from acemaker.structures.mask import mask_of, with_mask_of
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The place around which candidates are made.
+    """The site around which candidates are generated.
 
     Attributes
     ----------
     structure : Atoms
-        The anchor, read-only: symbols, positions, cell and periodicity, and its mask where it is an embedded cell.
-    epicentre : ndarray of int, shape (n_epicentre,)
-        The atoms that candidates are about, worst first; never empty.
+        The halted structure, read-only: symbols, positions, cell, periodicity, and the mask of an embedded cell.
+    epicenter : ndarray of int, shape (n_epicenter,)
+        Indices of the central atoms, the one with the largest gamma first; never empty.
     region : ndarray of int, shape (n_region,)
-        The epicentre and its surroundings, ascending: what may move. Of an embedded cell core atoms alone.
+        Indices of the atoms that may move, ascending: the epicenter and its surroundings. In an embedded cell only core
+        atoms.
     temperature : float
-        K, of the trajectory where it halted.
+        K, temperature of the trajectory at the halt.
     calculator : callable
-        Makes an ASE calculator of the current potential: energy in eV, forces in eV/Å, and, where the potential
-        knows it, each atom's ``results["gamma"]``. Loading it takes a moment, so ask only if you need it.
+        Creates an ASE calculator of the current potential: energy in eV, forces in eV/Å and, if the potential has it,
+        gamma of each atom as ``results["gamma"]``. Loading it takes time, so call this only if needed.
     """
 
     structure: Atoms
-    epicentre: np.ndarray
+    epicenter: np.ndarray
     region: np.ndarray
     temperature: float
     calculator: Callable[[], BaseCalculator]
@@ -45,85 +46,85 @@ class Site:
     def around(
         cls,
         structure: Atoms,
-        epicentre: np.ndarray,
+        epicenter: np.ndarray,
         *,
         radius: float,
         temperature: float,
         calculator: Callable[[], BaseCalculator],
     ) -> Site:
-        """Mark the surroundings of an epicentre.
+        """Create a site from an epicenter and the atoms around it.
 
         Parameters
         ----------
         structure
-            The anchor, with ``arrays["gamma"]`` where there is one.
-        epicentre : ndarray of int, shape (n_epicentre,)
-            Worst first. Where it is empty, the atom with the largest gamma takes its place, and without gamma
-            every atom.
+            The halted structure, optionally with ``arrays["gamma"]``.
+        epicenter : ndarray of int, shape (n_epicenter,)
+            Indices, largest gamma first. If empty, the atom with the largest gamma is used, and without gamma all atoms
+            are.
         radius
-            Å, around each of its atoms, periodic images included.
+            Å, around each atom of the epicenter, including periodic images.
         temperature
             K.
         calculator
-            Makes a calculator of the current potential.
+            Creates a calculator of the current potential.
 
         Returns
         -------
         Site
         """
         gamma = structure.arrays.get("gamma")
-        if not len(epicentre):
-            epicentre = np.arange(len(structure)) if gamma is None else np.array([gamma.argmax()])
+        if not len(epicenter):
+            epicenter = np.arange(len(structure)) if gamma is None else np.array([gamma.argmax()])
         bare = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
         first, second, _ = pairs(structure, radius)
-        region = np.union1d(epicentre, second[np.isin(first, epicentre)])
+        region = np.union1d(epicenter, second[np.isin(first, epicenter)])
         mask = mask_of(structure)
-        if mask is not None:  # what does not count is not worth moving
+        if mask is not None:  # moving masked atoms adds no information
             region = region[mask[region]]
         return cls(
             structure=frozen(with_mask_of(structure, bare)),
-            epicentre=read_only(epicentre, int),
+            epicenter=read_only(epicenter, int),
             region=read_only(region, int),
             temperature=temperature,
             calculator=calculator,
         )
 
     def nearest(self, n: int) -> np.ndarray:
-        """Return the atoms of the region that are nearest to the worst one.
+        """Return the atoms of the region that are nearest to the first atom of the epicenter.
 
         Parameters
         ----------
         n
-            How many at most.
+            Maximum number of atoms.
 
         Returns
         -------
         ndarray of int, shape (at most n,)
-            Nearest first, the worst atom itself included.
+            Indices, nearest first, including the first atom of the epicenter.
         """
         periodic = bool(self.structure.pbc.any())
-        distances = self.structure.get_distances(self.epicentre[0], self.region, mic=periodic)
+        distances = self.structure.get_distances(self.epicenter[0], self.region, mic=periodic)
         nearest: np.ndarray = self.region[np.argsort(distances, kind="stable")[:n]]
         return nearest
 
 
 class Strategy(Protocol):
-    """What makes candidates: a generator function, as a rule."""
+    """Strategy that generates candidates, usually a generator function."""
 
     def __call__(self, site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-        """Make one candidate after another, until nobody asks for more or there are none left.
+        """Generate candidates one after another; the iterator may be infinite.
 
         Parameters
         ----------
         site
-            Where. Its structure is read-only; change copies of it.
+            The site. Its structure is read-only; change copies of it.
         config
-            How far.
+            Size of the displacements and other settings.
         rng
-            The only source of chance, so that a campaign can be repeated.
+            Random numbers; use no other source, so that a campaign can be repeated.
 
         Returns
         -------
         iterator of Atoms
-            New structures. Those that are unphysical, known already, or not worth a label are sorted out later.
+            New structures. Unphysical structures, duplicates and structures not worth a label are filtered out later.
         """

@@ -12,27 +12,27 @@ from acemaker.structures.strategies.site import Site
 
 
 def strain(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    """Deform the cell by a random symmetric strain, atoms along with it.
+    """Deform cell and positions by a random symmetric strain.
 
-    The tensor is the symmetric part of a matrix of independent Gaussians of ``strain_scale``: it has no preferred
-    directions, changes volume and shape, and does not rotate.
+    The tensor is the symmetric part of a matrix of independent Gaussians with standard deviation ``strain_scale``: it
+    has no preferred directions, changes volume and shape, and does not rotate the cell.
 
     Parameters
     ----------
     site
-        The anchor. A strain acts on all of it, whatever the region.
+        The halted structure. The strain acts on all atoms, not only on the region.
     config
-        The standard deviation of the diagonal strains, dimensionless.
+        Standard deviation of the diagonal strains, dimensionless.
     rng
         Random numbers.
 
     Yields
     ------
     Atoms
-        None for a structure that is not periodic in all directions.
+        Nothing for a structure that is not periodic in all directions.
     """
     while site.structure.pbc.all():
-        drawn = rng.normal(scale=config.strain_scale, size=(3, 3))
-        made = site.structure.copy()
-        made.set_cell(made.cell.array @ (np.eye(3) + (drawn + drawn.T) / 2), scale_atoms=True)
-        yield made
+        matrix = rng.normal(scale=config.strain_scale, size=(3, 3))
+        candidate = site.structure.copy()
+        candidate.set_cell(candidate.cell.array @ (np.eye(3) + (matrix + matrix.T) / 2), scale_atoms=True)
+        yield candidate

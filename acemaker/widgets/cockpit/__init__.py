@@ -1,34 +1,34 @@
-"""The cockpit: a campaign stepped, run, stopped and decided on from a notebook, while one sees what it does."""
+"""The cockpit: widgets that step, run and stop a campaign, show its progress, and select candidates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acemaker.formatting.interactive import live
+from acemaker.formatting.interactive import is_interactive
 from acemaker.widgets.cockpit.cockpit import Cockpit
-from acemaker.widgets.cockpit.static_fallback import CockpitTwin
+from acemaker.widgets.cockpit.static_fallback import StaticCockpit
 
 if TYPE_CHECKING:
     from acemaker.loop.runner import CampaignRunner
 
-__all__ = ["Cockpit", "CockpitTwin", "cockpit"]
+__all__ = ["Cockpit", "StaticCockpit", "cockpit"]
 
 
-def cockpit(campaign: CampaignRunner) -> Cockpit | CockpitTwin:
-    """Make the cockpit, or its static twin where nobody watches.
+def cockpit(campaign: CampaignRunner) -> Cockpit | StaticCockpit:
+    """Create the cockpit, or its static fallback if the notebook is not interactive.
 
     Parameters
     ----------
     campaign
-        Open.
+        An open campaign.
 
     Returns
     -------
-    Cockpit or CockpitTwin
+    Cockpit or StaticCockpit
 
     Raises
     ------
     MissingLibraryError
-        If somebody watches, and ipywidgets is not installed.
+        If the notebook is interactive and ipywidgets is not installed.
     """
-    return Cockpit(campaign) if live() else CockpitTwin(campaign)
+    return Cockpit(campaign) if is_interactive() else StaticCockpit(campaign)

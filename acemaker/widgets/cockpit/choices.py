@@ -1,4 +1,4 @@
-"""The candidates to be looked into, and taken or dropped before they are labelled."""
+"""Selection of candidates by hand before they are labeled."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from acemaker.widgets.ipywidgets_library import discard, load_ipywidgets
 
 
 class Choices:
-    """The candidates with a checkbox each, and a button that decides.
+    """Candidates with one checkbox each, and a button that confirms the selection.
 
     Parameters
     ----------
     decide
-        Called with the numbers of those that are ticked, in the order of the selection.
+        Called with the numbers of the candidates that are ticked, in the order of the selection.
 
     Attributes
     ----------
     view : CandidatesView or None
-        The last selection, looked into.
+        View of the last selection.
     button : ipywidgets.Button
-        Decides.
+        Button that confirms the selection.
     box : ipywidgets.VBox
-        The whole.
+        The whole widget.
     """
 
     def __init__(self, decide: Callable[[Sequence[int]], None]) -> None:
@@ -40,18 +40,18 @@ class Choices:
 
     @property
     def boxes(self) -> dict[int, Any]:
-        """Checkboxes by candidate; those that were labelled before are not among them."""
+        """Checkboxes by candidate; candidates that were labeled before have none."""
         return {} if self.view is None else self.view.rows.boxes
 
     def ticked(self) -> list[int]:
-        """Return the candidates that are ticked, those that were selected first, in their order."""
+        """Return the numbers of the candidates that are ticked, in the order of the selection."""
         return [index for index, box in self.boxes.items() if box.value]
 
     def show(self, selection: Selection) -> None:
-        """Put a selection on the page; a candidate that was looked into stays shown where it is the same halt's."""
+        """Show a selection; the candidate that is shown does not change if it belongs to the same halt."""
         before = self.view
         same = before is not None and before.selection.candidates is selection.candidates
-        # without the viewer until somebody chooses a candidate: a run would make one for every halt
+        # no viewer until a candidate is clicked: otherwise a run would create one for every halt
         self.view = CandidatesView(selection, ticks=True, start=before.shown if before is not None and same else None)
         self._hint.value = f"<b>{escape(selection.headline())}</b>"
         self.box.children = (self._hint, self.button, self.view.box)
@@ -59,13 +59,13 @@ class Choices:
             before.close()
 
     def enable(self, on: bool) -> None:
-        """Let a person decide, or not."""
+        """Enable or disable the selection by hand."""
         self.button.disabled = not on
         for box in self.boxes.values():
             box.disabled = not on
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         if self.view is not None:
             self.view.close()
         for widget in (self.box, self.button):

@@ -1,4 +1,4 @@
-"""The widgets of the cockpit."""
+"""Widgets of the cockpit."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ if TYPE_CHECKING:
     from acemaker.loop.runner import CampaignRunner
 
 EVERY = 0.5
-"""Seconds between two updates while something is done."""
+"""Seconds between two updates while the campaign is running."""
 
 
 class Cockpit:
-    """Step, Run, Stop, and a look at what the campaign does.
+    """Buttons that step, run and stop a campaign, and panels that show its progress.
 
-    The picture is kept up to date while the engine runs; the panels change when a state has been done. With the
-    gate, Run waits after each selection until a person has taken or dropped candidates.
+    The timeline is updated while the engine runs, the panels after each state. With the gate, Run pauses after each
+    selection, so that candidates can be selected by hand.
 
     Parameters
     ----------
     campaign
-        Open.
+        An open campaign.
 
     Attributes
     ----------
     driver : Driver
-        What the buttons do.
+        The actions of the buttons.
     step, run, stop : ipywidgets.Button
-        To be clicked.
+        The buttons.
     gate : ipywidgets.Checkbox
-        Whether Run waits for a decision.
+        Whether Run pauses after each selection.
     choices : Choices
-        The candidates.
+        The panel of candidates.
     halt : HaltPanel
-        The last halt.
+        The panel of the last halt.
     what_if : WhatIfPanel
-        Where the run would have halted under another rule; made when its tab is opened.
+        The panel of the what-if slider, which is created when its tab is opened.
     tabs : ipywidgets.Tab
         The panels.
     box : ipywidgets.VBox
-        The whole, for a page of your own.
+        The whole widget, to embed in other layouts.
 
     Raises
     ------
@@ -67,15 +67,15 @@ class Cockpit:
         widgets = load_ipywidgets()
         self.campaign = campaign
         self._trace = Trace(campaign)
-        self._lock = threading.Lock()  # updates come from the thread at work and from its painter
+        self._lock = threading.Lock()  # updates come from the working thread and from the painter
         self._painter: threading.Thread | None = None
         self._timeline = LiveTimeline(campaign.config)
         self.driver = Driver(campaign, self._trace.take)
         button = widgets.Button
-        self.step = button(description="Step", icon="step-forward", tooltip="Do what comes next")
-        self.run = button(description="Run", icon="play", tooltip="Go on to the end", button_style="success")
+        self.step = button(description="Step", icon="step-forward", tooltip="Do the next step")
+        self.run = button(description="Run", icon="play", tooltip="Run to the end", button_style="success")
         self.stop = button(description="Stop", icon="stop", tooltip="Stop at the next check", button_style="warning")
-        self.gate = widgets.Checkbox(description="ask me before labelling", indent=False)
+        self.gate = widgets.Checkbox(description="ask me before labeling", indent=False)
         self._strip, self._message = widgets.HTML(), widgets.HTML()
         self._picture = picture_widget()
         self.choices = Choices(self._decide)
@@ -113,11 +113,11 @@ class Cockpit:
 
     @property
     def message(self) -> str:
-        """What happened last."""
+        """The last event."""
         return self.driver.message
 
     def close(self) -> None:
-        """Stop what is being done, and take the cockpit off the page; the campaign stays open."""
+        """Stop the campaign and remove the cockpit from the page; the campaign stays open."""
         self.driver.close()
         if self._painter is not None:
             self._painter.join()
@@ -126,7 +126,7 @@ class Cockpit:
         discard(self.box)
 
     def update(self) -> None:
-        """Show how far the campaign has come; it happens by itself while something is done."""
+        """Show the progress of the campaign; called automatically while it is running."""
         with self._lock:
             self._update_panels()
             busy, ended = self.driver.busy, self.campaign.state in ENDED
@@ -140,28 +140,28 @@ class Cockpit:
     def _begin(self, begin: Callable[[], None]) -> None:
         if self.driver.busy:
             return
-        self.step.disabled = self.run.disabled = True  # at once: what follows shows within `EVERY`
+        self.step.disabled = self.run.disabled = True  # at once: the next update follows within `EVERY`
         self.stop.disabled = False
         begin()
         self._painter = threading.Thread(target=self._paint, name="acemaker painter", daemon=True)
         self._painter.start()
 
     def _paint(self) -> None:
-        """Keep the picture up to date for as long as something is done."""
+        """Update the widgets until the campaign stops running."""
         ended = False
         while not ended:
             ended = self.driver.wait(EVERY)
             try:
                 self.update()
-            except Exception as error:  # a picture that cannot be drawn must not hide that the campaign goes on
-                self.driver.message = f"the cockpit cannot show this: {type(error).__name__}: {error}"
+            except Exception as error:  # a failed picture must not stop the updates
+                self.driver.message = f"the cockpit cannot be updated: {type(error).__name__}: {error}"
 
     def _on_gate(self, change: dict[str, Any]) -> None:
         self.driver.gate = change["new"]
 
     def _on_tab(self, change: dict[str, Any]) -> None:
         with self._lock:
-            self.what_if.looked_at = self.tabs.titles[change["new"] or 0] == "what if"
+            self.what_if.is_visible = self.tabs.titles[change["new"] or 0] == "what if"
             self.what_if.settle()
 
     def _decide(self, candidates: Sequence[int]) -> None:
@@ -169,14 +169,14 @@ class Cockpit:
         self.update()
 
     def _update_panels(self) -> None:
-        """Change the panels whose result is new."""
+        """Update the panels for which there is a new result."""
         diagnosis, selection = (self.driver.results.get(kind) for kind in (Diagnosis, Selection))
         if isinstance(diagnosis, Diagnosis) and self._is_new(diagnosis):
             self.halt.show(diagnosis)
             self._halt_shown = diagnosis.halt.number
         if not self.driver.busy:
-            halt = self.campaign.halt if self.campaign.progress.shown_halt != self._halt_shown else None
-            if halt is not None:  # which nobody has diagnosed here
+            halt = self.campaign.last_halt() if self.campaign.progress.shown_halt != self._halt_shown else None
+            if halt is not None:  # not diagnosed by this cockpit
                 self.halt.show(halt)
                 self._halt_shown = halt.number
             self.halt.settle()

@@ -1,13 +1,15 @@
-"""Drives a campaign in a thread of its own, so that buttons answer meanwhile."""
+"""Background execution of a campaign, so that buttons respond while it is running."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from acemaker.errors import AcemakerError
+from acemaker.loop.callbacks import Callback
 from acemaker.states import State
 
 if TYPE_CHECKING:
@@ -19,24 +21,24 @@ ENDED = (State.DONE, State.FAILED)
 
 
 class Driver:
-    """Steps, runs and stops a campaign; whatever it does can be done without it.
+    """Steps, runs and stops a campaign in a background thread.
 
-    One thread works at a time, and it ends with the work. It is a daemon: a kernel that ends does not wait for it,
-    and the campaign goes on when it is opened again.
+    There is one thread at a time, which ends with its work. It is a daemon: a kernel that ends does not wait for it,
+    and the campaign continues when it is opened again.
 
     Parameters
     ----------
     campaign
-        Open.
+        An open campaign.
     on_check
-        Called in that thread with each check of gamma.
+        Called in the background thread with each check of gamma.
 
     Attributes
     ----------
     gate : bool
-        Whether `run` waits for a person after each selection.
+        Whether `run` pauses after each selection.
     message : str
-        What happened last, in one line.
+        The last event, in one line.
     results : dict of type to Record
         The last result of each kind.
     """
@@ -47,62 +49,64 @@ class Driver:
         self.message = ""
         self.results: dict[type[Record], Record] = {type(result): result for result in campaign.recent}
         self._thread: threading.Thread | None = None
-        campaign.listen(on_check)
+        self._callback = Callback(on_check=on_check)
+        campaign.callbacks.append(self._callback)
 
     @property
     def busy(self) -> bool:
-        """Whether something is being done."""
+        """Whether the campaign is running."""
         thread = self._thread
         return thread is not None and thread.is_alive()
 
     @property
     def waits(self) -> bool:
-        """Whether a selection can be decided on now."""
+        """Whether candidates can be selected by hand now."""
         progress = self.campaign.progress
         return not self.busy and progress.state is State.LABEL and bool(progress.selections)
 
     def step(self) -> None:
-        """Do what comes next, in the background."""
+        """Do the next step in the background."""
         self._start(1)
 
     def run(self) -> None:
-        """Go on to the end, or to the next decision, in the background."""
+        """Run to the end, or to the next selection by hand, in the background."""
         self._start(None)
 
     def stop(self) -> None:
-        """Ask it to stop: in a run at the next check, else when the state is done."""
+        """Request a stop: at the next check of an exploration, otherwise after the current state."""
         if self.busy:
             self.campaign.stop()
             self.message = "stopping …"
 
     def choose(self, candidates: Sequence[int]) -> None:
-        """Decide what is labelled; says what is wrong with a choice that cannot be."""
+        """Select the candidates to label; an invalid selection is reported in `message`."""
         try:
-            chosen = self.campaign.choose(candidates)
+            selection = self.campaign.choose(candidates)
         except AcemakerError as error:
             self.message = str(error)
         else:
-            self.results[type(chosen)] = chosen
-            self.message = f"to be labelled: {', '.join(map(str, chosen.selected))}; by hand"
+            self.results[type(selection)] = selection
+            self.message = f"to be labeled: {', '.join(map(str, selection.selected))}; by hand"
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is being done, and tell whether it is so."""
+        """Wait until the campaign is not running, and return whether that is the case."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
         return not self.busy
 
     def close(self) -> None:
-        """Stop, wait for it, and stop listening."""
+        """Stop the campaign, wait for the thread, and remove the callback."""
         self.stop()
         self.wait()
-        self.campaign.listen(None)
+        with contextlib.suppress(ValueError):  # closed twice
+            self.campaign.callbacks.remove(self._callback)
 
     def _start(self, n_steps: int | None) -> None:
         if self.busy:
             return
         if self.campaign.state in ENDED:
-            self.message = f"nothing is left to do: the campaign is {self.campaign.state}"
+            self.message = f"no steps are left: the campaign is {self.campaign.state}"
             return
         self._thread = threading.Thread(target=self._work, args=(n_steps,), name="acemaker cockpit", daemon=True)
         self._thread.start()
@@ -111,7 +115,7 @@ class Driver:
         self.message = f"{self.campaign.state} …"
         try:
             self._steps(n_steps)
-        except Exception as error:  # of a user's own engine or oracle, too: it is shown, and the journal has it
+        except Exception as error:  # any error of a user's engine or oracle; it is also in the journal
             self.message = f"{type(error).__name__}: {error}"
         finally:
             self._thread = None
@@ -122,10 +126,10 @@ class Driver:
             self.results[type(result)] = result
             self.message = result.headline()
             if n_steps is None and self.gate and state is State.SELECT:
-                self.message = "which candidates shall be labelled? Then Step or Run."
+                self.message = "select the candidates to label, then continue with Step or Run"
                 return
             state = self.campaign.state
         if self.campaign.state in ENDED:
             self.message = "done: all requested steps have been run"
         elif n_steps is None:
-            self.message = f"stopped; what comes next is {self.campaign.state}"
+            self.message = f"stopped; the next step is {self.campaign.state}"

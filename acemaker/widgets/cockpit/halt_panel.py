@@ -1,4 +1,4 @@
-"""The last halt: a picture while the campaign goes on, the viewer once it waits."""
+"""Panel of the last halt: a picture while the campaign is running, the viewer afterwards."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ if TYPE_CHECKING:
 
 
 class HaltPanel:
-    """Shows a halt, with its diagnosis once there is one.
+    """Panel with a halt, and its diagnosis if there is one.
 
     Attributes
     ----------
     view : HaltView or None
-        The viewer that is on the page.
+        The viewer that is shown.
     box : ipywidgets.VBox
-        The whole.
+        The whole widget.
     """
 
     def __init__(self) -> None:
         widgets = load_ipywidgets()
         self.view: HaltView | None = None
-        self._found: Halt | Diagnosis | None = None
-        self._words = widgets.HTML("No halt yet.")
+        self._result: Halt | Diagnosis | None = None
+        self._text = widgets.HTML("No halt yet.")
         self._picture = picture_widget()
-        self.box: Any = widgets.VBox([self._words])
+        self.box: Any = widgets.VBox([self._text])
 
-    def show(self, found: Halt | Diagnosis) -> None:
-        """Put a halt on the page."""
-        self._found = found
-        self._words.value = found._repr_html_()
-        self._picture.value = found.figure()._repr_png_()
-        self.box.children = (self._picture, self._words)
+    def show(self, result: Halt | Diagnosis) -> None:
+        """Show a halt."""
+        self._result = result
+        self._text.value = result._repr_html_()
+        self._picture.value = result.figure()._repr_png_()
+        self.box.children = (self._picture, self._text)
         self._drop()
 
     def settle(self) -> None:
-        """Let the viewer take the picture's place, where it can be had; a run would make one for every halt."""
-        if self._found is None or self.view is not None:
+        """Replace the picture by the viewer if possible; called after a run, which would create one for every halt."""
+        if self._result is None or self.view is not None:
             return
-        found, self._found = self._found, None
+        result, self._result = self._result, None
         try:
-            self.view = live_view(*found.frames_to_view())
+            self.view = live_view(*result.frames_to_view())
         except MissingLibraryError:
-            return  # the picture stays
-        self.box.children = (self.view.box, self._words)
+            return  # the picture remains
+        self.box.children = (self.view.box, self._text)
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         self._drop()
-        for widget in (self.box, self._picture, self._words):
+        for widget in (self.box, self._picture, self._text):
             discard(widget)
 
     def _drop(self) -> None:

@@ -1,10 +1,10 @@
-"""What takes the cockpit's place where nobody watches."""
+"""Static fallback of the cockpit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acemaker.analysis.report_page import figure
+from acemaker.formatting.html import figure
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from acemaker.loop.reader import CampaignReader
 
 
-class CockpitTwin(Record):
-    """State and timeline of a campaign as text and picture; no widget is made.
+class StaticCockpit(Record):
+    """State and timeline of a campaign as text and picture, without widgets.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class CockpitTwin(Record):
         self._picture = campaign.figure()
 
     def summary(self) -> Summary:
-        """Return what the campaign said of itself."""
+        """Return the summary of the campaign."""
         return self._summary
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,4 @@
-"""What the live timeline draws: checks of ended segments from disk, those of the running one as they come."""
+"""Data of the live timeline: checks of ended segments from disk, and those of the running one as they arrive."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Trace:
     Parameters
     ----------
     campaign
-        Open.
+        An open campaign.
     """
 
     def __init__(self, campaign: CampaignReader) -> None:
         self._campaign = campaign
         self._ended: Timeline | None = None
-        self._read: tuple[int, int] | None = None  # the walker, and how many segments there were
+        self._read: tuple[int, int] | None = None  # walker and number of segments when `_ended` was read
         self._running: list[tuple[int, float, float]] = []
         self._begun = False
 
     def take(self, check: Check) -> None:
-        """Take in a check of the running segment; one that went back to a checkpoint replaces what lay beyond."""
+        """Add a check of the running segment; after a return to a checkpoint, later checks are replaced."""
         if not self._begun:
             self._begin()
         while self._running and self._running[-1][0] >= check.step:
@@ -42,36 +42,36 @@ class Trace:
         self._running.append((check.step, check.gamma_max, check.observables.get(OBSERVABLE, np.nan)))
 
     def curve(self) -> Curve:
-        """Return all that is known."""
+        """Return the current data."""
         progress = self._campaign.progress
-        walker, there = progress.walker, (progress.walker, len(progress.segments))
-        if there != self._read:
-            self._ended, self._read = self._campaign.timeline(walker), there
+        walker, current = progress.walker, (progress.walker, len(progress.segments))
+        if current != self._read:
+            self._ended, self._read = self._campaign.timeline(walker), current
             self._running, self._begun = [], False
         if not self._begun and progress.state is State.EXPLORE:
             self._begin()
         assert self._ended is not None
         ended = self._ended
         running = np.array(list(self._running)).reshape(-1, 3)
-        own = [event for event in progress.segments if event.get("walker", 1) == walker]
-        starts = [int(event["start_step"]) for event in own[1:]]
-        stands = np.ones(len(ended.step), dtype=bool)
+        segments = [event for event in progress.segments if (event.get("walker") or 1) == walker]
+        starts = [int(event["start_step"]) for event in segments[1:]]
+        valid = np.ones(len(ended.step), dtype=bool)
         if len(running) and len(ended.step):
             starts.append(progress.step)
-            stands = ended.step < progress.step
-        other = ended.observables.get(OBSERVABLE, np.full(len(ended.step), np.nan))
+            valid = ended.step < progress.step
+        observable = ended.observables.get(OBSERVABLE, np.full(len(ended.step), np.nan))
         return Curve(
-            step=np.concatenate([ended.step[stands], running[:, 0]]),
-            gamma=np.concatenate([ended.gamma_max[stands], running[:, 1]]),
-            observable=np.concatenate([other[stands], running[:, 2]]),
+            step=np.concatenate([ended.step[valid], running[:, 0]]),
+            gamma=np.concatenate([ended.gamma_max[valid], running[:, 1]]),
+            observable=np.concatenate([observable[valid], running[:, 2]]),
             starts=tuple(starts),
             halts=tuple(self._campaign.halt_points(walker)),
-            walker=walker if self._campaign.n_walkers > 1 else 0,
+            walker=walker if self._campaign.n_walkers > 1 else None,
         )
 
     def _begin(self) -> None:
-        """Read what an earlier process has checked of this segment."""
+        """Read the checks of this segment by an earlier process."""
         self._begun = True
         timeline = self._campaign.running_checks()
-        other = timeline.observables.get(OBSERVABLE, np.full(len(timeline.step), np.nan))
-        self._running = list(zip(timeline.step.tolist(), timeline.gamma_max.tolist(), other.tolist(), strict=True))
+        observable = timeline.observables.get(OBSERVABLE, np.full(len(timeline.step), np.nan))
+        self._running = list(zip(timeline.step.tolist(), timeline.gamma_max.tolist(), observable.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The what-if slider in the cockpit: made when somebody looks, since it reads all that was recorded."""
+"""Panel of the what-if slider, which is created when its tab is opened, since it reads all recorded segments."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class WhatIfPanel:
-    """Shows the slider on the segments that have ended.
+    """Panel with the what-if slider for the segments that have ended.
 
     Parameters
     ----------
     campaign
-        Open.
+        An open campaign.
 
     Attributes
     ----------
     slider : WhatIfSlider or None
-        None before somebody has looked.
-    looked_at : bool
-        Whether it is on top.
+        The slider; None before the tab was opened.
+    is_visible : bool
+        Whether the tab of the panel is open.
     box : ipywidgets.VBox
-        The whole.
+        The whole widget.
     """
 
     def __init__(self, campaign: CampaignReader) -> None:
@@ -35,13 +35,13 @@ class WhatIfPanel:
         self._campaign = campaign
         self._n_segments = 0
         self.slider: WhatIfSlider | None = None
-        self.looked_at = False
-        self.box: Any = widgets.VBox([widgets.HTML("Nothing has been explored yet.")])
+        self.is_visible = False
+        self.box: Any = widgets.VBox([widgets.HTML("No segment has been explored yet.")])
 
     def settle(self) -> None:
-        """Take in segments that have ended since, if somebody looks."""
+        """Update the slider with segments that have ended since, if the panel is visible."""
         n_segments = len(self._campaign.progress.segments)
-        if not self.looked_at or n_segments == self._n_segments:
+        if not self.is_visible or n_segments == self._n_segments:
             return
         before, self._n_segments = self.box.children, n_segments
         self.slider = WhatIfSlider(what_if_of(self._campaign, {}))

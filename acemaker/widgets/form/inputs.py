@@ -1,4 +1,4 @@
-"""One parameter as a widget of its type, with what it is and what is wrong with it beside it."""
+"""One parameter as a widget of its type, with its description and its problem beside it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 from traitlets import TraitError
 
-from acemaker.headless.arguments import read_value
-from acemaker.headless.fields import Field
 from acemaker.headless.form import flow
+from acemaker.headless.parameters import Field, read_value
 from acemaker.widgets.ipywidgets_library import load_ipywidgets
 
 WIDTH = "22em"
@@ -25,14 +24,14 @@ class Input:
     field
         The parameter.
     value
-        Its present value; ``...`` for the notebook's own, which only it knows.
+        Its current value; ``...`` for a default of the notebook that is an expression.
     changed
-        Called with name and value whenever a person has changed it; with ``...`` for the notebook's own.
+        Called with name and value when the user has changed it; the value is ``...`` for the notebook's default.
 
     Attributes
     ----------
     widget : ipywidgets.ValueWidget
-        To be filled in: a checkbox, a number, a choice, or text, which is YAML where the parameter is not text.
+        A checkbox, a number, a choice, or a text, which is YAML if the parameter is not a text.
     box : ipywidgets.HBox
         The row.
     """
@@ -45,37 +44,37 @@ class Input:
         name = widgets.HTML(
             f"<code{kind}>{escape(field.name)}</code>", layout=widgets.Layout(width="13em", min_width="13em")
         )
-        self._words = widgets.HTML(layout=widgets.Layout(margin="0 0 0 8px"))
+        self._notes = widgets.HTML(layout=widgets.Layout(margin="0 0 0 8px"))
         row = widgets.Layout(align_items="center")
-        self.box: Any = widgets.HBox([name, self.widget, self._words], layout=row)
-        self.complain("")
+        self.box: Any = widgets.HBox([name, self.widget, self._notes], layout=row)
+        self.show_problem("")
         self.widget.observe(self._on_change, names="value")
 
-    def complain(self, problem: str) -> None:
-        """Say what is wrong beside the description; an empty text says that all is well."""
-        said = f'<div role="alert" style="color:#d33c3c;font-weight:600">{escape(problem)}</div>' if problem else ""
-        described = f'<span style="opacity:0.75">{escape(self._field.help)}</span>'
-        self._words.value = f'<div style="line-height:1.3">{described}{said}</div>'
+    def show_problem(self, problem: str) -> None:
+        """Show a problem beside the description; an empty text removes it."""
+        alert = f'<div role="alert" style="color:#d33c3c;font-weight:600">{escape(problem)}</div>' if problem else ""
+        description = f'<span style="opacity:0.75">{escape(self._field.help)}</span>'
+        self._notes.value = f'<div style="line-height:1.3">{description}{alert}</div>'
 
     def show(self, value: Any) -> None:
-        """Put a value into the widget, where it can take it; nobody is told."""
+        """Set the widget to a value, if it can represent it, without calling `changed`."""
         self.widget.unobserve(self._on_change, names="value")
-        # what is no number, say, is complained of beside the widget
+        # an invalid value, such as a text for a number, is reported beside the widget
         with suppress(TraitError):
             self.widget.value = self._text(value)
         self.widget.observe(self._on_change, names="value")
 
     @property
-    def words(self) -> str:
-        """What is written beside it, as HTML."""
-        return str(self._words.value)
+    def notes(self) -> str:
+        """Description and problem beside the widget, as HTML."""
+        return str(self._notes.value)
 
     def _make(self, widgets: Any, value: Any) -> None:
         field, layout = self._field, widgets.Layout(width=WIDTH, min_width=WIDTH)
-        self._read: Callable[[Any], Any] = lambda given: given
+        self._read: Callable[[Any], Any] = lambda value: value
         self._text: Callable[[Any], Any] = lambda value: value
         if field.choices and value in field.choices:
-            options = [(str(one), one) for one in field.choices]
+            options = [(str(choice), choice) for choice in field.choices]
             self.widget: Any = widgets.Dropdown(options=options, value=value, layout=layout)
         elif field.kind == "bool" and isinstance(value, bool):
             self.widget = widgets.Checkbox(value=value, indent=False, layout=layout)

@@ -1,4 +1,4 @@
-"""The widgets of a form."""
+"""Widgets of a form."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ import yaml
 
 from acemaker.errors import AcemakerError, ConfigError
 from acemaker.formatting import html
-from acemaker.headless.background_run import Started
 from acemaker.headless.form import Form
+from acemaker.headless.run import BackgroundRun
 from acemaker.widgets.form.inputs import Input
 from acemaker.widgets.ipywidgets_library import discard, live_bundle, load_ipywidgets
 
 EVERY = 0.5
-"""Seconds between two looks at what a run prints."""
+"""Seconds between two updates of the output of a run."""
 
 
 class FormView:
-    """A widget a parameter, what is wrong with them, and buttons that run the notebook and stop it.
+    """Form with one widget per parameter, their problems, and buttons that run and stop the notebook.
 
     Parameters
     ----------
     form
-        What the widgets fill in; all that they do can be done with it.
+        The form that the widgets fill in; it has the same functions without widgets.
 
     Attributes
     ----------
     form : Form
-        Filled in.
+        The form.
     inputs : dict of str to Input
-        By parameter.
+        Inputs by parameter.
     further : ipywidgets.Textarea or None
-        A mapping in YAML, of parameters of a campaign that the notebook takes and does not list.
+        Mapping, in YAML, of campaign parameters that the notebook accepts but does not list.
     out : ipywidgets.Text
-        The executed notebook.
+        Path of the executed notebook.
     run_button, stop_button : ipywidgets.Button
-        To be clicked.
+        Buttons that run and stop the notebook.
     box : ipywidgets.VBox
-        The whole, for a page of your own.
+        The whole widget, to embed in other layouts.
 
     Raises
     ------
@@ -54,10 +54,10 @@ class FormView:
         self.form = form
         self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
-        self._misread = ""
+        self._parse_error = ""
         self._message = ""
-        given = form.given
-        self.inputs = {field.name: Input(field, given.get(field.name, ...), self._on_change) for field in form.fields}
+        values = form.unchecked_values
+        self.inputs = {field.name: Input(field, values.get(field.name, ...), self._on_change) for field in form.fields}
         rows: list[Any] = [widgets.HTML(f"<b>{escape(str(form.notebook.path))}</b>")]
         section = ""
         for field in form.fields:
@@ -68,12 +68,12 @@ class FormView:
         self.further: Any = None
         if form.notebook.takes_all:
             self.further = widgets.Textarea(
-                placeholder="n_workers: 2\nmax_labels: 40",
+                placeholder="n_parallel_labels: 2\nmax_labels: 40",
                 layout=widgets.Layout(width="36em", height="4em"),
                 continuous_update=False,
             )
             self.further.observe(self._on_further, names="value")
-            title = "further parameters of a campaign, as YAML, a line each"
+            title = "further campaign parameters as YAML, one per line"
             rows += [widgets.HTML(f'<div style="margin-top:8px"><b>{title}</b></div>'), self.further]
         self.out = widgets.Text(
             value=str(form.out),
@@ -84,10 +84,10 @@ class FormView:
         )
         self.out.observe(self._on_out, names="value")
         self.run_button = widgets.Button(
-            description="Run", icon="play", button_style="success", tooltip="Run it in a process of its own"
+            description="Run", icon="play", button_style="success", tooltip="Run the notebook in a separate process"
         )
         self.stop_button = widgets.Button(
-            description="Stop", icon="stop", button_style="warning", tooltip="Stop it as Ctrl-C would", disabled=True
+            description="Stop", icon="stop", button_style="warning", tooltip="Stop the run like Ctrl-C", disabled=True
         )
         self.run_button.on_click(lambda _: self.start())
         self.stop_button.on_click(lambda _: self.stop())
@@ -104,7 +104,7 @@ class FormView:
 
     @property
     def values(self) -> dict[str, Any]:
-        """All values, checked: see `Form.values`."""
+        """All values, validated; see `Form.values`."""
         return self.form.values
 
     @property
@@ -114,64 +114,64 @@ class FormView:
 
     @property
     def message(self) -> str:
-        """What happened last."""
+        """The last event."""
         return self._message
 
     def fill(self, **values: Any) -> FormView:
-        """Set parameters, in their widgets too: see `Form.fill`."""
+        """Set parameters and their widgets; see `Form.fill`."""
         self.form.fill(**values)
-        given = self.form.given
+        current = self.form.unchecked_values
         for name in values:
             if name in self.inputs:
-                self.inputs[name].show(given.get(name, ...))
+                self.inputs[name].show(current.get(name, ...))
         self.update()
         return self
 
     def write(self, file: str | Path) -> Path:
-        """Write all values to a YAML file: see `Form.write`."""
+        """Write all values to a YAML file; see `Form.write`."""
         return self.form.write(file)
 
     def start(self) -> None:
-        """Run the notebook in a process of its own, and show what it prints; what is refused is shown, too."""
+        """Run the notebook in a separate process and show its output; errors are shown as well."""
         try:
-            if self._misread:
-                raise ConfigError(self._misread)
-            started = self.form.start()
+            if self._parse_error:
+                raise ConfigError(self._parse_error)
+            run = self.form.start()
         except AcemakerError as error:
             self._message = str(error)
             self.update()
             return
-        self._message = f"running as process {started.pid}"
+        self._message = f"running as process {run.pid}"
         self.update()
-        self._watcher = threading.Thread(target=self._watch, args=(started,), name="acemaker form", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, args=(run,), name="acemaker form", daemon=True)
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stop the run as Ctrl-C would."""
+        """Stop the run like Ctrl-C."""
         self.form.stop()
         self._message = "stopping …"
         self._show_progress()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is running, and tell whether it is so."""
+        """Wait until the run has ended, and return whether it has."""
         if self._watcher is not None:
             self._watcher.join(seconds)
         return self._watcher is None or not self._watcher.is_alive()
 
     def close(self) -> None:
-        """Take it off the page; what runs goes on."""
+        """Remove the widget from the page; a run continues."""
         self._closed.set()
         if self._watcher is not None:
             self._watcher.join()
         discard(self.box)
 
     def update(self) -> None:
-        """Show what is wrong, and the command line; it happens by itself after each change."""
-        found = self.form.problems
-        for name, one in self.inputs.items():
-            one.complain(found.by_name.get(name, ""))
-        # while its own run has the campaign open, that is no reason to complain
-        others = [line for line in (self._misread, *(() if self._runs else found.others)) if line]
+        """Show problems and the command line; called automatically after each change."""
+        problems = self.form.problems
+        for name, parameter in self.inputs.items():
+            parameter.show_problem(problems.by_name.get(name, ""))
+        # while the form's own run has the campaign open, that is no problem
+        others = [line for line in (self._parse_error, *(() if self._runs else problems.others)) if line]
         self._problems.value = "".join(
             f'<div role="alert" style="color:#d33c3c;font-weight:600">{escape(line)}</div>' for line in others
         )
@@ -187,54 +187,54 @@ class FormView:
         self.update()
 
     def _on_further(self, change: dict[str, Any]) -> None:
-        """Take in the parameters that have no widget; those that are not there any more are the notebook's own."""
+        """Set the parameters without a widget; those that were removed return to the notebook's defaults."""
         try:
-            found = yaml.safe_load(change["new"]) or {}
-            if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+            parameters = yaml.safe_load(change["new"]) or {}
+            if not isinstance(parameters, dict) or not all(isinstance(name, str) for name in parameters):
                 raise yaml.YAMLError(f"expected name: value, got {change['new']!r:.60}")
         except yaml.YAMLError as error:
-            self._misread = f"the further parameters cannot be read: {error}"
+            self._parse_error = f"the further parameters cannot be read: {error}"
         else:
-            self._misread = ""
-            gone = {name: ... for name in self.form.changed if name not in self.inputs}
-            self.form.fill(**(gone | {name: value for name, value in found.items() if name not in self.inputs}))
-            if twice := [name for name in found if name in self.inputs]:
-                self._misread = f"{', '.join(twice)} has a widget of its own above"
+            self._parse_error = ""
+            removed = {name: ... for name in self.form.changed if name not in self.inputs}
+            self.form.fill(**(removed | {name: value for name, value in parameters.items() if name not in self.inputs}))
+            if duplicates := [name for name in parameters if name in self.inputs]:
+                self._parse_error = f"{', '.join(duplicates)} has a widget of its own above"
         self.update()
 
-    def _watch(self, started: Started) -> None:
-        """Show what a run prints until it has ended, or the form is closed."""
+    def _watch(self, run: BackgroundRun) -> None:
+        """Show the output of a run until it has ended, or the form is closed."""
         while not self._closed.is_set():
-            ended = started.wait(EVERY)
+            ended = run.wait(EVERY)
             if ended:
-                self._message = _ended(started.status, self.form.out)
+                self._message = _end_message(run.status, self.form.out)
             self._show_progress()
             if ended:
-                self.update()  # the campaign is free again
+                self.update()  # the campaign is no longer open in the run
                 return
 
     def _show_progress(self) -> None:
-        started, runs = self.form.started, self._runs
-        self.run_button.disabled, self.stop_button.disabled = runs, not runs
+        run, is_running = self.form.started, self._runs
+        self.run_button.disabled, self.stop_button.disabled = is_running, not is_running
         parts = [f'<div role="status">{escape(self._message) or "&nbsp;"}</div>']
-        if started is not None:
-            lines = "\n".join(started.lines())
+        if run is not None:
+            lines = "\n".join(run.lines())
             parts.append(f'<pre style="white-space:pre-wrap;line-height:1.3">{escape(lines)}</pre>')
-            parts.append(f"<div>all of it: <code>{escape(str(started.log))}</code>{self._where()}</div>")
-        said = "".join(parts)
-        if self._progress.value != said:
-            self._progress.value = said
+            parts.append(f"<div>complete output: <code>{escape(str(run.log))}</code>{self._follow_hint()}</div>")
+        content = "".join(parts)
+        if self._progress.value != content:
+            self._progress.value = content
 
     @property
     def _runs(self) -> bool:
         return self.form.started is not None and self.form.started.status is None
 
-    def _where(self) -> str:
-        directory = self.form.given.get("directory")
+    def _follow_hint(self) -> str:
+        directory = self.form.unchecked_values.get("directory")
         if not isinstance(directory, str) or not self.form.notebook.is_campaign:
             return ""
         call = f"acemaker.attach({directory!r}).follow()"
-        return f"; to look on, also from another notebook: <code>{escape(call)}</code>"
+        return f"; to follow the run, also from another notebook: <code>{escape(call)}</code>"
 
     def __repr__(self) -> str:
         return repr(self.form)
@@ -243,9 +243,9 @@ class FormView:
         return live_bundle(self.box, repr(self), html=html.render(self.form.summary()))
 
 
-def _ended(status: int | None, out: Path) -> str:
+def _end_message(status: int | None, out: Path) -> str:
     if status == 0:
         return f"done; the executed notebook is {out}"
     if status in (130, -2):
         return "stopped; Run continues the campaign, if it has one"
-    return f"failed with status {status}; its last lines say why"
+    return f"failed with status {status}; see its last lines"

@@ -1,1 +1,1 @@
-"""A halt to look into: atoms coloured by gamma that can be turned and clicked, or their static twin."""
+"""Viewer of a halt: atoms colored by gamma that can be rotated and clicked, or a static fallback."""

@@ -1,4 +1,4 @@
-"""The live viewer, or its static twin."""
+"""Choice between the live viewer and its static fallback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ase import Atoms
 
 from acemaker.errors import MissingLibraryError
 from acemaker.formatting.figures import shows
-from acemaker.formatting.interactive import forced, live
+from acemaker.formatting.interactive import is_interactive, is_required
 from acemaker.plotting.scale import scale_with
 from acemaker.plotting.scene import Scenes
 from acemaker.plotting.structure import scene_figure
@@ -37,59 +37,59 @@ def diagnosis_view(diagnosis: Diagnosis, make_viewer: ViewerFactory | None = Non
 
 def view(
     frames: Sequence[Atoms],
-    anchor: int,
-    epicentre: np.ndarray,
+    halted: int,
+    epicenter: np.ndarray,
     thresholds: Sequence[float],
     make_viewer: ViewerFactory | None = None,
 ) -> HaltView | Picture:
-    """Show structures coloured by gamma, one at a time.
+    """Show structures colored by gamma, one at a time.
 
     Parameters
     ----------
     frames
-        One a check, ``arrays["gamma"]`` per atom.
-    anchor
-        The one to begin with; it decides what is drawn of large structures.
-    epicentre : ndarray of int
-        Atoms to be marked.
+        One structure per check, with ``arrays["gamma"]``.
+    halted
+        Index of the frame that is shown first; it determines which atoms of large structures are drawn.
+    epicenter : ndarray of int
+        Atoms to mark.
     thresholds
-        To be marked on the scale; may be empty.
+        Thresholds to mark on the scale; may be empty.
     make_viewer
-        Makes what draws; nglview's if None.
+        Creates the viewer; nglview's if None.
 
     Returns
     -------
     HaltView or Picture
-        A widget where somebody watches, see `live`; else a picture of the anchor.
+        A widget if the notebook is interactive, see `is_interactive`; otherwise a picture of the halted structure.
 
     Raises
     ------
     MissingLibraryError
-        If widgets were asked for by name, and something is missing. Otherwise that is a warning.
+        If widgets are required (``ACEMAKER_DISPLAY=live``) and a library is missing. Otherwise a warning is issued.
     """
-    if live():
+    if is_interactive():
         try:
-            return live_view(frames, anchor, epicentre, thresholds, make_viewer)
+            return live_view(frames, halted, epicenter, thresholds, make_viewer)
         except MissingLibraryError as error:
-            if forced():
+            if is_required():
                 raise
-            warnings.warn(f"a picture takes the viewer's place: {error}", stacklevel=3)
-    return scene_figure(Scenes(frames, anchor, epicentre)[anchor], scale_with(thresholds))
+            warnings.warn(f"a picture replaces the viewer: {error}", stacklevel=3)
+    return scene_figure(Scenes(frames, halted, epicenter)[halted], scale_with(thresholds))
 
 
 def live_view(
     frames: Sequence[Atoms],
-    anchor: int,
-    epicentre: np.ndarray,
+    halted: int,
+    epicenter: np.ndarray,
     thresholds: Sequence[float],
     make_viewer: ViewerFactory | None = None,
 ) -> HaltView:
-    """Make the live viewer, whoever watches; parameters are those of `view`.
+    """Create the live viewer, even if the notebook is not interactive; parameters are those of `view`.
 
     Raises
     ------
     MissingLibraryError
-        If something is missing.
+        If a library is missing.
     """
-    scenes, scale = Scenes(frames, anchor, epicentre), scale_with(thresholds)
-    return HaltView(scenes, scale, anchor, make_viewer, lambda check: scene_figure(scenes[check], scale))
+    scenes, scale = Scenes(frames, halted, epicenter), scale_with(thresholds)
+    return HaltView(scenes, scale, halted, make_viewer, lambda check: scene_figure(scenes[check], scale))

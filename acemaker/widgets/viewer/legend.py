@@ -1,4 +1,4 @@
-"""The legend of the live viewer: the scale of gamma as a bar of HTML, with the thresholds marked."""
+"""Legend of the live viewer: the scale of gamma as an HTML color bar with the thresholds marked."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _ROW = "position:relative;height:1.25em;font-size:12px;line-height:1.25em"
 
 
 def legend(scale: Scale) -> str:
-    """Draw the scale.
+    """Write the legend of a scale.
 
     Parameters
     ----------
     scale
-        What to draw.
+        The scale.
 
     Returns
     -------
     str
-        HTML without scripts; text has the colour of what is around it, in light and dark themes.
+        HTML without scripts; the text inherits its color, in light and dark themes.
     """
-    bar = f"height:14px;border-radius:3px;background:linear-gradient(to right,{','.join(scale.colours())})"
+    bar = f"height:14px;border-radius:3px;background:linear-gradient(to right,{','.join(scale.colors())})"
     lines = "".join(
         f'<span style="position:absolute;left:{_percent(scale, mark)};top:-2px;height:18px;'
         'border-left:2px solid #000;border-right:2px solid #fff"></span>'
@@ -36,7 +36,7 @@ def legend(scale: Scale) -> str:
         f'<div style="{_ROW}">{names}</div>'
         f'<div style="position:relative"><div style="{bar}"></div>{lines}</div>'
         f'<div style="{_ROW}">{ticks}</div>'
-        '<div style="font-size:12px;text-align:center">gamma, dimensionless; ringed: the epicentre</div></div>'
+        '<div style="font-size:12px;text-align:center">gamma, dimensionless; ringed: the epicenter</div></div>'
     )
 
 

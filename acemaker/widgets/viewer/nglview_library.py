@@ -1,4 +1,4 @@
-"""The one place where nglview is imported."""
+"""Import of nglview, with a check that its two halves match."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ REMEDY = "pip install 'acemaker[notebooks]', or 'nglview==3.1.4' 'ipywidgets>=8.
 
 
 def halves() -> tuple[str | None, str | None]:
-    """Look up the versions of nglview's two halves; nothing is imported.
+    """Return the versions of nglview's Python package and front end, without importing it.
 
     Returns
     -------
     python, front_end : str or None
-        None where that half is not installed.
+        None if that half is not installed.
     """
     try:
         python = version("nglview")
@@ -33,7 +33,7 @@ def halves() -> tuple[str | None, str | None]:
 
 @cache
 def load_nglview() -> ModuleType:
-    """Import nglview late, and keep what it displays and warns of from the page.
+    """Import nglview when it is first needed, and suppress its output and warnings.
 
     Returns
     -------
@@ -43,16 +43,18 @@ def load_nglview() -> ModuleType:
     Raises
     ------
     MissingLibraryError
-        If it is not installed, or its halves do not fit: JupyterLab would show an error instead of a viewer.
+        If it is not installed, or the versions of its halves differ: JupyterLab would show an error.
     """
     python, front = halves()
     if python is None or python != front:
-        found = f"its Python half is {python or 'missing'}, its front end {front or 'missing'}"
-        raise MissingLibraryError(f"the viewer needs both halves of nglview in one version; {found}: {REMEDY}")
+        versions = f"the Python package is {python or 'missing'}, the front end {front or 'missing'}"
+        raise MissingLibraryError(
+            f"the viewer needs Python package and front end of nglview in the same version; {versions}: {REMEDY}"
+        )
     try:
         from IPython.utils.capture import capture_output
 
-        # it displays a widget of its own, without anything in it, when it is imported
+        # it displays an empty widget when it is imported
         with warnings.catch_warnings(), capture_output():
             warnings.simplefilter("ignore")
             import nglview

@@ -1,4 +1,4 @@
-"""nglview's widget, without what would be left of it."""
+"""nglview's widget without threads and parts that would outlive it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from acemaker.widgets.viewer.nglview_library import load_nglview
 
 @cache
 def widget_class() -> type:
-    """Make a kind of nglview's widget without its threads, one of which would outlive every viewer.
+    """Return a subclass of nglview's widget without its threads, one of which would outlive every viewer.
 
     Returns
     -------
     type
-        Called with what is to be done when a front end is there, and the height in pixels.
+        Its arguments are a function to call when a front end is connected, and the height in pixels.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def widget_class() -> type:
             self._view_height = f"{height}px"
 
         def _create_player(self) -> None:
-            # which has no frames to play here; nglview's own ties it to the widget by four more that nothing closes
+            # there are no frames to play, and nglview's player adds four more widgets that are never closed
             widgets = load_ipywidgets()
             self._iplayer = widgets.HBox([widgets.Play(max=0), widgets.IntSlider(max=0)])
 

@@ -1,4 +1,4 @@
-"""Atoms beside what is known of the one that was clicked, under the legend: what all views of structures share."""
+"""Pane that all views of structures share: legend, atoms, and details of the atom that was clicked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acemaker.widgets.ipywidgets_library import discard, load_ipywidgets
 from acemaker.widgets.viewer.legend import legend
 from acemaker.widgets.viewer.protocol import Viewer, ViewerFactory
 
-HINT = "Click an atom for its gamma,<br>neighbours and bond lengths."
+HINT = "Click an atom for its gamma,<br>neighbors and bond lengths."
 
 
 class Pane:
@@ -21,20 +21,20 @@ class Pane:
     Parameters
     ----------
     scale
-        Of gamma.
+        Scale of gamma.
     make_viewer
-        Makes what draws; nglview's if None.
+        Creates the viewer; nglview's if None.
 
     Attributes
     ----------
     viewer : Viewer
-        What draws.
+        The viewer.
     atom : int or None
         The atom that was picked.
     details : ipywidgets.HTML
-        What is known of it.
+        Details of that atom.
     box : ipywidgets.HBox
-        The whole.
+        The whole widget.
 
     Raises
     ------
@@ -63,29 +63,29 @@ class Pane:
 
     @property
     def picked(self) -> Picked | None:
-        """What is known of the picked atom in this scene; None before the first click, or where it is not."""
+        """Details of the picked atom in this scene; None before the first click, or if the scene does not have it."""
         if self._shown is None or self.atom is None:
             return None
-        scenes, place = self._shown
-        atoms = scenes.frames[place]
-        return pick(atoms, self.atom, scenes.epicentre) if self.atom < len(atoms) else None
+        scenes, index = self._shown
+        atoms = scenes.frames[index]
+        return pick(atoms, self.atom, scenes.epicenter) if self.atom < len(atoms) else None
 
-    def show(self, scenes: Scenes, place: int) -> None:
-        """Draw a scene in place of the one before.
+    def show(self, scenes: Scenes, index: int) -> None:
+        """Draw a scene, replacing the previous one.
 
         Parameters
         ----------
         scenes
-            Where it is.
-        place
-            Its number among them.
+            Scenes that the scene belongs to.
+        index
+            Index of the scene among them.
         """
-        self._shown = scenes, place
-        self.viewer.show(scenes[place])
+        self._shown = scenes, index
+        self.viewer.show(scenes[index])
         self._show_picked()
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         self.viewer.close()
         discard(self.box)
 
@@ -96,5 +96,5 @@ class Pane:
 
     def _show_picked(self) -> None:
         picked = self.picked
-        words = HINT if picked is None else html.render(picked.summary())
-        self.details.value = f'<div style="line-height:1.4;font-size:13px;white-space:nowrap">{words}</div>'
+        content = HINT if picked is None else html.render(picked.summary())
+        self.details.value = f'<div style="line-height:1.4;font-size:13px;white-space:nowrap">{content}</div>'

@@ -1,4 +1,4 @@
-"""A scene as the text of a PDB file, which is what nglview's front end reads."""
+"""A scene as the text of a PDB file for nglview's front end."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from acemaker.plotting.scale import Scale
 from acemaker.plotting.scene import EDGES, Scene
 
 ATOMS, CELL = "MOL", "CEL"
-"""Residues of the atoms, and of the corners of the cell."""
+"""Residue names of the atoms and of the corners of the cell."""
 
 
 def pdb_text(scene: Scene, scale: Scale) -> str:
-    """Write a scene.
+    """Return a scene as PDB text.
 
-    The cell is not written as such: readers put it into a standard orientation of their own, with the atoms left where
-    they are. Its corners are atoms of a residue of their own, joined by bonds, so that it is drawn as it is.
+    The cell is not written as such, since readers rotate it into a standard orientation but not the atoms. Instead, its
+    corners are written as atoms of a separate residue that are connected by bonds.
 
     Parameters
     ----------
     scene
-        What to write.
+        The scene.
     scale
-        Brings gamma to the logarithm that stands in the column of the B-factor; raw values of 1000 or more
-        would shift the columns behind it, and with them the elements.
+        Scale of gamma; its logarithm is written into the column of the B-factor, since raw values of 1000 or more
+        would shift the following columns with the elements.
 
     Returns
     -------
     str
     """
-    # what a run that blew up has thrown out must not shift columns either
+    # atoms that are far away after a run exploded must not shift columns either
     positions = np.clip(np.nan_to_num(scene.positions), -999.0, 9999.0)
     symbols = [chemical_symbols[number] for number in scene.numbers]
     logarithms = scale.logarithms(scene.gamma)
@@ -44,8 +44,8 @@ def pdb_text(scene: Scene, scale: Scale) -> str:
 
 def _atom(row: int, symbol: str, residue: str, position: np.ndarray, value: float) -> str:
     x, y, z = position
-    place = "A   1" if residue == ATOMS else "B   2"
+    chain = "A   1" if residue == ATOMS else "B   2"
     return (
-        f"HETATM{row + 1:5d} {symbol:>4s} {residue:3s} {place}    {x:8.3f}{y:8.3f}{z:8.3f}"
+        f"HETATM{row + 1:5d} {symbol:>4s} {residue:3s} {chain}    {x:8.3f}{y:8.3f}{z:8.3f}"
         f"{1.0:6.2f}{value:6.2f}          {symbol.upper():>2s}"
     )

@@ -1,4 +1,4 @@
-"""What a viewer must be able to do, so that another one can take nglview's place."""
+"""Protocol of viewers, so that another one can replace nglview's."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ class Viewer(Protocol):
     Attributes
     ----------
     widget : ipywidgets.DOMWidget
-        What is put on the page.
+        The widget.
     """
 
     @property
     def widget(self) -> Any:
-        """What is put on the page."""
+        """The widget."""
 
     def show(self, scene: Scene) -> None:
-        """Draw a scene, in place of the one before; from the same direction.
+        """Draw a scene, replacing the previous one, without changing the camera.
 
-        Called before the widget is on the page, too, and as fast as a slider moves: scenes that have been
-        overtaken may be left out, the last one may not. No thread may be left behind.
+        This method may be called before the widget is on the page, and as fast as a slider moves: scenes that were
+        superseded may be skipped, but not the last one. No thread may be left running.
         """
 
     def on_pick(self, callback: Callable[[int], None]) -> None:
-        """Have a function called with an atom's place in the scene's arrays whenever it is clicked."""
+        """Register a function that is called with the index of a clicked atom in the scene's arrays."""
 
     def close(self) -> None:
-        """Take the widget off the page, and end what works for it."""
+        """Remove the widget from the page, and end all its background work."""
 
 
 ViewerFactory = Callable[[Scale], Viewer]
-"""Makes a viewer that draws on a given scale of gamma."""
+"""Creates a viewer with a scale of gamma."""

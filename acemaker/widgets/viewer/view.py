@@ -1,4 +1,4 @@
-"""The halt viewer: scenes, a slider over the checks, the legend, and what a click on an atom tells."""
+"""The halt viewer: scenes, a slider over the checks, the legend, and details of the atom that is clicked."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class HaltView:
-    """Shows the checks before a halt; what it shows is in `scenes` and `picked`, without it.
+    """Interactive view of the checks before a halt; `scenes` and `picked` have the same data without widgets.
 
     Parameters
     ----------
     scenes
-        One a check.
+        One scene per check.
     scale
-        Of gamma.
+        Scale of gamma.
     start
-        The check to begin with.
+        Index of the check that is shown first.
     make_viewer
-        Makes what draws; nglview's if None.
-    twin
-        Draws a check as a picture, for a notebook that is looked at without its kernel.
+        Creates the viewer; nglview's if None.
+    draw_fallback
+        Draws a check as a picture, for a notebook that is opened without its kernel.
 
     Attributes
     ----------
     viewer : Viewer
-        What draws.
+        The viewer.
     slider : ipywidgets.IntSlider
-        Its value is the check, from 0.
+        Slider whose value is the index of the check.
     atom : int or None
         The atom that was picked.
     box : ipywidgets.VBox
-        The whole, for a page of your own.
+        The whole widget, to embed in other layouts.
 
     Raises
     ------
@@ -57,10 +57,10 @@ class HaltView:
         scale: Scale,
         start: int,
         make_viewer: ViewerFactory | None,
-        twin: Callable[[int], Picture],
+        draw_fallback: Callable[[int], Picture],
     ) -> None:
         ipywidgets = load_ipywidgets()
-        self.scenes, self._twin = scenes, twin
+        self.scenes, self._draw_fallback = scenes, draw_fallback
         self._pane = Pane(scale, make_viewer)
         self._caption, self._check = ipywidgets.HTML(), ipywidgets.HTML()
         self.slider = ipywidgets.IntSlider(value=start, max=len(scenes) - 1, description="check", readout=False)
@@ -73,7 +73,7 @@ class HaltView:
 
     @property
     def viewer(self) -> Viewer:
-        """What draws."""
+        """The viewer."""
         return self._pane.viewer
 
     @property
@@ -83,16 +83,16 @@ class HaltView:
 
     @property
     def picked(self) -> Picked | None:
-        """What is known of the picked atom at this check; None before the first click."""
+        """Details of the picked atom at this check; None before the first click."""
         return self._pane.picked
 
     @property
     def texts(self) -> Sequence[str]:
-        """What is written above, below and beside the atoms, as HTML."""
+        """Texts above, below and beside the atoms, as HTML."""
         return self._caption.value, self._check.value, self._pane.details.value
 
     def close(self) -> None:
-        """Take it off the page."""
+        """Remove the widget from the page."""
         self._pane.close()
         discard(self.box)
 
@@ -111,5 +111,5 @@ class HaltView:
         return f"Halt viewer: {counted(len(self.scenes), 'check')}; {self.scenes.caption(self.slider.value)}"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        # the picture is what is left of it where there is no kernel: on a web page, in an export
-        return live_bundle(self.box, repr(self), png=self._twin(self.slider.value)._repr_png_())
+        # the picture replaces the widget where there is no kernel: on a web page, in an export
+        return live_bundle(self.box, repr(self), png=self._draw_fallback(self.slider.value)._repr_png_())

@@ -1,1 +1,1 @@
-"""The self-checks, one file a notebook."""
+"""Self-checks, one module per notebook."""

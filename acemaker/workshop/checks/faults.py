@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from acemaker.analysis import Verdict
+from acemaker.analysis import Accuracy
 from acemaker.campaign.view import CampaignView
 from acemaker.oracles.oracle import Oracle
 from acemaker.structures.computed import forces_of
@@ -16,78 +16,76 @@ from acemaker.structures.embedding import EmbeddedCell
 from acemaker.workshop.answer import NotRightError, as_number, checks, kind, tried
 
 DIFFERENT = 1.0
-"""meV/Å, above which an oracle disagrees with itself."""
+"""Force difference in meV/Å above which a label differs from the oracle."""
 
 
 @checks("Prediction", "choose one of the three, as prediction = 'guard'")
 def who_notices(answer: Any, view: CampaignView) -> str:
-    """Compare a guess of who notices the lie with who did."""
-    places = ("label", "guard", "nobody")
-    if answer not in places:
-        raise NotRightError(f"choose one of {', '.join(places)}, not {kind(answer)}")
+    """Compare a guess of which check detects the wrong labels with the campaign."""
+    options = ("label", "guard", "nobody")
+    if answer not in options:
+        raise NotRightError(f"choose one of {', '.join(options)}, not {kind(answer)}")
     rounds = view.rounds()
-    refused = any(one.failed for one in rounds)
-    found = "guard" if any(one.rejected for one in rounds) else "label" if refused else "nobody"
-    if answer != found:
-        raise NotRightError(f"it was {found!r}: see what the campaign says below")
-    return f"it was {found!r}"
+    has_failed = any(entry.failed for entry in rounds)
+    expected = "guard" if any(entry.rejected for entry in rounds) else "label" if has_failed else "nobody"
+    if answer != expected:
+        raise NotRightError(f"it was {expected!r}: see the campaign below")
+    return f"it was {expected!r}"
 
 
-@checks("Exercise 1", "find threshold, a whole number, from verdict.atom_gamma of the atoms that are wrong")
-def threshold(answer: Any, verdict: Verdict, allowed: int) -> str:
-    """Check the largest whole threshold that leaves at most so many wrong atoms unseen."""
-    given = as_number(answer, "threshold")
-    if given != int(given) or given < 1:
-        raise NotRightError(f"a whole number from 1 on was asked for, not {given:g}")
-    wrong = verdict.atom_gamma[verdict.atom_error > verdict.tolerance]
+@checks("Exercise 1", "find threshold, an integer, from accuracy.atom_gamma of the wrong atoms")
+def threshold(answer: Any, accuracy: Accuracy, allowed: int) -> str:
+    """Check the largest integer threshold that leaves at most the allowed number of wrong atoms undetected."""
+    value = as_number(answer, "threshold")
+    if value != int(value) or value < 1:
+        raise NotRightError(f"the threshold should be an integer of at least 1, got {value:g}")
+    wrong = accuracy.atom_gamma[accuracy.atom_error > accuracy.tolerance]
 
-    def unseen(number: float) -> int:
+    def undetected(number: float) -> int:
         return int((wrong <= number).sum())
 
-    if unseen(given) > allowed:
-        raise NotRightError(f"below {given:g} are {unseen(given)} atoms that are wrong; at most {allowed} are allowed")
-    if unseen(given + 1) <= allowed:
-        raise NotRightError(f"{given:g} is strict enough, and so is {given + 1:g}: the largest is asked for")
-    more = unseen(given + 1)
-    return f"with {given:g}, {unseen(given)} of {len(wrong)} wrong atoms stay unseen, with {given + 1:g} {more}"
+    if undetected(value) > allowed:
+        raise NotRightError(f"{undetected(value)} wrong atoms are below {value:g}; at most {allowed} are allowed")
+    if undetected(value + 1) <= allowed:
+        raise NotRightError(f"{value:g} is strict enough, and so is {value + 1:g}: find the largest threshold")
+    more = undetected(value + 1)
+    return f"with {value:g}, {undetected(value)} of {len(wrong)} wrong atoms are undetected, with {value + 1:g} {more}"
 
 
-@checks("Exercise 2", "name the label that lies by its number, as liar = 0")
+@checks("Exercise 2", "enter the number of the wrong label, as liar = 0")
 def liar(answer: Any, labels: Sequence[Atoms], oracle: Oracle) -> str:
-    """Check which label lies, by asking an honest oracle once more."""
-    given = as_number(answer, "liar")
+    """Check which label is wrong, by computing it again with a correct oracle."""
+    guess = as_number(answer, "liar")
     for number, atoms in enumerate(labels):
-        again = oracle.label(atoms)
-        off = 1e3 * float(np.abs(forces_of(atoms) - forces_of(again)).max())
-        if off > DIFFERENT:
-            if given != number:
-                raise NotRightError(f"label {given:g} is honest; look for the one that the fit cannot follow")
-            return (
-                f"asked once more, the oracle gives forces for label {number} that differ by up to {off / 1e3:.2g} eV/Å"
-            )
-    raise NotRightError("none of these labels lies")
+        correct = oracle.label(atoms)
+        difference = 1e3 * float(np.abs(forces_of(atoms) - forces_of(correct)).max())
+        if difference > DIFFERENT:
+            if guess != number:
+                raise NotRightError(f"label {guess:g} is right; find the label that the fit cannot reproduce")
+            return f"computed again, the forces of label {number} differ by up to {difference / 1e3:.2g} eV/Å"
+    raise NotRightError("none of these labels is wrong")
 
 
-@checks("Exercise 3", "fill in my_core: a rule that says of each atom whether it is to count, from its distance")
+@checks("Exercise 3", "fill in my_core, a rule that selects the atoms of the core by their distance")
 def core(function: Any, cell: EmbeddedCell, distances: np.ndarray, error: np.ndarray, limit: float) -> str:
-    """Check a rule for core atoms by the true error of their forces."""
-    chosen = np.asarray(tried(function, distances.copy()))
-    if chosen.shape != distances.shape or chosen.dtype != bool:
+    """Check a rule for core atoms by the error of their forces."""
+    selected = np.asarray(tried(function, distances.copy()))
+    if selected.shape != distances.shape or selected.dtype != bool:
         raise NotRightError(
-            f"it should give one True or False for each of the {len(distances)} atoms, such as distances < 4, it gives "
-            f"{kind(chosen)} of {chosen.dtype}"
+            f"it should return one True or False for each of the {len(distances)} atoms, e.g. distances < 4, got "
+            f"{kind(selected)} of {selected.dtype}"
         )
-    if not chosen.any():
-        raise NotRightError("no atom counts: such a label would teach nothing")
-    median = float(np.median(error[chosen]))
+    if not selected.any():
+        raise NotRightError("no atom is selected: the label would have no effect")
+    median = float(np.median(error[selected]))
     if median > limit:
         raise NotRightError(
-            f"{int(chosen.sum())} atoms count, and half of their forces are wrong by more than {median:.0f} meV/Å, "
-            f"above {limit:g}: the seam bleeds into this core"
+            f"{int(selected.sum())} atoms are selected, and half of their forces are wrong by more than {median:.0f} "
+            f"meV/Å, above {limit:g}: the boundary disturbs this core"
         )
-    if not chosen[0]:
-        raise NotRightError("the atom in the centre is the one that the label is about, and it is left out")
+    if not selected[0]:
+        raise NotRightError("the atom in the center is not selected, but the label is computed for this atom")
     return (
-        f"{int(chosen.sum())} of {len(chosen)} atoms count, median error {median:.0f} meV/Å; acemaker, which does not "
-        f"know the truth, chose {int(cell.core.sum())}"
+        f"{int(selected.sum())} of {len(selected)} atoms are selected, median error {median:.0f} meV/Å; acemaker "
+        f"selected {int(cell.core.sum())} without knowing the errors"
     )

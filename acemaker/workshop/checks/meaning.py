@@ -15,122 +15,125 @@ from acemaker.workshop.plane import Plane
 EXACT = 1e-6
 
 
-@checks("Prediction 1", "look at the picture and name an environment, as prediction = 'P'")
+@checks("Prediction 1", "choose an environment of the figure, as prediction = 'P'")
 def unknown(answer: Any, plane: Plane) -> str:
-    """Check which stranger is known."""
+    """Check which environment is within the training set."""
     name = _name(answer, plane)
-    known = [one for one in plane.strangers if plane.gamma(one) <= 1]
+    known = [stranger for stranger in plane.strangers if plane.gamma(stranger) <= 1]
     if name not in known:
         raise NotRightError(
-            f"{name} has gamma {plane.gamma(name):.2f}: it lies outside of what the active set spans. Look at the "
-            "next picture, then change your answer"
+            f"{name} has gamma {plane.gamma(name):.2f}: it is outside of the region that the active set spans. See the "
+            "next figure, then change your answer"
         )
-    return f"gamma of {name} is {plane.gamma(name):.2f}, below 1: it is a mixture of what was trained"
+    return f"gamma of {name} is {plane.gamma(name):.2f}, below 1: it is a combination of trained environments"
 
 
-@checks("Exercise 1", "replace ... in gamma_of by the one or two lines that give gamma")
+@checks("Exercise 1", "replace ... in gamma_of by one or two lines that compute gamma")
 def gamma_function(function: Any, plane: Plane) -> str:
-    """Check a student's gamma against acemaker's."""
+    """Compare a student's gamma with acemaker's."""
     rng = np.random.default_rng(0)
     skew = np.array([[2.0, 1.0], [0.5, 1.5]])
-    tries = [(np.array([-3.0, 1.0]), skew), *((b, plane.active) for b in (*rng.normal(size=(6, 2)), *plane.trained))]
-    given = [as_number(tried(function, b.copy(), active.copy()), "gamma") for b, active in tries]
-    true = [float(true_gamma([b[None]], [np.linalg.inv(active)])[0][0]) for b, active in tries]
-    if _same(given, true):
-        return "the same as acemaker's for every environment that was tried"
-    why = next((words for words, other in MISTAKES.items() if _same(given, [other(*one) for one in tries])), "")
-    wrong = next(place for place in range(len(tries)) if not _same(given[place : place + 1], true[place : place + 1]))
-    b, active = tries[wrong]
-    shown = f"b = {_shown(b)} and active = [{_shown(active[0])}, {_shown(active[1])}]"
-    raise NotRightError(f"for {shown} it gives {given[wrong]:.3g}, where gamma is {true[wrong]:.3g}. {why}".rstrip())
+    cases = [(np.array([-3.0, 1.0]), skew), *((b, plane.active) for b in (*rng.normal(size=(6, 2)), *plane.trained))]
+    results = [as_number(tried(function, b.copy(), active.copy()), "gamma") for b, active in cases]
+    expected = [float(true_gamma([b[None]], [np.linalg.inv(active)])[0][0]) for b, active in cases]
+    if _same(results, expected):
+        return "it agrees with acemaker for all environments that were tried"
+    hint = next((hint for hint, other in MISTAKES.items() if _same(results, [other(*case) for case in cases])), "")
+    wrong = next(i for i in range(len(cases)) if not _same(results[i : i + 1], expected[i : i + 1]))
+    b, active = cases[wrong]
+    case = f"b = {_shown(b)} and active = [{_shown(active[0])}, {_shown(active[1])}]"
+    message = f"for {case} it returns {results[wrong]:.3g}, but gamma is {expected[wrong]:.3g}. {hint}"
+    raise NotRightError(message.rstrip())
 
 
 MISTAKES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "You have taken the largest coefficient with its sign; a large negative one is as far away": (
+    "This is the largest coefficient with its sign; a large negative coefficient counts as well": (
         lambda b, active: (b @ np.linalg.inv(active)).max()
     ),
-    "The inverse stands on the wrong side: b @ inverse, since the rows of active are environments": (
+    "The inverse is on the wrong side: use b @ inverse, since the rows of active are environments": (
         lambda b, active: np.abs(np.linalg.inv(active) @ b).max()
     ),
-    "This is the sum of the coefficients' sizes; gamma is the largest of them alone": (
+    "This is the sum of the absolute coefficients; gamma is the largest of them": (
         lambda b, active: np.abs(b @ np.linalg.inv(active)).sum()
     ),
-    "This is the smallest of the coefficients' sizes; gamma is the largest": (
+    "This is the smallest absolute coefficient; gamma is the largest": (
         lambda b, active: np.abs(b @ np.linalg.inv(active)).min()
     ),
-    "This is the length of the coefficients; gamma is the largest of their sizes": (
+    "This is the norm of the coefficients; gamma is the largest absolute coefficient": (
         lambda b, active: float(np.linalg.norm(b @ np.linalg.inv(active)))
     ),
     "This multiplies by active itself; the coefficients need its inverse": lambda b, active: np.abs(b @ active).max(),
-    "This takes the size of b itself; first write b as a mixture of the rows of active": (lambda b, _: np.abs(b).max()),
+    "This is the largest component of b; first write b as a combination of the rows of active": (
+        lambda b, _: np.abs(b).max()
+    ),
 }
-"""What students return instead of gamma, by what they are told."""
+"""Common wrong formulas for gamma, by the hint that is shown."""
 
 
-def _same(one: Sequence[float], other: Sequence[float]) -> bool:
-    return bool(np.allclose(one, other, rtol=0, atol=EXACT))
+def _same(values: Sequence[float], others: Sequence[float]) -> bool:
+    return bool(np.allclose(values, others, rtol=0, atol=EXACT))
 
 
-@checks("Exercise 2", "name the environment that you would have labelled, as label = 'P'")
+@checks("Exercise 2", "enter the environment to label, as label = 'P'")
 def best_label(answer: Any, plane: Plane) -> str:
-    """Check the one label after which everything is known."""
+    """Check the single label after which gamma of all environments is at most 1."""
     name = _name(answer, plane)
     after = plane.with_label(name)
-    still = [f"{one} has {after.gamma(one):.2f}" for one in plane.strangers if after.gamma(one) > 1 + EXACT]
-    if still:
-        raise NotRightError(f"after labelling {name}, gamma is still above 1: {', '.join(still)}")
-    return f"after labelling {name} all three are within the parallelogram: the farthest one teaches most"
+    above = [f"{other} has {after.gamma(other):.2f}" for other in plane.strangers if after.gamma(other) > 1 + EXACT]
+    if above:
+        raise NotRightError(f"after labeling {name}, gamma is still above 1: {', '.join(above)}")
+    return f"after labeling {name} all three are within the parallelogram: the label of the farthest one is most useful"
 
 
 @checks("Prediction 2", "fill in both names, as prediction = {'highest gamma': 'rattled', 'no error': 'vacancy'}")
 def strange(answer: Any, graded: Mapping[str, Graded]) -> str:
-    """Check which structure has the highest gamma, and which has one above 1 without any error."""
+    """Check which structure has the highest gamma, and which has a gamma above 1 without a force error."""
     if not isinstance(answer, dict) or set(answer) != {"highest gamma", "no error"}:
-        raise NotRightError("keep the two names 'highest gamma' and 'no error', and give each a structure")
+        raise NotRightError("prediction should have the keys 'highest gamma' and 'no error', each with a structure")
     for name in answer.values():
         if name not in graded:
-            raise NotRightError(f"the structures are {', '.join(graded)}; {kind(name)} is none of them")
+            raise NotRightError(f"the structures are {', '.join(graded)}, got {kind(name)}")
     highest = max(graded, key=lambda name: float(graded[name].gamma.max()))
-    beyond = {name: float(one.error.max()) for name, one in graded.items() if one.gamma.max() > 1.5}
+    beyond = {name: float(grades.error.max()) for name, grades in graded.items() if grades.gamma.max() > 1.5}
     harmless = min(beyond, key=lambda name: beyond[name])
     if answer["highest gamma"] != highest:
         chosen = answer["highest gamma"]
-        raise NotRightError(f"{chosen} has gamma {graded[chosen].gamma.max():.3g}, and another one has more: see below")
+        raise NotRightError(f"{chosen} has gamma {graded[chosen].gamma.max():.3g}, another one has more: see below")
     if answer["no error"] != harmless:
         chosen = answer["no error"]
         gamma, error = graded[chosen].gamma.max(), graded[chosen].error.max()
         raise NotRightError(
-            f"{chosen} has gamma {gamma:.2g} and errs by up to {error:.0f} meV/Å; look for one where symmetry makes "
-            "every force zero, whatever the potential"
+            f"{chosen} has gamma {gamma:.2g} and force errors up to {error:.0f} meV/Å; in which structure are all "
+            "forces zero by symmetry, for any potential?"
         )
     return (
-        f"{highest} is farthest away; {harmless} is outside of the training set (gamma "
-        f"{graded[harmless].gamma.max():.2g}) and yet has no force error, since by symmetry there is no force at all"
+        f"{highest} has the highest gamma; {harmless} is outside of the training set (gamma "
+        f"{graded[harmless].gamma.max():.2g}), but has no force error, since all forces are zero by symmetry"
     )
 
 
-@checks("Exercise 3", "work out seen from the arrays gamma and error: the share, between 0 and 1")
+@checks("Exercise 3", "compute seen, a share between 0 and 1, from the arrays gamma and error")
 def share_seen(answer: Any, graded: Graded, threshold: float, tolerance: float) -> str:
-    """Check the share of wrong atoms that gamma sees."""
-    given = as_number(answer, "seen")
+    """Check the share of wrong atoms that gamma detects."""
+    share = as_number(answer, "seen")
     wrong, above = graded.error > tolerance, graded.gamma > threshold
-    true = float(above[wrong].mean())
-    if abs(given - true) < 1e-3:
-        return f"gamma sees {true:.0%} of the atoms whose force is wrong by more than {tolerance:g} meV/Å"
+    expected = float(above[wrong].mean())
+    if abs(share - expected) < 1e-3:
+        return f"gamma detects {expected:.0%} of the atoms whose force is wrong by more than {tolerance:g} meV/Å"
     mistakes = {
-        "this is a percentage; give the share between 0 and 1": 100 * true,
-        "this is the share of all atoms that are wrong and seen; divide by the number of wrong ones": (
+        "this is a percentage; enter the share between 0 and 1": 100 * expected,
+        "this is the share of wrong and detected atoms among all atoms; divide by the number of wrong atoms": (
             wrong & above
         ).mean(),
-        "this is the other way round: the share of the seen atoms that are wrong": wrong[above].mean(),
-        "this is the share of wrong atoms among all": wrong.mean(),
+        "this is the share of wrong atoms among the detected atoms": wrong[above].mean(),
+        "this is the share of wrong atoms among all atoms": wrong.mean(),
         "this is the share of all atoms above the threshold, wrong or not": above.mean(),
-        "this is a number of atoms; divide it by the number of wrong ones": (wrong & above).sum(),
-        "this is the share that is not seen": 1 - true,
+        "this is a number of atoms; divide it by the number of wrong atoms": (wrong & above).sum(),
+        "this is the share that is not detected": 1 - expected,
     }
-    why = next((words for words, value in mistakes.items() if abs(given - value) < 1e-3), "")
-    fallback = f"of {int(wrong.sum())} wrong atoms {int((wrong & above).sum())} are above the threshold"
-    raise NotRightError(f"{given:.3g} is not the share: {why or fallback}")
+    hint = next((hint for hint, value in mistakes.items() if abs(share - value) < 1e-3), "")
+    fallback = f"{int((wrong & above).sum())} of {int(wrong.sum())} wrong atoms are above the threshold"
+    raise NotRightError(f"{share:.3g} is not the share: {hint or fallback}")
 
 
 def _name(answer: Any, plane: Plane) -> str:

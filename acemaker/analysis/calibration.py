@@ -1,0 +1,478 @@
+"""Calibration of gamma as a detector of wrong atoms: misses, false alarms, and the recommended threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+
+from acemaker.analysis.held_out import TestSet, evaluate_test_set, test_sets
+from acemaker.errors import ConfigError
+from acemaker.formatting.figures import Picture, draw
+from acemaker.formatting.record import Record, read_only
+from acemaker.formatting.summary import Summary, Table, counted, number
+from acemaker.loop.reader import CampaignReader
+
+if TYPE_CHECKING:
+    from acemaker.analysis.accuracy import Accuracy
+
+CONFIDENCE = 0.95
+"""Confidence level of the intervals."""
+
+FEWEST_STRUCTURES = 5
+"""Minimum number of structures with wrong atoms: the wrong atoms of one structure are neighbors and err together."""
+
+TOO_MANY = 0.5
+"""Share of false alarms above which a threshold is of no use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A share, with its confidence interval.
+
+    Attributes
+    ----------
+    count, of : int
+        Numerator and denominator of the share.
+    low, high : float
+        Interval of 95 %, dimensionless.
+    """
+
+    count: int
+    of: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share; NaN if the denominator is zero."""
+        return self.count / self.of if self.of else math.nan
+
+    def __str__(self) -> str:
+        if not self.of:
+            return "none"
+        return f"{self.count} of {self.of} ({self.value:.2%}, interval {self.low:.2%} to {self.high:.2%})"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class GammaCalibration(Record):
+    """Gamma as a detector of wrong atoms.
+
+    An atom is *wrong* if the norm of its force error is above the tolerance. A wrong atom whose gamma is not above the
+    threshold is a *miss*, a right one whose gamma is above it a *false alarm*.
+
+    Attributes
+    ----------
+    potential : int
+        Number of the generation in use.
+    generation : ndarray of int, shape (n,)
+        Generation that each entry belongs to; some generations may have no entries.
+    structure : ndarray of int, shape (n,)
+        Structure of each entry.
+    gamma : ndarray, shape (n,)
+        Extrapolation grade of an atom, dimensionless.
+    error : ndarray, shape (n,)
+        Norm of its force error, meV/Å.
+    tolerance : float
+        meV/Å, above which an atom counts as wrong.
+    threshold : float
+        ``threshold_call_dft``, which halts.
+    miss_rate : float
+        Share of the wrong atoms that may be missed at the recommended threshold.
+    source : str
+        Description of the structures.
+
+    Examples
+    --------
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> calibration = campaign.calibrate_gamma()
+    >>> calibration.misses().count
+    0
+    """
+
+    potential: int
+    generation: np.ndarray
+    structure: np.ndarray
+    gamma: np.ndarray
+    error: np.ndarray
+    tolerance: float
+    threshold: float
+    miss_rate: float
+    source: str
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether the error of each entry is above the tolerance, shape (n,)."""
+        wrong: np.ndarray = self.error > self.tolerance
+        return wrong
+
+    def misses(self, threshold: float | None = None, generation: int | None = None) -> Rate:
+        """Return the share of wrong atoms that gamma does not detect.
+
+        Parameters
+        ----------
+        threshold
+            Of gamma; the campaign's if None.
+        generation
+            Generation to count; all that were evaluated if None.
+        """
+        return self._rate(self.gamma <= self._threshold(threshold), self.wrong, generation)
+
+    def false_alarms(self, threshold: float | None = None, generation: int | None = None) -> Rate:
+        """Return the share of right atoms for which gamma raises an alarm.
+
+        Parameters
+        ----------
+        threshold
+            Of gamma; the campaign's if None.
+        generation
+            Generation to count; all that were evaluated if None.
+        """
+        return self._rate(self.gamma > self._threshold(threshold), ~self.wrong, generation)
+
+    def recommend(self, generation: int | None = None) -> float | None:
+        """Find the largest threshold at which no more than ``miss_rate`` of the wrong atoms are missed.
+
+        Parameters
+        ----------
+        generation
+            Generation to count; all that were evaluated if None.
+
+        Returns
+        -------
+        float or None
+            None if there are too few wrong atoms.
+        """
+        entries = self._entries(generation)
+        wrong = self.wrong[entries]
+        if not enough_wrong_atoms(wrong, self.structure[entries], self.miss_rate):
+            return None
+        return recommended_threshold(self.gamma[entries], wrong, self.miss_rate)
+
+    @property
+    def answer(self) -> str:
+        """Whether gamma detects the errors, in one sentence, with the misses of the last potential if they are many."""
+        last = self.misses(generation=self.potential)
+        if len(np.unique(self.generation)) > 1 and last.of and last.value > self.miss_rate:
+            alone = f"for generation {self.potential} alone, {self.threshold:g} misses {last.count} of {last.of}"
+            return f"{self._answer()}; {alone}"
+        return self._answer()
+
+    def _answer(self) -> str:
+        recommended = self.recommend()
+        if recommended is None:
+            return f"too few wrong atoms for an answer; {self._shortage()}"
+        if self.misses().value <= self.miss_rate:
+            return f"gamma detects the errors: a threshold of {self.threshold:g} misses at most {self.miss_rate:.0%}"
+        if self.false_alarms(recommended).value <= TOO_MANY:
+            return (
+                f"a threshold of {self.threshold:g} misses more than {self.miss_rate:.0%} of the errors; "
+                f"{recommended:g} would be low enough"
+            )
+        return (
+            "gamma does not separate wrong from right atoms here: to miss at most "
+            f"{self.miss_rate:.0%}, it would raise false alarms for {self.false_alarms(recommended).value:.0%} of the "
+            "right atoms"
+        )
+
+    def summary(self) -> Summary:
+        """Return the content of the text and HTML forms."""
+        generations = [int(generation) for generation in np.unique(self.generation)]
+        last, recommended = self.potential, self.recommend()
+        entries = self._entries(last)
+        structures = counted(len(np.unique(self.structure)), "structure")
+        items = [
+            ("evaluated on", f"{structures}: {self.source}"),
+            ("wrong atoms", f"{self._wrong_share(None)}: force errors above {self.tolerance:g} meV/Å"),
+            ("misses", f"{self.misses()} of the wrong atoms have a gamma of {self.threshold:g} or less"),
+            ("false alarms", f"{self.false_alarms()} of the right atoms have a gamma above {self.threshold:g}"),
+        ]
+        if recommended is None:
+            items.append(("recommended threshold", f"too few wrong atoms; {self._shortage()}"))
+        else:
+            value = f"{recommended:g}, the largest that misses at most {self.miss_rate:.0%}"
+            items.append(("recommended threshold", value))
+            items.append(("misses at that threshold", str(self.misses(recommended))))
+            items.append(("false alarms at that threshold", str(self.false_alarms(recommended))))
+        if not entries.any():
+            items.append((f"generation {last} alone", "not evaluated: no label came after it"))
+        elif len(generations) > 1:
+            missed = "none of them" if not self.wrong[entries].any() else str(self.misses(generation=last).count)
+            items.append((f"generation {last} alone", f"{self._wrong_share(last)} are wrong, {missed} missed"))
+        items.append(("answer", self.answer))
+        rows = tuple(
+            (
+                str(generation),
+                str(int(self.wrong[self._entries(generation)].sum())),
+                _percent(self.misses(generation=generation)),
+                _percent(self.false_alarms(generation=generation)),
+                "–" if (own := self.recommend(generation)) is None else number(own),
+            )
+            for generation in generations
+        )
+        table = Table(("generation", "wrong atoms", "misses", "false alarms", "recommended"), rows)
+        return Summary(f"Calibration of gamma for generation {last}", tuple(items), table)
+
+    def figure(self) -> Picture:
+        """Draw the error of every atom against gamma, and the rates against the threshold."""
+        return draw(self)
+
+    def _rate(self, hits: np.ndarray, among: np.ndarray, generation: int | None) -> Rate:
+        entries = self._entries(generation)
+        return rate(hits[entries], among[entries], self.structure[entries])
+
+    def _entries(self, generation: int | None) -> np.ndarray:
+        if generation is None:
+            return np.ones(len(self.gamma), dtype=bool)
+        entries: np.ndarray = self.generation == generation
+        return entries
+
+    def _threshold(self, threshold: float | None) -> float:
+        return self.threshold if threshold is None else threshold
+
+    def _wrong_share(self, generation: int | None) -> str:
+        entries = self._entries(generation)
+        count, of = int(self.wrong[entries].sum()), int(entries.sum())
+        return f"{count} of {of} ({count / of:.2%})"
+
+    def _shortage(self) -> str:
+        needed, n_wrong = min_wrong_atoms(self.miss_rate), int(self.wrong.sum())
+        n_structures = len(np.unique(self.structure[self.wrong]))
+        within = counted(n_structures, "structure")
+        text = f"there are {n_wrong} in {within}, at least {needed} in {FEWEST_STRUCTURES} are needed"
+        if n_wrong < needed <= len(self.error):
+            smallest = np.partition(self.error, len(self.error) - needed)[len(self.error) - needed]
+            text += f" (the {needed} largest errors are {number(float(smallest))} meV/Å or more)"
+        return text
+
+
+def _percent(share: Rate) -> str:
+    return "–" if not share.of else f"{share.value:.1%}"
+
+
+def calibrate_gamma(
+    campaign: CampaignReader | Accuracy,
+    held_out: Sequence[Atoms] | str | Path | None = None,
+    *,
+    tolerance: float = 100.0,
+    miss_rate: float = 0.05,
+    along: Accuracy | None = None,
+) -> GammaCalibration:
+    """Count misses and false alarms of gamma, and recommend a threshold.
+
+    Parameters
+    ----------
+    campaign
+        A campaign, all of whose generations are evaluated: the last one on all structures, earlier ones on some of
+        them. Or an `Accuracy`, whose numbers, threshold and tolerance are used as they are.
+    held_out
+        Structures with energies and forces, or an extended XYZ file of them, that were not used for training. If None,
+        the analytic oracle's own trajectory; for other oracles, the labels that came after each generation. These were
+        selected by gamma: they show misses within the labeled structures, not structures that never halted the run.
+    tolerance
+        meV/Å, above which an atom's force counts as wrong.
+    miss_rate
+        Share of the wrong atoms that may be missed.
+    along
+        The result of `acemaker.analysis.evaluate_accuracy` for this campaign, so that the potential in use is not
+        evaluated on the same frames again.
+
+    Returns
+    -------
+    GammaCalibration
+
+    Raises
+    ------
+    StateError
+        If there is no generation, or there are no structures to evaluate it on.
+    ConfigError, StructureError
+        If tolerance, miss rate or structures are invalid.
+
+    Examples
+    --------
+    >>> from acemaker.analysis import calibrate_gamma
+    >>> from acemaker.testing import toy_campaign
+    >>> campaign = toy_campaign()
+    >>> calibration = calibrate_gamma(campaign, tolerance=50.0)
+    >>> calibration.source
+    'labels that came later, ...'
+    """
+    if not (tolerance > 0 and 0 < miss_rate < 1):
+        raise ConfigError(
+            f"expected a tolerance above 0 meV/Å and a miss_rate between 0 and 1, got {tolerance:g} and {miss_rate:g}"
+        )
+    if not isinstance(campaign, CampaignReader):
+        accuracy = campaign
+        n_atoms = len(accuracy.atom_gamma) // len(accuracy.steps)
+        return GammaCalibration(
+            potential=accuracy.generation,
+            generation=read_only(np.full(len(accuracy.atom_gamma), accuracy.generation)),
+            structure=read_only(np.repeat(np.arange(len(accuracy.steps)), n_atoms)),
+            gamma=accuracy.atom_gamma,
+            error=accuracy.atom_error,
+            tolerance=accuracy.tolerance,
+            threshold=accuracy.threshold,
+            miss_rate=miss_rate,
+            source="independent frames",
+        )
+    sets, source = test_sets(campaign, held_out)
+    current = campaign.progress.generation
+    assert current is not None  # otherwise test_sets raises
+    results = [evaluate_test_set(test_set) for test_set in sets[:-1]]
+    if along is not None and held_out is None:
+        results.append(_from_accuracy(sets[-1], along))
+    else:
+        results.append(evaluate_test_set(sets[-1]))
+    numbers = [
+        np.full(len(gamma), test_set.generation.number) for test_set, (gamma, *_) in zip(sets, results, strict=True)
+    ]
+    gamma, error, structure = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
+    return GammaCalibration(
+        potential=current,
+        generation=read_only(np.concatenate(numbers)),
+        structure=read_only(structure),
+        gamma=read_only(gamma),
+        error=read_only(error),
+        tolerance=tolerance,
+        threshold=campaign.config.otf.threshold_call_dft,
+        miss_rate=miss_rate,
+        source=source,
+    )
+
+
+def _from_accuracy(test_set: TestSet, accuracy: Accuracy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `evaluate_test_set` would return, from an accuracy evaluated on the same structures.
+
+    Raises
+    ------
+    ConfigError
+        If the accuracy is that of another generation or on other structures.
+    """
+    sizes = [len(atoms) for atoms in test_set.structures]
+    if accuracy.generation != test_set.generation.number or sum(sizes) != len(accuracy.atom_gamma):
+        raise ConfigError(
+            f"along: expected the accuracy of generation {test_set.generation.number} on {len(sizes)} structures, "
+            f"got that of generation {accuracy.generation} on {len(accuracy.steps)}; evaluate it again: "
+            "campaign.evaluate_accuracy()"
+        )
+    return accuracy.atom_gamma, accuracy.atom_error, np.repeat(np.array(test_set.numbers), sizes)
+
+
+def rate(hits: np.ndarray, among: np.ndarray, cluster: np.ndarray) -> Rate:
+    """Measure a share of atoms whose structures, not the atoms themselves, are independent.
+
+    The interval is Clopper and Pearson's for the effective number of independent draws, which follows from the scatter
+    between structures. If all or none of the atoms are hits there is no scatter, and each structure counts as one draw.
+
+    Parameters
+    ----------
+    hits : ndarray of bool, shape (n,)
+        Atoms that count.
+    among : ndarray of bool, shape (n,)
+        Atoms of which they are a share.
+    cluster : ndarray of int, shape (n,)
+        The structure of each atom.
+
+    Returns
+    -------
+    Rate
+
+    References
+    ----------
+    Korn and Graubard, Survey Methodology 24, 193 (1998).
+    """
+    from scipy.stats import beta
+
+    count, of = int((hits & among).sum()), int(among.sum())
+    if not of:
+        return Rate(count=0, of=0, low=0.0, high=1.0)
+    _, number = np.unique(cluster, return_inverse=True)
+    sizes = np.bincount(number, among)
+    hit_counts = np.bincount(number, hits & among)[sizes > 0]
+    sizes = sizes[sizes > 0]
+    share, structures = count / of, len(sizes)
+    draws = float(structures)
+    if 0 < count < of and structures > 1:
+        variance = structures / (structures - 1) * float(np.sum((hit_counts - share * sizes) ** 2)) / of**2
+        draws = min(float(of), share * (1 - share) / variance) if variance > 0 else float(of)
+    tail = (1 - CONFIDENCE) / 2
+    successes = share * draws
+    low = float(beta.ppf(tail, successes, draws - successes + 1)) if count else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, draws - successes)) if count < of else 1.0
+    return Rate(count=count, of=of, low=low, high=high)
+
+
+def enough_wrong_atoms(wrong: np.ndarray, cluster: np.ndarray, miss_rate: float) -> bool:
+    """Return whether there are enough wrong atoms to determine a rate of misses.
+
+    Parameters
+    ----------
+    wrong : ndarray of bool, shape (n,)
+        Whether each atom is wrong.
+    cluster : ndarray of int, shape (n,)
+        The structure of each atom.
+    miss_rate
+        The rate to determine: with fewer wrong atoms than its inverse, not even one of them may be missed.
+    """
+    return int(wrong.sum()) >= min_wrong_atoms(miss_rate) and len(np.unique(cluster[wrong])) >= FEWEST_STRUCTURES
+
+
+def min_wrong_atoms(miss_rate: float) -> int:
+    """Return the minimum number of wrong atoms for which a rate of misses differs from no misses."""
+    return math.ceil(1 / miss_rate - 1e-9)
+
+
+def recommended_threshold(gamma: np.ndarray, wrong: np.ndarray, miss_rate: float) -> float:
+    """Find the largest threshold that misses no more than a share of the wrong atoms.
+
+    Parameters
+    ----------
+    gamma : ndarray, shape (n,)
+        Of each atom.
+    wrong : ndarray of bool, shape (n,)
+        Whether each atom is wrong; at least one is.
+    miss_rate
+        The share, dimensionless.
+
+    Returns
+    -------
+    float
+        Rounded down to three significant digits; an atom with gamma equal to the threshold is missed.
+    """
+    sorted_gamma = np.sort(gamma[wrong])
+    first_detected = float(sorted_gamma[min(int(miss_rate * len(sorted_gamma) + 1e-9), len(sorted_gamma) - 1)])
+    if first_detected <= 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(first_detected)) - 2)
+    steps = math.floor(first_detected / unit * (1 + 1e-12))
+    return float(f"{(steps if steps * unit < first_detected else steps - 1) * unit:.3g}")
+
+
+def curves(gamma: np.ndarray, wrong: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rates of misses and false alarms at many thresholds.
+
+    Parameters
+    ----------
+    gamma : ndarray, shape (n,)
+        Of each atom.
+    wrong : ndarray of bool, shape (n,)
+        Whether each atom is wrong.
+    thresholds : ndarray, shape (m,)
+        Of gamma.
+
+    Returns
+    -------
+    misses, false_alarms : ndarray, shape (m,)
+        Shares of the wrong and of the right atoms; NaN if there are none.
+    """
+    low, high = np.sort(gamma[wrong]), np.sort(gamma[~wrong])
+    nothing = np.full(len(thresholds), np.nan)
+    misses = np.searchsorted(low, thresholds, side="right") / len(low) if len(low) else nothing
+    alarms = 1 - np.searchsorted(high, thresholds, side="right") / len(high) if len(high) else nothing
+    return misses, alarms
