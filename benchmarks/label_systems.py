@@ -140,10 +140,10 @@ def summarize(outcome: Outcome, rows: Sequence[Row], systems: Sequence[str]) -> 
         outcome.at_most(f"{system}: least cost to that of true frames", min(costs), MOST_COST)
         both = any(label <= MOST_LABELS and cost <= MOST_COST for label, cost in campaigns.values())
         outcome.must(f"{system}: both in one campaign", both)
-    calls = [row for row in rows if row["system"] == "aluminium adatom" and row["strategy"] == WHOLE]
+    calls = [row for row in rows if row["system"] == "aluminum adatom" and row["strategy"] == WHOLE]
     if calls:
         most = max(int(row["labels"]) / max(int(row["step"]), 1) for row in calls)
-        outcome.at_most("aluminium adatom: labels a step, most", most, 1 / STEPS_A_LABEL)
+        outcome.at_most("aluminum adatom: labels a step, most", most, 1 / STEPS_A_LABEL)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class System:
 
 
 def adatom() -> Atoms:
-    """Put an adatom on the (111) face of aluminium: 97 atoms, 10 Å of vacuum on either side."""
+    """Put an adatom on the (111) face of aluminum: 97 atoms, 10 Å of vacuum on either side."""
     slab = fcc111("Al", (4, 4, 6), a=4.05, vacuum=10.0, periodic=True)
     add_adsorbate(slab, "Al", 2.5, "ontop")
     return Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=True)
@@ -76,7 +76,7 @@ SYSTEMS = (
         },
     ),
     System(
-        "aluminium adatom",
+        "aluminum adatom",
         {
             **COMMON,
             "steps": 500,

@@ -146,15 +146,15 @@ def test_labels_are_weighed_by_rows_that_a_file_holds(monkeypatch: pytest.Monkey
         for point in range(points):
             labels = 4 if "acemaker" in name else 2 ** (point + 1)
             cost, error = labels / 4 if "small" in name else labels, 16 / labels
-            lines.append(f'aluminium adatom,"{name}",{point},1,{labels},{cost},{error},500,done')
+            lines.append(f'aluminum adatom,"{name}",{point},1,{labels},{cost},{error},500,done')
     file.write_text("\n".join(lines) + "\n")
     command = [sys.executable, str(BENCHMARKS / "label_systems.py"), "--file", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert file.read_text() == "\n".join(lines) + "\n"
-    assert "pass  aluminium adatom: fewest labels to those of true frames: 1 (at most 1)" in done.stdout, done.stderr
-    assert "pass  aluminium adatom: least cost to that of true frames: 0.25 (at most 0.25)" in done.stdout
-    assert "pass  aluminium adatom: both in one campaign: yes (yes)" in done.stdout
-    assert "pass  aluminium adatom: labels a step, most: 0.008 (at most 0.0909091)" in done.stdout
+    assert "pass  aluminum adatom: fewest labels to those of true frames: 1 (at most 1)" in done.stdout, done.stderr
+    assert "pass  aluminum adatom: least cost to that of true frames: 0.25 (at most 0.25)" in done.stdout
+    assert "pass  aluminum adatom: both in one campaign: yes (yes)" in done.stdout
+    assert "pass  aluminum adatom: labels a step, most: 0.008 (at most 0.0909091)" in done.stdout
     assert done.returncode == 0
 
 

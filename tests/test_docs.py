@@ -136,9 +136,9 @@ def test_the_materials_of_the_table_are_at_rest(name: str) -> None:
 
 
 def test_another_materials_lattice_constant_is_remarked_upon(tmp_path: Path) -> None:
-    assert set(materials()) == {"copper", "aluminium", "tungsten", "silicon"}
+    assert set(materials()) == {"copper", "aluminum", "tungsten", "silicon"}
     small = {"n_functions": 6, "cutoff": 4.0, "supercell": [2, 2, 2], "n_first": 2}
-    wrong = CampaignConfig.from_parameters(materials()["aluminium"] | small | {"lattice_constant": 3.615})
+    wrong = CampaignConfig.from_parameters(materials()["aluminum"] | small | {"lattice_constant": 3.615})
     with Campaign.create(tmp_path / "c", wrong) as campaign:
         labels = campaign.label()
     for said in (labels.headline(), repr(labels), labels._repr_html_()):

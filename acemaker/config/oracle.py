@@ -89,7 +89,7 @@ class OracleConfig(EspressoFields):
         "is not used with an oracle object of your own, since its settings are unknown.",
     )
     max_force: PositiveFloat = Field(
-        100.0, description="Maximum force in eV/Å; a label with a larger force is rejected."
+        100.0, description="Maximum absolute value of a force component in eV/Å; a label with a larger one is rejected."
     )
     max_net_force: PositiveFloat = Field(
         0.1, description="Maximum sum of forces in eV/Å per atom; a label with a larger sum is rejected."

@@ -90,8 +90,9 @@ class OTFConfig(Section):
     max_stalled_halts: int = Field(
         5,
         ge=2,
-        description="Maximum number of consecutive halts without progress, i.e. halts by smooth_steps checks from the "
-        "same checkpoint. The campaign then ends with an error that names the probable cause.",
+        description="Maximum number of consecutive halts without progress, i.e. halts that return to the same "
+        "checkpoint and come at most smooth_steps checks later. The campaign then ends with an error that names the "
+        "probable cause.",
     )
     max_retries: NonNegativeInt = Field(
         2, description="Number of retries per structure after a failed label, and per halt after a rejected fit."

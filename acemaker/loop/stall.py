@@ -30,7 +30,7 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
     walker
         Number of the walker, from 1.
     window
-        MD steps; a halt is progress if it is more than this after the latest halt so far.
+        MD steps; a halt is progress if it comes more than this after the last halt that was progress.
 
     Returns
     -------
@@ -46,10 +46,10 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
             break
         halts.append(segment["halt"])
     stalled: list[int] = []
-    furthest = 0
+    last_progress = 0
     for step in (halt["step"] for halt in reversed(halts)):
-        if not stalled or step > furthest + window:
-            furthest, stalled = step, []
+        if not stalled or step > last_progress + window:
+            last_progress, stalled = step, []
         stalled.append(step)
     advances = all(later > earlier for earlier, later in itertools.pairwise(stalled))
     return stalled[-1:] if advances else stalled  # slow progress, each halt later than the one before

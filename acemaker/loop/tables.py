@@ -87,7 +87,7 @@ def _labels(campaign: CampaignReader) -> list[dict[str, Any]]:
             "formula": atoms.get_chemical_formula(),
             "n_atoms": len(atoms),
             "energy_eV": energy_of(atoms),
-            "force_max_eV_per_A": float(np.abs(forces_of(atoms)).max()),
+            "force_max_eV_per_A": float(np.linalg.norm(forces_of(atoms), axis=1).max()),
             "shared": entry.shared,
             "file": entry.file,
         }

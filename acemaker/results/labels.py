@@ -58,7 +58,7 @@ class Labels(Record):
                 str(index),
                 atoms.get_chemical_formula(),
                 f"{energy_of(atoms) / len(atoms):.4f}",
-                number(float(np.abs(forces_of(atoms)).max())),
+                number(float(np.linalg.norm(forces_of(atoms), axis=1).max())),
             )
             for index, atoms in zip(self.candidates, self.structures, strict=True)
         )

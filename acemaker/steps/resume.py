@@ -49,7 +49,7 @@ def resume(halt: Halt, halted: Atoms, rule: OTFConfig, *, old: Generation, new: 
         discarded_steps=halt.step - step,
         generation=new.number,
         energy_jump=1e3 * (after.energy - before.energy) / len(halted),
-        force_change=float(np.abs(after.forces - before.forces).max()),
+        force_change=float(np.linalg.norm(after.forces - before.forces, axis=1).max()),
     )
 
 

@@ -26,7 +26,7 @@ def plane_figure(plane: Plane, active: bool) -> PngFigure:
     plane
         The environments.
     active
-        Whether to draw the active set, the parallelogram and the lines of gamma 1, 2 and 5.
+        Whether to draw the active set, the parallelogram and the lines of gamma 1, 1.5, 2 and 3.
 
     Returns
     -------

@@ -57,7 +57,8 @@ def test_labels(campaign: Campaign) -> None:
     assert len(table) == len(structures) == campaign.progress.n_labels
     assert list(table["halt"].isna()) == [entry.halt is None for entry in campaign.progress.labels]
     assert list(table["energy_eV"]) == [atoms.get_potential_energy() for atoms in structures]
-    assert list(table["force_max_eV_per_A"]) == [abs(atoms.get_forces()).max() for atoms in structures]
+    norms = [np.linalg.norm(atoms.get_forces(), axis=1).max() for atoms in structures]
+    assert list(table["force_max_eV_per_A"]) == norms
     assert list(table["n_atoms"]) == [len(atoms) for atoms in structures]
     assert not table["shared"].any()
     for name in table["file"]:

@@ -170,7 +170,7 @@ def test_coefficients_of_other_elements_say_what_to_give(coeff: str, elements: t
     with pytest.raises(ConfigError) as refused:
         pair_commands(OracleConfig(pair_style="eam/alloy", pair_coeff=coeff), elements)
     assert said in str(refused.value)
-    assert f"{coeff[:-2]}Al" not in str(refused.value)  # which would have copper's forces on aluminium
+    assert f"{coeff[:-2]}Al" not in str(refused.value)  # which would have copper's forces on aluminum
 
 
 def test_types_left_to_another_style_are_not_compared() -> None:

@@ -249,9 +249,9 @@ def antiferromagnet() -> Atoms:
     return atoms
 
 
-def iron_aluminium(iron: float, aluminium: float) -> Atoms:
+def iron_aluminum(iron: float, aluminum: float) -> Atoms:
     atoms = Atoms("FeAl", [[0, 0, 0], [1.45, 1.45, 1.45]], cell=[2.9] * 3, pbc=True).repeat(2)
-    atoms.set_initial_magnetic_moments([iron, aluminium] * 8)
+    atoms.set_initial_magnetic_moments([iron, aluminum] * 8)
     return atoms
 
 
@@ -262,8 +262,8 @@ def iron_aluminium(iron: float, aluminium: float) -> Atoms:
         (antiferromagnet(), SPIN),
         (bulk("Ni", cubic=True).repeat(2), {"nbnd": 12}),
         (bulk("Fe"), {"nspin": 1}),
-        (iron_aluminium(2.0, 0.0), SPIN),  # which is aluminium's
-        (iron_aluminium(2.0, -1.0), {"nspin": 2, "starting_magnetization(2)": 0.5}),
+        (iron_aluminum(2.0, 0.0), SPIN),  # which is aluminum's
+        (iron_aluminum(2.0, -1.0), {"nspin": 2, "starting_magnetization(2)": 0.5}),
     ],
     ids=["no spin", "two moments of one element", "other input", "spin off", "of another element", "of one element"],
 )
@@ -281,13 +281,13 @@ def test_an_element_that_is_not_there_is_told_as_such(tmp_path: Path, index: int
     given = {"nspin": 2, f"starting_magnetization({index})": 0.5}
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
     with pytest.raises(ConfigError, match="is not that of an element; the elements are 1 Al, 2 Fe"):
-        Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=iron_aluminium(2.0, 0.0), engine=ToyEngine())
+        Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=iron_aluminum(2.0, 0.0), engine=ToyEngine())
     assert not (tmp_path / "c").exists()
 
 
 def test_moments_that_pw_sees_are_accepted() -> None:
     config = OracleConfig(oracle="espresso", ecutwfc=20, espresso_input={"nspin": 2, "starting_magnetization(2)": 0.5})
-    check_moments(config, iron_aluminium(2.0, 0.0), ("Al", "Fe"))
+    check_moments(config, iron_aluminum(2.0, 0.0), ("Al", "Fe"))
 
 
 @pytest.mark.parametrize(("moment", "charge", "said"), [(1.0, 0.0, "magnetic moments"), (0.0, 0.1, "charges")])

@@ -47,7 +47,7 @@ def first_labels(answer: Any, view: CampaignView) -> str:
     return f"the first generation needed {n_labels}: {reason}"
 
 
-@checks("Exercise 1", "replace every ... in material by the value for aluminium")
+@checks("Exercise 1", "replace every ... in material by the value for aluminum")
 def material(answer: Any, element: str) -> str:
     """Check that the crystal of these parameters is at rest, by computing its pressure with the oracle."""
     if not isinstance(answer, Mapping):
