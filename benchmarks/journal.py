@@ -30,7 +30,7 @@ SECONDS, MEGABYTES = 5.0, 500.0
 OPEN = """
 import resource, sys, time
 from acemaker import Campaign
-from acemaker.campaign import journal
+from acemaker.loop import journal
 from acemaker.testing import ToyEngine, ToyOracle
 before, used = time.perf_counter(), time.process_time()
 campaign = Campaign.open(sys.argv[1], engine=ToyEngine(), oracle=ToyOracle())
@@ -43,7 +43,7 @@ shown = time.perf_counter() - before
 times = []
 for number in range(50):
     before = time.perf_counter()
-    campaign._chronicle.append("note")
+    campaign._journaled.append("note")
     times.append(time.perf_counter() - before)
 print(opened, used, memory, shown, sorted(times)[25])
 """

@@ -122,7 +122,7 @@ def ending(directory: Path) -> dict[str, str]:
     timelines = [campaign.timeline(walker) for walker in walkers]
     # two workers finish in any order
     entries = zip(progress.labels, campaign.labeled_structures(), strict=True)
-    labels = sorted(((one.halt, one.candidate, atoms) for one, atoms in entries), key=lambda label: label[:2])
+    labels = sorted(((one.halt or 0, one.candidate, atoms) for one, atoms in entries), key=lambda label: label[:2])
     parts: dict[str, list[Any]] = {
         "state": [progress.state, *progress.steps],
         "halts": [[halt["step"], halt["tier"], halt["first_step"]] for halt in progress.halts],
