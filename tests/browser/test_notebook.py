@@ -161,7 +161,7 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
         State.SELECT: "candidates around halt 2",
         State.LABEL: "Selected 3 of",
         State.TRAIN: "Labels: 3",
-        State.RESUME: "Generation 2",
+        State.RESUME: "Generation 3",
         State.EXPLORE: "Resume at step",
     }
     for after, words in loop.items():
@@ -169,7 +169,7 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
         until(lambda words=words: words in status.inner_text())
         until(step.is_enabled)
         assert campaign.refresh().state is after
-    assert campaign.progress.generation == 2
+    assert campaign.progress.generation == 3
     cockpit.get_by_text("Diagnosis of halt 2").wait_for()
     until(lambda: len(hues(pixels(cockpit.locator("canvas").first))) >= 3)
     page.set_viewport_size({"width": 1300, "height": 1900})
@@ -177,7 +177,7 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     until(lambda: len(hues(pixels(cockpit.locator("canvas").first))) >= 3)
     cockpit.screenshot(path=screenshots / "cockpit.png")  # whose upper part is in the docs
     cockpit.get_by_role("tab", name="candidates").click()
-    cockpit.get_by_text("the halted structure always is").first.wait_for()
+    cockpit.get_by_text("the halted structure is always selected").first.wait_for()
 
     # a candidate that is chosen is shown
     cockpit.get_by_role("button", name="candidate 0", exact=True).click()
