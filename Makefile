@@ -32,7 +32,7 @@ $(VENV)/.test: $(VENV)/.notebooks
 	@touch $@
 
 demo: $(VENV)/.notebooks  ## install into .venv and run the main job into runs/demo
-	$(BIN)/acemaker run notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -p directory=$(RUN) -p engine=inprocess
+	$(BIN)/acemaker run notebooks/otf_campaign.ipynb $(RUN)/otf_campaign.ipynb -p directory=$(RUN) -p engine=inprocess -p lattice_constant=3.615
 
 test: $(VENV)/.test lint  ## set up, check style and types, and run the tests (WORKERS=2 at a time)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from acemaker import analysis, errors
+    from acemaker.analysis.oracle_check import check_oracle
     from acemaker.campaign import AttachedCampaign, Campaign, attach
     from acemaker.config import (
         CampaignConfig,
@@ -52,6 +53,7 @@ __all__ = [
     "__version__",
     "analysis",
     "attach",
+    "check_oracle",
     "doctor",
     "errors",
     "form",
@@ -64,6 +66,7 @@ _HOMES = {
     "Campaign": "campaign",
     "State": "states",
     "attach": "campaign",
+    "check_oracle": "analysis.oracle_check",
     "doctor": "health",
     "form": "widgets.form",
 }

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from acemaker.headless.check_oracle import add_check_oracle, check_oracle
 from acemaker.headless.command import add_run, join_pairs, run
 from acemaker.headless.listing import add_parameters, list_parameters
 from acemaker.headless.shipped import add_notebooks, notebooks
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_run(commands)
     add_validate(commands)
+    add_check_oracle(commands)
     add_parameters(commands)
     add_notebooks(commands)
     options = parser.parse_args(join_pairs(sys.argv[1:] if arguments is None else arguments))
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     if options.command == "validate":
         return validate(options)
+    if options.command == "check-oracle":
+        return check_oracle(options)
     if options.command == "parameters":
         return list_parameters(options.word)
     if options.command == "notebooks":

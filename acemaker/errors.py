@@ -13,7 +13,7 @@
     │   ├── CampaignLockedError  another process has the campaign open
     │   ├── DamagedFileError     a file is missing or damaged
     │   ├── UntrustedError       the directory names code that has not been authorized on this machine
-    │   └── StateError           a step was called in the wrong state
+    │   └── StateError           a method was called in the wrong state
     ├── EngineError            (RuntimeError)     molecular dynamics failed
     │   └── MDHaltError          LAMMPS crashed or hung in its child process
     ├── OracleError            (RuntimeError)     a structure could not be labeled
@@ -29,7 +29,7 @@ Each message states what was expected, what was found and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,7 +49,29 @@ class AcemakerError(Exception):
 
 
 class ConfigError(AcemakerError, ValueError):
-    """A parameter is unknown, out of range or inconsistent with another one."""
+    """A parameter is unknown, out of range or inconsistent with another one.
+
+    Parameters
+    ----------
+    message
+        Description of the problem and its remedy.
+    fields
+        Fields whose own values are invalid, ``Section.field``; empty if they are unknown, or if valid values are
+        inconsistent with each other.
+
+    Examples
+    --------
+    >>> from acemaker import EngineConfig
+    >>> try:
+    ...     EngineConfig(steps=-1)
+    ... except ConfigError as error:
+    ...     error.fields
+    ('EngineConfig.steps',)
+    """
+
+    def __init__(self, message: str, *, fields: Sequence[str] = ()) -> None:
+        self.fields = tuple(fields)
+        super().__init__(message)
 
 
 class StructureError(AcemakerError, ValueError):
@@ -107,7 +129,7 @@ class UntrustedError(CampaignError):
 
 
 class StateError(CampaignError):
-    """A step was called while the campaign is in another state."""
+    """A method was called that belongs to another state than that of the campaign."""
 
 
 class EngineError(AcemakerError, RuntimeError):

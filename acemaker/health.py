@@ -33,6 +33,28 @@ NOTEBOOKS = ("jupyterlab", "ipykernel", "ipywidgets", "papermill")
 PROGRAMS = ("abinit", "cp2k.psmp")
 PACKAGES = ("gpaw", "tblite", "chgnet", "sevenn")
 
+SYSTEMS = (
+    ("a bulk metal or semiconductor", "the element by name, e.g. `structure=Al`; the default ensemble is `npt`"),
+    ("an alloy", "`composition` on the crystal of one element"),
+    ("a compound", "the formula by name with `crystal` and `lattice_constant`, or a structure file"),
+    ("a dopant", "a structure of your own, in which atoms were replaced"),
+    ("an interstitial", "a structure of your own with one more atom; for hydrogen, `timestep=0.5`"),
+    (
+        "a slab",
+        "vacuum in a periodic cell; `nvt` with layers frozen by `FixAtoms`, or `npt` with `pressure_coupling=xy`",
+    ),
+    ("an adsorbate", "a slab with further atoms; isolated atoms are labeled, so that desorption has its true energy"),
+    ("a cluster", "no periodic boundary conditions, `nvt`, `csvr` or `langevin`; with pw.x in a periodic box"),
+    ("a molecule", "as a cluster, e.g. with `oracle=tblite`; `timestep=0.5`"),
+    (
+        "an oxide, for which there is only DFT",
+        "a trial with a cheap oracle first, then small cells and `max_labels`; `hubbard` for localized electrons",
+    ),
+    ("a magnetic metal", "`magnetic_moments` by element, or initial moments of the atoms in the structure"),
+    ("frames of a simulation", "`structure=md.traj@0:4` with one walker per frame"),
+)
+"""Kinds of systems, and the settings that each of them needs; `docs/how_to/systems.md` has a configuration for each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -72,9 +94,12 @@ class Health(Record):
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
-        rows = tuple((finding.name, finding.status, finding.details) for finding in self.findings)
+        rows: list[tuple[str, str, str]] = [
+            (finding.name, finding.status, finding.details) for finding in self.findings
+        ]
+        rows += [(f"I have {system}", "do", settings.replace("`", "")) for system, settings in SYSTEMS]
         title = "acemaker can run campaigns here" if self.healthy else "acemaker cannot run campaigns here yet"
-        return Summary(title, (), Table(("component", "status", "details"), rows, words=True))
+        return Summary(title, (), Table(("component", "status", "details"), tuple(rows), words=True))
 
 
 def doctor() -> Health:

@@ -1,7 +1,7 @@
 """The states of a campaign, and the allowed transitions between them.
 
-A state names the next step. ``HALT`` is an exception: it records that a segment has ended in a halt, and the next step
-is the diagnosis.
+A state names the work to be done next. ``HALT`` is an exception: it records that a segment has ended in a halt, and the
+diagnosis comes next.
 """
 
 from __future__ import annotations

@@ -87,6 +87,10 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "import_time": (Panel("", ("Python alone / s", "with acemaker / s"), "time of the process / s"),),
     "journal": (Panel("labels", ("open / s",)), Panel("labels", ("memory / MB",))),
     "label_efficiency": (Panel("seed", ("labels",)), Panel("seed", ("force RMSE / (meV/Å)",))),
+    "materials": (
+        Panel("system", ("labels",)),
+        Panel("system", ("force RMSE / (meV/Å)",), "force RMSE where gamma is below the threshold / (meV/Å)", log="x"),
+    ),
     "maxvol": (Panel("active set by", ("time / s",)), Panel("active set by", ("memory / MB",))),
     "pacemaker": (Panel("fit", ("training / (meV/Å)", "test / (meV/Å)"), "force RMSE / (meV/Å)"),),
     "scale": (

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[list[str] | None, list[str]]] = {
     "label_cost": ([], ["--all", "--file", "benchmarks/results/label_cost.csv"]),
     "label_systems": (["--all", "--seeds", "1"], ["--all", "--file", "benchmarks/results/label_systems.csv"]),
     "ablations": ([], ["--all", "--file", "benchmarks/results/ablations.csv"]),
+    "materials": (["--only", "cluster", "slab"], []),
     "embedded_campaign": (None, []),
     "delta_learning": (None, ["--write"]),
     "pacemaker": (None, []),

@@ -1,4 +1,4 @@
-"""What the tests share: small real things, made once."""
+"""Shared fixtures: small real objects that are created once."""
 
 from __future__ import annotations
 

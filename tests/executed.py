@@ -1,4 +1,4 @@
-"""Notebooks executed in each way that users have, and what they then show."""
+"""Execute notebooks in each of the ways that users have, and read their outputs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def acemaker_run(notebook: Path, out: Path, **parameters: object) -> Any:
 
 
 def complaint_of_nbval(executed: Path, folder: Path) -> str:
-    """Run an executed notebook again in a folder where nothing is; return how nbval finds other outputs, if it does."""
+    """Run an executed notebook again in an empty folder; return the differences that nbval reports, if any."""
     folder.mkdir(parents=True)
     (folder / executed.name).write_text(executed.read_text())
     (folder / "times.cfg").write_text(f"[label]\nregex: {SECONDS_OF_A_LABEL}\nreplace: \\1\n")
@@ -58,7 +58,7 @@ def complaint_of_nbval(executed: Path, folder: Path) -> str:
 
 
 def holds_widgets(notebook: Any) -> bool:
-    """Whether an output of an executed notebook needs a browser's scripts."""
+    """Return whether an output of an executed notebook needs scripts of a browser."""
     shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     return any(kind.startswith("application/vnd.jupyter.widget") for data in shown for kind in data)
 

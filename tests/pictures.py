@@ -1,4 +1,4 @@
-"""Teaches nbval to compare pictures, too: those of acemaker are the same to the byte in every run."""
+"""Lets nbval compare pictures, too: those of acemaker are identical in every run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes of tests: waited for with patience, and ended with the test that started them, also if that fails."""
+"""Child processes of tests, which end with the test that started them, also if it fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def start(command: list[Any], **options: Any) -> subprocess.Popen[str]:
 
 
 def end_all() -> None:
-    """Kill what is left, and close its pipes: an open one would be the next test's warning."""
+    """Kill the process, and close its pipes: an open one would cause a warning in the next test."""
     while _started:
         process = _started.pop()
         process.kill()

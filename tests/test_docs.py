@@ -1,4 +1,4 @@
-"""The pages: examples in them run, and what they leave out or link wrongly is found."""
+"""The pages: their examples run, and missing descriptions and broken links are detected."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from acemaker.analysis.convergence import convergence_of
     from acemaker.analysis.generations import generations_of
     from acemaker.analysis.label_costs import label_costs_of
+    from acemaker.analysis.oracle_check import check_oracle
     from acemaker.analysis.property_comparison import PropertyComparison, Quantity, compare_properties
     from acemaker.analysis.reference import reference_trajectory
     from acemaker.analysis.report import write_report
@@ -28,6 +29,7 @@ __all__ = [
     "Validation",
     "calibrate_gamma",
     "campaign_summary",
+    "check_oracle",
     "compare_properties",
     "convergence_of",
     "evaluate_accuracy",
@@ -51,6 +53,7 @@ _MODULES = {
     "Validation": "validation",
     "calibrate_gamma": "calibration",
     "campaign_summary": "summary",
+    "check_oracle": "oracle_check",
     "compare_properties": "property_comparison",
     "convergence_of": "convergence",
     "evaluate_accuracy": "accuracy",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
@@ -13,10 +13,13 @@ from acemaker.errors import StateError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
 from acemaker.formatting.summary import Summary, Table, number
+from acemaker.loop.labels import read_label
 from acemaker.loop.reader import CampaignReader
+from acemaker.loop.store import contained
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.geometry import closeness, mean_coordination
+from acemaker.structures.per_atom import frozen_atoms
 
 COORDINATION_REACH = 1.35
 """Neighbors are counted up to this multiple of the initial structure's nearest distance: between the shells."""
@@ -71,6 +74,9 @@ class Accuracy(Record):
     liquid_limit : float
         Å^2, the displacement above which a trajectory counts as liquid: the square of half the nearest
         distance of the initial structure.
+    isolated_error : dict of str to float
+        Energy of an isolated atom by the potential minus that by the oracle, eV, by element; without elements whose
+        isolated atom was not labeled. It is the error of the cohesive energy of an element.
 
     Examples
     --------
@@ -93,10 +99,11 @@ class Accuracy(Record):
     campaign: Liquid
     reference: Liquid
     liquid_limit: float
+    isolated_error: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def force_rmse_all(self) -> float:
-        """Force RMSE over the whole trajectory, meV/Å."""
+        """Force RMSE over all components of the whole trajectory, meV/Å."""
         return float(np.sqrt(np.mean(self.force_rmse**2)))
 
     @property
@@ -125,18 +132,26 @@ class Accuracy(Record):
             ),
         )
         items = (
-            ("force RMSE", f"{number(self.force_rmse_all)} meV/Å"),
+            ("force RMSE", f"{number(self.force_rmse_all)} meV/Å per component"),
             ("energy error, mean absolute", f"{number(self.energy_mae)} meV/atom"),
+            ("energy error of isolated atoms", self._isolated_errors()),
             ("largest gamma on the reference trajectory", number(self.gamma_max.max())),
             (
                 "misses",
-                f"{self.misses} of {n_atoms} atoms ({self.misses / n_atoms:.2%}) have force errors above "
-                f"{self.tolerance:g} meV/Å while gamma is not above {self.threshold:g}",
+                f"{self.misses} of {n_atoms} atoms ({self.misses / n_atoms:.2%}) have force errors with a norm "
+                f"above {self.tolerance:g} meV/Å while gamma is not above {self.threshold:g}",
             ),
             ("end of the trajectory", "liquid" if self.is_liquid else "not liquid"),
         )
         title = f"Accuracy of generation {self.generation} over {len(self.steps)} independent frames"
         return Summary(title, items, table)
+
+    def _isolated_errors(self) -> str:
+        if not self.isolated_error:
+            return "unknown: they were not labeled"
+        return ", ".join(
+            f"{element} {round(1e3 * error, 3) + 0.0:g} meV" for element, error in self.isolated_error.items()
+        )
 
     def figure(self) -> Picture:
         """Draw the errors along the reference trajectory, and gamma against the true error."""
@@ -160,7 +175,7 @@ def evaluate_accuracy(
         Labeled frames that were not used for training; by default the analytic oracle's own trajectory over the same
         ramp.
     tolerance
-        meV/Å, above which an atom's force counts as wrong.
+        Norm of an atom's force error in meV/Å, above which its force counts as wrong.
     walker
         Number, from 1, of the walker whose ramp the oracle's trajectory follows; None for one trajectory per set of
         conditions under which walkers explore. Melting is reported for that walker, or for the first.
@@ -201,8 +216,9 @@ def evaluate_accuracy(
         assert result.gamma is not None
         force_rmse.append(np.sqrt(np.mean(difference**2)))
         energy_error.append(1e3 * (result.energy + offset - energy_of(atoms)) / len(atoms))
-        gamma_max.append(result.gamma.max())
-        atom_gamma.append(result.gamma)
+        gamma = generation.few_neighbors.finite(atoms, result.gamma)
+        gamma_max.append(gamma.max())
+        atom_gamma.append(gamma)
         atom_error.append(np.linalg.norm(difference, axis=1))
     nearest = closeness(start).distance
     return Accuracy(
@@ -218,7 +234,21 @@ def evaluate_accuracy(
         campaign=signs_of_melting(start, campaign.trajectory(first), nearest),
         reference=signs_of_melting(start, reference or reference_trajectory_of(campaign, first), nearest),
         liquid_limit=(nearest / 2) ** 2,
+        isolated_error=isolated_errors(campaign),
     )
+
+
+def isolated_errors(campaign: CampaignReader) -> dict[str, float]:
+    """Return the energy of an isolated atom by the potential minus that by the oracle, eV, by labeled element."""
+    assert campaign.generation is not None
+    calculator = campaign.generation.calculator()
+    errors = {}
+    for element, event in sorted(campaign.progress.isolated.items()):
+        labeled = read_label(contained(campaign.directory, event["file"]))
+        predicted = labeled.copy()
+        predicted.calc = calculator
+        errors[element] = energy_of(predicted) - energy_of(labeled)
+    return errors
 
 
 def signs_of_melting(start: Atoms, frames: Sequence[Atoms], nearest: float) -> Liquid:
@@ -229,7 +259,8 @@ def signs_of_melting(start: Atoms, frames: Sequence[Atoms], nearest: float) -> L
     start
         The initial structure; its cell may be rotated against that of the frames.
     frames
-        Unwrapped; displacements are measured from the first of them.
+        Unwrapped; displacements are measured from the first of them. The motion of the center of mass is subtracted,
+        unless there are frozen atoms, which do not count.
     nearest
         Å, nearest distance of the initial structure.
 
@@ -243,8 +274,11 @@ def signs_of_melting(start: Atoms, frames: Sequence[Atoms], nearest: float) -> L
         return Liquid(displacement=float("nan"), coordination=float("nan"))
     last = frames[-max(1, len(frames) // 10) :]
     masses = start.get_masses()[:, None] / start.get_masses().sum()
+    mobile = ~frozen_atoms(start)
 
     def centered(atoms: Atoms) -> np.ndarray:
+        if not mobile.all():
+            return np.asarray(atoms.positions[mobile])
         positions: np.ndarray = atoms.positions - (masses * atoms.positions).sum(axis=0)
         return positions
 

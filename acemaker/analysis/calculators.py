@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import warnings
@@ -16,15 +17,17 @@ from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from acemaker.analysis.measured import Measured
 from acemaker.analysis.properties import measure, settings
 from acemaker.analysis.samples import LiquidSample, Sample
-from acemaker.errors import LabelBudgetError
+from acemaker.errors import DamagedFileError, LabelBudgetError
 from acemaker.loop.label_store import LabelStore
-from acemaker.loop.labels import label_key
+from acemaker.loop.labels import label_key, read_label
 from acemaker.loop.reader import CampaignReader
+from acemaker.loop.store import contained
 from acemaker.loop.trusted_code import authorize_oracle
 from acemaker.oracles.factory import lammps_calculator, pair_commands
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.oracles.process import INLINE, make_oracle
+from acemaker.oracles.user_oracle import as_oracle
 from acemaker.potentials.generation import Generation
 from acemaker.structures.files import as_written
 
@@ -204,7 +207,7 @@ def oracle_calculator_of(
         If the oracle cannot work.
     """
     config = campaign.config.oracle
-    own_oracle = oracle if oracle is not None else getattr(campaign, "own_oracle", None)
+    own_oracle = as_oracle(oracle, config) if oracle is not None else getattr(campaign, "own_oracle", None)
 
     cheap = own_oracle is None and config.oracle in INLINE
 
@@ -221,6 +224,10 @@ def oracle_calculator_of(
     file_fingerprint = fingerprint(config, elements)
     folder = campaign.directory / FOLDER
     store = None if cheap else LabelStore(folder / "labels", file_fingerprint)
+    if store is not None:  # the campaign has paid for these
+        for event in campaign.progress.isolated.values():
+            with contextlib.suppress(DamagedFileError):
+                store.keep(event["key"], read_label(contained(campaign.directory, event["file"])))
     configured = make_oracle(config, elements, campaign.directory / "oracle_failures")
 
     def make(sample: Sample) -> BaseCalculator:

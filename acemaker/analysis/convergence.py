@@ -14,10 +14,11 @@ from acemaker.loop.reader import CampaignReader
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Convergence(Record):
-    """Two signs that more of the same run would not improve the potential.
+    """Two signs that more of the same run would not improve the potential, and one that it is good enough at all.
 
     A long run without a halt means that the potential covers the structures that occur. A held-out error that no longer
-    falls with new labels means that their number does not limit it.
+    falls with new labels means that their number does not limit it. If this error is a large part of the forces, the
+    basis does not describe the system, which neither gamma nor more labels show.
 
     Attributes
     ----------
@@ -27,11 +28,14 @@ class Convergence(Record):
         meV/Å, cross-validated force error of each accepted generation, in order; None if the trainer reports none.
     rule : ConvergenceConfig
         The criteria.
+    typical_force : float or None
+        meV/Å, root mean square of the force components of the latest labels; None if it is unknown.
     """
 
     quiet: tuple[int, ...]
     errors: tuple[float | None, ...]
     rule: ConvergenceConfig
+    typical_force: float | None = None
 
     @property
     def steps(self) -> int:
@@ -59,18 +63,36 @@ class Convergence(Record):
         return self.spread is not None and self.spread <= self.rule.plateau_tolerance
 
     @property
+    def error_share(self) -> float | None:
+        """Held-out force error of the latest generation as a fraction of the forces; None if either is unknown."""
+        if not self.errors or self.errors[-1] is None or not self.typical_force:
+            return None
+        return self.errors[-1] / self.typical_force
+
+    @property
+    def is_accurate(self) -> bool | None:
+        """Whether the error is small compared with the forces; None if either is unknown."""
+        return None if self.error_share is None else self.error_share <= self.rule.max_error_share
+
+    @property
     def converged(self) -> bool:
-        """Whether the run is quiet, and the error is on a plateau if it is known."""
-        return self.is_quiet and self.on_plateau is not False
+        """Whether the run is quiet, and the error, if it is known, is on a plateau and small compared with forces."""
+        return self.is_quiet and self.on_plateau is not False and self.is_accurate is not False
 
     def headline(self) -> str:
         """Return the summary in one line."""
-        return f"{self.summary().title}: {'; '.join((self._quiet(), self._plateau()))}"
+        parts = [self._quiet(), self._plateau()]
+        if self.is_accurate is False:
+            parts.append(self._accuracy())
+        return f"{self.summary().title}: {'; '.join(parts)}"
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
         title = "Converged" if self.converged else "Not converged"
-        return Summary(title, (("halts", self._quiet()), ("held-out force error", self._plateau())))
+        items = [("halts", self._quiet()), ("held-out force error", self._plateau())]
+        if self.error_share is not None:
+            items.append(("compared with the forces", self._accuracy()))
+        return Summary(title, tuple(items))
 
     def _quiet(self) -> str:
         steps, walkers, rule = self.steps, len(self.quiet), self.rule
@@ -94,13 +116,27 @@ class Convergence(Record):
             f"{self.rule.plateau_tolerance:.0%} allowed"
         )
 
+    def _accuracy(self) -> str:
+        assert self.error_share is not None
+        text = f"{self.error_share:.0%} of the forces, {self.rule.max_error_share:.0%} allowed"
+        if self.is_accurate:
+            return text
+        return (
+            f"{text}: the potential does not describe this system; increase n_functions, which the elements share, or "
+            "change cutoff, or check the convergence of the labels"
+        )
+
     def figure(self) -> Picture:
         """Draw the held-out error of each generation, and the steps since the last halt."""
         return draw(self)
 
 
 def convergence(
-    steps: Sequence[int], halt_steps: Sequence[int | None], errors: Sequence[float | None], rule: ConvergenceConfig
+    steps: Sequence[int],
+    halt_steps: Sequence[int | None],
+    errors: Sequence[float | None],
+    rule: ConvergenceConfig,
+    typical_force: float | None = None,
 ) -> Convergence:
     """Evaluate the convergence from steps and errors.
 
@@ -114,13 +150,15 @@ def convergence(
         meV/Å, cross-validated force errors of the accepted generations.
     rule
         The criteria.
+    typical_force
+        meV/Å, root mean square of the force components of the latest labels.
 
     Returns
     -------
     Convergence
     """
     quiet = tuple(max(step - (last or 0), 0) for step, last in zip(steps, halt_steps, strict=True))
-    return Convergence(quiet=quiet, errors=tuple(errors), rule=rule)
+    return Convergence(quiet=quiet, errors=tuple(errors), rule=rule, typical_force=typical_force)
 
 
 def convergence_of(campaign: CampaignReader, steps: Sequence[int] | None = None) -> Convergence:
@@ -152,4 +190,4 @@ def convergence_of(campaign: CampaignReader, steps: Sequence[int] | None = None)
             turn = progress.walker - 1
             steps[turn] = max(steps[turn], int(running[-1]))
     halts = [walker.last_halt_step for walker in progress.walkers]
-    return convergence(steps, halts, progress.errors, campaign.config.convergence)
+    return convergence(steps, halts, progress.errors, campaign.config.convergence, campaign.typical_force())

@@ -151,7 +151,7 @@ def _evaluate(generation: Generation, labels: Sequence[Atoms]) -> tuple[list[np.
         assert result.gamma is not None
         forces.append(result.forces[counts])
         errors.append(1e3 * _rms(result.forces[counts] - forces_of(atoms)[counts]))
-        gammas.append(float(result.gamma[counts].max()))
+        gammas.append(float(generation.few_neighbors.finite(atoms, result.gamma)[counts].max()))
     return forces, errors, gammas
 
 

@@ -110,7 +110,7 @@ def evaluate_test_set(test_set: TestSet) -> tuple[np.ndarray, np.ndarray, np.nda
         assert result.gamma is not None
         mask = mask_of(atoms)
         counts = np.ones(len(atoms), dtype=bool) if mask is None else mask
-        gamma.append(result.gamma[counts])
+        gamma.append(test_set.generation.few_neighbors.finite(atoms, result.gamma)[counts])
         error.append(np.linalg.norm(1e3 * (result.forces - forces_of(atoms)), axis=1)[counts])
         number.append(np.full(int(counts.sum()), index))
     return np.concatenate(gamma), np.concatenate(error), np.concatenate(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class LabelCosts(Record):
         Steps at which the run halted; steps of several walkers are counted as if they had run one after the other.
     positions : ndarray of int, shape (n_labels,)
         The same for the halt that each label belongs to.
+    isolated : tuple of str
+        Elements whose isolated atoms were labeled; these are not among the labels, and not part of the costs.
     """
 
     halts: np.ndarray
@@ -55,6 +57,7 @@ class LabelCosts(Record):
     n_steps: int
     halt_steps: np.ndarray
     positions: np.ndarray
+    isolated: tuple[str, ...] = ()
 
     @property
     def costs(self) -> np.ndarray:
@@ -87,6 +90,7 @@ class LabelCosts(Record):
         items = [
             ("labels", f"{len(self.paid)}, {int((~self.paid).sum())} of them from the store"),
             ("cost", f"{number(self.costs.sum())} {cell} (atoms cubed)"),
+            ("isolated atoms, apart", ", ".join(self.isolated) or "none"),
             ("steps labeled", f"{len(self.paid) / max(self.n_steps, 1):.3%} of {self.n_steps}"),
         ]
         if len(self.stretches):
@@ -175,7 +179,8 @@ def label_costs_of(campaign: CampaignReader) -> LabelCosts:
     4 labels so far
     """
     largest = max(len(atoms) for atoms in campaign.initial_structures())
-    return label_costs(rounds_of(campaign), campaign.directory, largest, campaign.reached_steps)
+    costs = label_costs(rounds_of(campaign), campaign.directory, largest, campaign.reached_steps)
+    return replace(costs, isolated=tuple(sorted(campaign.progress.isolated)))
 
 
 def expected_draws(chances: Sequence[float] | np.ndarray) -> float:

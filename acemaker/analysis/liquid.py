@@ -10,6 +10,7 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT
 
 from acemaker.analysis.measured import Measured, NotApplicable, Value
 from acemaker.structures.geometry import pairs
+from acemaker.structures.per_atom import bare_copy
 
 STEPS = 1000
 """Number of molecular dynamics steps; each is one call."""
@@ -63,7 +64,8 @@ def liquid(atoms: Atoms, calculator: BaseCalculator, temperature: float, timeste
     NotApplicable
         If the dynamics explode.
     """
-    work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True, calculator=calculator)
+    work = bare_copy(atoms)
+    work.calc = calculator
     masses = work.get_masses()[:, None]
     momenta = np.random.default_rng(1).normal(size=(len(work), 3)) * np.sqrt(units.kB * temperature * masses)
     work.set_momenta(momenta - masses * momenta.sum(axis=0) / masses.sum())  # Maxwell distribution, no total momentum

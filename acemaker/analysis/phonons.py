@@ -11,6 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 from acemaker.analysis.measured import Measured, NotApplicable, Value
 from acemaker.analysis.samples import Crystal
 from acemaker.structures.computed import forces_of
+from acemaker.structures.per_atom import MASSES
 
 SHORTEST = 10.0
 """Å, minimum distance between opposite faces of the supercell."""
@@ -96,7 +97,10 @@ def _displaced(crystal: Crystal, primitive: Atoms) -> Any:
     except ImportError as error:
         raise NotApplicable(f"requires phonopy ({error}): pip install 'acemaker[physics]'") from error
     cell = PhonopyAtoms(
-        symbols=list(primitive.symbols), cell=primitive.cell.array, scaled_positions=primitive.get_scaled_positions()
+        symbols=list(primitive.symbols),
+        cell=primitive.cell.array,
+        scaled_positions=primitive.get_scaled_positions(),
+        masses=crystal.primitive.arrays.get(MASSES),  # those of the elements if None
     )
     # phonopy has lattice vectors in columns
     phonon = Phonopy(cell, crystal.supercell(SHORTEST).T, primitive_matrix=np.eye(3), symprec=1e-3, log_level=0)

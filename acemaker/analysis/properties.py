@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from acemaker.analysis import elasticity, equation_of_state, lattice, liquid, phonons, vacancy
+from acemaker.analysis import cohesion, elasticity, equation_of_state, lattice, liquid, phonons, surface, vacancy
 from acemaker.analysis.lattice import relaxed
 from acemaker.analysis.measured import Measured
 from acemaker.analysis.samples import Crystal, LiquidSample, Sample
 from acemaker.config.base import nearest
 from acemaker.errors import ConfigError
 
-CHEAP = ("equation_of_state", "lattice", "elastic_constants", "vacancy", "phonons")
+CHEAP = ("equation_of_state", "lattice", "cohesion", "surface", "elastic_constants", "vacancy", "phonons")
 """Properties of the crystal: some tens of calls in total."""
 
 ALL = (*CHEAP, "liquid")
@@ -23,6 +23,8 @@ ALL = (*CHEAP, "liquid")
 MODULES = {
     "equation_of_state": equation_of_state,
     "lattice": lattice,
+    "cohesion": cohesion,
+    "surface": surface,
     "elastic_constants": elasticity,
     "vacancy": vacancy,
     "phonons": phonons,
@@ -31,6 +33,8 @@ MODULES = {
 """The module of each property."""
 
 ON_THE_LATTICE: dict[str, Callable[[Crystal, BaseCalculator, Atoms], Measured]] = {
+    "cohesion": cohesion.cohesion,
+    "surface": surface.surface,
     "elastic_constants": elasticity.elastic_constants,
     "vacancy": vacancy.vacancy,
     "phonons": phonons.phonons,

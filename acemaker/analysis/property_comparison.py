@@ -11,7 +11,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 from acemaker.analysis.calculators import PropertyCalculator, oracle_calculator_of, potential_calculator
 from acemaker.analysis.measured import Measured, NotApplicable
-from acemaker.analysis.properties import CHEAP, calls, choose
+from acemaker.analysis.properties import CHEAP, ON_THE_LATTICE, calls, choose
 from acemaker.analysis.samples import Sample, sample_of
 from acemaker.errors import (
     ConfigError,
@@ -175,7 +175,8 @@ def compare_properties(
     campaign
         A campaign with a generation.
     properties
-        Some of "equation_of_state", "lattice", "elastic_constants", "vacancy", "phonons" and "liquid".
+        Some of "equation_of_state", "lattice", "cohesion", "surface", "elastic_constants", "vacancy", "phonons" and
+        "liquid".
     max_calls
         Maximum number of oracle calls. None for no limit if the oracle is analytic and runs in this process ("emt",
         "lammps"), else for 20.
@@ -225,7 +226,7 @@ def compare_properties(
     by_oracle = oracle_calculator_of(campaign, oracle, allow_code=allow_code, log=log)
     predictions: dict[str, Measured] = {}
     for name, sample in samples.items():  # the potential first: no oracle calls for properties that it cannot have
-        if name in ("elastic_constants", "vacancy", "phonons") and "lattice" not in predictions:
+        if name in ON_THE_LATTICE and "lattice" not in predictions:
             left_out[name] = "requires the relaxed lattice"
             continue
         try:
@@ -236,7 +237,7 @@ def compare_properties(
     _check_budget(by_oracle, {name: samples[name] for name in predictions}, max_calls, log)
     references: dict[str, Measured] = {}
     for name in predictions:
-        if name in ("elastic_constants", "vacancy", "phonons") and "lattice" not in references:
+        if name in ON_THE_LATTICE and "lattice" not in references:
             left_out[name] = "requires the relaxed lattice by the oracle"
             continue
         try:

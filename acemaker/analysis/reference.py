@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,22 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acemaker.config import CampaignConfig
 from acemaker.errors import AcemakerError, ConfigError, EngineError
 from acemaker.lammps import script
-from acemaker.lammps.box import by_tag, has_momenta, image_shifts, put_structure, read_cell
+from acemaker.lammps.box import (
+    atom_commands,
+    by_tag,
+    group_of,
+    image_shifts,
+    put_structure,
+    read_cell,
+)
 from acemaker.lammps.library import open_lammps
+from acemaker.loop.oracle_files import check_oracle_files
 from acemaker.loop.trusted_code import authorize_oracle
 from acemaker.oracles.factory import calculator_factory, pair_commands
-from acemaker.structures.computed import energy_of
+from acemaker.oracles.fingerprint import fingerprint
+from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.per_atom import with_per_atom
 
 if TYPE_CHECKING:
     from acemaker.loop.reader import CampaignReader
@@ -46,7 +57,7 @@ def reference_trajectory(
     elements
         Elements of the oracle's ``pair_coeff``, in alphabetical order; those of the structure if None.
     file
-        File to write the frames to; it is read instead if it exists and ends at the last step.
+        File to write the frames to; it is read instead if it exists, ends at the last step, and is of this oracle.
     progress
         Called with the step of each frame.
 
@@ -73,15 +84,17 @@ def reference_trajectory(
     >>> len(frames)
     5
     """
+    config.check_accepted()
     total = config.engine.steps
-    if (frames_of_file := _stored_frames(file, total)) is not None:
+    types = sorted(set(structure.get_chemical_symbols())) if elements is None else list(elements)
+    identity = _identity(config, types)
+    if (frames_of_file := _stored_frames(file, total, identity)) is not None:
         return frames_of_file
     if config.oracle.oracle != "lammps":
         raise ConfigError(
             f"OracleConfig.oracle: a reference trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
             "another oracle pass labeled frames of your own: evaluate_accuracy(campaign, reference=frames)"
         )
-    types = sorted(set(structure.get_chemical_symbols())) if elements is None else list(elements)
     lmp = open_lammps()
     try:
         _prepare(lmp, config, structure, types)
@@ -103,7 +116,10 @@ def reference_trajectory(
         lmp.close()
     if config.engine.ensemble == "langevin":
         _replace_forces(frames, config, tuple(types))
-    return write_structures(file, frames) if file is not None else tuple(frames)
+    if file is None:
+        return tuple(frames)
+    frames[-1].info["oracle"] = identity
+    return write_structures(file, frames)
 
 
 def reference_trajectory_of(campaign: CampaignReader, walker: int | None = None) -> tuple[Atoms, ...]:
@@ -131,17 +147,32 @@ def reference_trajectory_of(campaign: CampaignReader, walker: int | None = None)
     config, elements = campaign.config.walker(walker), sorted(set(campaign.initial_structure().get_chemical_symbols()))
     start = campaign.initial_structures()[walker - 1]
     file = campaign.directory / name
-    if _stored_frames(file, config.engine.steps) is None:
+    if _stored_frames(file, config.engine.steps, _identity(config, elements)) is None:
         authorize_oracle(campaign.config, campaign.directory, used=("pair_style",))
+        check_oracle_files(campaign.directory, campaign.progress.oracle_files, config.oracle, tuple(elements))
     return reference_trajectory(config, start, elements=elements, file=file)
 
 
-def _stored_frames(file: Path | None, steps: int) -> tuple[Atoms, ...] | None:
-    """Read the frames of an earlier run; None if there are none, or the number of steps has changed since."""
+def _stored_frames(file: Path | None, steps: int, identity: str) -> tuple[Atoms, ...] | None:
+    """Read the frames of an earlier run; None if there are none, or they are of other steps or of another oracle."""
     if file is None or not file.exists():
         return None
     frames = read_structures(file)
-    return frames if frames[-1].info["step"] == steps else None
+    last = frames[-1].info
+    is_same_oracle = not identity or last.get("oracle", identity) == identity  # absent in older files
+    return frames if last["step"] == steps and is_same_oracle else None
+
+
+def _identity(config: CampaignConfig, elements: Sequence[str]) -> str:
+    """Return a digest of the oracle's commands and files; empty if it has no own dynamics, or a file is missing."""
+    oracle = config.oracle
+    if oracle.oracle != "lammps":
+        return ""
+    try:
+        files = fingerprint(oracle, tuple(elements))
+    except AcemakerError:
+        return ""
+    return hashlib.sha256(f"{oracle.pair_style} {oracle.pair_coeff} {files}".encode()).hexdigest()[:20]
 
 
 def _conditions(config: CampaignConfig) -> list[int]:
@@ -159,11 +190,14 @@ def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[
         lmp.command(command)
     triclinic = config.engine.ensemble == "npt" and config.engine.pressure_coupling == "tri"
     put_structure(lmp, structure, elements, triclinic)
-    commands = pair_commands(config.oracle) + script.neighbor_commands(config.engine.skin)
-    if not has_momenta(structure):
-        commands += script.velocity_commands(config.engine.temperature[0], seed)
-    commands += script.ensemble_commands(config.engine, seed)
-    commands += script.output_commands(config.engine, config.otf.check_every)
+    group = group_of(structure)
+    commands = atom_commands(structure, restored=False)
+    commands += pair_commands(config.oracle) + script.neighbor_commands(config.engine.skin)
+    commands += script.molecule_commands(config.engine.skin, bool(structure.pbc.all()))
+    # also for a structure with momenta, which are those of the campaign
+    commands += script.velocity_commands(config.engine.temperature[0], seed, group)
+    commands += script.ensemble_commands(config.engine, seed, group=group)
+    commands += script.output_commands(config.engine, config.otf.check_every, group)
     for command in commands:
         lmp.command(command)
 
@@ -172,7 +206,9 @@ def _replace_forces(frames: list[Atoms], config: CampaignConfig, elements: tuple
     """Replace the forces of frames by those of the oracle: LAMMPS adds friction and random forces to its own."""
     make_calculator = calculator_factory(config.oracle, elements)
     for atoms in frames:
-        forces = np.array(make_calculator().get_forces(atoms.copy()))
+        work = atoms.copy()
+        work.calc = make_calculator()
+        forces = forces_of(work)
         atoms.calc = SinglePointCalculator(atoms, energy=energy_of(atoms), forces=forces)
 
 
@@ -183,6 +219,7 @@ def _frame(lmp: Any, structure: Atoms, step: int) -> Atoms:
     images = image_shifts(lmp.numpy.extract_atom("image")[:nlocal])
     positions = by_tag(lmp.numpy.extract_atom("x")[:nlocal] - origin + images @ cell, tags)
     atoms = Atoms(structure.symbols, positions, cell=cell if structure.pbc.all() else None, pbc=structure.pbc)
+    with_per_atom(structure, atoms)
     forces = by_tag(lmp.numpy.extract_atom("f")[:nlocal], tags)
     atoms.calc = SinglePointCalculator(atoms, energy=float(lmp.get_thermo("pe")), forces=forces)
     atoms.info["step"] = step

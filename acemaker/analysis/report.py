@@ -200,6 +200,8 @@ def _description(round_: Round, halt: Halt | None, campaign: CampaignReader) -> 
         labels = counted(len(round_.labels), "label")
         trained = round_.generation is not None
         sentences.append(f"Generation 1 was trained on {labels}." if trained else f"{labels} so far.")
+        if trained and (reference := campaign.reference_energies_from()):
+            sentences.append(f"Reference energies: {reference}.")
     else:
         rule = campaign.config.otf
         if round_.tier == "break":

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
 
 from acemaker.analysis.accuracy import signs_of_melting
 from acemaker.analysis.measured import NotApplicable
+from acemaker.config.oracle import SPINLESS
 from acemaker.errors import MissingLibraryError, StructureError
 from acemaker.loop.reader import CampaignReader
+from acemaker.oracles.isolated import LARGE_BOX, isolated_atoms_of
 from acemaker.structures.geometry import closeness
+from acemaker.structures.isolated import isolated_atom
+from acemaker.structures.per_atom import MASSES, MOMENTS, frozen_atoms
 
 SYMPREC = 0.01
 """Å, by which atoms may be off their sites."""
@@ -40,6 +44,8 @@ class Crystal:
         Its symbol.
     kinds : int
         Number of kinds of sites that symmetry does not map on each other.
+    isolated : tuple of Atoms
+        An isolated atom of each element; of a campaign's crystal, as its oracle labels it.
     """
 
     primitive: Atoms
@@ -47,6 +53,7 @@ class Crystal:
     space_group: int
     symbol: str
     kinds: int
+    isolated: tuple[Atoms, ...] = ()
 
     @property
     def n_atoms(self) -> int:
@@ -113,10 +120,19 @@ def sample_of(name: str, campaign: CampaignReader) -> Sample:
         If spglib is not installed.
     """
     if name != "liquid":
-        return find_crystal(campaign.initial_structure())
+        if campaign.config.oracle.oracle not in SPINLESS and MOMENTS in campaign.initial_structure().arrays:
+            raise NotApplicable(
+                "the initial structure has magnetic moments, which the cells of this property would not have; to "
+                "compare it, set magnetic_moments by element instead"
+            )
+        own = getattr(campaign, "own_oracle", None) is not None
+        isolated = isolated_atoms_of(campaign.config, campaign.initial_structure(), own_oracle=own)
+        return replace(find_crystal(campaign.initial_structure()), isolated=isolated)
     start, frames = campaign.initial_structure(), campaign.trajectory()
     if not start.pbc.all():
         raise NotApplicable("the structure is not periodic")
+    if frozen_atoms(start).any():
+        raise NotApplicable("the structure has frozen atoms")
     if not frames:
         raise NotApplicable("the campaign has no trajectory yet")
     nearest = closeness(start).distance
@@ -172,12 +188,17 @@ def find_crystal(atoms: Atoms) -> Crystal:
         )
     repeats = np.round(conventional @ np.linalg.inv(vectors)).astype(int)
     primitive = Atoms(numbers, scaled_positions=sites, cell=vectors, pbc=True)
+    if MASSES in atoms.arrays:  # several isotopes of an element count with their mean
+        primitive.set_masses([atoms.get_masses()[atoms.numbers == number].mean() for number in numbers])
     return Crystal(
         primitive=primitive,
         repeats=repeats,
         space_group=int(dataset.number),
         symbol=str(dataset.international),
         kinds=len(set(smallest.equivalent_atoms)),
+        isolated=tuple(
+            isolated_atom(symbol, LARGE_BOX, periodic=True) for symbol in sorted(set(primitive.get_chemical_symbols()))
+        ),
     )
 
 

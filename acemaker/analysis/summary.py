@@ -41,6 +41,8 @@ class CampaignSummary(Record):
                 f"{values['steps']}, {values['steps_run_again']} run again after halts, "
                 f"{values['soft_start_steps']} of soft starts",
             ),
+            ("isolated atoms labeled", str(values["isolated_atoms"])),
+            ("reference energies", values["reference_energies_from"] or "–"),
             ("steps labeled", f"{values['share_labeled']:.3%}"),
             ("wall time", f"{values['wall_s']:.1f} s"),
         ]
@@ -91,6 +93,8 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
             "halts": len(progress.halts),
             "labels": progress.n_labels,
             "labels_shared": sum(entry.shared for entry in progress.labels),
+            "isolated_atoms": len(progress.isolated),
+            "reference_energies_from": campaign.reference_energies_from(),
             "steps": steps,
             "steps_run_again": progress.discarded_steps,
             "soft_start_steps": sum(soft_start.steps for soft_start in soft_starts if soft_start is not None),

@@ -14,7 +14,7 @@ from acemaker.errors import ConfigError
 from acemaker.formatting import html
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary, Table, number
+from acemaker.formatting.summary import Summary, Table, counted, number
 from acemaker.loop.reader import CampaignReader
 from acemaker.results import Segment
 
@@ -35,6 +35,10 @@ class WhatIf(Record):
     The recorded gamma determines where the other rule would have halted first. From there on the run would have been
     different: it would have continued past a halt that the rule does not require, or with a potential that was trained
     earlier.
+
+    At most one halt is counted per recorded segment. If the rule halts segments before their recorded ends
+    (`n_earlier`), further halts in the rest of these segments are not counted, since the potential would have been
+    another one there: `halts` and `labels` are lower bounds then.
 
     Attributes
     ----------
@@ -58,12 +62,20 @@ class WhatIf(Record):
 
     @property
     def halts(self) -> int:
-        """Number of segments that the rule would have halted."""
+        """Number of segments that the rule would have halted; a lower bound of the halts if `n_earlier` is not zero."""
         return sum(decision is not None for decision in self.decisions)
 
     @property
+    def n_earlier(self) -> int:
+        """Number of segments that the rule would have halted before their recorded end."""
+        return sum(
+            decision is not None and decision.step < (segment.halt.step if segment.halt else segment.end_step)
+            for segment, decision in zip(self.segments, self.decisions, strict=True)
+        )
+
+    @property
     def labels(self) -> float:
-        """Number of labels that as many halts would have taken."""
+        """Number of labels that `halts` would have taken; a lower bound if `n_earlier` is not zero."""
         return self.n_first + self.halts * self.labels_per_halt
 
     @property
@@ -78,6 +90,11 @@ class WhatIf(Record):
                 would = decision.step if decision is not None else segment.end_step
                 until.setdefault(segment.walker or 1, min(recorded or segment.end_step, would))
         return min(until.values(), default=max(ends.values(), default=0))
+
+    @property
+    def at_least(self) -> str:
+        """``at least`` with a space if `halts` and `labels` are lower bounds, otherwise empty."""
+        return "at least " if self.n_earlier else ""
 
     def under(self, **changes: float | int) -> WhatIf:
         """Apply a further rule to the recorded run.
@@ -103,16 +120,24 @@ class WhatIf(Record):
         recorded = sum(segment.halt is not None for segment in self.segments)
         rule = self.rule
         several = " of each walker" if any(segment.walker for segment in self.segments) else ""
-        items = (
+        items: tuple[tuple[str, str], ...] = (
             (
                 "rule",
                 f"{rule.smooth_steps} checks in a row above {number(rule.threshold_call_dft)}, or one above "
                 f"{number(rule.threshold_break)}",
             ),
-            ("halts", f"{self.halts}, recorded: {recorded}"),
-            ("labels", f"about {number(self.labels)}"),
+            ("halts", f"{self.at_least}{self.halts}, recorded: {recorded}"),
+            ("labels", f"{self.at_least or 'about '}{number(self.labels)}"),
             ("identical to the recorded run", f"up to step {self.same_until}{several}"),
         )
+        if self.n_earlier:
+            items += (
+                (
+                    "not counted",
+                    f"further halts in {counted(self.n_earlier, 'segment')} that would have halted before the recorded "
+                    "end: at most one halt is counted per segment",
+                ),
+            )
         rows = []
         for segment, decision in zip(self.segments, self.decisions, strict=True):
             halted = str(segment.halt.step) if segment.halt is not None else "–"
@@ -147,8 +172,8 @@ class Thresholds(Record):
         rows = tuple(
             (
                 number(review.rule.threshold_call_dft),
-                str(review.halts),
-                number(review.labels),
+                f"{review.at_least}{review.halts}",
+                f"{review.at_least}{number(review.labels)}",
                 str(review.same_until),
             )
             for review in self.reviews

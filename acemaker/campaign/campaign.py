@@ -38,8 +38,9 @@ class Campaign(CampaignRunner, CampaignView):
     """
 
     def _report_end(self) -> None:
-        if self.state is State.DONE and logger.isEnabledFor(logging.INFO):
-            logger.info(self.convergence().headline())
+        if self.state is State.DONE and logger.isEnabledFor(logging.WARNING):
+            convergence = self.convergence()
+            logger.log(logging.WARNING if convergence.is_accurate is False else logging.INFO, convergence.headline())
 
     def cockpit(self) -> Cockpit | StaticCockpit:
         """Show buttons for step, run and stop, and the live state of the campaign.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
 from acemaker.errors import ConfigError
@@ -44,11 +44,24 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    _refusal: str = PrivateAttr("")
+
     def __init__(self, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise ConfigError(self._explain(error)) from None
+            raise self._explain(error) from None
+
+    def check_accepted(self) -> None:
+        """Check that this section may be used, and not only read (`acemaker.config.recorded`).
+
+        Raises
+        ------
+        ConfigError
+            If it was recorded by an earlier campaign, and would be refused today.
+        """
+        if self._refusal:
+            raise ConfigError(f"the configuration was recorded earlier and is refused today: {self._refusal}")
 
     def parameters(self) -> list[tuple[str, Any, Any, str]]:
         """List all parameters of this section, including those of nested sections.
@@ -97,18 +110,23 @@ class Section(BaseModel):
         return html.render(self.summary())
 
     @classmethod
-    def _explain(cls, error: ValidationError) -> str:
+    def _explain(cls, error: ValidationError) -> ConfigError:
+        """Return the error to raise, with one line per problem."""
         lines: list[str] = []
+        fields: list[str] = []
         for item in error.errors():
             nested = item.get("ctx", {}).get("error")
             if isinstance(nested, ConfigError):  # a nested section has already written its message
                 lines.append(str(nested))
+                fields += nested.fields
                 continue
             where = ".".join([cls.__name__, *(str(part) for part in item["loc"])])
             field = cls.model_fields.get(str(item["loc"][0])) if item["loc"] else None
             members = _members(field)
             if members:
                 where = f"{cls.__name__}.{item['loc'][0]}"  # users do not know names for its members
+            if item["loc"]:
+                fields.append(where)
             if item["type"] == "extra_forbidden":
                 lines.append(f"{where}: unknown name; {nearest(str(item['loc'][-1]), list(cls.model_fields))}")
                 continue
@@ -121,7 +139,8 @@ class Section(BaseModel):
                 continue
             help_text = f" ({field.description})" if field is not None and field.description else ""
             lines.append(f"{where}: {message}, got {item['input']!r}{help_text}")
-        return "\n".join(dict.fromkeys(lines))  # both ends of a ramp can cause the same message
+        # both ends of a ramp can cause the same message
+        return ConfigError("\n".join(dict.fromkeys(lines)), fields=[*dict.fromkeys(fields)])
 
 
 def _members(field: FieldInfo | None) -> str:

@@ -26,16 +26,16 @@ from acemaker.errors import ConfigError
 MOST_WALKERS = 10_000
 """Maximum number of walkers; a larger number is treated as a typing error."""
 
-CLOSE = ("walker",)
+CLOSE = ("walker", "element")
 """Variable names that resemble parameters but are common in notebooks, e.g. in a loop over walkers."""
 
-BOUNDS = {
+CHANGEABLE = {
     "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "resume_from"),
     "engine": ("hang_after", "lammps", "launcher", "n_parallel_walkers", "steps"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "labeling": ("n_parallel_labels", "executor", "executor_arguments"),
-    "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store"),
+    "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store", "oracle_check"),
     "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance"),
 }
 """Fields that may change when a campaign is reopened: limits of the loop and of labels, programs and files of this
@@ -87,12 +87,15 @@ class CampaignConfig(Section):
             try:
                 walker = self.walker(number)
             except ConfigError as error:
-                raise ConfigError(f"CampaignConfig.walkers, walker {number}: {error}") from error
+                raise ConfigError(
+                    f"CampaignConfig.walkers, walker {number}: {error}", fields=["CampaignConfig.walkers"]
+                ) from error
             trajectory = f"{walker.seed} {walker.system.model_dump_json()} {walker.engine.model_dump_json()}"
             if (other := seen.setdefault(trajectory, number)) != number:
                 raise ConfigError(
                     f"CampaignConfig.walkers: walkers {other} and {number} are the same trajectory, with seed "
-                    f"{walker.seed}; set another seed for one of them, or omit its seed"
+                    f"{walker.seed}; set another seed for one of them, or omit its seed",
+                    fields=["CampaignConfig.walkers"],
                 )
         return self
 
@@ -121,7 +124,9 @@ class CampaignConfig(Section):
         sections: dict[str, Any] = {"seed": seed, "walkers": ()}
         reset: dict[str, Any] = {}
         if {"structure", "crystal"} & set(overrides):  # these fields of the campaign describe another crystal
-            reset = {"lattice_constant": None, "composition": {}}
+            reset = {"lattice_constant": None, "c_over_a": None, "composition": {}}
+            if overrides.get("structure", self.system.structure) != self.system.structure:
+                reset |= {"crystal": None, "format": None, "atom_style": None, "elements": (), "length_unit": None}
             if self.system.model_copy(update=overrides).file is not None:
                 reset["supercell"] = (1, 1, 1)
         for name, changes in (("system", {**reset, **overrides}), ("engine", overrides)):
@@ -217,7 +222,7 @@ class CampaignConfig(Section):
         return cls.from_parameters({name: namespace[name] for name in homes if name in namespace})
 
     def differences(self, other: CampaignConfig) -> list[str]:
-        """List the fields, except those of `BOUNDS`, in which two configurations differ.
+        """List the fields, except those of `CHANGEABLE`, in which two configurations differ.
 
         Returns
         -------
@@ -225,12 +230,14 @@ class CampaignConfig(Section):
             One ``section.field: value here -> value of other`` per field.
         """
         old, new = self.model_dump(mode="json"), other.model_dump(mode="json")
+        if self.system.reference_crystal == other.system.reference_crystal:  # once, the default was a name
+            old["system"]["crystal"] = new["system"]["crystal"]
         changes = [f"seed: {old['seed']} -> {new['seed']}"] if old["seed"] != new["seed"] else []
         if self.walkers != other.walkers:
             changes.append(f"walkers: {_overrides(self.walkers)} -> {_overrides(other.walkers)}")
         for section in (name for name in old if isinstance(old[name], dict)):
             for field, value in old[section].items():
-                if field not in BOUNDS.get(section, ()) and value != new[section][field]:
+                if field not in CHANGEABLE.get(section, ()) and value != new[section][field]:
                     changes.append(f"{section}.{field}: {value!r} -> {new[section][field]!r}")
         return changes
 

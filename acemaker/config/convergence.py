@@ -25,3 +25,8 @@ class ConvergenceConfig(Section):
     plateau_tolerance: PositiveFloat = Field(
         0.2, description="Maximum relative difference of the largest of these errors from the smallest, as a fraction."
     )
+    max_error_share: PositiveFloat = Field(
+        0.25,
+        description="Maximum held-out force error of a potential that describes its system, as a fraction of the root "
+        "mean square of the force components of the latest labels.",
+    )

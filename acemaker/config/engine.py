@@ -78,8 +78,12 @@ class EngineConfig(Section):
         description="Pressure in GPa at the first and at the last step, linear in between; a single number is "
         "constant.",
     )
-    pressure_coupling: Literal["iso", "aniso", "tri"] = Field(
-        "iso", description="Degrees of freedom of the cell that the barostat changes, by LAMMPS's keyword."
+    pressure_coupling: Literal["iso", "aniso", "tri", "x", "y", "z", "xy", "xz", "yz", "x y", "x z", "y z"] = Field(
+        "iso",
+        description="Degrees of freedom of the cell that the barostat changes: all lengths by one factor ('iso'), "
+        "independently ('aniso'), or with the angles ('tri'); the length along x, y or z alone; two lengths by one "
+        "factor ('xy') or independently ('x y'). x, y and z are the directions of the first, second and third lattice "
+        "vector. A slab with vacuum along z needs 'xy' or 'x y'.",
     )
     thermostat_time: PositiveFloat = Field(100.0, description="Relaxation time of the thermostat in fs.")
     barostat_time: PositiveFloat = Field(1000.0, description="Relaxation time of the barostat in fs.")
@@ -101,6 +105,18 @@ class EngineConfig(Section):
                 "process"
             )
         return self
+
+    @field_validator("pressure_coupling", mode="before")
+    @classmethod
+    def _directions(cls, value: object) -> object:
+        """Accept a list of directions, and other separators between them."""
+        words = value.replace(",", " ").replace("+", " ").split() if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+            return value
+        if len(words) > 1 and set(words) <= set("xyz"):
+            directions = sorted(set(words))
+            return "aniso" if len(directions) == 3 else " ".join(directions)
+        return "".join(sorted(words[0])) if len(words) == 1 and set(words[0]) <= set("xyz") else " ".join(words)
 
     @field_validator("launcher")
     @classmethod

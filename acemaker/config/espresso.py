@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
 from acemaker.config.base import Section
 from acemaker.config.espresso_input import check_input
+from acemaker.config.spin import check_hubbard, check_moments
 
 
 class EspressoFields(Section):
@@ -24,6 +25,18 @@ class EspressoFields(Section):
     pseudopotentials: dict[str, str] = Field(
         default_factory=dict,
         description="Name of the UPF file by element. An element can be omitted if the folder has only one file of it.",
+    )
+    magnetic_moments: dict[str, float] = Field(
+        default_factory=dict,
+        description="Initial magnetic moment per atom in Bohr magnetons by element, e.g. {Fe: 2.5}; other elements "
+        "start without one. It makes pw.x spin-polarized, which receives it as a fraction of the valence electrons; "
+        "ASE calculators receive it as initial moments. For several moments of one element (antiferromagnets), give "
+        "the moments in the structure instead.",
+    )
+    hubbard: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Hubbard U in eV by element and manifold, e.g. {Fe: {3d: 4.0}}, in the syntax that the version of "
+        "pw.x reads; one manifold per element.",
     )
     ecutwfc: PositiveFloat | None = Field(None, description="Cutoff of the plane waves in Ry; no default.")
     ecutrho: PositiveFloat | None = Field(
@@ -54,7 +67,18 @@ class EspressoFields(Section):
         "in alphabetical order: 'starting_magnetization(1)' is that of the first element.",
     )
 
+    @field_validator("magnetic_moments", mode="before")
+    @classmethod
+    def _moments(cls, value: object) -> object:
+        return check_moments(value)
+
+    @field_validator("hubbard", mode="before")
+    @classmethod
+    def _hubbard(cls, value: object) -> object:
+        return check_hubbard(value)
+
     @field_validator("espresso_input")
     @classmethod
-    def _check(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return check_input(value)
+    def _check(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        moments, hubbard = info.data.get("magnetic_moments", {}), info.data.get("hubbard", {})
+        return check_input(value, moments=bool(moments), hubbard=bool(hubbard))

@@ -23,6 +23,10 @@ FIELDS = {
     "kspacing": "kspacing",
     "pseudopotentials": "pseudopotentials",
     "command": "espresso_command",
+    "magnetic_moments": "magnetic_moments",
+    "magmoms": "magnetic_moments",
+    "initial_magmoms": "magnetic_moments",
+    "hubbard": "hubbard",
 }
 """Names that users expect here, and the fields that replace them."""
 
@@ -64,6 +68,9 @@ STARTING = {"startingpot", "startingwfc"}
 
 ARRAYS = {"efield_cart", "fixed_magnetization", "solute_lj", "solute_epsilon", "solute_sigma"}
 """Names with an index that is not an element number, or that has no effect with any supported setting."""
+
+PROJECTION, PROJECTIONS = "u_projection_type", ("atomic", "ortho-atomic")
+"""Name of the projectors of Hubbard parameters, and its values that both syntaxes have and that give forces."""
 
 LEAST_MOMENT = 1e-3
 """Minimum starting magnetization that counts as nonzero."""
@@ -119,13 +126,17 @@ def nested(inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return sections
 
 
-def check_input(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def check_input(inputs: Mapping[str, Any], *, moments: bool = False, hubbard: bool = False) -> dict[str, Any]:
     """Check that additional input reaches pw.x, and as intended.
 
     Parameters
     ----------
     inputs
         Values by name, or by namelist and name.
+    moments
+        Whether magnetic moments are set by element, in `magnetic_moments`.
+    hubbard
+        Whether Hubbard parameters are set by element, in `hubbard`.
 
     Returns
     -------
@@ -136,7 +147,8 @@ def check_input(inputs: Mapping[str, Any]) -> dict[str, Any]:
     ------
     ValueError
         For a name that ASE would drop (with the nearest known one), a name that has a field or on which labels depend,
-        a value that pw.x cannot read, and settings of spin or Hubbard parameters that would have no effect.
+        a value that pw.x cannot read, settings of spin or Hubbard parameters that would have no effect, and those that
+        are also set by element.
     """
     if not inputs:
         return {}
@@ -151,8 +163,8 @@ def check_input(inputs: Mapping[str, Any]) -> dict[str, Any]:
         if (name, indices) in values:
             raise ValueError(f"'{written}' is specified twice")
         values[name, indices] = _checked(written, value)
-    _check_spin(values)
-    _check_hubbard(values)
+    _check_spin(values, moments=moments)
+    _check_hubbard(values, by_element=hubbard)
     return {
         key: {name: _plain(inner) for name, inner in value.items()} if isinstance(value, Mapping) else _plain(value)
         for key, value in inputs.items()
@@ -205,7 +217,10 @@ def _check_namelist(written: str, name: str, section: str | None, namelists: Map
         raise ValueError(f"pw.x does not read {name} for labels, which have no {SINGLE_POINT[namelist]}")
     if section is None:
         if name in HUBBARD:
-            raise ValueError(f"'{written}' must be within its namelist: {{'system': {{{written!r}: ...}}}}")
+            raise ValueError(
+                f"'{written}' must be within its namelist: {{'system': {{{written!r}: ...}}}}; the field hubbard sets "
+                "U by element, for any version of pw.x"
+            )
         if namelist is None:
             raise ValueError(f"pw.x has no '{written}'; {_nearest(name, [*namelists])}")
     elif namelist is None:
@@ -242,36 +257,51 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
 
-def _check_spin(values: Mapping[tuple[str, tuple[int, ...]], Any]) -> None:
-    moments = {indices: value for (name, indices), value in values.items() if name == "starting_magnetization"}
-    for indices, value in moments.items():
+def _check_spin(values: Mapping[tuple[str, tuple[int, ...]], Any], *, moments: bool) -> None:
+    fractions = {indices: value for (name, indices), value in values.items() if name == "starting_magnetization"}
+    if moments and fractions:
+        raise ValueError(
+            f"'starting_magnetization({next(iter(fractions))[0]})' is also set by magnetic_moments; omit one of them"
+        )
+    for indices, value in fractions.items():
         if isinstance(value, bool | str) or not -1 <= value <= 1:
             raise ValueError(
                 f"'starting_magnetization({indices[0]})' must be a fraction of the valence electrons from -1 to 1, got "
                 f"{value!r}"
             )
-    nspin, total = values.get(("nspin", ()), 1), values.get(("tot_magnetization", ()))
+    nspin, total = values.get(("nspin", ()), 2 if moments else 1), values.get(("tot_magnetization", ()))
     if type(nspin) is not int or nspin not in (1, 2):
         raise ValueError(
             f"'nspin' must be the whole number 1 or 2, got {nspin!r}: noncollinear magnetism is not supported"
         )
-    if nspin == 1 and (moments or total is not None):
-        name = f"starting_magnetization({next(iter(moments))[0]})" if moments else "tot_magnetization"
+    if nspin == 1 and moments:
+        raise ValueError("'nspin': 1 contradicts magnetic_moments, which need 'nspin': 2; omit one of them")
+    if nspin == 1 and (fractions or total is not None):
+        name = f"starting_magnetization({next(iter(fractions))[0]})" if fractions else "tot_magnetization"
         raise ValueError(f"'{name}' needs 'nspin': 2; pw.x ignores it otherwise")
     if total == -1:
         raise ValueError(
             "'tot_magnetization': -1 means unconstrained to pw.x before 7; omit it, or reverse all signs of the moments"
         )
-    if nspin == 2 and not total and not any(abs(moment) >= LEAST_MOMENT for moment in moments.values()):
+    magnetic = moments or any(abs(fraction) >= LEAST_MOMENT for fraction in fractions.values())
+    if nspin == 2 and not total and not magnetic:
         raise ValueError(
-            "'nspin': 2 needs an initial magnetization, or the result is not magnetic: e.g. "
-            "'starting_magnetization(1)': 0.5 for the first element in alphabetical order"
+            "'nspin': 2 needs an initial magnetization, or the result is not magnetic: e.g. magnetic_moments="
+            "{'Fe': 2.5}, in Bohr magnetons per atom. If the structure has magnetic moments, omit 'nspin'"
         )
 
 
-def _check_hubbard(values: Mapping[tuple[str, tuple[int, ...]], Any]) -> None:
+def _check_hubbard(values: Mapping[tuple[str, tuple[int, ...]], Any], *, by_element: bool) -> None:
     numbered = [(name, indices) for name, indices in values if name in SPECIES_INDEX and name in HUBBARD]
     enabled = values.get(("lda_plus_u", ())) is True
+    if by_element:
+        clashing = [name for name, _ in values if name in HUBBARD and name != PROJECTION]
+        if clashing:
+            raise ValueError(
+                f"'{clashing[0]}' cannot be combined with hubbard, which sets U by element; omit one of them"
+            )
+        if values.get((PROJECTION, ()), "atomic") not in PROJECTIONS:
+            raise ValueError(f"'{PROJECTION}' must be one of {', '.join(PROJECTIONS)}")
     if numbered and not enabled:
         name, indices = numbered[0]
         written = f"{name}({','.join(map(str, indices))})"

@@ -91,8 +91,8 @@ class OTFConfig(Section):
         5,
         ge=2,
         description="Maximum number of consecutive halts without progress, i.e. halts that return to the same "
-        "checkpoint and come at most smooth_steps checks later. The campaign then ends with an error that names the "
-        "probable cause.",
+        "checkpoint and come at most smooth_steps checks later; four times as many as long as environments of an "
+        "element do not span its functions. The campaign then ends with an error that names the probable cause.",
     )
     max_retries: NonNegativeInt = Field(
         2, description="Number of retries per structure after a failed label, and per halt after a rejected fit."

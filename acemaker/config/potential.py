@@ -58,8 +58,19 @@ class PotentialConfig(UniversalFields):
     )
     reference_energies: dict[str, float] = Field(
         default_factory=dict,
-        description="Energy of an isolated atom of each element in eV. If empty, they are fitted to the first labels "
-        "and then fixed.",
+        description="Energy of an isolated atom of each element in eV, by the oracle. If empty, isolated atoms are "
+        "labeled (isolated_atoms).",
+    )
+    isolated_atoms: bool = Field(
+        True,
+        description="Whether the oracle labels an isolated atom of each element at the start, whose energies become "
+        "the reference energies. Otherwise, or if it cannot, they are fitted to the first labels, and an atom with "
+        "fewer neighbors than any in the training set has an infinite gamma.",
+    )
+    isolated_box: PositiveFloat | None = Field(
+        None,
+        description="Edge in Å of the box of an isolated atom, which must be so large that its images do not interact; "
+        "None for 30 Å with 'emt' and 'lammps', else 12 Å.",
     )
     baseline_style: str = Field(
         "",
@@ -115,7 +126,7 @@ class PotentialConfig(UniversalFields):
         if self.baseline_calculator and self.reference_energies:
             raise ValueError(
                 "reference_energies cannot be set with a baseline_calculator, which defines its own zero of energy; "
-                "omit them to fit them to the first labels"
+                "omit them: isolated atoms are labeled instead, or else they are fitted to the first labels"
             )
         return self
 

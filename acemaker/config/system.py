@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from acemaker.config.base import Section
+
+HEAVY_HYDROGEN = {"D": 2.014, "T": 3.016}
+"""Masses in u of the isotopes of hydrogen that have a symbol of their own."""
+
+LengthUnit = Literal["angstrom", "nm", "bohr"]
+
+
+def by_type(value: object) -> object:
+    """Turn elements as text, or as a mapping from the numbers of types, into a tuple; return other values unchanged.
+
+    Examples
+    --------
+    >>> by_type({1: "Ni", 2: "Cu"}), by_type("Ni Cu")
+    (('Ni', 'Cu'), ('Ni', 'Cu'))
+    """
+    if isinstance(value, str):
+        return tuple(value.replace(",", " ").split())
+    if not isinstance(value, dict):
+        return value
+    symbols = {str(number): symbol for number, symbol in value.items()}
+    if set(symbols) != {str(number) for number in range(1, len(value) + 1)}:
+        raise ValueError("elements must be a list in the order of the types, or a mapping of types 1, 2, ...")
+    return tuple(symbols[str(number)] for number in range(1, len(value) + 1))
 
 
 class SystemConfig(Section):
@@ -19,23 +43,58 @@ class SystemConfig(Section):
     (2, 2, 2)
     """
 
-    structure: str = Field("Cu", description="Chemical symbol of a crystal, or a structure file that ASE can read.")
-    crystal: str = Field("fcc", description="Crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...).")
+    structure: str = Field(
+        "Cu",
+        description="Chemical symbol or formula of a crystal (Cu, NaCl), or a structure file: a file of LAMMPS, or one "
+        "that ASE can read. 'file@5' is frame 5 of a file, counted from 0, 'file@-1' the last one; 'file@0:4' are four "
+        "frames, one per walker.",
+    )
+    crystal: str | None = Field(
+        None,
+        description="Crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...; of compounds rocksalt, zincblende, "
+        "cesiumchloride, wurtzite, fluorite). None uses ASE's reference state of the element.",
+    )
     lattice_constant: PositiveFloat | None = Field(
-        None, description="Lattice constant in Å. None uses ASE's value for the element."
+        None, description="Lattice constant a in Å. None uses ASE's value for the element."
+    )
+    c_over_a: PositiveFloat | None = Field(
+        None,
+        description="Ratio c/a of the lattice constants of hcp, wurtzite or bct, dimensionless. None uses ASE's value "
+        "for the element, else the ideal ratio.",
     )
     supercell: tuple[int, int, int] = Field(
         (3, 3, 3), description="Numbers of repeats of the cubic cell, or of the cell of a structure file."
     )
     composition: dict[str, float] = Field(
         default_factory=dict,
-        description="Fractions of the elements of a random alloy, which add up to 1; empty for no alloy.",
+        description="Fractions of the elements of a random alloy, which add up to 1; empty for no alloy. Each element "
+        "gets at least one atom.",
+    )
+    format: str | None = Field(
+        None, description="Format of the structure file by ASE's name. None determines it from the file."
+    )
+    atom_style: str | None = Field(
+        None,
+        description="LAMMPS's atom style of a data file that does not state it (atomic, charge, molecular, full, ...).",
+    )
+    elements: tuple[str, ...] = Field(
+        (),
+        description="Elements of the atom types of a LAMMPS file, in the order of the types; D is deuterium. Empty if "
+        "the file names them by type labels, an element column or masses.",
+    )
+    length_unit: LengthUnit | None = Field(
+        None,
+        description="Unit of lengths in the structure file (angstrom, nm or bohr). None means Å, and distances that "
+        "look like another unit are an error; 'angstrom' accepts them.",
     )
     n_first: int = Field(
         2, ge=1, description="Minimum number of initial structures that are labeled for the first generation."
     )
     first_rattle: PositiveFloat = Field(
-        0.12, description="Standard deviation of the Gaussian displacements of initial structures in Å."
+        0.12,
+        description="Standard deviation of the Gaussian displacements of initial structures in Å; 0.05 of the bond "
+        "length at bonds shorter than 1.3 Å, and a quarter to three quarters if environments of an element would not "
+        "span its functions.",
     )
     first_strain: float = Field(
         0.03,
@@ -50,6 +109,21 @@ class SystemConfig(Section):
         "None means 0.1 if later labels are whole cells with more force components than the fit has coefficients, "
         "else 1.",
     )
+
+    @field_validator("elements", mode="before")
+    @classmethod
+    def _by_type(cls, value: object) -> object:
+        return by_type(value)
+
+    @field_validator("elements")
+    @classmethod
+    def _are_elements(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from ase.data import atomic_numbers
+
+        unknown = [symbol for symbol in value if atomic_numbers.get(symbol, 0) == 0 and symbol not in HEAVY_HYDROGEN]
+        if unknown:
+            raise ValueError(f"elements must be chemical symbols, got {', '.join(unknown)}")
+        return value
 
     @model_validator(mode="after")
     def _composition_adds_up(self) -> SystemConfig:
@@ -68,8 +142,58 @@ class SystemConfig(Section):
         return self
 
     @property
-    def file(self) -> Path | None:
-        """The structure file, or None if `structure` is a chemical symbol."""
-        from ase.data import atomic_numbers
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbols of a crystal by name, in the order of its formula; empty for a structure file.
 
-        return None if self.structure in atomic_numbers else Path(self.structure)
+        A chemical symbol is never a file; a formula of several atoms is one if the file exists.
+        """
+        from ase.data import atomic_numbers
+        from ase.symbols import string2symbols
+
+        if self.structure in atomic_numbers:
+            return (self.structure,)
+        try:
+            symbols = tuple(string2symbols(self.structure))
+        except (ValueError, KeyError):
+            return ()
+        are_known = all(atomic_numbers.get(symbol, 0) for symbol in symbols)
+        return symbols if len(symbols) > 1 and are_known and not Path(self.structure).is_file() else ()
+
+    @property
+    def file(self) -> Path | None:
+        """The structure file without the index of a frame, or None if `structure` is a chemical symbol or formula."""
+        return None if self.symbols else self._place()[0]
+
+    @property
+    def frame(self) -> int | slice | None:
+        """Index of the frame, or of several frames, of the structure file; None if `structure` names none."""
+        return None if self.symbols else self._place()[1]
+
+    @property
+    def reference_crystal(self) -> str | None:
+        """The crystal structure that is built: `crystal`, else ASE's reference state of the element; None if neither.
+
+        Of a structure file it is None.
+        """
+        from ase.data import atomic_numbers, reference_states
+
+        if not self.symbols:
+            return None
+        if self.crystal is not None or len(self.symbols) > 1:
+            return self.crystal
+        symmetry = (reference_states[atomic_numbers[self.symbols[0]]] or {}).get("symmetry")
+        return str(symmetry) if symmetry else None
+
+    def _place(self) -> tuple[Path, int | slice | None]:
+        """Split ``file@index``; a file whose name contains the @ wins."""
+        name, _, text = self.structure.rpartition("@")
+        if not name or Path(self.structure).is_file():
+            return Path(self.structure), None
+        parts = text.split(":")
+        try:
+            numbers = [int(part) if part.strip() else None for part in parts]
+        except ValueError:
+            return Path(self.structure), None
+        if len(parts) == 1:
+            return (Path(name), numbers[0]) if numbers[0] is not None else (Path(self.structure), None)
+        return (Path(name), slice(*numbers)) if len(parts) <= 3 else (Path(self.structure), None)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, field_validator
 
 from acemaker.config.base import Section
+from acemaker.config.system import LengthUnit, by_type
 
 
 class WalkerConfig(Section):
@@ -26,16 +27,30 @@ class WalkerConfig(Section):
         None, ge=0, description="Seed of its random numbers. None derives it from the campaign's seed."
     )
     structure: str | None = Field(
-        None, description="Chemical symbol of a crystal, or a structure file that ASE can read."
+        None,
+        description="Chemical symbol or formula of a crystal, or a structure file, optionally with a frame (file@5).",
     )
-    crystal: str | None = Field(None, description="Crystal structure by ASE's name (fcc, bcc, hcp, diamond, ...).")
-    lattice_constant: PositiveFloat | None = Field(None, description="Lattice constant in Å.")
+    crystal: str | None = Field(
+        None, description="Crystal structure by ASE's name (fcc, bcc, hcp, diamond, rocksalt, ...)."
+    )
+    lattice_constant: PositiveFloat | None = Field(None, description="Lattice constant a in Å.")
+    c_over_a: PositiveFloat | None = Field(
+        None, description="Ratio c/a of the lattice constants of hcp, wurtzite or bct, dimensionless."
+    )
     supercell: tuple[int, int, int] | None = Field(
         None,
         description="Numbers of repeats of the cubic cell, or of the cell of a structure file. For a walker with its "
         "own structure file, None means no repeats.",
     )
     composition: dict[str, float] | None = Field(None, description="Fractions of the elements of a random alloy.")
+    format: str | None = Field(None, description="Format of its structure file by ASE's name.")
+    atom_style: str | None = Field(None, description="LAMMPS's atom style of its data file.")
+    elements: tuple[str, ...] | None = Field(
+        None, description="Elements of the atom types of its LAMMPS file, in the order of the types."
+    )
+    length_unit: LengthUnit | None = Field(
+        None, description="Unit of lengths in its structure file, as in SystemConfig."
+    )
     ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] | None = Field(
         None, description="Thermodynamic ensemble, as in EngineConfig."
     )
@@ -45,6 +60,11 @@ class WalkerConfig(Section):
     pressure: tuple[float, float] | None = Field(
         None, description="Pressure in GPa at the first and at the last step; a single number is constant."
     )
+
+    @field_validator("elements", mode="before")
+    @classmethod
+    def _by_type(cls, value: object) -> object:
+        return by_type(value)
 
     @field_validator("temperature", "pressure", mode="before")
     @classmethod

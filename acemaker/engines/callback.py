@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 
 from acemaker.engines.forces import Forces
 from acemaker.engines.segment_monitor import Frame
@@ -31,9 +32,9 @@ class Callback:
         Potential on LAMMPS's neighbor lists.
     check_every
         MD steps between two checks of gamma.
-    periodic
-        Whether positions are relative to the origin of the box. The origin of a shrink-wrapped box moves with the
-        atoms.
+    structure
+        Structure of the trajectory. Positions are relative to the origin of the box if it is periodic; the origin of a
+        shrink-wrapped box moves with the atoms.
     on_frame
         Called with each `Frame`; stops the run if it returns True.
     on_step
@@ -54,7 +55,7 @@ class Callback:
         lmp: Any,
         forces: Forces,
         check_every: int,
-        periodic: bool,
+        structure: Atoms,
         *,
         on_frame: Callable[[Frame], bool],
         on_step: Callable[[], None] = lambda: None,
@@ -62,7 +63,9 @@ class Callback:
         self._lmp = lmp
         self.forces = forces
         self._check_every = check_every
-        self._periodic = periodic
+        self._periodic = bool(structure.pbc.all())
+        self._masses = structure.get_masses()
+        self._frozen = structure.arrays.get("frozen")
         self._on_frame = on_frame
         self._on_step = on_step
         self._setting_up = False
@@ -114,9 +117,11 @@ class Callback:
         if self._periodic:
             positions -= origin
         forces = self._lmp.numpy.extract_atom("f")[:nlocal] + result.forces
-        masses = self._lmp.numpy.extract_atom("mass")[self._lmp.numpy.extract_atom("type")[:nlocal]]
+        masses = self._masses[tags - 1]
         velocities = self._lmp.numpy.extract_atom("v")[:nlocal].copy()
         velocities += kick * self._lmp.extract_global("dt") * forces / masses[:, None] * FORCE_TO_VELOCITY
+        if self._frozen is not None:
+            velocities[self._frozen[tags - 1]] = 0.0
         finite = bool(np.isfinite(result.forces).all())
         return Frame(
             step=step,

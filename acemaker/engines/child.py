@@ -31,11 +31,12 @@ from acemaker.lammps.library import open_lammps
 from acemaker.lammps.script import LOG_FILE, SOFT_LOG, SOFT_STATE
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import read_generation
+from acemaker.structures.per_atom import PER_ATOM
 
 JOB, REFUSAL = "job.json", "refusal.txt"
 """Files with the job, and with the reason why the child did not run it."""
 
-CARRIED = ("momenta", "images")
+CARRIED = ("momenta", "images", *PER_ATOM)
 """Arrays of a structure that are passed on to LAMMPS."""
 
 
@@ -155,12 +156,12 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         preflight(evaluator, request.structure, config.skin, partial(run_here, workers=workers))
     session = LammpsSession(open_lammps(), config, seed)
     forces = Forces(session.lmp, evaluator, workers)
-    periodic = bool(request.structure.pbc.all())
+    check_every, structure = request.rule.check_every, request.structure
     if request.soft_start:
         session.log(Path(SOFT_LOG))
         soft_writer = DumpWriter(request.directory)
         soft_writer.start(SOFT_DUMP)
-        callback = Callback(session.lmp, forces, request.rule.check_every, periodic, on_frame=soft_writer.write)
+        callback = Callback(session.lmp, forces, check_every, structure, on_frame=soft_writer.write)
         session.soften(request, request.checkpoint, callback, Path(SOFT_STATE))
         soft_writer.close()
         session.log(Path(LOG_FILE))
@@ -168,7 +169,7 @@ def run(request: Request, config: EngineConfig, seed: int, *, trusted: bool) -> 
         session.log(Path(LOG_FILE))
         session.load(request, request.checkpoint)
     writer = DumpWriter(request.directory)
-    callback = Callback(session.lmp, forces, request.rule.check_every, periodic, on_frame=writer.write)
+    callback = Callback(session.lmp, forces, check_every, structure, on_frame=writer.write)
 
     def checkpoint(step: int) -> Path:
         path, part = request.directory / f"{CHECKPOINT}{step}", request.directory / "writing.restart"

@@ -150,7 +150,7 @@ class InProcessEngine:
             session.lmp,
             production.forces,
             request.rule.check_every,
-            bool(request.structure.pbc.all()),
+            request.structure,
             on_frame=soft.add_frame,
             on_step=lambda: soft.thermo(session.thermo()),
         )
@@ -183,7 +183,7 @@ class InProcessEngine:
             session.lmp,
             forces,
             request.rule.check_every,
-            bool(request.structure.pbc.all()),
+            request.structure,
             on_frame=lambda frame: monitor.add_frame(frame) is not None,
             on_step=complete,
         )

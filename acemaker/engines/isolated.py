@@ -21,7 +21,7 @@ from acemaker.engines.segment_monitor import SegmentMonitor
 from acemaker.engines.soft_start import SoftStartMonitor
 from acemaker.errors import EngineError, MDHaltError
 from acemaker.lammps import script
-from acemaker.lammps.box import has_momenta
+from acemaker.lammps.box import atom_commands, group_of, has_momenta
 from acemaker.lammps.ensemble import check_ensemble
 from acemaker.lammps.executable import launcher_command, native_command
 from acemaker.lammps.restart import is_whole
@@ -165,6 +165,8 @@ class IsolatedEngine:
             thermostat_seed=script.random_seed(self.seed, 1),
             velocity_seed=velocity_seed,
             soft_seed=script.random_seed(self.seed, 2, request.number) if soft else None,
+            group=group_of(request.structure),
+            atom_commands=atom_commands(request.structure, restored=checkpoint is not None),
         )
         (directory / native.SCRIPT).write_text(text)
         return [*lammps, "-in", native.SCRIPT, "-log", script.SOFT_LOG if soft else script.LOG_FILE, "-nocite"]

@@ -11,7 +11,7 @@ from acemaker.config import EngineConfig
 from acemaker.engines.callback import Callback
 from acemaker.engines.protocol import Request
 from acemaker.lammps import script
-from acemaker.lammps.box import has_momenta, is_triclinic, put_structure
+from acemaker.lammps.box import atom_commands, group_of, has_momenta, is_triclinic, put_structure
 from acemaker.lammps.paths import PlainPaths
 from acemaker.lammps.restart import is_whole
 
@@ -36,6 +36,7 @@ class LammpsSession:
         self._paths = PlainPaths()
         self._thermostat_seed = script.random_seed(seed, 1)
         self._thermostat = ""
+        self._group = script.ALL
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
         """Load a state, ready for production.
@@ -49,9 +50,9 @@ class LammpsSession:
         """
         self._read(request, checkpoint)
         step = int(self.lmp.extract_global("ntimestep"))
-        self._commands(script.ensemble_commands(self._config, self._thermostat_seed, step))
+        self._commands(script.ensemble_commands(self._config, self._thermostat_seed, step, self._group))
         self._thermostat = script.thermostat_name(self._config, step)
-        self._commands(script.output_commands(self._config, request.rule.check_every))
+        self._commands(script.output_commands(self._config, request.rule.check_every, self._group))
 
     def soften(
         self,
@@ -84,7 +85,7 @@ class LammpsSession:
         step, name = request.start_step, self._paths.quote(file)
         self._read(request, checkpoint)
         seed = script.random_seed(self._seed, 2, request.number)
-        self._commands(script.soft_start_commands(self._config, step, seed, request.rule.check_every))
+        self._commands(script.soft_start_commands(self._config, step, seed, request.rule.check_every, self._group))
         callback.arm()
         self.lmp.command(f"run {script.soft_start_steps(self._config)}")
         if callback.error is not None:
@@ -103,17 +104,21 @@ class LammpsSession:
         lmp, config, generation = self.lmp, self._config, request.generation
         lmp.command("clear")
         self._commands(script.header_commands(bool(request.structure.pbc.all())))
-        commands: list[str] = []
+        self._group = group_of(request.structure)
         if checkpoint is None:
             triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
             put_structure(lmp, request.start, generation.elements, triclinic)
+            commands = atom_commands(request.structure, restored=False)
             commands += script.step_commands(request.start_step)
             if not has_momenta(request.start):
-                commands += script.velocity_commands(config.temperature[0], script.random_seed(self._seed, 0))
+                seed = script.random_seed(self._seed, 0)
+                commands += script.velocity_commands(config.temperature[0], seed, self._group)
         else:
             lmp.command(f"read_restart {self._paths.quote(checkpoint)}")
+            commands = atom_commands(request.structure, restored=True)
         commands += script.callback_commands(generation.cutoff, generation.baseline, self._paths.quote)
         commands += script.neighbor_commands(config.skin)
+        commands += script.molecule_commands(config.skin, bool(request.structure.pbc.all()))
         self._commands(commands)
 
     def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
@@ -155,7 +160,7 @@ class LammpsSession:
         # at a halt between checkpoints, the random state of CSVR is in the restart file
         if name != self._thermostat or self._config.ensemble == "langevin":
             seed = script.stretch_seed(self._thermostat_seed, step)
-            self._commands(script.noise_commands(self._config, self._thermostat, name, seed, step))
+            self._commands(script.noise_commands(self._config, self._thermostat, name, seed, step, self._group))
             self._thermostat = name
 
     def log(self, path: Path) -> None:

@@ -30,6 +30,8 @@ def segment_script(
     velocity_seed: int | None,
     soft_seed: int | None = None,
     potential: Potential | None = None,
+    group: str = script.ALL,
+    atom_commands: Sequence[str] = (),
 ) -> str:
     """Return the script of a segment.
 
@@ -55,6 +57,10 @@ def segment_script(
         Seed of the damping of a soft start; None for no soft start.
     potential
         Commands that define the potential; None for the generation in the files `POTENTIAL`.
+    group
+        Group of the atoms that move, from `acemaker.lammps.box.group_of`.
+    atom_commands
+        Commands for frozen atoms and masses, from `acemaker.lammps.box.atom_commands`.
 
     Returns
     -------
@@ -62,22 +68,23 @@ def segment_script(
         The script runs to the last step unless LAMMPS is killed, and writes restart files ``checkpoint.STEP``.
     """
     potential = potential or extrapolating(elements, check_every)
-    opening = start_commands(elements, from_restart, periodic)
+    opening = [*start_commands(elements, from_restart, periodic), *atom_commands]
     if not from_restart:
         opening += script.step_commands(start_step)
     if not from_restart and velocity_seed is not None:
-        opening += script.velocity_commands(config.temperature[0], velocity_seed)
-    opening += [*potential.pair, *script.neighbor_commands(config.skin), *potential.gamma]
+        opening += script.velocity_commands(config.temperature[0], velocity_seed, group)
+    opening += [*potential.pair, *script.neighbor_commands(config.skin)]
+    opening += [*script.molecule_commands(config.skin, periodic), *potential.gamma]
     commands = list(opening)
     if soft_seed is not None:
-        commands += soft_commands(config, start_step, soft_seed, check_every, potential)
+        commands += soft_commands(config, start_step, soft_seed, check_every, potential, group)
         commands += ["clear", f"log {script.LOG_FILE}", *opening]
-    commands += script.ensemble_commands(config, thermostat_seed, start_step)
-    commands += script.output_commands(config, check_every)
+    commands += script.ensemble_commands(config, thermostat_seed, start_step, group)
+    commands += script.output_commands(config, check_every, group)
     if soft_seed is not None:
         commands.append(script.soft_state_command(config, start_step, script.SOFT_STATE))
     commands += dump_commands(dump.dump_name(start_step), check_every, potential)
-    commands += run_commands(config, start_step, check_every, thermostat_seed, potential)
+    commands += run_commands(config, start_step, check_every, thermostat_seed, potential, group)
     return "\n".join(commands) + "\n"
 
 
@@ -128,11 +135,11 @@ def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline 
 
 
 def soft_commands(
-    config: EngineConfig, start_step: int, seed: int, check_every: int, potential: Potential
+    config: EngineConfig, start_step: int, seed: int, check_every: int, potential: Potential, group: str = script.ALL
 ) -> list[str]:
     """Return the commands of a soft start, whose checks are written to a separate dump."""
     return [
-        *script.soft_start_commands(config, start_step, seed, check_every),
+        *script.soft_start_commands(config, start_step, seed, check_every, group),
         *dump_commands(dump.SOFT_DUMP, check_every, potential),
         f"run {script.soft_start_steps(config)}",
         "undump checks",
@@ -148,7 +155,9 @@ def dump_commands(file: str, check_every: int, potential: Potential) -> list[str
     ]
 
 
-def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: int, potential: Potential) -> list[str]:
+def run_commands(
+    config: EngineConfig, start_step: int, check_every: int, seed: int, potential: Potential, group: str = script.ALL
+) -> list[str]:
     """Return the commands that run from checkpoint to checkpoint, each stretch with its own setup, restart and dump.
 
     ``fix pair`` computes gamma once per step. Without a new definition it would skip the setup of the next stretch,
@@ -158,7 +167,7 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
     if potential.gamma:
         at_checkpoint += ["unfix gamma", *potential.gamma]
     at_checkpoint += dump_commands(dump.dump_name("$(step)"), check_every, potential)
-    at_checkpoint += noise_commands(config, seed)
+    at_checkpoint += noise_commands(config, seed, group)
     first = script.stretch_end(start_step, config)
     commands = []
     if start_step < config.steps:
@@ -169,7 +178,7 @@ def run_commands(config: EngineConfig, start_step: int, check_every: int, seed: 
     return commands
 
 
-def noise_commands(config: EngineConfig, seed: int) -> list[str]:
+def noise_commands(config: EngineConfig, seed: int, group: str = script.ALL) -> list[str]:
     """Return `script.noise_commands` for the end of any stretch: LAMMPS computes names and seed from the step."""
     every, name = config.restart_every, script.THERMOSTAT
     return script.noise_commands(
@@ -178,6 +187,7 @@ def noise_commands(config: EngineConfig, seed: int) -> list[str]:
         f"{name}_$(step:%.0f)",
         f"$(1+({seed}+{script.STRIDE}*step)%{script.SEEDS}:%.0f)",
         "$(step:%.0f)",
+        group,
     )
 
 
@@ -185,7 +195,8 @@ def check_script(elements: Sequence[str], periodic: bool, skin: float, baseline:
     """Return the script that evaluates the structure in `DATA` once, for the preflight."""
     commands = start_commands(elements, from_restart=False, periodic=periodic)
     potential = extrapolating(elements, 1, baseline)
-    commands += [*potential.pair, *script.neighbor_commands(skin), *potential.gamma]
+    commands += [*potential.pair, *script.neighbor_commands(skin)]
+    commands += [*script.molecule_commands(skin, periodic), *potential.gamma]
     commands += [
         "thermo_style custom step pe press",
         "thermo_modify line yaml flush yes format float %.17g",

@@ -43,7 +43,7 @@ class Request:
     number : int
         Number of the segment, from 1.
     structure : Atoms
-        Initial structure.
+        Initial structure. Atoms marked in ``arrays["frozen"]`` must not move, and ``get_masses()`` are the masses.
     state : Atoms or None
         Frame of an earlier halt, with velocities, to start from if there is no checkpoint; None to start from
         `structure`.

@@ -48,7 +48,7 @@ class SegmentLog:
         self._csv = directory / "checks.csv"
         self._soft_start = directory / "soft_start.json"
         self.n_frames = 0
-        self.checks = self._read()
+        self.checks, self._last_checksum = self._read()
 
     @property
     def trajectory(self) -> Path:
@@ -58,15 +58,19 @@ class SegmentLog:
     def append(self, check: Check) -> None:
         """Add one check."""
         if not self.checks:
-            self._csv.write_text(self._header(check))
+            header = _header(check)
+            self._csv.write_text(header + "\n")
+            self._last_checksum = checksum(header)
+        row, row_checksum = _row(check, self._last_checksum)
         with self._csv.open("a") as stream:
-            stream.write(self._row(check))
+            stream.write(row)
+        self._last_checksum = row_checksum
         self.checks.append(check)
 
     def append_frame(self, atoms: Atoms) -> None:
         """Add one frame to the trajectory."""
         with self.trajectory.open("a") as stream:
-            stream.write(frame_text(atoms, str(self.n_frames)))
+            stream.write(frame_text(atoms, self.n_frames))
         self.n_frames += 1
 
     def write_checkpoint(self, step: int, write: Callable[[Path], None], name: str = CHECKPOINT) -> Path:
@@ -147,7 +151,7 @@ class SegmentLog:
         step = newest.step if newest else -1
         self.checks = [check for check in self.checks if check.step <= step]
         if self.checks:
-            write_whole(self._csv, self._header(self.checks[0]) + "".join(map(self._row, self.checks)))
+            self._rewrite_checks()
         else:
             self._csv.unlink(missing_ok=True)
             self._soft_start.unlink(missing_ok=True)
@@ -240,9 +244,10 @@ class SegmentLog:
             if current.get(name) != expected:
                 raise DamagedFileError(self.directory / name, "it is missing, or does not agree with its checksum")
 
-    def _read(self) -> list[Check]:
+    def _read(self) -> tuple[list[Check], str]:
+        """Return the checks up to the first damaged row, and the checksum of the last of them."""
         if not self._csv.exists():
-            return []
+            return [], ""
         header, *lines = self._csv.read_text(errors="replace").split("\n")
         names = header.split(",")[2:]
         if has_checksums := names[-1:] == [CHECKSUM]:
@@ -260,31 +265,54 @@ class SegmentLog:
                 checks.append(Check(step=int(values[0]), gamma_max=float(values[1]), observables=observables))
             except ValueError:
                 break
-        self._checksum = row_checksum
-        return checks
+        return checks, row_checksum
 
     def _truncate_trajectory(self, frames: list[Atoms]) -> None:
         self.n_frames = len(frames)
         if not self.trajectory.exists():
             return
-        write_whole(self.trajectory, (frame_text(frame, str(number)) for number, frame in enumerate(frames)))
+        write_whole(self.trajectory, (frame_text(frame, number) for number, frame in enumerate(frames)))
 
-    def _header(self, check: Check) -> str:
-        header = ",".join(["step", "gamma_max", *check.observables, CHECKSUM])
-        self._checksum = checksum(header)
-        return header + "\n"
+    def _rewrite_checks(self) -> None:
+        """Write the whole file of checks."""
+        header = _header(self.checks[0])
+        rows, last = [header + "\n"], checksum(header)
+        for check in self.checks:
+            row, last = _row(check, last)
+            rows.append(row)
+        write_whole(self._csv, rows)
+        self._last_checksum = last
 
-    def _row(self, check: Check) -> str:
-        """Format a row; its checksum continues that of the previous row, so that a missing row is detected."""
-        numbers = [check.gamma_max, *check.observables.values()]
-        row = ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)])
-        self._checksum = checksum(row, self._checksum)
-        return f"{row},{self._checksum}\n"
+
+def _header(check: Check) -> str:
+    """Return the names of the columns, without the end of the line."""
+    return ",".join(["step", "gamma_max", *check.observables, CHECKSUM])
+
+
+def _row(check: Check, previous: str) -> tuple[str, str]:
+    """Format the row of a check, whose checksum continues that of the previous row, so that a missing row is detected.
+
+    Parameters
+    ----------
+    check
+        The check.
+    previous
+        Checksum of the previous row, or of the header.
+
+    Returns
+    -------
+    row, row_checksum : str
+        The row with the end of the line, and the checksum that the next row continues.
+    """
+    numbers = [check.gamma_max, *check.observables.values()]
+    row = ",".join([str(check.step), *(repr(float(np.float64(number))) for number in numbers)])
+    row_checksum = checksum(row, previous)
+    return f"{row},{row_checksum}\n", row_checksum
 
 
 def read_trajectory(path: Path) -> list[Atoms]:
     """Read the frames of an extended XYZ file up to the first that is incomplete."""
     if not path.exists():
         return []
-    frames = read_frames(path.read_bytes(), lambda number, _: str(number))[0]
+    frames = read_frames(path.read_bytes(), grows=True)[0]
     return [*takewhile(lambda atoms: isinstance(atoms.info.get("step"), int | np.integer), frames)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from acemaker.engines.segment_log import SegmentLog
 from acemaker.formatting.record import frozen
 from acemaker.lammps import script
 from acemaker.lammps.box import ANGSTROM_PER_PS
+from acemaker.structures.geometry import put_into_box
+from acemaker.structures.per_atom import with_per_atom
 
 MAX_FRAMES = 20
 """Number of checks whose structures are stored in memory, to be inspected after a halt."""
@@ -79,6 +81,7 @@ class SegmentMonitor:
         self._periodic = bool(request.structure.pbc.all())
         energies = request.generation.reference_energies
         self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
+        self._few_neighbors = request.generation.few_neighbors
         self._monitor = HaltMonitor(request.rule)
         log.replay(self._monitor)
         self.last_step = log.checks[-1].step if log.checks else -1
@@ -103,9 +106,12 @@ class SegmentMonitor:
         HaltDecision or None
             None while the run may continue.
         """
+        is_new = frame.step > self.last_step
+        if is_new or not self._frames or self._frames[-1].step < frame.step:
+            frame = self.with_few_neighbors(frame)
         if not self._frames or self._frames[-1].step < frame.step:
             self._frames.append(frame)
-        if frame.step <= self.last_step:
+        if not is_new:
             return None  # the step of a checkpoint occurs twice: at the end of a stretch and in the setup of the next
         self.last_step = frame.step
         gamma_max = float(frame.gamma.max())
@@ -114,6 +120,14 @@ class SegmentMonitor:
             self._log.append_frame(self._atoms(frame, unwrapped=True))
         self.decision = self._monitor.update(frame.step, gamma_max)
         return self.decision
+
+    def with_few_neighbors(self, frame: Frame) -> Frame:
+        """Return a frame in which gamma of atoms with too few neighbors is infinite, whatever engine it is from."""
+        if not self._few_neighbors.limits:
+            return frame
+        start = self.request.structure
+        atoms = Atoms(start.symbols, frame.positions, cell=frame.cell if self._periodic else None, pbc=start.pbc)
+        return replace(frame, gamma=self._few_neighbors.applied(atoms, frame.gamma))
 
     def record_soft_start_break(self, frames: Iterable[Frame], step: int) -> None:
         """Record a break in the soft start as the first and only check of the segment.
@@ -208,6 +222,9 @@ class SegmentMonitor:
         start = self.request.structure
         positions = frame.positions + frame.images @ frame.cell if unwrapped and self._periodic else frame.positions
         atoms = Atoms(start.symbols, positions, cell=frame.cell if self._periodic else None, pbc=start.pbc)
+        with_per_atom(start, atoms)
+        if not self._periodic and not unwrapped and start.cell.rank:
+            put_into_box(atoms, start)  # an oracle may need it
         atoms.arrays["gamma"] = frame.gamma.copy()
         if not unwrapped:  # a frame from which a trajectory can continue
             atoms.set_velocities(frame.velocities / ANGSTROM_PER_PS)

@@ -36,6 +36,7 @@ class SoftStartMonitor:
         """Add a frame; return True if its gamma exceeds the break threshold."""
         if self._monitor.decision is not None:
             return True
+        frame = self._monitor.with_few_neighbors(frame)
         self._frames.append(frame)
         gamma = float(frame.gamma.max())
         self._gamma = max(self._gamma, gamma)

@@ -39,6 +39,13 @@ def is_required() -> bool:
     return os.environ.get(VARIABLE) == "live"
 
 
+def running_kernel() -> Any | None:
+    """Return the Jupyter kernel that runs this code; None outside of notebooks, and in IPython's terminal."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None)
+
+
 def _browser() -> bool:
     """Return whether the request that the kernel is serving came from a browser.
 
@@ -46,9 +53,7 @@ def _browser() -> bool:
     while those of jupyter_client, on which papermill, nbconvert, nbval and consoles are based, end with a process id
     and a counter.
     """
-    ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    kernel = getattr(shell, "kernel", None)
+    kernel = running_kernel()
     if kernel is None:
         return False
     message_id = str(kernel.get_parent("shell").get("header", {}).get("msg_id", ""))

@@ -21,7 +21,7 @@ from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.journal import read_events
 from acemaker.loop.lock import is_locked
 from acemaker.loop.store import Store, check_contents
-from acemaker.oracles.factory import calculator_factory
+from acemaker.oracles.factory import calculator_factory, script_of
 from acemaker.oracles.smoke_test import try_oracle
 from acemaker.potentials.environment import check_structure
 from acemaker.structures.embedding import fit_to_oracle
@@ -111,8 +111,7 @@ def _config(values: dict[str, Any], notebook: NotebookDescription) -> CampaignCo
     try:
         return CampaignConfig.from_parameters(values)
     except ConfigError as error:
-        is_single_field = any("." in line.partition(":")[0] for line in str(error).splitlines())
-        if notebook.complete or is_single_field:
+        if notebook.complete or error.fields:
             raise
         return None  # the values are inconsistent with defaults, which another cell may replace
 
@@ -162,6 +161,10 @@ def check_parts(config: CampaignConfig, own: frozenset[str]) -> None:
 
 def _check_module(path: str) -> None:
     """Find the module of a dotted path as the kernel will, without importing it, since this may take long."""
+    if (script := script_of(path)) is not None:
+        if not script.is_file():
+            raise ConfigError(f"OracleConfig.oracle: there is no file {script} (from {path!r})")
+        return
     package = path.partition(":")[0].partition(".")[0]
     search_path = sys.path[:]
     sys.path.insert(0, "")  # a kernel also finds modules in the current folder

@@ -143,13 +143,13 @@ def _choices(name: str, kind: str) -> tuple[Any, ...]:
     return ()
 
 
-def gather(notebook: NotebookDescription, files: Sequence[str | Path], words: Sequence[str]) -> dict[str, Any]:
+def gather(notebook: NotebookDescription | None, files: Sequence[str | Path], words: Sequence[str]) -> dict[str, Any]:
     """Read parameters from files and from the command line.
 
     Parameters
     ----------
     notebook
-        The notebook, whose types determine which values are text.
+        The notebook, whose types determine which values are text; None for the types of the configuration.
     files
         YAML files, each with a mapping, or names of files included in acemaker; later files take precedence.
     words
@@ -214,9 +214,9 @@ def read_value(text: str, kind: str) -> Any:
     return value
 
 
-def _kind(notebook: NotebookDescription, name: str) -> str:
+def _kind(notebook: NotebookDescription | None, name: str) -> str:
     """Return the type of a parameter in the notebook, or else in the configuration."""
-    kind, field = notebook.types.get(name, ""), field_of(name)
+    kind, field = (notebook.types.get(name, "") if notebook is not None else ""), field_of(name)
     if kind or field is None:
         return kind
     return "str" if field.annotation is str or choices_of(field) else ""

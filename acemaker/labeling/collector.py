@@ -15,7 +15,7 @@ from ase import Atoms
 from acemaker.errors import CampaignError, Cause, OracleError
 from acemaker.labeling.backend import Backend, Queue
 from acemaker.labeling.job import Answer, FinishedLabels, Job, LabelFailure, plain
-from acemaker.oracles.checks import check_label
+from acemaker.oracles.checks import check_label, with_plain_results
 from acemaker.oracles.oracle import with_results
 from acemaker.structures.mask import with_mask_of
 
@@ -60,6 +60,9 @@ class LabelRequest:
         Further tries per structure; none after a failure that another try would repeat.
     max_force : float
         eV/Å; a label with a larger force is rejected.
+    optional : tuple of int
+        Further jobs, which are handed out first and whose labels are stored, but not returned. The labels of the others
+        do not depend on their success.
     """
 
     jobs: Sequence[Job]
@@ -68,6 +71,7 @@ class LabelRequest:
     needed: int
     max_retries: int
     max_force: float
+    optional: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,17 +262,26 @@ class Collector:
                 f"{self.request.needed} are needed; fix the oracle and reopen the campaign, which continues here:\n"
                 f"{_causes(failures)}"
             )
-        missing = tuple(candidate for candidate in requested if candidate not in self._labels)
+        missing = tuple(candidate for candidate in self._wanted() if candidate not in self._labels)
         return Collection(
             where=self._backend.where,
             labels={candidate: self._labels[candidate] for candidate in requested if candidate in self._labels},
             missing=missing,
-            notes=tuple(self._backend.note(self.request.jobs[candidate]) for candidate in missing),
+            notes=tuple(self._note(candidate) for candidate in missing),
             failures=tuple(failures),
         )
 
+    def _note(self, candidate: int) -> str:
+        job = self.request.jobs[candidate]
+        kind = f"isolated {job.atoms.symbols[0]}, " if candidate in self.request.optional else ""
+        return kind + self._backend.note(job)
+
     def _missing(self) -> bool:
-        return any(candidate not in self._labels for candidate in self._plan()[0])
+        return any(candidate not in self._labels for candidate in self._wanted())
+
+    def _wanted(self) -> list[int]:
+        """Return the optional jobs that have not failed, and the candidates whose labels exist or are expected."""
+        return [*(number for number in self.request.optional if number not in self._failures), *self._plan()[0]]
 
     def _plan(self) -> tuple[list[int], list[LabelFailure]]:
         """Return the candidates whose labels exist or are expected, and the failures among those tried."""
@@ -280,7 +293,7 @@ class Collector:
         """Collect labels that exist, and give the queue as many jobs as it has room for."""
         settled = False
         while not settled:  # a failure that is already known changes which candidates are requested
-            settled = all(self._hand_out_one(self.request.jobs[number], for_all) for number in self._plan()[0])
+            settled = all(self._hand_out_one(self.request.jobs[number], for_all) for number in self._wanted())
 
     def _hand_out_one(self, job: Job, for_all: bool) -> bool:
         """Find the label of a job, or have it computed; False if it is known to fail."""
@@ -322,7 +335,7 @@ class Collector:
         try:
             labeled = _labeled_structure(answer, job.atoms)
             check_label(labeled, self.request.max_force)
-            labeled = with_mask_of(job.atoms, labeled)
+            labeled = with_mask_of(job.atoms, with_plain_results(labeled))
         except Exception as error:  # a user's oracle may return anything
             self._forget(job)
             if isinstance(error, OracleError) and error.cause.everywhere:
@@ -338,9 +351,11 @@ class Collector:
                 "disk space and continue, it is not computed again"
             ) from error
         self._forget(job)
+        if candidate in self.request.optional:
+            return
         self._on_label(
             CollectedLabel(
-                number=len(self._labels),
+                number=sum(number not in self.request.optional for number in self._labels),
                 total=len(self._plan()[0]),
                 candidate=candidate,
                 seconds=float(answer["seconds"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection
 from concurrent.futures import Future
@@ -12,14 +13,15 @@ from ase import Atoms
 from ase.geometry import find_mic
 
 from acemaker.config import OracleConfig
-from acemaker.errors import AcemakerError, Cause, OracleError
+from acemaker.errors import AcemakerError, Cause, ConfigError, OracleError
 from acemaker.labeling.backend import Backend
 from acemaker.labeling.job import Answer, Job, failure
 from acemaker.oracles.checks import check_label
-from acemaker.oracles.oracle import with_results
+from acemaker.oracles.oracle import magnetic_results, with_results
 from acemaker.oracles.output_messages import unconverged
 from acemaker.structures.files import write_structures
 from acemaker.structures.frames import check_declared_size
+from acemaker.structures.per_atom import bare_copy
 
 STRUCTURE, INPUT, README, FAILED = "structure.extxyz", "espresso.pwi", "README.txt", "failed"
 """Names of the files that are written, and of the file by which a user gives a label up."""
@@ -59,7 +61,7 @@ class Files(Backend):
         )
         self._folder, self._config, self._elements, self._every = folder, config, elements, every
         if config.oracle == "espresso":
-            from acemaker.oracles.espresso import check_species
+            from acemaker.oracles.pw_input import check_species
 
             check_species(config, elements)
             _pseudopotentials(config, elements)  # raises an error now if one is missing
@@ -69,7 +71,7 @@ class Files(Backend):
         """Write the folder of a job, unless it exists."""
         folder = self._of(job)
         if not (folder / README).is_file():
-            bare = Atoms(job.atoms.symbols, job.atoms.positions, cell=job.atoms.cell, pbc=job.atoms.pbc)
+            bare = bare_copy(job.atoms)
             write_structures(folder / STRUCTURE, [bare])
             if self._config.oracle == "espresso":
                 write_input(folder / INPUT, bare, self._config, self._elements)
@@ -116,6 +118,7 @@ class Files(Backend):
             if file.is_file() and file.name not in (STRUCTURE, INPUT, README) and not file.name.startswith("."):
                 try:
                     labeled = read_result(file, job.atoms)
+                    self._check_applied(file, job.atoms)
                     check_label(labeled, self._config.max_force, self._config.max_net_force)
                     if message := unconverged(folder):
                         raise OracleError(message, Cause.NOT_CONVERGED)
@@ -124,6 +127,14 @@ class Files(Backend):
                     continue
                 return {"labeled": labeled, "seconds": 0.0}, ""
         return None, "; ".join(notes)
+
+    def _check_applied(self, file: Path, atoms: Atoms) -> None:
+        """Check that pw.x, if it computed a result, has applied the settings that another version ignores."""
+        from acemaker.oracles.espresso import PROGRAM, check_applied
+
+        text = file.read_text(errors="replace")
+        if self._config.oracle == "espresso" and PROGRAM in text:
+            check_applied(self._config, atoms, text)
 
 
 def write_input(file: Path, atoms: Atoms, config: OracleConfig, elements: tuple[str, ...]) -> None:
@@ -143,31 +154,51 @@ def write_input(file: Path, atoms: Atoms, config: OracleConfig, elements: tuple[
     Raises
     ------
     ConfigError
-        If pseudopotentials are neither found nor named.
+        If pseudopotentials are neither found nor named, or magnetic moments cannot be converted without them.
     """
-    from ase.io import write
+    from acemaker.oracles.pw_input import pw_input
 
-    from acemaker.oracles.espresso import input_for
-
-    placed, settings = input_for(config, elements, atoms)
-    if config.pseudo_dir:
-        settings["control"]["pseudo_dir"] = config.pseudo_dir
-    write(
-        file,
-        placed,
-        format="espresso-in",
-        input_data=settings,
-        pseudopotentials=_pseudopotentials(config, elements),
-        kspacing=config.kspacing,
-        koffset=config.koffset,
+    files = _pseudopotentials(config, elements)
+    text = pw_input(
+        config,
+        elements,
+        atoms,
+        files,
+        _valence(config, files),
+        version=_version(config),
+        pseudo_dir=config.pseudo_dir,
     )
+    file.write_text(text)
+
+
+def _version(config: OracleConfig) -> tuple[int, ...]:
+    """Return the version of pw.x if it is installed here; pw.x from 7.1 on stops at the input for older ones."""
+    from acemaker.oracles.espresso import version_of
+
+    try:
+        return version_of(config) if config.hubbard else ()
+    except OracleError:
+        return ()
+
+
+def _valence(config: OracleConfig, files: dict[str, str]) -> dict[str, float]:
+    """Return the number of valence electrons by element, of the pseudopotentials that can be read here."""
+    from acemaker.oracles.pseudopotentials import find_folder, read_header
+
+    valence = {}
+    for element, name in files.items():
+        with contextlib.suppress(ConfigError):
+            valence[element] = read_header(find_folder(config.pseudo_dir) / name).valence
+    return valence
 
 
 def _pseudopotentials(config: OracleConfig, elements: tuple[str, ...]) -> dict[str, str]:
     """Return the file name of each element's pseudopotential; files named in `config` need not exist here."""
-    from acemaker.oracles.pseudopotentials import find_folder, find_pseudopotentials
+    from acemaker.oracles.pseudopotentials import check_name, find_folder, find_pseudopotentials
 
     if not set(elements) - set(config.pseudopotentials):
+        for name in config.pseudopotentials.values():
+            check_name(name)
         return dict(config.pseudopotentials)
     pseudopotentials = find_pseudopotentials(find_folder(config.pseudo_dir), config.pseudopotentials, elements)
     return {pseudo.element: pseudo.path.name for pseudo in pseudopotentials}
@@ -195,9 +226,12 @@ def read_result(file: Path, asked: Atoms) -> Atoms:
     """
     from ase.io import read
 
+    from acemaker.oracles.espresso import PROGRAM, read_structure
+
     try:
         check_declared_size(file)
-        result = read(file, do_not_split_by_at_sign=True)
+        text = file.read_text(errors="replace")
+        result = read_structure(text) if PROGRAM in text else read(file, do_not_split_by_at_sign=True)
         assert isinstance(result, Atoms)
         results = dict(result.calc.results) if result.calc is not None else {}
     except Exception as error:  # whatever ASE raises for a file that is still being written
@@ -216,5 +250,6 @@ def read_result(file: Path, asked: Atoms) -> Atoms:
     if away.max() > SAME:
         raise OracleError(f"has atom {away.argmax()} {away.max():.3g} Å from where {STRUCTURE} has it", Cause.NONSENSE)
     taken = {name: results[name] for name in ("energy", "forces", "stress") if name in results}
+    taken |= magnetic_results(results, asked)
     taken["energy"] = results.get("free_energy", results["energy"])
     return with_results(asked, taken)

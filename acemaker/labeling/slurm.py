@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import shlex
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +18,9 @@ from acemaker.errors import Cause, ConfigError, MissingLibraryError
 from acemaker.labeling.backend import Backend
 from acemaker.labeling.job import Answer, Job, failure
 from acemaker.oracles.output_messages import last_output, read_outputs
+
+UNSAFE = re.compile(r"[^\w@%+=:,./-]")
+"""Characters that a shell interprets; letters and digits of all languages are not among them."""
 
 RESERVED = ("output", "job-name", "chdir", "array", "dependency", "wrap", "parsable", "requeue")
 """Options of sbatch that users cannot set."""
@@ -113,8 +116,11 @@ class Slurm(Backend):
     def __init__(self, function: Callable[[Job], Answer], cache: Path, arguments: dict[str, Any]) -> None:
         check_slurm(arguments)
         for path in (str(cache), sys.executable):
-            if shlex.quote(path) != path:
-                raise ConfigError(f"executor 'slurm' takes no path that a shell would have to quote, got {path!r}")
+            if UNSAFE.search(path):
+                raise ConfigError(
+                    f"executor 'slurm' takes no path that a shell would have to quote, got {path!r}; use a directory "
+                    "and an environment whose paths consist of letters, digits and - _ . + : = @ % , /"
+                )
         self._function, self._cache, self._arguments = function, cache, arguments
         self._executors: list[Any] = []
         self._submitted: set[str] = set()

@@ -16,6 +16,7 @@ from ase import Atoms
 
 from acemaker.config import OracleConfig
 from acemaker.labeling.job import Answer, FinishedLabels, Job, ask, failure, plain
+from acemaker.oracles.factory import with_absolute_files
 from acemaker.oracles.oracle import Oracle
 
 _ONE_BY_ONE = threading.Lock()
@@ -49,6 +50,7 @@ class Recipe:
             from acemaker.oracles.espresso import with_absolute_paths
 
             config = with_absolute_paths(config)
+        config = with_absolute_files(config)
         if config.scratch:
             config = config.model_copy(update={"scratch": str(Path(config.scratch).expanduser().absolute())})
         path = tuple(str(Path(entry).absolute()) for entry in sys.path)

@@ -9,10 +9,15 @@ import numpy as np
 from ase import Atoms, units
 
 from acemaker.errors import EngineError
+from acemaker.lammps import script
 from acemaker.lammps.script import box_commands
 
 ANGSTROM_PER_PS = 1000 * units.fs
 """Conversion factor from ASE's unit of velocity to LAMMPS's."""
+
+OFF_FACE = 1e-10
+"""Scaled coordinate of frozen atoms on a face of a tilted box: LAMMPS rounds positions in tilted boxes, and would not
+read a restart file with an atom that the rounding has moved outside."""
 
 IMAGE_BITS, IMAGE_OFFSET = 10, 512
 """Packing of image flags in LAMMPS's default build."""
@@ -55,6 +60,35 @@ def put_structure(lmp: Any, atoms: Atoms, elements: Sequence[str], triclinic: bo
         )
 
 
+def group_of(atoms: Atoms) -> str:
+    """Return the group of the atoms that move: `script.MOBILE` if the structure has ``arrays["frozen"]``."""
+    return script.MOBILE if "frozen" in atoms.arrays else script.ALL
+
+
+def atom_commands(atoms: Atoms, *, restored: bool) -> list[str]:
+    """Return the commands for ``arrays["masses"]`` and ``arrays["frozen"]`` of a structure.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    restored
+        Whether LAMMPS has read its atoms from a restart file.
+
+    Returns
+    -------
+    list of str
+        Commands after the atoms have been created or read, and before velocities are drawn; empty for a structure
+        without these arrays.
+    """
+    commands = []
+    if "masses" in atoms.arrays:
+        commands += script.atom_mass_commands(atoms.get_masses(), restored=restored)
+    if "frozen" in atoms.arrays:
+        commands += script.group_commands(atoms.arrays["frozen"])
+    return commands
+
+
 def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rotate a structure into LAMMPS's standard form; a cluster is enclosed in a box.
 
@@ -68,11 +102,46 @@ def standard_form(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Rotation of vectors, applied as ``vector @ rotation.T``.
     """
     if atoms.pbc.all():
+        atoms = right_handed(atoms)
         cell, rotation = atoms.cell.standard_form()
-        return cell.array, atoms.get_scaled_positions(wrap=True) @ cell.array, rotation
+        scaled = atoms.get_scaled_positions(wrap=True)
+        if "frozen" in atoms.arrays and is_tilted(cell.array):
+            frozen = atoms.arrays["frozen"]
+            on_face = frozen[:, None] & (np.abs(scaled - np.round(scaled)) < OFF_FACE)
+            scaled[on_face] = OFF_FACE
+        return cell.array, scaled @ cell.array, rotation
     margin = 1.0
     low = atoms.positions.min(axis=0) - margin
     return np.diag(np.ptp(atoms.positions, axis=0) + 2 * margin), atoms.positions - low, np.eye(3)
+
+
+def right_handed(atoms: Atoms) -> Atoms:
+    """Return a structure whose cell vectors are right-handed, as LAMMPS and pyace require.
+
+    Parameters
+    ----------
+    atoms
+        Any structure; one that is not periodic is returned as it is.
+
+    Returns
+    -------
+    Atoms
+        `atoms` itself, or a copy with the opposite of all three cell vectors, which span the same lattice. Atoms are
+        neither moved nor mirrored.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> copper = bulk("Cu")
+    >>> copper.cell = copper.cell.array[[1, 0, 2]]
+    >>> bool(np.linalg.det(right_handed(copper).cell.array) > 0)
+    True
+    """
+    if not atoms.pbc.all() or np.linalg.det(atoms.cell.array) >= 0:
+        return atoms
+    copy = atoms.copy()
+    copy.set_cell(-atoms.cell.array, scale_atoms=False)
+    return copy
 
 
 def image_numbers(atoms: Atoms) -> np.ndarray:
@@ -82,6 +151,8 @@ def image_numbers(atoms: Atoms) -> np.ndarray:
     which `standard_form` wraps, has crossed one more.
     """
     images: np.ndarray = np.array(atoms.arrays.get("images", np.zeros((len(atoms), 3))), dtype=int)
+    if right_handed(atoms) is not atoms:
+        atoms, images = right_handed(atoms), -images
     if "images" in atoms.arrays and atoms.pbc.all():
         moved = atoms.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=True)
         images += np.round(moved).astype(int)

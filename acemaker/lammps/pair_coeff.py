@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,9 +13,14 @@ from ase.data import atomic_numbers
 from acemaker.errors import ConfigError
 from acemaker.lammps.setfl import elements_of, files_with, style_of
 
+QUOTED = " \t'\"\\"
+"""Characters with which a path would have to be quoted in a shell."""
+
 
 def split_coeff(arguments: str, field: str) -> list[str]:
-    """Split the arguments of a ``pair_coeff`` command, in which paths with spaces are quoted as in a shell.
+    """Split the arguments of a ``pair_coeff`` command, in which paths with spaces may be quoted as in a shell.
+
+    The path of an existing file need not be quoted.
 
     Parameters
     ----------
@@ -28,10 +34,44 @@ def split_coeff(arguments: str, field: str) -> list[str]:
     ConfigError
         If quotation marks do not match.
     """
+    words = _split_around_files(arguments)
+    if words is not None:
+        return words
     try:
         return shlex.split(arguments)
     except ValueError as error:
         raise ConfigError(f"{field}: quotation marks do not match in {arguments!r}") from error
+
+
+def _split_around_files(arguments: str) -> list[str] | None:
+    """Split arguments of which some together are an unquoted path of an existing file; None if there is no such path.
+
+    Examples
+    --------
+    >>> _split_around_files("* * Cu_u3.eam") is None
+    True
+    """
+    parts = re.split(r"(\s+)", arguments)  # words at even positions, spaces between them
+    words: list[str] = []
+    first, has_path = 0, False
+    while first < len(parts):
+        for last in range(len(parts) - 1, first - 1, -2):
+            path = "".join(parts[first : last + 1])
+            if "/" in path and any(character in path for character in QUOTED) and _is_file(path):
+                words.append(path)
+                first, has_path = last + 2, True
+                break
+        else:
+            words.append(parts[first])
+            first += 2
+    return [word for word in words if word] if has_path else None
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long, or with a null character
+        return False
 
 
 def check_order(words: Sequence[str], elements: tuple[str, ...], field: str) -> None:

@@ -14,12 +14,16 @@ from pathlib import Path
 from acemaker.errors import ConfigError
 from acemaker.lammps import script
 
+TEMPORARY = ("/tmp", "/var/tmp")
+"""Folders for temporary files, if the path of the one that is set is not plain."""
+
 
 class PlainPaths:
     """Provides alternative paths of files whose own paths contain characters that LAMMPS does not accept.
 
     LAMMPS expands asterisks and percent signs in file names, cannot escape double quotes, and replaces non-ASCII
-    characters. A folder is referred to by an open file descriptor, a file by a symbolic link in a temporary folder.
+    characters. A folder is referred to by an open file descriptor on Linux, elsewhere by a symbolic link in a temporary
+    folder; a file by a symbolic link.
     """
 
     def __init__(self) -> None:
@@ -40,8 +44,7 @@ class PlainPaths:
         Raises
         ------
         ConfigError
-            If the name of the folder contains such characters and the system is not Linux, which alone provides an
-            alternative path.
+            If the system has no open file descriptors as paths, as Linux has, and no temporary folder of a plain name.
         """
         if script.is_plain(str(path)):
             return script.quote(path)
@@ -49,11 +52,12 @@ class PlainPaths:
             with self._lock:
                 link = self._link(path)
             return self.quote(link)
-        if sys.platform != "linux":
-            return script.quote(path)  # raises ConfigError
         with self._lock:
-            handle = self._handle(path.parent.resolve())
-        return script.quote(Path(f"/proc/self/fd/{handle}") / path.name)
+            if has_descriptors():
+                folder = Path(f"/proc/self/fd/{self._handle(path.parent.resolve())}")
+            else:
+                folder = self._link(path.parent)
+        return script.quote(folder / path.name)
 
     def close(self) -> None:
         """Close the file descriptors, and delete the links."""
@@ -73,13 +77,14 @@ class PlainPaths:
         return handle
 
     def _link(self, path: Path) -> Path:
-        """Create a link to a file with a plain name; the suffix is preserved, since LAMMPS may depend on it."""
+        """Create a link with a plain name to a file or folder; a suffix is preserved, since LAMMPS may depend on it."""
         target = path.absolute()
         if self._owner != os.getpid():  # a fork must not use the links of its parent
             self._links, self._folder, self._owner = {}, None, os.getpid()
         if target not in self._links:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="acemaker-names-"))
+                where = None if has_descriptors() else plain_temporary_folder()
+                self._folder = Path(tempfile.mkdtemp(prefix="acemaker-names-", dir=where))
             suffix = next((text for text in ("".join(path.suffixes), path.suffix) if script.is_plain(text)), "")
             link = self._folder / f"file_{len(self._links)}{suffix}"
             link.symlink_to(target)
@@ -101,8 +106,8 @@ def check_path(directory: Path) -> None:
     Raises
     ------
     ConfigError
-        If the name is not valid UTF-8, which pyace requires; or, on systems other than Linux, if it is not plain ASCII
-        or contains a double quote, an asterisk, a percent sign or a line break.
+        If the name is not valid UTF-8, which pyace requires; or if it needs an alternative path, and the system has
+        none, see `PlainPaths.quote`.
     """
     try:
         str(directory).encode()
@@ -110,5 +115,29 @@ def check_path(directory: Path) -> None:
         raise ConfigError(
             f"the name of the directory {str(directory)!a} is not valid UTF-8; choose another one"
         ) from error
-    if sys.platform != "linux":
-        script.quote(directory)
+    if not script.is_plain(str(directory)) and not has_descriptors():
+        plain_temporary_folder()
+
+
+def has_descriptors() -> bool:
+    """Return whether open file descriptors are paths: on Linux, unless ``/proc`` is not mounted."""
+    return sys.platform == "linux" and Path("/proc/self/fd").is_dir()
+
+
+def plain_temporary_folder() -> Path:
+    """Return a folder for temporary files whose path LAMMPS accepts.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    for name in (tempfile.gettempdir(), *TEMPORARY):
+        folder = Path(name).resolve()
+        if script.is_plain(str(folder)) and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise ConfigError(
+        f"LAMMPS needs a folder for temporary files whose path consists of ASCII characters and contains no double "
+        f"quote, asterisk, percent sign or line break, and cannot use {tempfile.gettempdir()!r}; set TMPDIR to another "
+        "folder"
+    )

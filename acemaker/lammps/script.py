@@ -36,6 +36,15 @@ THERMOSTAT, STOCHASTIC = "thermostat", {"csvr": "temp/csvr", "langevin": "langev
 BATH = "bath_temperature"
 """LAMMPS variable with the target temperature of Langevin dynamics, K."""
 
+ALL, MOBILE = "all", "mobile"
+"""Groups of the atoms that move: all, or those that are not frozen."""
+
+MOBILE_TEMPERATURE = "mobile_temperature"
+"""LAMMPS compute with the temperature of the group `MOBILE`."""
+
+ATOM_MASSES = "atom_masses"
+"""LAMMPS fix that stores the mass of each atom, where it differs from that of the element."""
+
 STRIDE, SEEDS = 7919, 900_000_000
 """Difference between the seeds of two steps, and number of seeds: LAMMPS accepts seeds up to 900 million."""
 
@@ -80,6 +89,10 @@ def is_plain(text: str) -> bool:
 def random_seed(*numbers: int) -> int:
     """Derive a seed that LAMMPS accepts from numbers that identify its purpose."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] % SEEDS) + 1
+
+
+MOLECULE = 20
+"""Maximum number of atoms of a system that is not periodic whose neighbors are searched among all pairs."""
 
 
 def header_commands(periodic: bool) -> list[str]:
@@ -169,17 +182,89 @@ def neighbor_commands(skin: float) -> list[str]:
     return [f"neighbor {skin:.17g} bin", "neigh_modify every 1 delay 0 check yes"]
 
 
+def molecule_commands(skin: float, periodic: bool) -> list[str]:
+    """Search the neighbors of small molecules without bins, which LAMMPS cannot use for flat and linear ones.
+
+    The commands come after `neighbor_commands`. Other systems keep their bins, which determine the order of summation.
+    """
+    return [] if periodic else [f'if "$(atoms) <= {MOLECULE}" then "neighbor {skin:.17g} nsq"']
+
+
 def step_commands(step: int) -> list[str]:
     """Set the step counter if a trajectory continues from a structure at a later step."""
     return [f"reset_timestep {step}"] if step else []
 
 
-def velocity_commands(temperature: float, seed: int) -> list[str]:
-    """Draw velocities at a temperature, K, with zero total momentum."""
-    return [f"velocity all create {temperature:.17g} {seed} mom yes dist gaussian"]
+def group_commands(frozen: np.ndarray) -> list[str]:
+    """Define the group of the atoms that move, and its temperature.
+
+    All three components of the velocity of each mobile atom count: the frozen atoms hold the others in place, so that
+    the total momentum is not conserved.
+
+    Parameters
+    ----------
+    frozen : ndarray of bool, shape (n_atoms,)
+        True for atoms that never move.
+
+    Returns
+    -------
+    list of str
+        Commands after the atoms have been created or read; also after those of a restart file, which contains the
+        groups, but not the temperature.
+    """
+    numbers = _id_ranges(frozen)
+    return [
+        *(f"group frozen id {' '.join(numbers[start : start + 50])}" for start in range(0, len(numbers), 50)),
+        f"group {MOBILE} subtract all frozen",
+        f"compute {MOBILE_TEMPERATURE} {MOBILE} temp",
+        f"compute_modify {MOBILE_TEMPERATURE} extra/dof 0",
+    ]
 
 
-def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[str]:
+def atom_mass_commands(masses: np.ndarray, *, restored: bool) -> list[str]:
+    """Set the mass of each atom; LAMMPS then ignores the masses of the types.
+
+    Parameters
+    ----------
+    masses : ndarray, shape (n_atoms,)
+        u.
+    restored
+        Whether the atoms were read from a restart file, which contains the masses.
+
+    Returns
+    -------
+    list of str
+    """
+    commands = [f"fix {ATOM_MASSES} all property/atom rmass"]
+    for mass in () if restored else np.unique(masses):
+        ranges = (numbers.replace(":", "*") for numbers in _id_ranges(masses == mass))
+        commands += [f"set atom {numbers} mass {mass:.17g}" for numbers in ranges]
+    return commands
+
+
+def _id_ranges(chosen: np.ndarray) -> list[str]:
+    """Return LAMMPS's numbers of the chosen atoms, which count from 1, as ranges such as 3:7."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
+    return [f"{first + 1}:{last}" for first, last in edges.reshape(-1, 2).tolist()]
+
+
+def velocity_commands(temperature: float, seed: int, group: str = ALL) -> list[str]:
+    """Draw velocities at a temperature, K; with zero total momentum, unless frozen atoms can take up momentum."""
+    momentum = "mom yes dist gaussian" if group == ALL else f"mom no dist gaussian temp {MOBILE_TEMPERATURE}"
+    return [f"velocity {group} create {temperature:.17g} {seed} {momentum}"]
+
+
+def _with_temperature(fix: str, command: str, group: str) -> list[str]:
+    """Return the command that defines a thermostat, which then uses the temperature of the mobile atoms."""
+    return [command] if group == ALL else [command, f"fix_modify {fix} temp {MOBILE_TEMPERATURE}"]
+
+
+def _thermo_temperature(group: str) -> list[str]:
+    """Print the temperature of the mobile atoms, and the pressure that follows from it."""
+    return [] if group == ALL else [f"thermo_modify temp {MOBILE_TEMPERATURE}"]
+
+
+def ensemble_commands(config: EngineConfig, seed: int, step: int = 0, group: str = ALL) -> list[str]:
     """Define the integrator, thermostat and barostat.
 
     Parameters
@@ -190,6 +275,8 @@ def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[st
         Seed of the stochastic thermostats.
     step
         Step at which the run starts.
+    group
+        `ALL`, or `MOBILE` if some atoms are frozen.
 
     Returns
     -------
@@ -198,23 +285,33 @@ def ensemble_commands(config: EngineConfig, seed: int, step: int = 0) -> list[st
     """
     thermostat = _thermostat(config)
     if config.ensemble == "nvt":
-        return [f"fix ensemble all nvt temp {thermostat}"]
+        return _with_temperature("ensemble", f"fix ensemble {group} nvt temp {thermostat}", group)
     if config.ensemble == "npt":
         low, high = (pressure * BAR_PER_GPA for pressure in config.pressure)
-        barostat = f"{config.pressure_coupling} {low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}"
+        barostat = _barostat(config.pressure_coupling, f"{low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}")
         return [f"fix ensemble all npt temp {thermostat} {barostat} fixedpoint 0 0 0"]
     if config.ensemble in STOCHASTIC:
-        noise = _stochastic_commands(config, stretch_seed(seed, step), thermostat_name(config, step), step)
-        return ["fix ensemble all nve", *noise]
-    return ["fix ensemble all nve"]
+        noise = _stochastic_commands(config, stretch_seed(seed, step), thermostat_name(config, step), step, group)
+        return [f"fix ensemble {group} nve", *noise]
+    return [f"fix ensemble {group} nve"]
 
 
-def output_commands(config: EngineConfig, check_every: int) -> list[str]:
+def _barostat(coupling: str, target: str) -> str:
+    """Return the arguments of ``fix npt`` for the directions that the barostat changes."""
+    if coupling in ("iso", "aniso", "tri"):
+        return f"{coupling} {target}"
+    directions = coupling.replace(" ", "")
+    arguments = " ".join(f"{direction} {target}" for direction in directions)
+    return f"{arguments} couple {coupling}" if len(directions) == 2 and " " not in coupling else arguments
+
+
+def output_commands(config: EngineConfig, check_every: int, group: str = ALL) -> list[str]:
     """Set the time step, and print the observables at every check, with all digits and flushed immediately."""
     return [
         f"timestep {config.timestep / 1000:.17g}",
         f"thermo_style custom step {' '.join(OBSERVABLES)}",
         "thermo_modify line yaml flush yes format float %.17g",
+        *_thermo_temperature(group),
         f"thermo {check_every}",
     ]
 
@@ -230,7 +327,7 @@ def ramp_temperature(config: EngineConfig, step: int) -> float:
     return start + (end - start) * step / config.steps
 
 
-def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every: int) -> list[str]:
+def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every: int, group: str = ALL) -> list[str]:
     """Damp strongly toward the ramp's temperature at a step, and print the heat that the damping removes.
 
     Parameters
@@ -243,6 +340,8 @@ def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every:
         Seed of the random forces of the damping.
     check_every
         MD steps between two checks of gamma.
+    group
+        `ALL`, or `MOBILE` if some atoms are frozen.
 
     Returns
     -------
@@ -251,12 +350,15 @@ def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every:
     """
     temperature = f"{ramp_temperature(config, step):.17g}"
     damping = f"{temperature} {temperature} {config.soft_start_time / 1000:.17g}"
+    # frozen atoms can take up momentum; with a total random force of zero, a single mobile atom would only be cooled
+    zero = "yes" if group == ALL else "no"
     return [
-        "fix soft_integrator all nve",
-        f"fix soft all langevin {damping} {seed} zero yes tally yes",
+        f"fix soft_integrator {group} nve",
+        f"fix soft {group} langevin {damping} {seed} zero {zero} tally yes",
         f"timestep {config.timestep / 1000:.17g}",
         f"thermo_style custom step {' '.join(OBSERVABLES)} f_soft",
         "thermo_modify line yaml flush yes format float %.17g",
+        *_thermo_temperature(group),
         f"thermo {check_every}",
     ]
 
@@ -289,7 +391,9 @@ def stretch_end(step: int, config: EngineConfig) -> int:
     return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
 
 
-def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str, step: int | str) -> list[str]:
+def noise_commands(
+    config: EngineConfig, before: str, name: str, seed: int | str, step: int | str, group: str = ALL
+) -> list[str]:
     """Seed a stochastic thermostat for a stretch, so that a run that starts there draws the same random numbers.
 
     ``fix langevin`` does not save its random state in a restart file, and ``fix temp/csvr`` only a part of it: normal
@@ -305,6 +409,8 @@ def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str
         Seed of the stretch, from `stretch_seed`.
     step
         Step at which the stretch starts.
+    group
+        `ALL`, or `MOBILE` if some atoms are frozen.
 
     Returns
     -------
@@ -313,7 +419,7 @@ def noise_commands(config: EngineConfig, before: str, name: str, seed: int | str
     """
     if config.ensemble not in STOCHASTIC:
         return []
-    return [f"unfix {before}", *_stochastic_commands(config, seed, name, step)]
+    return [f"unfix {before}", *_stochastic_commands(config, seed, name, step, group)]
 
 
 def thermostat_name(config: EngineConfig, step: int) -> str:
@@ -330,7 +436,7 @@ def stretch_seed(seed: int, step: int) -> int:
     return 1 + (seed + STRIDE * step) % SEEDS
 
 
-def _stochastic_commands(config: EngineConfig, seed: int | str, name: str, step: int | str) -> list[str]:
+def _stochastic_commands(config: EngineConfig, seed: int | str, name: str, step: int | str, group: str) -> list[str]:
     """Define a stochastic thermostat for the stretch that starts at a step.
 
     ``fix langevin`` applies the same random force to an atom at the end of a time step and at the beginning of the
@@ -338,9 +444,9 @@ def _stochastic_commands(config: EngineConfig, seed: int | str, name: str, step:
     variance, and the temperature would be below the target by a fraction of 1 / (2 restart_every). Three times the
     temperature, only in the first evaluation of a stretch, adds the missing variance to the second half.
     """
-    fix = f"fix {name} all {STOCHASTIC[config.ensemble]}"
+    fix = f"fix {name} {group} {STOCHASTIC[config.ensemble]}"
     if config.ensemble != "langevin":
-        return [f"{fix} {_thermostat(config)} {seed}"]
+        return _with_temperature(name, f"{fix} {_thermostat(config)} {seed}", group)
     start, end = config.temperature
     target = f"ramp({start:.17g},{end:.17g})*(1+2*(step=={step}))"
     damp = f"{config.thermostat_time / 1000:.17g}"

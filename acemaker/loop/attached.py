@@ -88,7 +88,7 @@ class AttachedReader(CampaignReader):
         """
         if self._store.journal.is_file() and self._store.journal.stat().st_size < self._end:
             raise CampaignError(
-                f"the campaign in {self.directory}, which had no labels, was replaced by another one; attach again"
+                f"the campaign in {self.directory}, which had failed, was replaced by another one; attach again"
             )
         self._is_running = is_locked(self.directory)
         events, self._end = _events(self._store, self._end, self._n_events)

@@ -1,4 +1,4 @@
-"""Whether a configuration is compatible with the campaign in a directory: differences, changed bounds, more steps."""
+"""Whether a configuration is compatible with the campaign in a directory: differences, changed fields, more steps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import CampaignConfig, EngineConfig
-from acemaker.config.campaign import BOUNDS
+from acemaker.config.campaign import CHANGEABLE
 from acemaker.errors import CampaignExistsError, ConfigError
 from acemaker.loop.initial_structures import initial_structures_of
-from acemaker.loop.journaled_state import config_of
+from acemaker.loop.journaled_state import recorded_config
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store
 from acemaker.states import State
 from acemaker.structures.files import read_structures
+from acemaker.structures.per_atom import frozen_atoms
 from acemaker.structures.supported import check_supported
+
+CONTENTS = ("labels", "segments", "potentials")
+"""Folders with the results of a campaign."""
 
 HOW_TO_CONTINUE = "choose another directory, or continue the existing campaign: Campaign.open(directory)"
 
@@ -27,7 +31,7 @@ HOW_TO_CONTINUE = "choose another directory, or continue the existing campaign: 
 def differences_to(
     store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig, structure: Atoms | None
 ) -> list[str]:
-    """List the differences between a configuration and the campaign in a directory, except for the bounds of the loop.
+    """List the differences between a configuration and the campaign in a directory, except in changeable fields.
 
     Parameters
     ----------
@@ -47,34 +51,34 @@ def differences_to(
     StructureError
         If the structure has properties that are not supported.
     """
-    differences = config_of(events[:1]).differences(config)
+    differences = recorded_config(events[:1]).differences(config)  # which may be refused today
     if structure is not None:
         check_supported(structure, "the structure")
         stored = read_structures(store.initial)
         new = initial_structures_of(config, structure) if not differences else (structure,) * len(stored)
-        if not all(map(_are_equal, stored, new)):
+        if not all(map(are_equal, stored, new)):
             differences.append("structure: another one")
     return differences
 
 
-def with_bounds(config: CampaignConfig, bounds: Mapping[str, Any]) -> CampaignConfig:
+def with_changes(config: CampaignConfig, changes: Mapping[str, Any]) -> CampaignConfig:
     """Return a configuration with other values of the fields that may change.
 
     Raises
     ------
     ConfigError
-        For a name that is not in `BOUNDS`, or a value out of range.
+        For a name that is not in `CHANGEABLE`, or a value out of range.
     """
-    allowed = [name for names in BOUNDS.values() for name in names]
-    if unknown := sorted(set(bounds) - set(allowed)):
+    allowed = [name for names in CHANGEABLE.values() for name in names]
+    if unknown := sorted(set(changes) - set(allowed)):
         raise ConfigError(
             f"Campaign.open can change {', '.join(allowed[:-1])} and {allowed[-1]} only, not {', '.join(unknown)}; "
             "to change anything else, create another campaign"
         )
     changed = {}
-    for section, names in BOUNDS.items():
+    for section, names in CHANGEABLE.items():
         old = getattr(config, section)
-        new = {name: value for name, value in bounds.items() if name in names}
+        new = {name: value for name, value in changes.items() if name in names}
         changed[section] = type(old)(**{**old.model_dump(), **new})
     return config.model_copy(update=changed)
 
@@ -117,7 +121,7 @@ def requests_more_steps(store: Store, events: Sequence[dict[str, Any]], config: 
     ConfigError
         If it requests fewer steps, or if the steps so far would have been different, since a ramp spans all steps.
     """
-    before, after = config_of(events).engine.steps, config.engine.steps
+    before, after = recorded_config(events).engine.steps, config.engine.steps
     if after == before or Progress().apply_all(events).generation is None:
         return False
     if after < before:
@@ -145,13 +149,15 @@ def has_no_labels(store: Store) -> bool:
     store
         The campaign's files.
     """
-    has_labels = any((store.directory / name).exists() for name in ("labels", "segments", "potentials"))
+    has_labels = any((store.directory / name).exists() for name in CONTENTS)
     queued = [path for path in store.queue.rglob("*") if path.is_file() and path.suffix != ".lock"]
     return not has_labels and not queued
 
 
 def may_be_replaced(store: Store, events: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether a campaign failed before its first label, so that another one may replace it.
+    """Return whether a campaign failed before its first potential was used, so that another one may replace it.
+
+    Nothing is lost then: the labels of its first structures are used again (`acemaker.loop.earlier_labels`).
 
     Parameters
     ----------
@@ -160,7 +166,11 @@ def may_be_replaced(store: Store, events: Sequence[Mapping[str, Any]]) -> bool:
     events
         The events of its journal.
     """
-    return has_no_labels(store) and Progress().apply_all(events).state is State.FAILED
+    progress = Progress().apply_all(events)
+    if progress.state is not State.FAILED or progress.segments:
+        return False
+    segments = store.directory / "segments"
+    return not any(segments.rglob("checkpoint.*"))  # nor did the first segment get anywhere
 
 
 def delete_campaign(store: Store) -> None:
@@ -172,10 +182,23 @@ def delete_campaign(store: Store) -> None:
         The campaign's files; the lock stays.
     """
     store.journal.unlink(missing_ok=True)
-    for folder in (store.candidates(None).parent, store.queue, store.failures):
+    delete_leftovers(store)
+
+
+def delete_leftovers(store: Store) -> None:
+    """Delete what a campaign that may be replaced leaves without its journal; jobs and their results stay.
+
+    Parameters
+    ----------
+    store
+        The campaign's files.
+    """
+    folders = (store.candidates(None).parent, store.failures, *(store.directory / name for name in CONTENTS))
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        store.initial.unlink(missing_ok=True)
+    for file in (store.initial, store.pretraining):
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def refuse_existing(store: Store, differences: Sequence[str], *, replaceable: bool) -> None:
@@ -188,7 +211,7 @@ def refuse_existing(store: Store, differences: Sequence[str], *, replaceable: bo
     differences
         The differences between the campaign and the new configuration.
     replaceable
-        Whether the campaign failed before its first label.
+        Whether the campaign failed before its first potential was used.
 
     Raises
     ------
@@ -203,7 +226,10 @@ def refuse_existing(store: Store, differences: Sequence[str], *, replaceable: bo
     lines = [f"{store.directory} already contains a campaign, which differs in"]
     lines += [f"  {difference}" for difference in differences]
     if replaceable:
-        lines.append("it failed before its first label: Campaign.create(..., exist_ok=True) replaces it")
+        reuse = "" if has_no_labels(store) else "; its labels are used again where structure and oracle are the same"
+        lines.append(
+            f"it failed before its first potential was used: Campaign.create(..., exist_ok=True) replaces it{reuse}"
+        )
     else:
         lines.append(HOW_TO_CONTINUE)
     raise CampaignExistsError("\n".join(lines))
@@ -243,7 +269,7 @@ def _ramp(engine: EngineConfig) -> str:
     return f"from {low:g} to {high:g} GPa" if engine.ensemble == "npt" and low != high else ""
 
 
-def _are_equal(first: Atoms, second: Atoms) -> bool:
+def are_equal(first: Atoms, second: Atoms) -> bool:
     """Return whether two structures are equal within the precision of a file."""
     return (
         first.get_chemical_symbols() == second.get_chemical_symbols()
@@ -251,4 +277,7 @@ def _are_equal(first: Atoms, second: Atoms) -> bool:
         and np.allclose(first.cell.array, second.cell.array, atol=1e-6)
         and np.allclose(first.positions, second.positions, atol=1e-6)
         and np.allclose(first.get_momenta(), second.get_momenta(), atol=1e-6)
+        and np.allclose(first.get_masses(), second.get_masses(), atol=1e-6)
+        and np.allclose(first.get_initial_magnetic_moments(), second.get_initial_magnetic_moments(), atol=1e-6)
+        and np.array_equal(frozen_atoms(first), frozen_atoms(second))
     )

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from acemaker.config import CampaignConfig
+from acemaker.config.potential import TRAINERS
 from acemaker.engines.protocol import Engine
 from acemaker.errors import ConfigError
 from acemaker.labeling.factory import GivenExecutor
-from acemaker.loop.checks import check_settings, check_start
+from acemaker.loop.checks import check_labels, check_settings, check_start
 from acemaker.loop.compatibility import (
     delete_campaign,
+    delete_leftovers,
     differences_to,
     may_be_replaced,
     refuse_another,
     refuse_existing,
     reopened_fields,
 )
+from acemaker.loop.earlier_labels import keep_labels, set_queue_aside, source_of, with_labeled_structures
 from acemaker.loop.journal import Journal, closing_on_error
+from acemaker.loop.oracle_files import recorded_files
 from acemaker.loop.pretraining import check_pretraining
 from acemaker.loop.store import Store, check_contents, translated_os_errors
 from acemaker.loop.trusted_code import named_code, record_trusted
+from acemaker.oracles.fingerprint import oracle_source
 from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.process import is_inline
+from acemaker.oracles.start_pressure import note_start_pressure
+from acemaker.potentials.basis import fewer_functions
 from acemaker.potentials.trainer import Trainer
 from acemaker.potentials.trainers import make_trainer
 from acemaker.structures.embedding import fit_to_oracle
 from acemaker.structures.files import write_structures
 from acemaker.structures.initial import first_structures, first_weight
+
+logger = logging.getLogger("acemaker")
 
 OPTIONAL = ("chgnet", "sevenn", "torch")
 """Packages that need not be installed."""
@@ -50,11 +61,19 @@ class Plan:
         The structures of the first generation, and the same number in reserve for those that cannot be labeled.
     n_first : int
         Number of structures of the first generation.
+    trial_seconds : float or None
+        Time of a label in a trial, which is not counted; None if there was none.
     """
 
     initial: tuple[Atoms, ...]
     first: tuple[Atoms, ...]
     n_first: int
+    trial_seconds: float | None = None
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Elements of the system, in alphabetical order."""
+        return tuple(sorted(set(self.initial[0].get_chemical_symbols())))
 
 
 def create_journal(
@@ -103,7 +122,15 @@ def create_journal(
 
     def plan() -> Plan:
         check_start(store)
-        return plan_for(config, check_settings(store, config, structure, engine, oracle, executor), trainer_factory)
+        structures = check_settings(store, config, structure, engine, oracle, executor)
+        planned = plan_for(config, structures, trainer_factory)
+        check = check_labels(config, structures, engine, oracle, executor)  # last, since it calls the oracle
+        planned = replace(planned, trial_seconds=None if check is None else check.seconds)
+        is_here = oracle is not None or is_inline(config.oracle)
+        if check is not None and check.is_complete and check.has_stress and is_here:
+            start = fit_to_oracle(structures[0], config.oracle.max_atoms, config.embedding)
+            note_start_pressure(planned.first, start, config, oracle)
+        return planned
 
     with translated_os_errors(store.directory, exists=False):
         check_contents(store.directory)
@@ -125,10 +152,15 @@ def create_journal(
                 return journal
             planned = planned or plan()
             record_trusted(named_code(config))  # first, so that the campaign can be opened after a crash
+            source = oracle_source(config.oracle, planned.elements, oracle)
             if existing:
-                delete_campaign(store)
+                planned = replace_campaign(store, existing, config, planned, source)
                 journal.reset()
-            write_files(store, journal, config, planned, differences)
+            elif store.replacing.exists():  # another process ended while it replaced a campaign
+                delete_leftovers(store)
+            files = recorded_files(config.oracle, planned.elements) if oracle is None else {}
+            write_files(store, journal, config, planned, differences, source, files)
+            store.replacing.unlink(missing_ok=True)
             return journal
 
 
@@ -153,6 +185,9 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     start_cell = fit_to_oracle(start, config.oracle.max_atoms, config.embedding)
     trainer = trainer_factory() if trainer_factory else make_trainer(config.potential, config.pacemaker, elements)
+    built_in = trainer_factory is None and config.potential.trainer in TRAINERS
+    if built_in and (remark := fewer_functions(config.potential, elements)):
+        logging.getLogger("acemaker").warning(remark)
     check_pretraining(config, start, trainer)
     n_first = max(config.system.n_first, trainer.minimum_structures(start_cell))
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
@@ -162,11 +197,62 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
         )
     rng = np.random.default_rng([config.seed, 2])
     weight = first_weight(config.system, config.potential, start, start_cell)
-    first = first_structures(start_cell, config.system, n_first, rng, n_first, weight)
+    spread = bool(getattr(trainer, "lacks_environments", False))
+    first = first_structures(start_cell, config.system, n_first, rng, n_first, weight, spread)
     return Plan(initial, tuple(first), n_first)
 
 
-def write_files(store: Store, journal: Journal, config: CampaignConfig, planned: Plan, replaced: Sequence[str]) -> None:
+def replace_campaign(
+    store: Store, events: Sequence[Mapping[str, Any]], config: CampaignConfig, planned: Plan, source: str
+) -> Plan:
+    """Delete a campaign that may be replaced, except for its labels, and plan the new one to use them again.
+
+    Parameters
+    ----------
+    store, events
+        Files and journal of the campaign.
+    config
+        The configuration of the new campaign.
+    planned
+        Its structures.
+    source
+        What determines its labels besides its settings, from `oracle_source`.
+
+    Returns
+    -------
+    Plan
+        The structures of the new campaign, among which are the labeled ones that it can use.
+
+    Raises
+    ------
+    CampaignError
+        If the labels cannot be copied; nothing is deleted then.
+    """
+    n_labels = keep_labels(store, events)
+    if store.queue.exists() and source_of(events) != source:
+        set_queue_aside(store)  # its files are named by structures and settings alone
+    first, reused = with_labeled_structures(
+        store, events, config, source, planned.initial, planned.first, planned.n_first
+    )
+    if n_labels:
+        store.replacing.touch()
+        logger.info(
+            f"the campaign in {store.directory} failed before its first potential was used and is replaced; {reused} "
+            f"of the {planned.n_first} first structures are among those that it has labeled"
+        )
+    delete_campaign(store)
+    return replace(planned, first=first)
+
+
+def write_files(
+    store: Store,
+    journal: Journal,
+    config: CampaignConfig,
+    planned: Plan,
+    replaced: Sequence[str],
+    source: str = "",
+    files: Mapping[str, str] | None = None,
+) -> None:
     """Write initial structures, structures of the first generation, and the journal's first event.
 
     Parameters
@@ -181,12 +267,22 @@ def write_files(store: Store, journal: Journal, config: CampaignConfig, planned:
         Its structures.
     replaced
         The differences to the campaign that is replaced; empty if there was none.
+    source
+        What determines the labels besides the oracle's settings, from `oracle_source`.
+    files
+        Digests of the oracle's files, from `recorded_files`.
     """
     write_structures(store.candidates(None), planned.first)
     write_structures(store.initial, planned.initial)
     fields: dict[str, Any] = {"replaced": list(replaced)} if replaced else {}
     if len(planned.initial) > 1:
         fields["walkers"] = len(planned.initial)
+    if source:
+        fields["oracle_source"] = source
+    if files:
+        fields["oracle_files"] = dict(files)
+    if planned.trial_seconds is not None:
+        fields["trial_s"] = round(planned.trial_seconds, 4)
     settings = config.model_dump(mode="json")
     journal.append("created", config=settings, n_first=planned.n_first, versions=installed_versions(), **fields)
 

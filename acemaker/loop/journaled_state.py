@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from acemaker.config import CampaignConfig
+from acemaker.config.recorded import RecordedConfig
 from acemaker.errors import AcemakerError, CampaignError, ConfigError
 from acemaker.loop.journal import Journal
 from acemaker.loop.progress import Progress
@@ -26,7 +27,10 @@ def journal_errors() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise CampaignError(f"the configuration in the journal is refused: {error}") from error
+        raise CampaignError(
+            f"the configuration in the journal is refused: {error}\nthe campaign can be read with "
+            "acemaker.attach(directory), but not continued"
+        ) from error
     except AcemakerError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -43,6 +47,23 @@ def config_of(events: Sequence[dict[str, Any]]) -> CampaignConfig:
         return CampaignConfig(**configs[-1])
 
 
+def recorded_config(events: Sequence[Mapping[str, Any]]) -> CampaignConfig:
+    """Return the configuration in force for reading, also if it would be refused for a campaign that runs.
+
+    Parameters
+    ----------
+    events
+        The events so far, at least the first one.
+
+    Raises
+    ------
+    CampaignError
+        If the journal contains no configuration.
+    """
+    with journal_errors():
+        return RecordedConfig.read([event["config"] for event in events if "config" in event][-1])
+
+
 class History:
     """State and configuration of a campaign after all events of its journal.
 
@@ -50,6 +71,8 @@ class History:
     ----------
     events
         The events so far, at least the first one.
+    is_run
+        Whether the campaign is about to run; otherwise it is only read, and values that are refused today are accepted.
 
     Attributes
     ----------
@@ -60,17 +83,17 @@ class History:
     """
 
     @collection_paused()
-    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, events: Sequence[dict[str, Any]], *, is_run: bool = False) -> None:
         with journal_errors():
             self.progress = Progress().apply_all(events)
-        self.config = config_of(events)
+        self.config = config_of(events) if is_run else recorded_config(events)
 
     def apply(self, event: dict[str, Any]) -> None:
         """Add the next event."""
         with journal_errors():
             self.progress = self.progress.apply(event)
         if "config" in event:
-            self.config = CampaignConfig(**event["config"])
+            self.config = recorded_config([event])
 
 
 class JournaledState(History):
@@ -83,7 +106,7 @@ class JournaledState(History):
     """
 
     def __init__(self, journal: Journal) -> None:
-        super().__init__(journal.events)
+        super().__init__(journal.events, is_run=True)
         self._journal = journal
 
     def append(self, event: str, **data: Any) -> None:

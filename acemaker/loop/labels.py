@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ase import Atoms
 
 from acemaker import steps
 from acemaker.config import OracleConfig
-from acemaker.config.campaign import BOUNDS
+from acemaker.config.campaign import CHANGEABLE
 from acemaker.errors import DamagedFileError
 from acemaker.labeling.backend import Backend
 from acemaker.labeling.collector import CollectedLabel, Collector, LabelRequest
@@ -21,12 +22,20 @@ from acemaker.labeling.factory import GivenExecutor, make_backend
 from acemaker.labeling.job import FinishedLabels, Job, LabelFailure
 from acemaker.loop.journaled_state import JournaledState
 from acemaker.loop.label_store import LabelStore
+from acemaker.loop.oracle_files import check_oracle_files
 from acemaker.loop.store import Store, contained
-from acemaker.oracles.fingerprint import fingerprint
+from acemaker.oracles.fingerprint import fingerprint, oracle_source
 from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.start_moments import collapse_remark
 from acemaker.results import Candidates, Labels, Selection, Submission
+from acemaker.structures.computed import energy_of
 from acemaker.structures.files import read_structures, write_structures
 from acemaker.structures.mask import with_mask_of
+from acemaker.structures.per_atom import MOMENTS
+
+logger = logging.getLogger("acemaker")
+
+logger = logging.getLogger("acemaker")
 
 SPARE = "spare"
 """Folder of the second copies of labels, beside the first ones."""
@@ -34,7 +43,7 @@ SPARE = "spare"
 SHARED = "from_label_store"
 """Entry in a label's ``info``: it was computed by another campaign."""
 
-UNSETTLED = {*BOUNDS["oracle"], "label_process", "max_force", "max_net_force", "min_label_distance"}
+UNSETTLED = {*CHANGEABLE["oracle"], "label_process", "max_force", "max_net_force", "min_label_distance"}
 """Settings that decide where a label is computed, or whether it is accepted, but not its values."""
 
 
@@ -81,17 +90,17 @@ class LabelWork:
         self.on_label: Callable[[CollectedLabel], None] = lambda _: None
         self.on_wait: Callable[[], None] = lambda: None
 
-    def label(self, selection: Selection) -> Labels:
-        """Wait for all labels of a selection."""
-        return steps.label(selection, self._collector_of(selection))
+    def label(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Labels:
+        """Wait for all labels of a selection, and of isolated atoms that are labeled with it."""
+        return steps.label(selection, self._collector_of(selection, isolated))
 
-    def submit(self, selection: Selection) -> Submission:
-        """Hand out the missing structures of a selection."""
-        return steps.submit(selection, self._collector_of(selection))
+    def submit(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Submission:
+        """Hand out the missing structures of a selection, and isolated atoms."""
+        return steps.submit(selection, self._collector_of(selection, isolated))
 
-    def collect(self, selection: Selection) -> Labels | Submission:
+    def collect(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Labels | Submission:
         """Collect the labels that are finished."""
-        return steps.collect(selection, self._collector_of(selection))
+        return steps.collect(selection, self._collector_of(selection, isolated))
 
     def close(self) -> None:
         """End what would keep this process from ending; what can continue without it does."""
@@ -99,7 +108,7 @@ class LabelWork:
         if backend is not None:
             backend.leave()
 
-    def _collector_of(self, selection: Selection) -> Collector:
+    def _collector_of(self, selection: Selection, isolated: Sequence[Atoms]) -> Collector:
         """Return the collector that labels a selection already, or a new one."""
         if self._collector is not None and not self._collector.over:
             request = self._collector.request
@@ -108,6 +117,9 @@ class LabelWork:
                 return self._collector
             self._collector.end()  # other candidates were chosen in the meantime
         config = self._journaled.config
+        recorded = self._journaled.progress.oracle_files
+        if self.own_oracle is None and recorded:
+            check_oracle_files(self._store.directory, recorded, config.oracle, self._elements)
         if self._backend is None:
             self._backend = make_backend(
                 config.labeling,
@@ -120,16 +132,19 @@ class LabelWork:
             )
         if self._labels is None:
             self._labels = CampaignLabels(self._journaled, self._store)
-        self._labels.shared = self._shared()
+        self._labels.shared, self._labels.earlier = self._shared(), self._earlier()
         if self._backend.apart:
             self._finished.make()
+        jobs = self._labels.jobs(selection.candidates)
+        optional = self._labels.isolated_jobs(isolated, first=len(jobs))
         request = LabelRequest(
-            jobs=self._labels.jobs(selection.candidates),
+            jobs=(*jobs, *optional),
             selected=selection.selected,
             reserve=selection.reserve,
             needed=1 if selection.candidates.halt_number else len(selection.selected),
             max_retries=config.otf.max_retries,
             max_force=config.oracle.max_force,
+            optional=tuple(job.candidate for job in optional),
         )
         self._collector = Collector(
             request, self._backend, self._labels, self._finished, on_label=self.on_label, on_wait=self.on_wait
@@ -144,12 +159,19 @@ class LabelWork:
             return None
         return LabelStore(Path(oracle.label_store).expanduser(), fingerprint(oracle, self._elements))
 
+    def _earlier(self) -> LabelStore | None:
+        """Return the labels of campaigns that this one has replaced, if there are any."""
+        if not self._store.earlier.is_dir():
+            return None
+        source = oracle_source(self._journaled.config.oracle, self._elements, self.own_oracle)
+        return LabelStore(self._store.earlier, source)
+
 
 class CampaignLabels:
     """The labels of one campaign, in its journal and on disk: the `LabelSink` of its collectors.
 
-    A label exists if its file does, if an equal structure was labeled before with equal settings, or if it is in the
-    shared store.
+    A label exists if its file does, if an equal structure was labeled before with equal settings, also by a campaign
+    that this one has replaced, or if it is in the shared store.
 
     Parameters
     ----------
@@ -162,17 +184,23 @@ class CampaignLabels:
     ----------
     shared : LabelStore or None
         Labels that the campaign shares with others.
+    earlier : LabelStore or None
+        Labels of earlier campaigns in the directory.
     """
 
     def __init__(self, journaled: JournaledState, store: Store) -> None:
         self._journaled, self._store = journaled, store
         self.shared: LabelStore | None = None
+        self.earlier: LabelStore | None = None
         self._settings = hashlib.sha256()
+        self._finished = str(store.queue)
         self._file_of_key: dict[str, str] = {}
         self._files: set[str] = set()
+        self._isolated: dict[str, str] = {}  # elements of isolated atoms by file
         for entry in journaled.progress.labels:
             self._file_of_key.setdefault(entry.key, entry.file)  # of equal structures, the oldest label counts
             self._files.add(entry.file)
+        self._files |= {event["file"] for event in journaled.progress.isolated.values()}
 
     def jobs(self, candidates: Candidates) -> tuple[Job, ...]:
         """Return the job of each candidate.
@@ -184,11 +212,27 @@ class CampaignLabels:
         """
         halt, structures = candidates.halt_number, candidates.structures
         files = [str(self._store.label(halt, number)) for number in range(len(structures))]
-        finished = str(self._store.queue)
+        return self._jobs(structures, files, halt, first=0)
+
+    def isolated_jobs(self, structures: Sequence[Atoms], first: int) -> tuple[Job, ...]:
+        """Return the job of each isolated atom.
+
+        Parameters
+        ----------
+        structures
+            One isolated atom per element.
+        first
+            Number of the first job, as if it were a candidate.
+        """
+        files = [str(self._store.isolated_atom(atoms.symbols[0])) for atoms in structures]
+        self._isolated = {file: atoms.symbols[0] for file, atoms in zip(files, structures, strict=True)}
+        return self._jobs(structures, files, None, first)
+
+    def _jobs(self, structures: Sequence[Atoms], files: Sequence[str], halt: int | None, first: int) -> tuple[Job, ...]:
         self._settings = _settings(self._journaled.config.oracle)
         return tuple(
-            Job(key=self._key(atoms), candidate=number, atoms=atoms, finished=finished, label=file, halt=halt)
-            for number, (atoms, file) in enumerate(zip(structures, files, strict=True))
+            Job(key=self._key(atoms), candidate=number, atoms=atoms, finished=self._finished, label=file, halt=halt)
+            for number, (atoms, file) in enumerate(zip(structures, files, strict=True), start=first)
         )
 
     def find(self, job: Job) -> Atoms | LabelFailure | None:
@@ -204,6 +248,9 @@ class CampaignLabels:
         if job.key in self._file_of_key:
             labeled = read_label(contained(self._store.directory, self._file_of_key[job.key]))
             return self.store(job, with_mask_of(job.atoms, labeled))  # the equal structure may have another mask
+        labeled = None if self.earlier is None else self.earlier.find(job.key, self._key)
+        if labeled is not None:
+            return self.store(job, with_mask_of(job.atoms, labeled))
         labeled = None if self.shared is None else self.shared.find(job.key, self._key)
         if labeled is not None:
             shared = with_mask_of(job.atoms, labeled).copy()
@@ -211,17 +258,30 @@ class CampaignLabels:
             shared.info[SHARED] = True
             return self.store(job, shared)
         set_aside(file)
+        if (element := self._isolated.get(job.label)) is not None:
+            cause = self._journaled.progress.isolated_failures.get(element)
+            return None if cause is None else LabelFailure(candidate=job.candidate, attempts=0, cause=cause)
         event = self._journaled.progress.failures.get(job.candidate)
         if event is None:
             return None
         return LabelFailure(candidate=job.candidate, attempts=event["attempts"], cause=event["cause"])
 
     def store(self, job: Job, labeled: Atoms) -> Atoms:
-        """Write a label, record it in the journal, and return it as it is stored."""
+        """Write a label, record it in the journal, and return it as it is stored.
+
+        A label whose magnetic moments vanished or changed their sign is reported, and stored like any other.
+        """
+        by_element = self._journaled.config.oracle.magnetic_moments
+        is_magnetic = bool(by_element) or MOMENTS in job.atoms.arrays
+        if is_magnetic and (remark := collapse_remark(job.atoms, labeled, by_element)):
+            logger.warning(f"label of candidate {job.candidate}: {remark}")
         return self._record(job, write_label(Path(job.label), labeled))
 
     def fail(self, job: Job, failure: LabelFailure) -> None:
         """Record in the journal that a structure cannot be labeled."""
+        if (element := self._isolated.get(job.label)) is not None:
+            self._journaled.append("isolated_atom_failed", element=element, cause=failure.cause)
+            return
         self._journaled.append(
             "label_failed",
             halt=job.halt,
@@ -237,7 +297,13 @@ class CampaignLabels:
         """Record a label whose file was written, unless the journal has it, and share it."""
         file = Path(job.label).relative_to(self._store.directory).as_posix()
         shared = bool(labeled.info.get(SHARED, False))
-        if file not in self._files:
+        if (element := self._isolated.get(job.label)) is not None:
+            if file not in self._files:
+                event = {"element": element, "file": file, "key": job.key, "energy_eV": energy_of(labeled)}
+                self._journaled.append("isolated_atom", **event, **({"shared": True} if shared else {}))
+                self._files.add(file)
+                logger.info(f"isolated atom: {element}, {energy_of(labeled):.4f} eV")
+        elif file not in self._files:
             event = {"halt": job.halt, "candidate": job.candidate, "file": file, "key": job.key}
             self._journaled.append("label", **event, **({"shared": True} if shared else {}))
             self._file_of_key.setdefault(job.key, file)
@@ -352,4 +418,7 @@ def _key(atoms: Atoms, settings: hashlib._Hash) -> str:
     digest = settings.copy()
     for array in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc):
         digest.update(np.ascontiguousarray(array).tobytes())
+    moments = atoms.arrays.get(MOMENTS)
+    if moments is not None and moments.any():  # otherwise, the key is that of versions without moments
+        digest.update(np.ascontiguousarray(moments, dtype=float).tobytes())
     return digest.hexdigest()[:20]

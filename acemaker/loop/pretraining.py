@@ -16,6 +16,7 @@ from acemaker.potentials.trainer import Pretrained, Trainer
 from acemaker.structures.computed import forces_of
 from acemaker.structures.embedding import fit_to_oracle
 from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.per_atom import bare_copy
 from acemaker.structures.pretraining import pretraining_structures, springs_of
 from acemaker.utils.dotted_path import import_callable
 
@@ -71,7 +72,7 @@ def pretraining_labels(file: Path, config: CampaignConfig, start: Atoms) -> tupl
         return read_structures(file)
     oracle, rng = _oracle(config), np.random.default_rng([config.seed, 3])
     cell = fit_to_oracle(start, config.oracle.max_atoms, config.embedding)
-    cell = Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=cell.pbc)
+    cell = bare_copy(cell)
     displaced = cell.copy()
     displaced.positions += rng.normal(scale=config.system.first_rattle, size=cell.positions.shape)
     structures = pretraining_structures(

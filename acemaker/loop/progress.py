@@ -139,6 +139,10 @@ class Progress:
         Description of the embedded cell of the current halt; empty if the halted structure itself is labeled.
     labels : AppendOnlySequence of LabelEntry
         All labels, oldest first.
+    isolated : mapping of str to mapping
+        Events of the labels of isolated atoms by element; they are not among `labels`.
+    isolated_failures : mapping of str to str
+        Why the isolated atom of an element has no label, by element.
     failures : mapping of int to mapping
         Events of the failed labels of the current halt by candidate.
     labeled : tuple of int
@@ -153,6 +157,10 @@ class Progress:
         Number of halts that needed no label, because the labels of another walker's halt were sufficient.
     wall : mapping of str to float
         Seconds by state.
+    oracle_files : mapping of str to str
+        Digests of the oracle's files by name.
+    trial_seconds : float or None
+        Time of a label in a trial before the campaign was created; None if there was none.
     """
 
     state: State = State.LABEL
@@ -172,6 +180,8 @@ class Progress:
     dropped: Mapping[str, int] = field(default_factory=dict)
     embedded: str = ""
     labels: AppendOnlySequence[LabelEntry] = field(default_factory=AppendOnlySequence)
+    isolated: Mapping[str, Event] = field(default_factory=dict)
+    isolated_failures: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[int, Event] = field(default_factory=dict)
     labeled: tuple[int, ...] = ()
     groups: AppendOnlySequence[tuple[LabelEntry, ...]] = field(default_factory=AppendOnlySequence)
@@ -179,6 +189,8 @@ class Progress:
     discarded_steps: int = 0
     n_known: int = 0
     wall: Mapping[str, float] = field(default_factory=dict)
+    oracle_files: Mapping[str, str] = field(default_factory=dict)
+    trial_seconds: float | None = None
 
     @property
     def current(self) -> Walker:
@@ -285,7 +297,13 @@ def _label_entry(event: Event) -> LabelEntry:
 def _on_created(progress: Progress, event: Event) -> Progress:
     n_walkers = event.get("walkers", 1)
     exploring = tuple(range(1, n_walkers + 1))
-    return progress.with_changes(n_first=event["n_first"], walkers=(Walker(),) * n_walkers, exploring=exploring)
+    return progress.with_changes(
+        n_first=event["n_first"],
+        walkers=(Walker(),) * n_walkers,
+        exploring=exploring,
+        oracle_files=event.get("oracle_files", {}),
+        trial_seconds=event.get("trial_s"),
+    )
 
 
 def _on_label(progress: Progress, event: Event) -> Progress:
@@ -294,6 +312,15 @@ def _on_label(progress: Progress, event: Event) -> Progress:
 
 def _on_label_failed(progress: Progress, event: Event) -> Progress:
     return progress.with_changes(failures={**progress.failures, event["candidate"]: event})
+
+
+def _on_isolated_atom(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(isolated={**progress.isolated, event["element"]: event})
+
+
+def _on_isolated_atom_failed(progress: Progress, event: Event) -> Progress:
+    failures = {**progress.isolated_failures, event["element"]: event["cause"]}
+    return progress.with_changes(isolated_failures=failures)
 
 
 def _on_chosen(progress: Progress, event: Event) -> Progress:
@@ -310,6 +337,10 @@ def _on_reopened(progress: Progress, event: Event) -> Progress:
     if progress.failed_state is not None:
         # structures that the oracle refused before may be tried again, since the cause may be fixed
         after = progress.with_changes(state=progress.failed_state, failed_state=None, error="", failures={})
+        if progress.generation is None:
+            after = after.with_changes(isolated_failures={})
+    if "oracle_files" in event:
+        after = after.with_changes(oracle_files=event["oracle_files"])
     return _with_more_steps(after) if event.get("more_steps") else after
 
 
@@ -433,6 +464,8 @@ _ON_EVENT: dict[str, Handler] = {
     "created": _on_created,
     "label": _on_label,
     "label_failed": _on_label_failed,
+    "isolated_atom": _on_isolated_atom,
+    "isolated_atom_failed": _on_isolated_atom_failed,
     "chosen": _on_chosen,
     "failed": _on_failed,
     "reopened": _on_reopened,

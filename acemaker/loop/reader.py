@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.config import CampaignConfig
+from acemaker.config.potential import TRAINERS
 from acemaker.engines.segment_log import SegmentLog
-from acemaker.errors import ConfigError
+from acemaker.errors import ConfigError, DamagedFileError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary
@@ -24,13 +26,19 @@ from acemaker.loop.store import Store, contained
 from acemaker.loop.tables import table_of
 from acemaker.loop.trusted_code import generation_of
 from acemaker.oracles.oracle import Oracle
-from acemaker.potentials.generation import Generation
+from acemaker.potentials.basis import fewer_functions
+from acemaker.potentials.generation import SOURCES, Generation
 from acemaker.results import Halt, Segment, Timeline
 from acemaker.states import CYCLE, State
+from acemaker.structures.computed import forces_of
 from acemaker.structures.files import read_structures
+from acemaker.structures.per_atom import MASSES, frozen_atoms
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LATEST = 20
+"""Number of labels whose forces the held-out error is compared with."""
 
 MAX_LISTED = 6
 """Maximum number of walkers whose steps are listed."""
@@ -56,6 +64,7 @@ class CampaignReader(Record):
         self._generation: Generation | None = None
         self._segments: list[Segment] = []
         self._timelines: list[Timeline] = []
+        self._typical_force: tuple[int, float] | None = None  # and for how many labels
         self._reading = threading.Lock()  # the thread of a live view and a cell may read at the same time
 
     @property
@@ -137,6 +146,9 @@ class CampaignReader(Record):
     def trajectory(self, walker: int = 1) -> list[Atoms]:
         """Read the frames of a walker's trajectory, unwrapped, with gamma, without the parts that were run again.
 
+        The steps of soft starts (``soft_start_steps`` after each halt, 200 fs by default) are not counted and have no
+        frames, although the atoms move during them.
+
         Parameters
         ----------
         walker
@@ -149,6 +161,20 @@ class CampaignReader(Record):
         """
         return serialization.current_trajectory(self.progress, self._store, self._validated(walker))
 
+    def typical_force(self) -> float | None:
+        """Return the root mean square of the force components of the latest labels, meV/Å, or None."""
+        entries = self.progress.labels
+        if len(entries) == 0:
+            return None
+        if self._typical_force is None or self._typical_force[0] != len(entries):
+            try:
+                labels = [read_label(contained(self.directory, entry.file)) for entry in entries[-LATEST:]]
+            except DamagedFileError:  # what needs the labels raises it
+                return None
+            forces = np.concatenate([forces_of(atoms).ravel() for atoms in labels])
+            self._typical_force = len(entries), 1e3 * float(np.sqrt(np.mean(forces**2)))
+        return self._typical_force[1]
+
     def labeled_structures(self) -> list[Atoms]:
         """Read all labeled structures, oldest first."""
         return [read_label(contained(self.directory, entry.file)) for entry in self.progress.labels]
@@ -158,17 +184,31 @@ class CampaignReader(Record):
         progress, engine = self.progress, self.config.engine
         items = [
             ("directory", self.directory.name),
-            ("system", f"{self.initial_structure().get_chemical_formula()}, {', '.join(self._ensembles())}"),
+            ("system", ", ".join([_describe_atoms(self.initial_structure()), *self._ensembles()])),
             ("steps", steps_reached(self.reached_steps, engine.steps)),
             ("generation", self._potential()),
+            *self._functions(),
             ("halts, labels", f"{len(progress.halts)}, {progress.n_labels}"),
         ]
+        if not progress.n_labels:
+            items.append(("first labels", self._first_labels()))
+        if reference := self.reference_energies_from():
+            items.append(("energies from", reference))  # as short as the other names, which set the width
         if progress.error:
             items.append(("failed", progress.error))
         if self.n_walkers > 1:
             ended = sum(walker.ended for walker in progress.walkers)
             items.insert(2, ("walkers", f"{self.n_walkers}, of which {ended} at the last step"))
         return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
+
+    def _first_labels(self) -> str:
+        """Describe what the first labels will cost: their number, their size, and roughly the time of a trial."""
+        seconds, n_atoms = self.progress.trial_seconds, len(read_structures(self._store.candidates(None))[0])
+        if seconds is None:
+            time = "'acemaker check-oracle' measures the time of one"
+        else:
+            time = "less than 1 s each" if seconds < 1 else f"about {seconds:.2g} s each"
+        return f"{self.progress.n_first} of {n_atoms} atoms; {time}"
 
     def figure(self, walker: int | None = None) -> Picture:
         """Draw gamma and temperature of a walker's segments, with thresholds, halts and generations.
@@ -261,6 +301,22 @@ class CampaignReader(Record):
         """Read the labeled structures that the generation in use was trained on, oldest first."""
         return [atoms for group in serialization.read_groups(self.progress, self._store) for atoms in group]
 
+    def reference_energies_from(self) -> str:
+        """Return where the reference energies are from, and why they are not from isolated atoms; empty if unknown."""
+        generation, failures = self.generation, self.progress.isolated_failures
+        if generation is None:
+            return ""
+        causes = "; ".join(f"{element}: {cause}" for element, cause in sorted(failures.items()))
+        source = SOURCES[generation.energies_from]
+        return f"{source}, since no isolated atoms could be labeled ({causes})" if causes else source
+
+    def _functions(self) -> list[tuple[str, str]]:
+        """Return an item of the summary if the basis has fewer functions than configured."""
+        potential = self.config.potential
+        elements = sorted(set(self.initial_structure().get_chemical_symbols()))
+        remark = fewer_functions(potential, elements) if potential.trainer in TRAINERS else ""
+        return [("functions", remark)] if remark else []
+
     def _potential(self) -> str:
         generation = self.generation
         if generation is None:
@@ -292,7 +348,7 @@ def what_next(progress: Progress, directory: Path) -> str:
             f"Campaign.open({str(directory)!r})"
         )
     work = State.DIAGNOSE if progress.state is State.HALT else progress.state
-    return f"the campaign is in state {progress.state}; the next step is campaign.{work.lower()}()"
+    return f"the campaign is in state {progress.state}; continue with campaign.{work.lower()}()"
 
 
 def steps_reached(steps: Sequence[int], total: int) -> str:
@@ -331,3 +387,14 @@ def state_strip(progress: Progress) -> tuple[tuple[str, str], ...]:
     marks = [before if index < position else "open" for index in range(len(CYCLE))]
     marks[position] = "failed" if progress.state is State.FAILED else "now"
     return tuple((state.value, mark) for state, mark in zip(CYCLE, marks, strict=True))
+
+
+def _describe_atoms(atoms: Atoms) -> str:
+    """Return the formula, and the numbers of frozen atoms and of atoms with masses of their own."""
+    parts = [atoms.get_chemical_formula()]
+    if n_frozen := int(frozen_atoms(atoms).sum()):
+        parts.append(f"{n_frozen} of {len(atoms)} atoms frozen")
+    if MASSES in atoms.arrays:
+        n_special = int((abs(atoms.get_masses() - Atoms(atoms.numbers).get_masses()) > 1e-6).sum())
+        parts.append(f"{n_special} with masses of their own")
+    return ", ".join(parts)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypedDict, TypeVar
 
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import CampaignConfig
 from acemaker.engines.protocol import Check, Engine
@@ -19,25 +20,37 @@ from acemaker.labeling.collector import CollectedLabel
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.lammps.executable import launcher_command
 from acemaker.loop.callbacks import Callback, WorkControl
-from acemaker.loop.compatibility import reopened_fields, with_bounds
+from acemaker.loop.compatibility import reopened_fields, with_changes
 from acemaker.loop.creation import create_journal
 from acemaker.loop.journal import Journal, closing_on_error
 from acemaker.loop.journaled_state import JournaledState, config_of
+from acemaker.loop.oracle_files import recorded_files
 from acemaker.loop.progress_report import ProgressLines, logger, progress_shown
 from acemaker.loop.reader import CampaignReader, what_next
 from acemaker.loop.store import Store, check_contents, translated_os_errors
 from acemaker.loop.trusted_code import authorize
 from acemaker.loop.work import Work
 from acemaker.oracles.oracle import Oracle
+from acemaker.oracles.user_oracle import as_oracle
 from acemaker.potentials.optimizer import Iteration
 from acemaker.potentials.trainer import Trainer
 from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.states import State
+from acemaker.structures.files import read_structures
 from acemaker.utils.interrupt import StopRequested
 
 R = TypeVar(
     "R", Segment, Diagnosis, Candidates, Selection, Labels | Submission, Labels, Submission, Training, Resumption
 )
+
+
+class OwnObjects(TypedDict):
+    """Objects of the user that replace those of the configuration; None where there is none."""
+
+    engine: Engine | None
+    oracle: Oracle | None
+    trainer_factory: Callable[[], Trainer] | None
+    executor: GivenExecutor | None
 
 
 class CampaignRunner(CampaignReader):
@@ -98,7 +111,7 @@ class CampaignRunner(CampaignReader):
         exist_ok: bool = False,
         structure: Atoms | None = None,
         engine: Engine | None = None,
-        oracle: Oracle | None = None,
+        oracle: Oracle | BaseCalculator | Callable[..., Any] | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
         callbacks: Sequence[Callback] = (),
@@ -114,12 +127,18 @@ class CampaignRunner(CampaignReader):
         exist_ok
             Whether to continue the campaign in this directory if there is one with the same configuration, for example
             in a notebook's cell that is run again. More ``steps`` are accepted if temperature and pressure are
-            constant. A campaign that failed before its first label is replaced if its configuration differs.
+            constant. A campaign that failed before its first potential was used is replaced if its configuration
+            differs; its labels are used again where structure and oracle are the same.
         structure
             The structure with which the trajectory starts, instead of that of ``config.system``; with several walkers,
             it is used for those that do not define their own.
-        engine, oracle, trainer_factory
+        engine, trainer_factory
             Your own objects, instead of those of the configuration.
+        oracle
+            Your own oracle, instead of that of the configuration (``oracle="object"``): an ASE calculator, a function
+            without arguments that returns one, a function of one structure that returns (energy, forces, stress), or
+            an object with a method ``label``. Before anything is written, it is called a few times, unless it starts a
+            program: once or twice if a label takes longer than a second.
         executor
             Your own `concurrent.futures.Executor`, or a callable without arguments that returns one.
         callbacks
@@ -141,12 +160,8 @@ class CampaignRunner(CampaignReader):
             If the directory cannot be written.
         """
         store = Store(Path(directory).resolve())
-        objects: dict[str, Any] = {
-            "engine": engine,
-            "oracle": oracle,
-            "trainer_factory": trainer_factory,
-            "executor": executor,
-        }
+        labels = None if oracle is None else as_oracle(oracle, config.oracle)
+        objects = OwnObjects(engine=engine, oracle=labels, trainer_factory=trainer_factory, executor=executor)
         journal = create_journal(store, config, exist_ok=exist_ok, structure=structure, **objects)
         with closing_on_error(journal), translated_os_errors(store.directory):
             return cls(store, journal, callbacks=callbacks, **objects)
@@ -157,12 +172,13 @@ class CampaignRunner(CampaignReader):
         directory: str | Path,
         *,
         engine: Engine | None = None,
-        oracle: Oracle | None = None,
+        oracle: Oracle | BaseCalculator | Callable[..., Any] | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | str | None = None,
         callbacks: Sequence[Callback] = (),
         allow_code: bool = False,
-        **bounds: Any,
+        accept_oracle_files: bool = False,
+        **changes: Any,
     ) -> Self:
         """Open a campaign; one that failed continues with the state that failed.
 
@@ -177,14 +193,17 @@ class CampaignRunner(CampaignReader):
         allow_code
             Whether the callables and command lines that the directory names may be run. Not needed for those that were
             used on this machine before.
-        **bounds
-            New values of fields that may change: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
+        accept_oracle_files
+            Whether to label with the files of the oracle as they are now (potentials, pseudopotentials, a script, a
+            model), even if their contents differ from those with which the campaign was created.
+        **changes
+            New values of changeable fields: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
             ``max_retries``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``, ``n_parallel_walkers``,
             ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_parallel_labels``,
             ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``,
-            ``label_store``, ``quiet_steps``, ``quiet_walkers``, ``plateau_generations``, ``plateau_tolerance``,
-            the name of an ``executor``, and ``steps``, which may increase if temperature and pressure are constant; a
-            campaign that is done then continues.
+            ``label_store``, ``oracle_check``, ``quiet_steps``, ``quiet_walkers``, ``plateau_generations``,
+            ``plateau_tolerance``, the name of an ``executor``, and ``steps``, which may increase if temperature and
+            pressure are constant; a campaign that is done then continues.
 
         Returns
         -------
@@ -199,7 +218,7 @@ class CampaignRunner(CampaignReader):
         UntrustedError
             If the directory names programs or code that were not used on this machine before.
         ConfigError
-            If a bound does not exist, or its value is not possible.
+            If a field is not changeable, or its value is not possible.
         MissingLibraryError
             If the program of `launcher` does not exist.
         """
@@ -210,19 +229,17 @@ class CampaignRunner(CampaignReader):
         if journal is None or not journal.events:
             raise CampaignError(f"there is no campaign in {store.directory}; create one with Campaign.create")
         with closing_on_error(journal), translated_os_errors(store.directory):
-            if isinstance(executor, str):  # the bound, not an object
-                bounds, executor = {**bounds, "executor": executor}, None
-            config = with_bounds(config_of(journal.events), bounds)
+            if isinstance(executor, str):  # the field, not an object
+                changes, executor = {**changes, "executor": executor}, None
+            config = with_changes(config_of(journal.events), changes)
             changed = reopened_fields(store, journal.events, config)
-            objects: dict[str, Any] = {
-                "engine": engine,
-                "oracle": oracle,
-                "trainer_factory": trainer_factory,
-                "executor": executor,
-            }
-            authorize(config, store.directory, allow_code=allow_code, bounds=bounds, objects=objects)
+            labels = None if oracle is None else as_oracle(oracle, config.oracle)
+            objects = OwnObjects(engine=engine, oracle=labels, trainer_factory=trainer_factory, executor=executor)
+            authorize(config, store.directory, allow_code=allow_code, changes=changes, objects=objects)
             if engine is None:
                 launcher_command(config.engine.launcher)
+            if accept_oracle_files:
+                changed["oracle_files"] = recorded_files(config.oracle, _elements(store))
             journal.append("reopened", **changed)
             return cls(store, journal, callbacks=callbacks, **objects)
 
@@ -442,9 +459,10 @@ class CampaignRunner(CampaignReader):
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
-        with self._control.at_work(state.lower()), translated_os_errors(self.directory):
+        with self._control.at_work(state.lower()):
             if self.state is State.HALT and state is State.DIAGNOSE:
-                self._journaled.append("step", state=State.HALT, next=State.DIAGNOSE)
+                with translated_os_errors(self.directory):
+                    self._journaled.append("step", state=State.HALT, next=State.DIAGNOSE)
             if self.state is not state:
                 raise StateError(f"cannot {state.lower()} now: {self._what_next()}")
             return self._do(state, work)
@@ -454,7 +472,7 @@ class CampaignRunner(CampaignReader):
         try:
             with translated_os_errors(self.directory):
                 result, fields = work()
-                if isinstance(result, Submission):  # the step is not complete
+                if isinstance(result, Submission):  # the state is not complete
                     return result
                 wall = round(time.perf_counter() - started, 4)
                 self._journaled.append("step", state=state, next=result.next, wall_s=wall, **fields)
@@ -485,3 +503,8 @@ class CampaignRunner(CampaignReader):
     def _pass_on_label(self, label: CollectedLabel) -> None:
         for callback in self._all_callbacks():
             callback.on_label(label)
+
+
+def _elements(store: Store) -> tuple[str, ...]:
+    """Return the elements of a campaign's initial structure, in alphabetical order."""
+    return tuple(sorted(set(read_structures(store.initial)[0].get_chemical_symbols())))

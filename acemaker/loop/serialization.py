@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
@@ -10,10 +11,12 @@ from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
+from acemaker.errors import DamagedFileError
 from acemaker.formatting.record import frozen, read_only
 from acemaker.loop.labels import read_label
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store, contained
+from acemaker.oracles.checks import noted_pressure
 from acemaker.results import Candidates, Halt, Labels, Segment, Selection, Timeline
 from acemaker.states import State
 from acemaker.steps.generate import describe
@@ -135,10 +138,15 @@ def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selectio
 
 def read_labels(progress: Progress, store: Store) -> Labels:
     """Read the labels of the current halt's last LABEL."""
+    undistorted = None
+    if progress.halt is None:
+        with contextlib.suppress(DamagedFileError):  # only a remark depends on it
+            undistorted = noted_pressure(read_structures(store.candidates(None)))
     return Labels(
         halt_number=progress.halt,
         candidates=progress.labeled,
         structures=tuple(read_label(store.label(progress.halt, candidate)) for candidate in progress.labeled),
+        undistorted=undistorted,
     )
 
 

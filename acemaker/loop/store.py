@@ -82,6 +82,20 @@ class Store:
         folder = _numbered_folder(self.directory / "labels", halt_number)
         return folder / f"halt_{halt_number:04d}_candidate_{candidate:03d}.extxyz"
 
+    def isolated_atom(self, element: str) -> Path:
+        """Return the file of the label of an isolated atom."""
+        return self.directory / "labels" / f"isolated_{element}.extxyz"
+
+    @property
+    def earlier(self) -> Path:
+        """Folder of the labels of earlier campaigns in this directory, which this one has replaced."""
+        return self.directory / "earlier_labels"
+
+    @property
+    def replacing(self) -> Path:
+        """File that exists while a campaign is replaced by another one, after its labels were copied."""
+        return self.earlier / "replacing"
+
     @property
     def failures(self) -> Path:
         """Folder of the output of failed calculations."""

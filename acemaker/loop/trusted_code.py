@@ -26,6 +26,7 @@ from acemaker.config import CampaignConfig
 from acemaker.errors import CampaignError, UntrustedError
 from acemaker.lammps.pair_coeff import split_coeff
 from acemaker.loop.store import Store
+from acemaker.oracles.factory import model_of
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.pacemaker.installation import LOCAL_ENVIRONMENT
@@ -42,6 +43,7 @@ REPLACES = {
 FOLDERS = ("pacemaker_environment", "scratch", "label_store")
 """Parameters that name a folder."""
 
+_SCRIPT = re.compile(r".*\.py:[\w.]+")
 _DOTTED = re.compile(r"(\w+)[\w.]*:[\w.]+")
 
 _trusted: set[Path] = set()
@@ -67,6 +69,8 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     named: dict[str, Any] = {}
     if ":" in oracle.oracle:
         named["oracle"], named["oracle_arguments"] = oracle.oracle, oracle.oracle_arguments
+    if (model := model_of(oracle)) is not None:  # it is unpickled, which can run code
+        named["oracle"], named["oracle_arguments"] = oracle.oracle, {**oracle.oracle_arguments, "model": str(model)}
     if oracle.espresso_command != type(oracle).model_fields["espresso_command"].default:
         named["espresso_command"] = oracle.espresso_command
     for name, style, coeff in (
@@ -102,19 +106,24 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
 
 
 def authorize(
-    config: CampaignConfig, directory: Path, *, allow_code: bool, bounds: Collection[str], objects: Mapping[str, object]
+    config: CampaignConfig,
+    directory: Path,
+    *,
+    allow_code: bool,
+    changes: Collection[str],
+    objects: Mapping[str, object],
 ) -> None:
     """Check that all code of a campaign is trusted, set in this call, or allowed by the user.
 
     Parameters
     ----------
     config
-        The recorded configuration with the bounds of this call.
+        The recorded configuration with the changes of this call.
     directory
         The campaign's directory.
     allow_code
         Whether the user allows all of it, which is recorded.
-    bounds
+    changes
         Names of the parameters that are set in this call.
     objects
         The user's objects by the names of `REPLACES`; None for those of the configuration.
@@ -125,7 +134,7 @@ def authorize(
         Lists what would be run.
     """
     named = named_code(config)
-    record_trusted({name: value for name, value in named.items() if allow_code or name in bounds})
+    record_trusted({name: value for name, value in named.items() if allow_code or name in changes})
     replaced = {name for key, value in objects.items() if value is not None for name in REPLACES[key]}
     check_trusted({name: value for name, value in named.items() if name not in replaced}, directory)
 
@@ -266,6 +275,9 @@ def _locations(name: str, value: Any) -> list[str]:
         return [str(Path(text).expanduser().resolve()) for text in texts if text]
     locations = []
     for text in texts:
+        if _SCRIPT.fullmatch(text):
+            locations.append(str(Path(text.rpartition(":")[0]).expanduser().resolve()))
+            continue
         if (dotted := _DOTTED.fullmatch(text)) is not None:
             locations += _module_locations(dotted[1])
             continue

@@ -1,7 +1,8 @@
-"""The work of each state: the arguments of its step function, and the journal's fields of its result."""
+"""The work of each state: the arguments of its function in `acemaker.steps`, and the journal's fields of its result."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from acemaker.errors import (
     StateError,
 )
 from acemaker.formatting.record import Record
+from acemaker.formatting.summary import counted
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.lammps.script import ramp_temperature
 from acemaker.loop import serialization
@@ -29,21 +31,28 @@ from acemaker.loop.pretraining import pretraining_labels
 from acemaker.loop.stall import explain_stall, find_problems, halts_without_progress
 from acemaker.loop.store import Store, contained
 from acemaker.loop.trusted_code import generation_of
+from acemaker.oracles.isolated import isolated_atoms_of, obstacle_to_isolated_atoms
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.optimizer import Iteration
-from acemaker.potentials.trainer import Pretrained, Trainer
+from acemaker.potentials.trainer import Pretrained, Trainer, UsesIsolatedAtoms
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.states import State
 from acemaker.structures.files import read_structures
+from acemaker.structures.isolated import neighbor_counts
 from acemaker.structures.mask import mask_of
+
+logger = logging.getLogger("acemaker")
 
 Fields = dict[str, Any]
 """Fields of the event ``step`` in the journal."""
 
 RECENT = 60
 """Number of labels that are checked if a campaign makes no progress."""
+
+LEARNING = 4
+"""Factor of ``max_stalled_halts`` while the environments of an element do not span its functions."""
 
 
 class Work:
@@ -77,6 +86,7 @@ class Work:
         self._elements = tuple(sorted(set(self.exploring.starts[0].get_chemical_symbols())))
         self.labels = LabelWork(journaled, store, self._elements, oracle, executor)
         self._trainer_factory = trainer_factory
+        self._own_engine = engine is not None
         self._trainer: Trainer | None = None
         self._results: dict[State, Record] = {}
         self.on_iteration: Callable[[Iteration], None] | None = None
@@ -87,11 +97,11 @@ class Work:
         return tuple(self._results.values())
 
     def add_result(self, state: State, result: Record) -> None:
-        """Store the result of a completed step in memory."""
+        """Store the result of a completed state in memory."""
         self._results[state] = result
 
     def reset_trainer(self) -> None:
-        """Remove a trainer that may have been changed by a failed step; it is created again from the labels."""
+        """Remove a trainer that may have been changed by a state that failed; it is created again from the labels."""
         self._trainer = None
 
     def explore(self) -> tuple[Segment, Fields]:
@@ -113,6 +123,7 @@ class Work:
                 f"Campaign.open({str(self._store.directory)!r}, max_otf_iterations={2 * limit})"
             )
         if not diagnosis.known:
+            self._check_isolated(diagnosis.structure)
             self._check_stall()
         return diagnosis, {"epicenter": diagnosis.epicenter.tolist(), "note": diagnosis.note}
 
@@ -191,19 +202,26 @@ class Work:
 
     def label(self) -> tuple[Labels, Fields]:
         """LABEL: wait for all labels."""
-        return self._labeled(self.labels.label(self._selection()))
+        return self._labeled(self.labels.label(self._selection(), self._isolated_atoms()))
 
     def submit(self) -> tuple[Submission, Fields]:
         """LABEL: hand out the structures."""
-        return self.labels.submit(self._selection()), {}
+        return self.labels.submit(self._selection(), self._isolated_atoms()), {}
 
     def collect(self) -> tuple[Labels | Submission, Fields]:
         """LABEL: collect the finished labels."""
-        result = self.labels.collect(self._selection())
+        result = self.labels.collect(self._selection(), self._isolated_atoms())
         return self._labeled(result) if isinstance(result, Labels) else (result, {})
 
-    @staticmethod
-    def _labeled(labels: Labels) -> tuple[Labels, Fields]:
+    def _labeled(self, labels: Labels) -> tuple[Labels, Fields]:
+        progress, config = self._journaled.progress, self._journaled.config
+        walkers = range(1, len(progress.walkers) + 1) if progress.generation is None and not self._own_engine else ()
+        has_barostat = any(config.walker(number).engine.ensemble == "npt" for number in walkers)
+        if has_barostat and not any("stress" in atoms.calc.results for atoms in labels.structures):
+            logger.warning(
+                "the labels contain no stress, although the ensemble is 'npt': the pressure of the potential is "
+                "learned from energies and forces alone; if that is not intended, create a campaign with ensemble='nvt'"
+            )
         return labels, {"candidates": list(labels.candidates)}
 
     def train(self) -> tuple[Training, Fields]:
@@ -212,9 +230,13 @@ class Work:
         result = self._results.get(State.LABEL)
         labels = result if isinstance(result, Labels) else serialization.read_labels(progress, self._store)
         in_use = progress.generation
+        trainer = self.trainer()
+        if in_use is None:
+            self._use_isolated_atoms(trainer)  # it was created before these were labeled
+            self._report_isolated_failures()
         training = steps.train(
             labels,
-            self.trainer(),
+            trainer,
             self._journaled.config.otf,
             directory=self._store.potentials,
             predecessor=None if in_use is None else self._generation(in_use),
@@ -258,11 +280,44 @@ class Work:
                 trainer = make_trainer(config.potential, config.pacemaker, self._elements, folder, self._report)
             if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
                 trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.exploring.starts[0]))
+            self._use_isolated_atoms(trainer)
             in_use = self._journaled.progress.generation
             generation = None if in_use is None else self._generation(in_use)
             trainer.restore(serialization.read_groups(self._journaled.progress, self._store), generation)
             self._trainer = trainer
         return self._trainer
+
+    def _isolated_atoms(self) -> tuple[Atoms, ...]:
+        """Return the isolated atoms that are labeled with the initial structures, if the trainer uses them."""
+        config, progress, start = self._journaled.config, self._journaled.progress, self.exploring.starts[0]
+        if progress.halt is not None or not config.potential.isolated_atoms or config.potential.reference_energies:
+            return ()
+        if not isinstance(self.trainer(), UsesIsolatedAtoms):
+            return ()
+        own = self.labels.own_oracle is not None
+        if not own and (obstacle := obstacle_to_isolated_atoms(config.oracle)):
+            for element in set(self._elements) - set(progress.isolated_failures):
+                self._journaled.append("isolated_atom_failed", element=element, cause=obstacle)
+            return ()
+        return isolated_atoms_of(config, start, own_oracle=own)
+
+    def _use_isolated_atoms(self, trainer: Trainer) -> None:
+        """Pass the labels of isolated atoms to the trainer if those of all elements exist, and none otherwise."""
+        isolated = self._journaled.progress.isolated
+        if isinstance(trainer, UsesIsolatedAtoms):
+            complete = set(isolated) >= set(self._elements)
+            files = [isolated[element]["file"] for element in self._elements] if complete else []
+            trainer.use_isolated_atoms([read_label(contained(self._store.directory, file)) for file in files])
+
+    def _report_isolated_failures(self) -> None:
+        failures = self._journaled.progress.isolated_failures
+        if failures:
+            causes = "; ".join(f"{element}: {cause}" for element, cause in sorted(failures.items()))
+            logger.warning(
+                f"isolated atoms were not labeled ({causes}): the reference energies are fitted to the first labels, "
+                "and an atom with fewer neighbors than any labeled one has an infinite gamma. The energies of isolated "
+                "atoms can be set instead: reference_energies={element: energy in eV}"
+            )
 
     def _generation(self, number: int | None) -> Generation:
         assert number is not None, "every state but the first LABEL and TRAIN has a generation"
@@ -280,12 +335,30 @@ class Work:
         assert number is not None
         return serialization.read_halt(self._journaled.progress.halts[number - 1], self._store)
 
+    def _check_isolated(self, halted: Atoms) -> None:
+        """Raise an error if no label can help: the energy of an atom without neighbors is the reference energy."""
+        generation = self._generation(self._journaled.progress.generation)
+        if generation.few_neighbors.alone_is_known or not generation.few_neighbors.limits:
+            return
+        alone = np.flatnonzero(neighbor_counts(halted, generation.cutoff) == 0)
+        if len(alone):
+            raise NoProgressError(
+                f"at halt {self._journaled.progress.halt}, {counted(len(alone), 'atom')} (the first is "
+                f"{halted.symbols[int(alone[0])]}, number {alone[0]}) left all others, without a neighbor within "
+                f"{generation.cutoff:g} Å. It has no energy of isolated atoms, since the reference energies "
+                "were fitted to the first labels, and no label can change that. If atoms may leave, create another "
+                "campaign with isolated_atoms=True (if the oracle can label an isolated atom), or with their energies, "
+                "reference_energies={element: energy in eV}; otherwise check the start and the temperature"
+            )
+
     def _check_stall(self) -> None:
         """Raise an error if the last halts made no progress, before more labels are computed."""
         progress, rule = self._journaled.progress, self._journaled.config.otf
         window = rule.check_every * rule.smooth_steps
         halts = halts_without_progress(reversed(progress.segments), progress.walker, window)
-        if len(halts) < rule.max_stalled_halts:
+        # environments that do not span the functions of their element are learned in many halts at nearly one place
+        learning = getattr(self.trainer(), "lacks_environments", False)
+        if len(halts) < rule.max_stalled_halts * (LEARNING if learning else 1):
             return
         of_walker = f" of walker {progress.walker}" if len(progress.walkers) > 1 else ""
         assert progress.halt is not None

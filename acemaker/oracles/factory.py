@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
 import re
+import sys
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from ase.calculators.calculator import BaseCalculator, all_changes
@@ -16,6 +22,12 @@ from acemaker.utils.dotted_path import import_callable
 
 WORD = re.compile(r"[\w.+*/:=,@ -]+", re.ASCII)
 """Characters allowed in a pair_coeff command: none that LAMMPS expands, quotes or continues."""
+
+PROGRAMS = ("gpaw", "abinit", "cp2k", "vasp")
+"""Oracles that run a program for electronic structures, apart from Quantum ESPRESSO."""
+
+UNIVERSAL = ("mace", "chgnet", "sevennet")
+"""Oracles that are universal potentials."""
 
 CalculatorFactory = Callable[[], BaseCalculator]
 
@@ -43,6 +55,7 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
     MissingLibraryError
         If a package is missing.
     """
+    config.check_accepted()
     if config.oracle == "emt":
         from ase.calculators.emt import EMT
 
@@ -58,8 +71,107 @@ def calculator_factory(config: OracleConfig, elements: tuple[str, ...]) -> Calcu
     if config.oracle == "tblite":
         tblite = _tblite()
         return lambda: tblite(**{"verbosity": 0, **config.oracle_arguments})
-    factory = import_callable(config.oracle, "OracleConfig.oracle", "returns an ASE calculator")
+    if config.oracle in PROGRAMS:
+        from acemaker.oracles import programs
+
+        make: CalculatorFactory = getattr(programs, f"{config.oracle}_factory")(config, elements)
+        return make
+    if config.oracle in UNIVERSAL:
+        _check_universal(config)
+        return lambda: _universal(config.oracle, json.dumps(config.oracle_arguments, sort_keys=True))
+    if config.oracle == "object":
+        raise ConfigError(
+            "OracleConfig.oracle: 'object' stands for an oracle that is passed as an object: "
+            "Campaign.create(directory, config, oracle=...), and the same for Campaign.open and analyses"
+        )
+    factory = import_oracle(config.oracle)
     return lambda: factory(**config.oracle_arguments)
+
+
+def import_oracle(path: str) -> Callable[..., Any]:
+    """Import the callable of an oracle that is named by its path.
+
+    Parameters
+    ----------
+    path
+        ``module:callable``, or ``file.py:callable`` with a file relative to the working directory.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, or is not callable.
+    """
+    field, purpose = "OracleConfig.oracle", "returns an ASE calculator"
+    if (file := script_of(path)) is None:
+        return import_callable(path, field, purpose)
+    name = path.rpartition(":")[2]
+    if not file.is_file():
+        raise ConfigError(f"{field}: there is no file {file} (from {path!r}); expected 'file.py:callable'")
+    # the name depends on the contents, so that a changed file is another module
+    module_name = f"acemaker_script_{hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:16]}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # classes of the file can then be pickled
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:  # a user's file may raise anything
+            del sys.modules[module_name]
+            raise ConfigError(f"{field}: {file} raised {type(error).__name__} on import: {error}") from error
+    return import_callable(f"{module_name}:{name}", field, purpose)
+
+
+def script_of(path: str) -> Path | None:
+    """Return the file of an oracle that is named as ``file.py:callable``; None for any other oracle."""
+    file, colon, _ = path.rpartition(":")
+    return Path(file).expanduser().absolute() if colon and file.endswith(".py") else None
+
+
+def model_of(config: OracleConfig) -> Path | None:
+    """Return the model file of a universal potential; None for a model of its package, and for other oracles."""
+    model = config.oracle_arguments.get("model") if config.oracle in UNIVERSAL else None
+    path = Path(model).expanduser() if isinstance(model, str) and model else None
+    return path.absolute() if path is not None and path.is_file() else None
+
+
+def with_absolute_files(config: OracleConfig) -> OracleConfig:
+    """Return a configuration that names the same script or model file from another working directory."""
+    if (model := model_of(config)) is not None:
+        return config.model_copy(update={"oracle_arguments": {**config.oracle_arguments, "model": str(model)}})
+    file = script_of(config.oracle)
+    if file is None:
+        return config
+    return config.model_copy(update={"oracle": f"{file}:{config.oracle.rpartition(':')[2]}"})
+
+
+def _check_universal(config: OracleConfig) -> None:
+    """Check that the package of a universal potential is installed, and that MACE's model exists."""
+    package, install = {
+        "mace": ("mace", "mace-torch"),
+        "chgnet": ("chgnet", "'acemaker[universal]'"),
+        "sevennet": ("sevenn", "'acemaker[universal]'"),
+    }[config.oracle]
+    if config.oracle == "mace" and model_of(config) is None:
+        raise ConfigError(
+            "OracleConfig.oracle_arguments: the 'mace' oracle needs the path of a model file, e.g. {'model': "
+            f"'/data/mace.model'}}, got {config.oracle_arguments.get('model')!r}; nothing is downloaded"
+        )
+    if importlib.util.find_spec(package) is None:
+        raise MissingLibraryError(
+            f"the '{config.oracle}' oracle needs the package {package}, which is not installed; install torch, without "
+            f"a GPU its version for CPUs, then: pip install {install}"
+        )
+
+
+@lru_cache(maxsize=2)
+def _universal(name: str, arguments: str) -> BaseCalculator:
+    """Load a universal potential, and keep it, since loading it takes longer than most labels."""
+    from acemaker.oracles import universal
+
+    calculator: BaseCalculator = getattr(universal, name)(**json.loads(arguments))
+    return calculator
 
 
 def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[str]:
@@ -83,6 +195,7 @@ def pair_commands(config: OracleConfig, elements: tuple[str, ...] = ()) -> list[
         nor in the collection, or elements in an order other than that of the types, which would make every label wrong.
     """
     field, quote = "OracleConfig.pair_coeff", oracle_paths().quote
+    config.check_accepted()
     commands = [f"pair_style {config.pair_style}"]
     for arguments in config.pair_coeff:
         words = split_coeff(arguments, field)

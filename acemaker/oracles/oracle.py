@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from acemaker.config import OracleConfig
-from acemaker.oracles.checks import check_geometry, check_label
+from acemaker.errors import Cause, OracleError, StructureError
+from acemaker.oracles.checks import check_geometry, check_label, check_values, voigt
 from acemaker.oracles.factory import CalculatorFactory, calculator_factory
 from acemaker.oracles.output_messages import diagnose_output
-from acemaker.structures.computed import forces_of, stress_of
+from acemaker.oracles.start_moments import with_start_moments
+from acemaker.structures.per_atom import MOMENTS, bare_copy
+
+ZERO = 1e-8
+"""Bohr magnetons; smaller moments are zero, as calculators without spin return them."""
 
 
 class Oracle(Protocol):
@@ -47,6 +53,8 @@ class CalculatorOracle:
     folder
         Folder in which the calculator's program runs and in which its output is searched for error messages; None if
         it has no folder.
+    magnetic_moments
+        Moments in Bohr magnetons by element, with which the calculator starts, beside those of the structure.
     """
 
     def __init__(
@@ -56,12 +64,14 @@ class CalculatorOracle:
         max_net_force: float = float("inf"),
         min_distance: float = 0.0,
         folder: Path | None = None,
+        magnetic_moments: Mapping[str, float] | None = None,
     ) -> None:
         self._factory = factory
         self._max_force = max_force
         self._max_net_force = max_net_force
         self._min_distance = min_distance
         self._folder = folder
+        self._magnetic_moments = dict(magnetic_moments or {})
 
     @classmethod
     def from_config(
@@ -69,7 +79,23 @@ class CalculatorOracle:
     ) -> CalculatorOracle:
         """Create the configured oracle in this process, regardless of ``label_process``."""
         factory = calculator_factory(config, elements)
-        return cls(factory, config.max_force, config.max_net_force, config.min_label_distance, folder)
+        return cls(
+            factory,
+            config.max_force,
+            config.max_net_force,
+            config.min_label_distance,
+            folder,
+            config.magnetic_moments,
+        )
+
+    @property
+    def factory(self) -> CalculatorFactory:
+        """The callable that returns the calculator."""
+        return self._factory
+
+    def without_limits(self) -> CalculatorOracle:
+        """Return the same oracle with no limit of a plausible label, for a check of its units."""
+        return CalculatorOracle(self._factory, float("inf"), magnetic_moments=self._magnetic_moments)
 
     def label(self, atoms: Atoms) -> Atoms:
         """Label a structure.
@@ -91,28 +117,73 @@ class CalculatorOracle:
             If the structure is impossible, the calculator raises, or its result is not finite or implausible.
         """
         check_geometry(atoms, self._min_distance)
-        work = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        try:
+            is_magnetic = bool(self._magnetic_moments) or MOMENTS in atoms.arrays
+            work = with_start_moments(atoms, self._magnetic_moments) if is_magnetic else bare_copy(atoms)
+        except StructureError as error:
+            raise OracleError(str(error), Cause.BAD_STRUCTURE) from error
         try:
             calculator = self._factory()
+            if isinstance(calculator, Calculator):
+                calculator.reset()  # it may be used for several labels
             work.calc = calculator
-            consistent = "free_energy" in calculator.implemented_properties
+            implemented = getattr(calculator, "implemented_properties", ("energy", "forces"))
+            consistent = "free_energy" in implemented
+            energy = work.get_potential_energy(force_consistent=consistent, apply_constraint=False)
+            forces, stress = work.get_forces(apply_constraint=False), None
+            if work.pbc.all() and "stress" in implemented:
+                # some classes list a stress that they have not for all settings, and raise any error: train without it
+                with contextlib.suppress(Exception):
+                    stress = calculator.get_stress(work)
             results: dict[str, float | np.ndarray] = {
-                "energy": float(work.get_potential_energy(force_consistent=consistent)),
-                "forces": forces_of(work),
+                "energy": float(check_values("energy", energy, (), (1,))),
+                "forces": check_values("forces", forces, (len(work), 3)),
             }
-            if work.pbc.all() and "stress" in calculator.implemented_properties:
-                # some classes list a stress that is not implemented for all settings: train without it
-                with contextlib.suppress(PropertyNotImplementedError):
-                    results["stress"] = stress_of(work)
+            if stress is not None:
+                results["stress"] = voigt(check_values("stress", stress, (6,), (3, 3)))
+            results |= magnetic_results(getattr(calculator, "results", None) or {}, work)
+        except OracleError:
+            raise
         except Exception as error:  # a user's calculator can raise anything
             raise diagnose_output(error, self._folder) from error
-        labeled = with_results(work, results)
+        labeled = with_results(atoms, results)
         check_label(labeled, self._max_force, self._max_net_force)
         return labeled
 
 
+def magnetic_results(results: Mapping[str, Any], atoms: Atoms) -> dict[str, float | np.ndarray]:
+    """Return the magnetic moments among the results of a calculator.
+
+    Parameters
+    ----------
+    results
+        Results by ASE's names.
+    atoms
+        The structure, with the moments with which the calculator started.
+
+    Returns
+    -------
+    dict
+        ``magmom``, the total moment, and ``magmoms``, shape (n_atoms,), in Bohr magnetons, as far as the calculator has
+        them. Empty for vectors, and if all are zero and the calculator started without moments.
+
+    Raises
+    ------
+    OracleError
+        For moments that are not finite, or not one per atom.
+    """
+    moments: dict[str, float | np.ndarray] = {}
+    total, by_atom = results.get("magmom"), results.get("magmoms")
+    if total is not None and np.asarray(total).size == 1:
+        moments["magmom"] = float(check_values("magmom", total, (), (1,)))
+    if by_atom is not None and np.asarray(by_atom).shape != (len(atoms), 3):
+        moments["magmoms"] = check_values("magmoms", by_atom, (len(atoms),))
+    is_magnetic = MOMENTS in atoms.arrays or any(np.any(np.abs(value) > ZERO) for value in moments.values())
+    return moments if is_magnetic else {}
+
+
 def with_results(atoms: Atoms, results: dict[str, float | np.ndarray]) -> Atoms:
     """Return a copy of a structure (symbols, positions, cell and periodicity) with the results of a calculation."""
-    labeled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    labeled = bare_copy(atoms)
     labeled.calc = SinglePointCalculator(labeled, **results)
     return labeled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,10 @@ from ase import Atoms
 
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, OracleError
+from acemaker.lammps.paths import plain_temporary_folder
 from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.espresso import with_absolute_paths
-from acemaker.oracles.factory import calculator_factory
+from acemaker.oracles.factory import UNIVERSAL, calculator_factory, with_absolute_files
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
 from acemaker.oracles.output_messages import is_disk_full, last_output, read_outputs
 from acemaker.oracles.recover import recover
@@ -31,7 +33,7 @@ INLINE = ("emt", "lammps")
 def is_inline(config: OracleConfig) -> bool:
     """Return whether labels are computed in the current process."""
     # objects of the main program cannot be imported in another process
-    inline = config.oracle in INLINE or config.oracle.startswith("__main__:")
+    inline = config.oracle in (*INLINE, *UNIVERSAL) or config.oracle.startswith("__main__:")
     return config.label_process == "this" or (config.label_process == "auto" and inline)
 
 
@@ -102,7 +104,7 @@ class ProcessOracle:
         store: Callable[[Atoms], None] = lambda _: None,
     ) -> None:
         calculator_factory(config, elements)
-        self._config = with_absolute_paths(config) if config.oracle == "espresso" else config
+        self._config = with_absolute_paths(config) if config.oracle == "espresso" else with_absolute_files(config)
         self._elements = elements
         self._failures = failures
         self._stopped = stopped
@@ -179,7 +181,7 @@ class ProcessOracle:
             child = ChildProcess(
                 [sys.executable, "-m", "acemaker.oracles.worker"],
                 folder,
-                {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
+                {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), **_temporary_folder()},
             )
         except OSError as error:
             raise OracleError(f"cannot write the job: {error}", cause_of(error)) from error
@@ -203,6 +205,11 @@ class ProcessOracle:
         output = last_output([pair for pair in read_outputs(folder) if pair[0].name == OUTPUT])
         cause = Cause.KILLED if status > 128 else Cause.DISK_FULL if is_disk_full(output) else Cause.FAILED
         raise OracleError(f"the labeling process failed ({describe_status(status)}): {output}", cause)
+
+
+def _temporary_folder() -> dict[str, str]:
+    """Return a setting of TMPDIR for the program if Open MPI would crash with the current one."""
+    return {"TMPDIR": str(plain_temporary_folder())} if "*" in tempfile.gettempdir() else {}
 
 
 def _wait(child: ChildProcess, limit: float, stopped: Callable[[], bool]) -> int | None:

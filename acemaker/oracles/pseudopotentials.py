@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -16,8 +17,11 @@ DEBIAN = "/usr/share/espresso/pseudo"
 HEADER = 60_000
 """Bytes at the beginning of a file that are searched for the header; some files contain their input before it."""
 
+LONGEST_NAME, LONGEST_FOLDER = 75, 250
+"""Bytes; pw.x cuts longer names off, and rejects longer paths of the folder."""
+
 SHORT = {
-    "PZ": ("SLA PZ NOGX NOGC",),
+    "PZ": ("SLA PZ NOGX NOGC", "SLA PZ", "LDA"),
     "PBE": ("SLA PW PBE PBE", "SLA PW PBX PBC"),
     "PBESOL": ("SLA PW PSX PSC",),
     "BLYP": ("B88 LYP BLYP BLYP", "SLA LYP B88 BLYP", "SLA LYP BE88 BLYP"),
@@ -43,6 +47,8 @@ class Pseudopotential:
         Whether four times the cutoff of the plane waves is sufficient for the density.
     relativistic : bool
         Whether it includes spin-orbit coupling.
+    valence : float
+        Number of valence electrons; NaN if the header does not contain it.
     """
 
     path: Path
@@ -50,6 +56,7 @@ class Pseudopotential:
     functional: str
     norm_conserving: bool
     relativistic: bool
+    valence: float
 
 
 def find_folder(named: str) -> Path:
@@ -107,7 +114,8 @@ def find_pseudopotentials(folder: Path, names: Mapping[str, str], elements: tupl
     Raises
     ------
     ConfigError
-        If a file is missing, ambiguous or for another element, or if functionals differ.
+        If files are missing, ambiguous or for other elements, or if functionals differ; the message contains the
+        problems of all elements, and files of one functional if the folder has some for all of them.
     """
     unknown = sorted(set(names) - set(elements))
     if unknown:
@@ -115,12 +123,67 @@ def find_pseudopotentials(folder: Path, names: Mapping[str, str], elements: tupl
             f"OracleConfig.pseudopotentials: {', '.join(unknown)} is not in the structure, which has "
             f"{', '.join(elements)}"
         )
-    pseudos = [_named(folder, names[e], e) if e in names else _only(folder, e) for e in elements]
+    pseudos: list[Pseudopotential] = []
+    problems: list[str] = []
+    for element in elements:
+        try:
+            pseudos.append(_named(folder, names[element], element) if element in names else _only(folder, element))
+        except ConfigError as error:
+            problems.append(str(error).removeprefix("OracleConfig.pseudopotentials: "))
+    if problems:
+        raise ConfigError(f"OracleConfig.pseudopotentials: {'. '.join(problems)}{_offer(folder, elements)}")
     functionals = {pseudo.functional for pseudo in pseudos}
     if len(functionals) > 1:
         listed = ", ".join(f"{pseudo.path.name}: {pseudo.functional}" for pseudo in pseudos)
-        raise ConfigError(f"OracleConfig.pseudopotentials must all be for one functional, got {listed}")
+        raise ConfigError(
+            f"OracleConfig.pseudopotentials must all be for one functional, got {listed}{_offer(folder, elements)}"
+        )
     return pseudos
+
+
+def _offer(folder: Path, elements: tuple[str, ...]) -> str:
+    """Return a sentence with one file of each element for each functional of which all elements have a file."""
+    by_functional: dict[str, dict[str, str]] = {}
+    for element in elements:
+        readable = [pseudo for path in _files(folder, element) if (pseudo := _readable(path)) is not None]
+        # scalar relativistic files first: without spin-orbit coupling pw.x only averages the others
+        for pseudo in sorted(readable, key=lambda pseudo: pseudo.relativistic):
+            if pseudo.element == element:
+                by_functional.setdefault(pseudo.functional, {}).setdefault(element, pseudo.path.name)
+    shared = {name: files for name, files in by_functional.items() if len(files) == len(elements)}
+    if len(elements) < 2 or not shared:
+        return ""
+    offers = [f"{functional}: pseudopotentials={files}" for functional, files in sorted(shared.items())]
+    return f". All elements have files of {'; '.join(offers)}"
+
+
+def read_orbitals(path: Path) -> set[str]:
+    """Read the names of the atomic wavefunctions of a UPF file, to which Hubbard parameters can be applied.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    set of str
+        For example ``{"3d", "4s"}``; names in the file that are not of this form are omitted.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    """
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        raise ConfigError(f"cannot read the pseudopotential {path}: {error}") from error
+    labels = re.findall(r"<PP_CHI\.\d+[^>]*?\blabel\s*=\s*['\"]\s*(\w+)", text, re.DOTALL)
+    if not labels:  # version 1
+        section = text.partition("<PP_PSWFC>")[2].partition("</PP_PSWFC>")[0]
+        labels = re.findall(r"^\s*(\d[A-Z])\s+\d\s+[-\d.]+\s+Wavefunction", section, re.MULTILINE | re.IGNORECASE)
+    return {label.lower() for label in labels if re.fullmatch(r"\d[spdf]", label.lower())}
 
 
 def read_header(path: Path) -> Pseudopotential:
@@ -142,16 +205,32 @@ def read_header(path: Path) -> Pseudopotential:
     if start >= 0 and {"element", "functional"} <= set(fields):
         kind = fields.get("pseudo_type", "")
         relativistic = fields.get("has_so", "").upper().startswith(("T", ".T"))
-        return _pseudopotential(path, fields["element"], fields["functional"], kind, relativistic)
+        valence = _float(fields.get("z_valence", ""))
+        return _pseudopotential(path, fields["element"], fields["functional"], kind, relativistic, valence)
     lines = header.splitlines()
     if start >= 0 and len(lines) > 5 and "Element" in lines[2]:  # version 1
         functional = re.sub(r"\s*Exchange-Corr.*", "", lines[5])
-        return _pseudopotential(path, lines[2].split()[0], functional, lines[3].split()[0], "<PP_ADDINFO" in text)
+        valence = next((_float(line.split()[0]) for line in lines if "Z valence" in line), math.nan)
+        return _pseudopotential(
+            path, lines[2].split()[0], functional, lines[3].split()[0], "<PP_ADDINFO" in text, valence
+        )
     raise ConfigError(f"{path} is not a pseudopotential in UPF format: it has no readable <PP_HEADER>")
 
 
-def _pseudopotential(path: Path, element: str, functional: str, kind: str, relativistic: bool) -> Pseudopotential:
+def _float(text: str) -> float:
+    """Convert a number as Fortran writes it; NaN if it is none."""
+    try:
+        return float(text.lower().replace("d", "e"))
+    except ValueError:
+        return math.nan
+
+
+def _pseudopotential(
+    path: Path, element: str, functional: str, kind: str, relativistic: bool, valence: float
+) -> Pseudopotential:
     normalized = " ".join(functional.upper().replace("-", " ").split())
+    if (parts := normalized.rpartition(" "))[2] in SHORT and parts[0] in SHORT[parts[2]]:
+        normalized = parts[2]  # some files contain both names
     short = next((name for name, long in SHORT.items() if normalized == name or normalized in long), normalized)
     return Pseudopotential(
         path=path,
@@ -159,6 +238,7 @@ def _pseudopotential(path: Path, element: str, functional: str, kind: str, relat
         functional=short,
         norm_conserving=kind.strip().upper() in ("NC", "SL"),
         relativistic=relativistic,
+        valence=valence,
     )
 
 
@@ -169,7 +249,35 @@ def _named(folder: Path, name: str, element: str) -> Pseudopotential:
     pseudo = read_header(path)
     if pseudo.element != element:
         raise ConfigError(f"OracleConfig.pseudopotentials: {name} is for {pseudo.element}, not for {element}")
+    check_name(name)
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        raise ConfigError(
+            f"OracleConfig.pseudopotentials: pw.x reads at most {LONGEST_FOLDER} bytes of the path of a folder, but "
+            f"that of {name} has {len(os.fsencode(folder))}: {folder}; copy the files to a folder with a shorter path"
+        )
     return pseudo
+
+
+def check_name(name: str) -> None:
+    """Check that pw.x reads the whole name of a pseudopotential.
+
+    With a part of it, pw.x searches the folder of the system, too, and may take another file there.
+
+    Parameters
+    ----------
+    name
+        Name of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the name is too long, or contains a character at which pw.x stops to read.
+    """
+    if re.search(r"[\s,;]", name) or len(os.fsencode(name)) > LONGEST_NAME:
+        raise ConfigError(
+            f"OracleConfig.pseudopotentials: pw.x would read only a part of the name {name!r}; rename or copy the "
+            f"file to a name without spaces, commas and semicolons, and of at most {LONGEST_NAME} bytes"
+        )
 
 
 def _only(folder: Path, element: str) -> Pseudopotential:
@@ -191,10 +299,13 @@ def _files(folder: Path, element: str) -> list[Path]:
 
 def _listing(folder: Path, element: str) -> str:
     """List the files of an element for an error message."""
-    files = []
-    for path in _files(folder, element):
-        try:
-            files.append(f"{path.name} ({read_header(path).functional})")
-        except ConfigError:
-            continue
+    readable = [pseudo for path in _files(folder, element) if (pseudo := _readable(path)) is not None]
+    files = [f"{pseudo.path.name} ({pseudo.functional})" for pseudo in readable]
     return f"it has {', '.join(files)}" if files else f"it has none for {element}"
+
+
+def _readable(path: Path) -> Pseudopotential | None:
+    try:
+        return read_header(path)
+    except ConfigError:
+        return None

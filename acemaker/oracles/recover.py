@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from acemaker.config.campaign import CHANGEABLE
 from acemaker.oracles.scratch import abandoned_folders
 from acemaker.oracles.worker import JOB, LABEL, STRUCTURE
 from acemaker.utils.array_file import UNREADABLE
 
-FREE = ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store")
+FREE = CHANGEABLE["oracle"]
 """Settings that may change when a campaign is reopened, and on which labels do not depend."""
 
 

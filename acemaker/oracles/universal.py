@@ -95,6 +95,47 @@ def sevennet(model: str = "7net-0", modal: str | None = None, threads: int = 1) 
     return calculator
 
 
+def mace(model: str = "", head: str | None = None, default_dtype: str = "float64", threads: int = 1) -> BaseCalculator:
+    """Create a calculator of a MACE model (Batatia et al., NeurIPS 2022).
+
+    Parameters
+    ----------
+    model
+        A model file; nothing is downloaded.
+    head
+        Head of a model with several heads.
+    default_dtype
+        Precision, ``"float64"`` or ``"float32"``.
+    threads
+        Number of torch's threads in the whole process.
+
+    Returns
+    -------
+    mace.calculators.MACECalculator
+
+    Raises
+    ------
+    MissingLibraryError
+        If the package is missing.
+    ConfigError
+        If the model is not a file.
+    """
+    path = Path(model).expanduser()
+    if not model or not path.is_file():
+        raise ConfigError(
+            f"mace: expected the path of a model file, oracle_arguments={{'model': 'mace.model'}}, got {model!r}; "
+            "nothing is downloaded: download a model yourself, e.g. from https://github.com/ACEsuit/mace-foundations"
+        )
+    with _quiet("mace-torch", threads):
+        from mace.calculators import MACECalculator
+
+        heads = {"head": head} if head is not None else {}
+        calculator: BaseCalculator = MACECalculator(
+            model_paths=str(path.absolute()), device="cpu", default_dtype=default_dtype, **heads
+        )
+    return calculator
+
+
 def _file(model: str, name: str, models: tuple[str, ...]) -> Path:
     path = Path(model).expanduser()
     if not path.is_file():
@@ -116,7 +157,8 @@ def _quiet(package: str, threads: int) -> Iterator[None]:
             torch.set_num_threads(threads)
             yield
         except ImportError as error:
+            install = "'acemaker[universal]'" if package in ("chgnet", "sevenn") else package
             raise MissingLibraryError(
                 f"{package} cannot be imported ({error}); without a GPU first install torch for CPUs, then pip install "
-                "'acemaker[universal]'"
+                f"{install}"
             ) from error

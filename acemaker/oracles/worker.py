@@ -15,6 +15,7 @@ from ase import Atoms
 
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
+from acemaker.structures.per_atom import MOMENTS
 
 JOB, STRUCTURE, LABEL, FAILURE, RUN = "job.json", "structure.npz", "label.npz", "failure.json", "run"
 """Names of the files of a job, and of the subfolder in which the calculation runs."""
@@ -40,7 +41,10 @@ def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], ato
     path = [str(Path(entry).absolute()) for entry in sys.path]
     job = {"config": config.model_dump(mode="json"), "elements": elements, "path": path, "campaign": campaign}
     (folder / JOB).write_text(json.dumps(job))
-    np.savez(folder / STRUCTURE, numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell.array, pbc=atoms.pbc)
+    arrays = {"numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array, "pbc": atoms.pbc}
+    if atoms.has(MOMENTS):
+        arrays["magmoms"] = atoms.arrays[MOMENTS]  # ASE's name of the argument
+    np.savez(folder / STRUCTURE, **arrays)
     (folder / RUN).mkdir()
 
 
@@ -50,7 +54,7 @@ def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
     Returns
     -------
     dict or None
-        Energy, forces and, if available, stress; None if the job has not finished.
+        Energy, forces and, if available, stress and magnetic moments; None if the job has not finished.
 
     Raises
     ------
@@ -102,9 +106,10 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
             _check_run(config, run)  # raises the reason for the implausible result, if any
         raise
     if config.oracle == "espresso":
-        from acemaker.oracles.espresso import check_output
+        from acemaker.oracles.espresso import OUTPUT, check_applied, check_output
 
         check_output(config, run)
+        check_applied(config, atoms, (run / OUTPUT).read_text(errors="replace"))
     _check_run(config, run)
     return labeled
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from acemaker.analysis.accuracy import Accuracy
 from acemaker.formatting.figures import draws
-from acemaker.plotting.axes import even_legend, plain_log_ticks, threshold_lines
+from acemaker.plotting.axes import even_legend, plain_log_ticks, threshold_lines, tolerance_line
 from acemaker.plotting.png_figure import PngFigure
 
 
@@ -45,8 +45,8 @@ def accuracy_figure(accuracy: Accuracy) -> PngFigure:
     against.set_yscale("log")
     for axis in (against.xaxis, against.yaxis):
         plain_log_ticks(axis)
-    threshold_lines(against, {"halt": accuracy.threshold}, vertical=True, color="k", label="halt threshold ({value:g})")
-    against.axhline(accuracy.tolerance, color="k", ls=":", lw=0.9, label=f"tolerance ({accuracy.tolerance:g} meV/Å)")
+    threshold_lines(against, {"halt": accuracy.threshold}, vertical=True, label="halt threshold ({value:g})")
+    tolerance_line(against, accuracy.tolerance)
     against.set_xlabel("gamma")
     against.set_ylabel("force error / (meV/Å)")
     even_legend(against, fontsize=7, loc="lower right")

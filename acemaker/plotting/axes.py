@@ -12,15 +12,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from acemaker.config import OTFConfig
-from acemaker.plotting.scale import NAMES
+from acemaker.plotting.scale import NAMES, THRESHOLD_COLOR
 
 POINTS = 1500
 """Maximum number of points of a curve: more than pixels across."""
 
-THRESHOLD_COLOR, THRESHOLD_WIDTH = "0.35", 0.9
+THRESHOLD_WIDTH = 0.9
 
 THRESHOLD_STYLES = dict(zip(NAMES, (":", "--", "-"), strict=True))
 """Line styles by the effect of a threshold."""
+
+TOLERANCE_STYLE = ":"
+"""Line style of a tolerated force error, on the other axis than the thresholds of gamma."""
 
 
 def even_legend(axes: Axes, **options: Any) -> None:
@@ -57,12 +60,27 @@ def thresholds_of(rule: OTFConfig) -> dict[str, float]:
     return dict(zip(NAMES, (rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break), strict=True))
 
 
+def threshold_style(name: str) -> dict[str, Any]:
+    """Return color, width and style of the line of a threshold.
+
+    Parameters
+    ----------
+    name
+        Effect of the threshold, one of `NAMES`.
+
+    Returns
+    -------
+    dict
+        Options of `Axes.plot` and `Axes.axhline`.
+    """
+    return {"color": THRESHOLD_COLOR, "lw": THRESHOLD_WIDTH, "ls": THRESHOLD_STYLES[name]}
+
+
 def threshold_lines(
     axes: Axes,
     thresholds: Mapping[str, float],
     *,
     vertical: bool = False,
-    color: str = THRESHOLD_COLOR,
     label: str = "{name} ({value:g})",
 ) -> list[Line2D]:
     """Draw thresholds of gamma as lines across the axes.
@@ -75,8 +93,6 @@ def threshold_lines(
         Values by effect, which determines the style of the line: some of `NAMES`.
     vertical
         Whether the lines are vertical.
-    color
-        Color of the lines.
     label
         Template of the labels for the legend.
 
@@ -88,8 +104,28 @@ def threshold_lines(
     lines = []
     for name, value in thresholds.items():
         text = label.format(name=name, value=value)
-        lines.append(draw_line(value, color=color, ls=THRESHOLD_STYLES[name], lw=THRESHOLD_WIDTH, label=text))
+        lines.append(draw_line(value, label=text, **threshold_style(name)))
     return lines
+
+
+def tolerance_line(axes: Axes, tolerance: float, label: str = "tolerance ({value:g} meV/Å)") -> Line2D:
+    """Draw the tolerated force error as a line across the axes.
+
+    Parameters
+    ----------
+    axes
+        Axes with the force error along y.
+    tolerance
+        Tolerated force error in meV/Å.
+    label
+        Template of the label for the legend.
+
+    Returns
+    -------
+    Line2D
+    """
+    text = label.format(value=tolerance)
+    return axes.axhline(tolerance, color=THRESHOLD_COLOR, lw=THRESHOLD_WIDTH, ls=TOLERANCE_STYLE, label=text)
 
 
 def thinned(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> tuple[np.ndarray, np.ndarray]:

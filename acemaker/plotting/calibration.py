@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.analysis.calibration import GammaCalibration, curves
+from acemaker.analysis.calibration import GammaCalibration
+from acemaker.analysis.detection import curves
 from acemaker.formatting.figures import draws
-from acemaker.plotting.axes import even_legend, plain_log_ticks, threshold_lines
+from acemaker.plotting.axes import even_legend, plain_log_ticks, threshold_lines, tolerance_line
 from acemaker.plotting.png_figure import PngFigure
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def calibration_figure(calibration: GammaCalibration) -> PngFigure:
     against.set_yscale("log")
     against.set_xlabel("gamma")
     against.set_ylabel("force error / (meV/Å)")
-    against.axhline(
-        calibration.tolerance, color="k", ls=":", lw=0.9, label=f"tolerance ({calibration.tolerance:g} meV/Å)"
-    )
+    tolerance_line(against, calibration.tolerance)
     thresholds = np.geomspace(
         max(np.quantile(calibration.gamma, 0.02), 1e-3), max(calibration.gamma.max(), 1.0) * 1.05, 300
     )
@@ -75,6 +74,6 @@ def calibration_figure(calibration: GammaCalibration) -> PngFigure:
 
 
 def _threshold_lines(axes: Axes, used: float, recommended: float | None) -> None:
-    threshold_lines(axes, {"halt": used}, vertical=True, color="k", label="halt threshold ({value:g})")
+    threshold_lines(axes, {"halt": used}, vertical=True, label="halt threshold ({value:g})")
     if recommended is not None:
         axes.axvline(recommended, color="C2", ls="-", lw=1.2, label=f"recommended ({recommended:g})")

@@ -18,6 +18,10 @@ COLOR_MAP = "plasma"
 NAMES = ("epicenter", "halt", "break")
 """Effects of the three thresholds."""
 
+THRESHOLD_COLOR, THRESHOLD_OUTLINE = "#595959", "#ffffff"
+"""Colors of every line that marks a threshold or tolerance, and of its outline where the background is colored; in the
+notation that matplotlib, HTML and CSS share."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:

@@ -14,7 +14,7 @@ from acemaker.formatting.figures import draws
 from acemaker.plotting.axes import plain_log_ticks
 from acemaker.plotting.candidate_scenes import CandidateScenes
 from acemaker.plotting.png_figure import PngFigure
-from acemaker.plotting.scale import COLOR_MAP, NAMES, Scale, scale_with
+from acemaker.plotting.scale import COLOR_MAP, NAMES, THRESHOLD_COLOR, THRESHOLD_OUTLINE, Scale, scale_with
 from acemaker.plotting.scene import DIRECTION, EDGES, Scene, Scenes
 from acemaker.results import Diagnosis, Halt, Selection
 from acemaker.structures.embedding import EmbeddedCell
@@ -174,8 +174,8 @@ def scene_figure(scene: Scene, scale: Scale) -> PngFigure:
     bar = picture.colorbar(solid, ax=axes, label="gamma, dimensionless", extend="both")
     plain_log_ticks(bar.ax.yaxis)
     for name, mark in zip(NAMES, scale.marks, strict=False):
-        bar.ax.axhline(mark, color="black", lw=2.5)
-        bar.ax.axhline(mark, color="white", lw=1)
+        bar.ax.axhline(mark, color=THRESHOLD_OUTLINE, lw=3)
+        bar.ax.axhline(mark, color=THRESHOLD_COLOR, lw=1.5)
         bar.ax.text(-0.35, mark, f"{name} {mark:g}", transform=bar.ax.get_yaxis_transform(), ha="right", va="center")
     epicenter_line = f"\n{ringed.sum()} ringed: the epicenter" if ringed.any() else ""
     axes.set_title(scene.caption.replace("; ", "\n") + epicenter_line, fontsize=10)

@@ -12,15 +12,8 @@ from PIL import Image
 
 from acemaker.analysis.what_if import WhatIf
 from acemaker.formatting.figures import draws
-from acemaker.plotting.axes import (
-    THRESHOLD_COLOR,
-    THRESHOLD_STYLES,
-    THRESHOLD_WIDTH,
-    plain_log_ticks,
-    thinned,
-    threshold_lines,
-    thresholds_of,
-)
+from acemaker.formatting.summary import counted
+from acemaker.plotting.axes import plain_log_ticks, thinned, threshold_lines, threshold_style, thresholds_of
 from acemaker.plotting.png_figure import PngFigure
 
 if TYPE_CHECKING:
@@ -109,7 +102,7 @@ def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
     axis.plot([step for step, _ in ends], [gamma for _, gamma in ends], "kv", ms=5, label="halted")
     axis.plot([], [], color="crimson", lw=1, label="would halt")
     for name in DRAWN:
-        axis.plot([], [], color=THRESHOLD_COLOR, ls=THRESHOLD_STYLES[name], lw=THRESHOLD_WIDTH, label=name)
+        axis.plot([], [], label=name, **threshold_style(name))
     axis.plot([], [], color="0.5", alpha=0.3, lw=6, label="the run would have been different")
     axis.set_yscale("log")
     plain_log_ticks(axis.yaxis)
@@ -128,5 +121,8 @@ def _draw_rule(axis: Axes, review: WhatIf) -> list[Any]:
         axis.vlines(halts, *limits, color="crimson", lw=1, alpha=0.7),
         *threshold_lines(axis, {name: thresholds[name] for name in DRAWN}),
     ]
+    if review.n_earlier:
+        text = f"at least {counted(review.halts, 'halt')}: at most one is counted per segment"
+        artists.append(axis.text(0.99, 0.02, text, transform=axis.transAxes, ha="right", va="bottom", fontsize=8))
     axis.set_ylim(limits)
     return artists

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,8 +61,18 @@ class Basis:
         Raises
         ------
         ConfigError
-            If the orders allow fewer functions than ``n_functions``.
+            If the orders allow fewer functions than ``n_functions``, or ``n_functions`` is too small for the number of
+            elements.
         """
+        n_sets, n_possible = _neighbor_sets(len(elements), len(config.nradmax_by_orders))
+        per_set = config.n_functions // n_sets
+        full = per_set * n_possible
+        if per_set == 0:
+            raise ConfigError(
+                f"PotentialConfig.n_functions: expected at least {n_sets} functions per element for {len(elements)} "
+                f"elements ({', '.join(sorted(elements))}), at least one for each set of elements around an atom, got "
+                f"{config.n_functions}; increase n_functions"
+            )
         pyace = load_pyace()
         specification = {
             "deltaSplineBins": 0.001,
@@ -85,9 +96,7 @@ class Basis:
             },
         }
         basis = cls(pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification)))
-        # pacemaker divides the functions of an element evenly among its blocks: alone, with one other element, with two
-        n_blocks = 2 ** (len(basis.elements) - 1)
-        if min(basis.n_functions) < config.n_functions // n_blocks * n_blocks:
+        if min(basis.n_functions) < full:
             raise ConfigError(
                 f"PotentialConfig.n_functions: expected at most {min(basis.n_functions)} functions per element, which "
                 f"nradmax_by_orders={config.nradmax_by_orders} and lmax_by_orders={config.lmax_by_orders} allow, got "
@@ -99,3 +108,42 @@ class Basis:
     def size(self) -> int:
         """Total number of functions; with one density, also the number of linear coefficients."""
         return self.offsets[-1]
+
+
+def fewer_functions(config: PotentialConfig, elements: Sequence[str]) -> str:
+    """Return a remark if the number of functions per element is less than ``n_functions``, else an empty string.
+
+    Parameters
+    ----------
+    config
+        Number and orders of the functions.
+    elements
+        Chemical symbols.
+
+    Examples
+    --------
+    >>> fewer_functions(PotentialConfig(n_functions=100), ["Cu", "Ni"])
+    ''
+    >>> fewer_functions(PotentialConfig(n_functions=101), ["Cu", "Ni"])
+    '100 functions per element of n_functions=101: 50 for each of 2 sets of elements around an atom'
+    """
+    n_sets, n_possible = _neighbor_sets(len(elements), len(config.nradmax_by_orders))
+    per_set = config.n_functions // n_sets
+    if per_set * n_possible == config.n_functions:
+        return ""
+    return (
+        f"{per_set * n_possible} functions per element of n_functions={config.n_functions}: {per_set} for each of "
+        f"{n_possible} sets of elements around an atom"
+    )
+
+
+def _neighbor_sets(n_elements: int, n_orders: int) -> tuple[int, int]:
+    """Count the sets of elements around an atom, among which pacemaker divides the functions of an element evenly.
+
+    Returns
+    -------
+    n_sets, n_possible : int
+        Number of all sets, with or without each other element, and of those for which there are enough neighbors.
+    """
+    n_others = n_elements - 1
+    return 2**n_others, sum(math.comb(n_others, size) for size in range(min(n_orders, n_others) + 1))

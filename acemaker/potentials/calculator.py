@@ -9,7 +9,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from acemaker.lammps.box import right_handed
 from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.few_neighbors import FewNeighbors
 from acemaker.structures.computed import energy_of, forces_of, stress_of
 
 
@@ -26,15 +28,24 @@ class GenerationCalculator(Calculator):  # type: ignore[misc]
         eV per atom of each element.
     baseline
         Baseline that is added to the ACE, or None.
+    few_neighbors
+        Rule by which gamma of an atom with too few neighbors is infinite, or None.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
 
-    def __init__(self, ace: Any, reference_energies: Mapping[str, float], baseline: Baseline | None = None) -> None:
+    def __init__(
+        self,
+        ace: Any,
+        reference_energies: Mapping[str, float],
+        baseline: Baseline | None = None,
+        few_neighbors: FewNeighbors | None = None,
+    ) -> None:
         super().__init__()
         self.ace = ace
         self.reference_energies = dict(reference_energies)
         self.baseline = baseline
+        self.few_neighbors = few_neighbors
 
     def calculate(
         self,
@@ -44,7 +55,7 @@ class GenerationCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """Evaluate ACE and baseline; there is no stress for a cluster."""
         super().calculate(atoms, properties, system_changes)
-        structure = self.atoms.copy()
+        structure = right_handed(self.atoms.copy())  # pyace refuses others
         structure.set_constraint()  # forces are computed on fixed atoms, too; ASE applies the caller's constraints
         structure.calc = self.ace
         energy = energy_of(structure) + sum(self.reference_energies[symbol] for symbol in structure.symbols)
@@ -55,6 +66,9 @@ class GenerationCalculator(Calculator):  # type: ignore[misc]
             energy, forces = energy + baseline_energy, forces + baseline_forces
             if periodic:
                 stress += full_3x3_to_voigt_6_stress(virial / structure.get_volume())
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces, "gamma": self.ace.results["gamma"]}
+        gamma = self.ace.results["gamma"]
+        if self.few_neighbors is not None:
+            gamma = self.few_neighbors.applied(structure, gamma)
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces, "gamma": gamma}
         if periodic:
             self.results["stress"] = stress

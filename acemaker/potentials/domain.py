@@ -8,15 +8,33 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.errors import StructureError
-from acemaker.potentials.active_set import ActiveSet, build_active_set, gamma_of
+from acemaker.potentials.active_set import LACKING, SMALL, ActiveSet, build_active_set, gamma_of, rank
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.explanation import Explanation, GammaContribution, contributions_of
+from acemaker.potentials.few_neighbors import FewNeighbors
 from acemaker.potentials.ranking import Ranking, rank_by_volume
 from acemaker.potentials.threads import single_threaded
+from acemaker.potentials.typical_values import typical_values
 from acemaker.structures.bonds import TrainedDistances
 from acemaker.structures.grading import Grading
-from acemaker.structures.mask import counted_blocks, counted_symbols
+from acemaker.structures.initial import displacement_scales
+from acemaker.structures.mask import counted_blocks, counted_symbols, mask_of
+from acemaker.structures.per_atom import frozen_atoms
+
+FEW_FIRST = 10
+"""Number of first structures if more of them would not span the functions of an element either. What they lack is
+learned along the trajectory, with fewer labels and halts than after fewer first structures."""
+
+PER_UNKNOWN, MOST_FIRST = 8, 40
+"""Number of force components of the first structures per unknown in this case, and maximum number of structures: of
+small molecules, gamma alone would accept fits with fewer data than unknowns."""
+
+MOST_ENVIRONMENTS = 20_000
+"""Number of environments from which it is determined whether structures span the functions, which takes a second."""
+
+RATTLE = 0.12
+"""Standard deviation of displacements with which it is determined whether structures span the functions, Å."""
 
 
 class Domain:
@@ -38,6 +56,29 @@ class Domain:
         self.active_set: ActiveSet | None = None
         self._builder = DesignBuilder(basis)
         self._distances = TrainedDistances(basis.cutoff)
+        self._lacking = False
+
+    @property
+    def lacks_environments(self) -> bool:
+        """Whether the environments of an element do not span its functions, and new ones are learned one by one."""
+        if self.active_set is None:
+            return self._lacking
+        return any((sources <= SMALL).any() for sources in self.active_set.sources)
+
+    @property
+    def least_neighbors(self) -> dict[str, int]:
+        """Smallest number of neighbors in the training set by element; empty if it does not limit what is known."""
+        return {}
+
+    @property
+    def alone_is_known(self) -> bool:
+        """Whether the energy of an atom without neighbors is exact."""
+        return False
+
+    @property
+    def few_neighbors(self) -> FewNeighbors:
+        """The rule by which atoms with too few neighbors are unknown."""
+        return FewNeighbors(self.basis.cutoff, self.least_neighbors, alone_is_known=self.alone_is_known)
 
     def cover(self, basis: Basis, structures: Sequence[Atoms]) -> None:
         """Choose a new active set from all labeled structures, in another basis.
@@ -49,14 +90,12 @@ class Domain:
         structures
             All labeled structures; atoms that are masked out are ignored.
 
-        Raises
-        ------
-        TooFewEnvironmentsError, StructureError
-            If the structures do not span the basis.
         """
         builder = DesignBuilder(basis)
         projections = [counted_blocks(atoms, basis.elements, builder.projections(atoms)) for atoms in structures]
-        self.active_set = build_active_set(basis.elements, basis.n_functions, projections)
+        self.active_set = build_active_set(
+            basis.elements, basis.n_functions, projections, lambda: typical_values(builder, structures)
+        )
         self.basis, self._builder = basis, builder
 
     def state(self) -> dict[str, np.ndarray]:
@@ -129,8 +168,17 @@ class Domain:
         if self.active_set is not None:
             inverses = self.active_set.inverses
             grades = [gamma_of(blocks, inverses) for blocks in whole]
-            by_atom = tuple(_by_atom(atoms, elements, grade) for atoms, grade in zip(structures, grades, strict=True))
-            gamma = np.array([_largest(gamma_of(blocks, inverses)) for blocks in projections])
+            few = self.few_neighbors
+            by_atom = tuple(
+                few.applied(atoms, _by_atom(atoms, elements, grade))
+                for atoms, grade in zip(structures, grades, strict=True)
+            )
+            gamma = np.array(
+                [
+                    max(_largest(gamma_of(blocks, inverses)), _largest_counted(atoms, grade))
+                    for atoms, blocks, grade in zip(structures, projections, by_atom, strict=True)
+                ]
+            )
         features = [np.concatenate([block.sum(axis=0) for block in blocks]) for blocks in projections]
         sizes = np.array([sum(map(len, blocks)) for blocks in projections])
         return Grading(gamma_max=gamma, features=np.array(features) / sizes[:, None], gamma=by_atom)
@@ -139,10 +187,16 @@ class Domain:
         """Return the largest gamma of the unmasked atoms; NaN without a structure or without an active set."""
         if halted is None or self.active_set is None:
             return float("nan")
-        return _largest(gamma_of(self._projections(halted), self.active_set.inverses))
+        gamma = _largest(gamma_of(self._projections(halted), self.active_set.inverses))
+        return max(gamma, _largest_counted(halted, self.few_neighbors.applied(halted, np.zeros(len(halted)))))
 
+    @single_threaded
     def minimum_structures(self, atoms: Atoms) -> int:
-        """Return how many structures like this one have at least as many atoms as functions of each element.
+        """Return how many structures like this one are needed for the first generation.
+
+        They have at least as many atoms of each element as it has functions, unless their environments would not span
+        these functions anyway: those of a dopant, whose atoms never meet, or of a small molecule. Frozen atoms, whose
+        environments are similar in all structures, do not count, if the element has others.
 
         Parameters
         ----------
@@ -152,14 +206,43 @@ class Domain:
         Raises
         ------
         StructureError
-            If the structure lacks an element of the basis.
+            If the structure lacks an element of the basis, or no atom has a neighbor within the cutoff.
         """
-        symbols = counted_symbols(atoms)
-        counts = [symbols.count(element) for element in self.basis.elements]
+        symbols, elements = counted_symbols(atoms), self.basis.elements
+        counts = [symbols.count(element) for element in elements]
         if min(counts) == 0:
-            missing = self.basis.elements[counts.index(0)]
+            missing = elements[counts.index(0)]
             raise StructureError(f"the structure has no {missing}, which the basis describes")
-        return max(int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True))
+        frozen = frozen_atoms(atoms)
+        if frozen.any():
+            mask = mask_of(atoms)
+            mobile = ~frozen if mask is None else ~frozen & mask
+            n_mobile = [int((mobile & (atoms.symbols == element)).sum()) for element in elements]
+            counts = [number or count for number, count in zip(n_mobile, counts, strict=True)]
+        needed = [int(np.ceil(size / count)) for size, count in zip(self.basis.n_functions, counts, strict=True)]
+        rng = np.random.default_rng(0)
+        samples: list[tuple[np.ndarray, ...]] = []
+        while len(samples) < max(needed) and (
+            len(samples) < FEW_FIRST or len(samples) * len(symbols) < MOST_ENVIRONMENTS
+        ):
+            rattled = atoms.copy()
+            scale = displacement_scales(atoms, RATTLE)[:, None]
+            rattled.positions += rng.normal(scale=scale, size=rattled.positions.shape) * ~frozen[:, None]
+            samples.append(self._projections(rattled))
+        ranks = [rank(np.vstack(blocks)) for blocks in zip(*samples, strict=True)]
+        lacking = [rank_ < size for rank_, size in zip(ranks, self.basis.n_functions, strict=True)]
+        self._lacking = any(lacking)
+        if self._lacking:
+            n_unknown = sum(rank(np.vstack(blocks), LACKING) for blocks in zip(*samples, strict=True))
+            n_free = 3 * len(symbols) if atoms.pbc.any() else max(3 * len(symbols) - 6, 1)
+            few = int(np.clip(np.ceil(PER_UNKNOWN * n_unknown / n_free), FEW_FIRST, MOST_FIRST))
+            needed = [min(number, few) if lacks else number for number, lacks in zip(needed, lacking, strict=True)]
+        if not any(block.any() for block in samples[0]):
+            raise StructureError(
+                f"no atom of the structure has a neighbor within the cutoff of {self.basis.cutoff:g} Å, so that there "
+                "are no interactions to train; start with atoms that are closer to each other, or increase cutoff"
+            )
+        return max(needed)
 
     def explain(self, structure: Atoms, atoms: Sequence[int] | np.ndarray) -> Explanation:
         """Explain which distances and basis functions are outside the training set.
@@ -203,3 +286,9 @@ def _by_atom(atoms: Atoms, elements: Sequence[str], grades: Sequence[np.ndarray]
 
 def _largest(grades: Sequence[np.ndarray]) -> float:
     return max(float(grade.max(initial=0.0)) for grade in grades)
+
+
+def _largest_counted(atoms: Atoms, gamma: np.ndarray) -> float:
+    """Return the largest of the grades of unmasked atoms."""
+    mask = mask_of(atoms)
+    return float((gamma if mask is None else gamma[mask]).max(initial=0.0))

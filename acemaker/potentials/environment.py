@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.errors import StructureError
+from acemaker.lammps.box import right_handed
 from acemaker.potentials.pyace_library import load_pyace
 
 
@@ -73,7 +74,7 @@ def environment(atoms: Atoms, elements: Sequence[str], cutoff: float) -> Any:
     from pyace.atomicenvironment import aseatoms_to_atomicenvironment
 
     mapper = {element.encode(): index for index, element in enumerate(elements)}
-    return aseatoms_to_atomicenvironment(atoms, cutoff=cutoff, elements_mapper_dict=mapper)
+    return aseatoms_to_atomicenvironment(right_handed(atoms), cutoff=cutoff, elements_mapper_dict=mapper)
 
 
 def unfolded(env: Any) -> tuple[Any, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.potentials.baseline import Baseline
+from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.pyace_library import load_pyace
@@ -127,6 +128,7 @@ class Evaluator:
         self.elements = elements
         self.cutoff = cutoff
         self.baseline = baseline
+        self._asi = asi
         # pyace's calculators hold no references to evaluator and basis
         self._basis = pyace.ACEBBasisSet(source)
         self._graded_evaluator = pyace.ACEBEvaluator(self._basis)
@@ -165,6 +167,41 @@ class Evaluator:
         if self.baseline is None:
             return ace
         return ace.plus(*self.baseline.evaluate(atoms))
+
+    def amplification(self, atoms: Atoms) -> tuple[float, str, float, str]:
+        """Return how much the ACE amplifies rounding errors: the size of sums of terms that cancel.
+
+        Parameters
+        ----------
+        atoms
+            Structure, fully periodic or not at all.
+
+        Returns
+        -------
+        energy : float
+            Sum of the absolute terms of an atom's energy, eV, the largest of all atoms; 0 for a non-linear ACE.
+        symbol : str
+            Its element.
+        gamma : float
+            The same for gamma, in units of gamma.
+        symbol : str
+            Its element.
+        """
+        basis, coefficients = Basis(self._basis), np.abs(np.array(self._basis.basis_coeffs))
+        linear = len(coefficients) == basis.size
+        environment_ = environment(atoms, self.elements, self.cutoff)
+        gamma = self.graded(environment_).gamma
+        projections = self._graded.projections
+        energies, ratios = np.zeros(len(atoms)), np.zeros(len(atoms))
+        with np.load(self._asi) as inverses:
+            for atom, species in enumerate(environment_.species_type[: len(atoms)]):
+                row = np.abs(projections[atom])
+                if linear:
+                    energies[atom] = row @ coefficients[basis.offsets[species] : basis.offsets[species + 1]]
+                if gamma is not None and gamma[atom] > 0:
+                    ratios[atom] = (row @ np.abs(inverses[self.elements[species]])).max() / gamma[atom]
+        first, second = int(energies.argmax()), int(ratios.argmax())
+        return float(energies[first]), atoms.symbols[first], float(ratios[second]), atoms.symbols[second]
 
     @staticmethod
     def _read(calculator: Any, gamma: np.ndarray | None) -> Evaluation:

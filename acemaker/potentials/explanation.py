@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from acemaker.structures.bonds import Bond
 
@@ -93,7 +94,7 @@ def contributions_of(
         range(len(functions)), key=lambda f: (len(functions[f].ns), sum(functions[f].ls), sum(functions[f].ns))
     )
     q, r = np.linalg.qr(active[:, order])
-    new = np.linalg.lstsq(r.T, row[order], rcond=None)[0]
+    new = solve_triangular(r, row[order], trans="T")
     coefficients = q @ new
     worst = int(np.abs(coefficients).argmax())
     parts = np.sign(coefficients[worst]) * new * q[worst]

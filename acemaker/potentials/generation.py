@@ -6,10 +6,10 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
+from acemaker.potentials.few_neighbors import FewNeighbors
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
 from acemaker.utils.checksum import checksum
@@ -31,6 +32,17 @@ REMEDY = "restore it from a copy; the labels are intact, and another campaign ca
 
 INCLUDE = "complete potential in LAMMPS's metal units; include this file from the directory that contains its files"
 ENERGIES = "to obtain the energies of the oracle, add these to those of LAMMPS, eV per atom"
+FEW_NEIGHBORS = "unknown to this potential, although LAMMPS reports a small gamma: atoms with fewer neighbors within"
+
+EnergiesFrom = Literal["isolated atoms", "configuration", "fit"]
+"""Where the reference energies of a generation are from."""
+
+SOURCES: dict[str, str] = {
+    "isolated atoms": "isolated atoms, by the oracle",
+    "configuration": "isolated atoms, by the configuration",
+    "fit": "fitted to the first labels",
+}
+"""Descriptions of `EnergiesFrom`."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -57,6 +69,11 @@ class Generation(Record):
         Number of labeled structures in the fit.
     baseline : Baseline or None
         Baseline of the potential: the files describe only the difference from it.
+    energies_from : {"isolated atoms", "configuration", "fit"}
+        Where the reference energies are from; "fit" if they were fitted to the first labels.
+    least_neighbors : dict of str to int
+        By element, the smallest number of neighbors within the cutoff of an atom in the training set that has any, see
+        `FewNeighbors`; empty in older files.
     """
 
     number: int
@@ -68,6 +85,8 @@ class Generation(Record):
     cv_folds: tuple[float | None, ...]
     n_structures: int
     baseline: Baseline | None = None
+    energies_from: EnergiesFrom = "fit"
+    least_neighbors: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
@@ -78,11 +97,16 @@ class Generation(Record):
             ("cutoff", f"{number(self.cutoff)} Å"),
             ("trained on", counted(self.n_structures, "structure")),
             ("force error, held out", "–" if self.cv_forces is None else f"{number(self.cv_forces)} meV/Å"),
-            ("reference energies", f"{energies} eV/atom"),
+            ("reference energies", f"{energies} eV/atom: {SOURCES[self.energies_from]}"),
         ]
         if self.baseline is not None:
             items.append(("over", self.baseline.name))
         return Summary(f"Generation {self.number}", tuple(items))
+
+    @property
+    def few_neighbors(self) -> FewNeighbors:
+        """The rule by which atoms with too few neighbors are unknown."""
+        return FewNeighbors(self.cutoff, self.least_neighbors, alone_is_known=self.energies_from != "fit")
 
     @property
     def name(self) -> str:
@@ -124,7 +148,7 @@ class Generation(Record):
 
         calculator = load_pyace().PyACECalculator(str(self.yaml))
         calculator.set_active_set(str(self.asi))
-        return GenerationCalculator(calculator, self.reference_energies, self.baseline)
+        return GenerationCalculator(calculator, self.reference_energies, self.baseline, self.few_neighbors)
 
     def pair_commands(self) -> tuple[str, ...]:
         """Return the LAMMPS commands for this potential; types are the elements in alphabetical order."""
@@ -190,6 +214,11 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
     if generation.baseline is None or generation.baseline.in_lammps:
         energies = ", ".join(f"{name} {value:.12g}" for name, value in generation.reference_energies.items())
         comments = [f"# {INCLUDE}", f"# {ENERGIES}: {energies}"]
+        comments.append(f"# reference energies: {SOURCES[generation.energies_from]}")
+        if limits := generation.few_neighbors.limits:
+            counts = ", ".join(f"{name} {count}" for name, count in limits.items())
+            none = " (known without any)" if generation.few_neighbors.alone_is_known else ""
+            comments.append(f"# {FEW_NEIGHBORS} {generation.cutoff:g} Angstrom than: {counts}{none}")
         commands = "\n".join([*comments, *generation.pair_commands()]) + "\n"
         files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
     sums = {path.name: _write_file(path, save) for path, save in files}

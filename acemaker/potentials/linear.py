@@ -112,6 +112,7 @@ class LeastSquares:
         self._factors = [dict.fromkeys(KINDS, self._empty) for _ in range(n_folds)]
         self._counts = [dict.fromkeys(KINDS, 0.0) for _ in range(n_folds)]  # sums of weights
         self._prior: RidgePrior | None = None
+        self._left_out = np.zeros(n_coefficients, dtype=bool)
         self.n_structures = 0
 
     def add(self, rows: Rows) -> None:
@@ -157,6 +158,16 @@ class LeastSquares:
         """Add a prior to every fit, with or without a fold; it does not enter the errors."""
         self._prior = prior
 
+    def leave_out(self, coefficients: np.ndarray) -> None:
+        """Do not fit some coefficients to the structures: without a prior, they are zero.
+
+        Parameters
+        ----------
+        coefficients : ndarray of bool, shape (n_coefficients,)
+            True for those to leave out.
+        """
+        self._left_out = coefficients
+
     def weighted_rows(self, folds: Sequence[int] | None = None) -> np.ndarray:
         """Stack the rows of all folds, or of some, each times the weight of its kind."""
         chosen = range(len(self._factors)) if folds is None else folds
@@ -173,9 +184,11 @@ class LeastSquares:
         Returns
         -------
         ndarray, shape (n_coefficients,)
+            Zero for functions that are zero in all rows.
         """
         folds = [fold for fold in range(len(self._factors)) if fold != without]
         stacked = self.weighted_rows(folds)
+        stacked[:, :-1][:, self._left_out] = 0.0
         if self._prior is not None:
             error = self._mean([(self._prior.coefficients, fold) for fold in folds]).forces
             worth = self._prior.worth((1e-3 * error) ** 2)
@@ -184,12 +197,14 @@ class LeastSquares:
         weight = sum(self._counts[fold]["forces"] for fold in folds)  # all structures have forces
         columns = stacked[:, :-1]
         scale = np.sqrt((columns**2).sum(axis=0) / (weight or 1.0))
-        scale[scale == 0] = 1.0
+        unused = scale == 0
+        scale[unused] = 1.0
         ridge = np.zeros((columns.shape[1], columns.shape[1] + 1))
         np.fill_diagonal(ridge, np.sqrt(self.regularization * weight))
         scaled = np.vstack([np.column_stack([columns / scale, stacked[:, -1]]), ridge])
         triangle = _compress(scaled)
         solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
+        solution[unused] = 0.0  # exactly
         return solution
 
     def errors(self, coefficients: np.ndarray, fold: int | None = None) -> FitErrors:

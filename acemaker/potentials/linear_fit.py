@@ -10,7 +10,7 @@ from ase import Atoms
 from acemaker.config import PotentialConfig
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import Design
-from acemaker.potentials.generation import Generation
+from acemaker.potentials.generation import EnergiesFrom, Generation
 from acemaker.potentials.guard import Comparison, compare
 from acemaker.potentials.linear import CrossValidation, FitErrors, LeastSquares, Rows
 from acemaker.potentials.ridge_prior import Prior, prior_of
@@ -35,12 +35,16 @@ class LinearFit:
     ----------
     reference : dict of str to float
         Reference energies in eV per atom, by element; empty before the first labels.
+    isolated : dict of str to float
+        Energies of isolated atoms by the oracle, minus the baseline, eV, by element; empty if they are unknown.
     """
 
     def __init__(self, config: PotentialConfig, basis: Basis) -> None:
         self.config = config
         self.elements = basis.elements
         self.reference: dict[str, float] = {}
+        self.isolated: dict[str, float] = {}
+        self._decided = False
         self._squares = LeastSquares(
             basis.size,
             {"energy": config.energy_weight, "forces": config.force_weight, "virial": config.stress_weight},
@@ -53,6 +57,24 @@ class LinearFit:
     def n_structures(self) -> int:
         """Number of labeled structures."""
         return self._squares.n_structures
+
+    @property
+    def energies_from(self) -> EnergiesFrom:
+        """Where the reference energies are from."""
+        if self.config.reference_energies:
+            return "configuration"
+        return "isolated atoms" if self.isolated else "fit"
+
+    def pin(self, isolated: Mapping[str, float]) -> None:
+        """Use the energies of isolated atoms as reference energies; those of the first labels if there are none."""
+        self.isolated = dict(isolated)
+        self.reference = dict(isolated) or self.reference
+        self._decided = True
+
+    @property
+    def limits_neighbors(self) -> bool:
+        """Whether atoms with few neighbors are unknown; not before it is decided what the reference energies are."""
+        return self._decided or not self.config.isolated_atoms or bool(self.config.reference_energies)
 
     @property
     def settled(self) -> bool:
@@ -140,6 +162,10 @@ class LinearFit:
     def forget_recent(self) -> None:
         """Treat all labels as known to the generation in use: the next fit is also compared with it on these."""
         self._recent.clear()
+
+    def leave_out(self, coefficients: np.ndarray) -> None:
+        """Do not fit some coefficients, array of bool, shape (n_coefficients,)."""
+        self._squares.leave_out(coefficients)
 
     def solve(self) -> np.ndarray:
         """Fit the coefficients, shape (n_coefficients,), eV."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.config import PotentialConfig
@@ -19,9 +20,10 @@ from acemaker.potentials.guard import reason_to_reject
 from acemaker.potentials.linear import Rows
 from acemaker.potentials.linear_fit import RECENT, LinearFit
 from acemaker.potentials.ridge_prior import Prior
-from acemaker.potentials.targets import check_reference_energies, parity
+from acemaker.potentials.targets import check_reference_energies, isolated_energies, parity
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.training import Training
+from acemaker.potentials.typical_values import typical_values
 from acemaker.structures.mask import counted_blocks
 from acemaker.utils.array_file import UNREADABLE
 
@@ -58,6 +60,26 @@ class LinearTrainer(Domain):
         self._file = directory / FILE if directory is not None and type(self) is LinearTrainer else None
         self._digests: LabelDigests = []
         self._n_cached = 0
+
+    @property
+    def least_neighbors(self) -> dict[str, int]:
+        """Smallest number of neighbors in the training set by element; empty if it does not limit what is known."""
+        return self._distances.least_neighbors if self._fit.limits_neighbors else {}
+
+    @property
+    def alone_is_known(self) -> bool:
+        """Whether the energy of an atom without neighbors is exact."""
+        return self._fit.energies_from != "fit"
+
+    def use_isolated_atoms(self, atoms: Sequence[Atoms]) -> None:
+        """Set the reference energies from labels of isolated atoms, before the first labels.
+
+        Parameters
+        ----------
+        atoms
+            Isolated atoms with their energies, one of each element; empty if the oracle cannot label them.
+        """
+        self._fit.pin(isolated_energies(atoms, self.basis.elements, self.baseline))
 
     @single_threaded
     def pretrain(self, structures: Sequence[Atoms]) -> Prior:
@@ -154,6 +176,8 @@ class LinearTrainer(Domain):
             cv_folds=self._fit.fold_forces(held_out),
             n_structures=self._fit.n_structures,
             baseline=self.baseline,
+            energies_from=self._fit.energies_from,
+            least_neighbors=self.least_neighbors,
         )
         reason = reason_to_reject(self.config, coefficients, comparison, halted_gamma, gamma_limit)
         if not reason:
@@ -175,7 +199,7 @@ class LinearTrainer(Domain):
         )
 
     def _identity(self) -> str | None:
-        return identity_of(self.config, self.basis.elements, self.baseline)
+        return identity_of(self.config, self.basis.elements, self.baseline, self._fit.isolated)
 
     def _read_cache(self, groups: Sequence[Sequence[Atoms]]) -> None:
         """Load the cached state of the first groups, or nothing."""
@@ -187,6 +211,8 @@ class LinearTrainer(Domain):
                 digests, state = cached
                 self.load_state(state)
                 self._fit.load_state(state)
+                assert self.active_set is not None
+                self._fit.leave_out(np.concatenate(self.active_set.negligible))
                 self._digests, self._n_cached = digests, len(digests)
         except UNREADABLE:  # an intact file with other contents
             self.reset()
@@ -206,13 +232,19 @@ class LinearTrainer(Domain):
             for atoms, design in zip(structures, designs, strict=True)
         ]
         if self.active_set is None:
-            active_set = build_active_set(self.basis.elements, self.basis.n_functions, projections)
+            active_set = build_active_set(
+                self.basis.elements,
+                self.basis.n_functions,
+                projections,
+                lambda: typical_values(self._builder, structures),
+            )
         else:
             active_set = self.active_set
             for offset, blocks in enumerate(projections):
                 active_set = active_set.extend(blocks, source=self._fit.n_structures + offset)
         rows = self._fit.add(structures, targets, designs)
         self.active_set = active_set
+        self._fit.leave_out(np.concatenate(active_set.negligible))
         for atoms in structures:
             self._distances.add(atoms)
         self._digests.append(tuple(digest_of(atoms) for atoms in structures))

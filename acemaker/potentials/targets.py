@@ -10,6 +10,7 @@ from ase import Atoms
 from acemaker.config import PotentialConfig
 from acemaker.errors import ConfigError
 from acemaker.formatting.record import read_only
+from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.design import Design
 from acemaker.potentials.linear import Rows
 from acemaker.structures.computed import energy_of, forces_of, stress_of
@@ -61,6 +62,30 @@ def reference_energies(
     energies = np.array([energy_of(atoms) for atoms in structures])
     solution = np.linalg.lstsq(counts / sizes[:, None], energies / sizes, rcond=1e-3)[0]
     return {element: float(energy) for element, energy in zip(elements, solution, strict=True)}
+
+
+def isolated_energies(atoms: Sequence[Atoms], elements: Sequence[str], baseline: Baseline | None) -> dict[str, float]:
+    """Return the energies of isolated atoms that the ACE does not describe: those of the oracle minus the baseline.
+
+    Parameters
+    ----------
+    atoms
+        Labels of isolated atoms of all elements, or none.
+    elements
+        Chemical symbols.
+    baseline
+        Baseline of the potential, which may have another zero of energy than the oracle, or None.
+
+    Returns
+    -------
+    dict of str to float
+        eV per atom.
+    """
+    energies = {}
+    for atom in atoms:
+        shift = 0.0 if baseline is None else baseline.evaluate(atom)[0]
+        energies[str(atom.symbols[0])] = energy_of(atom) - shift
+    return {element: energies[element] for element in elements} if energies else {}
 
 
 def structure_rows(

@@ -60,3 +60,14 @@ class Pretrained(Protocol):
 
     def pretrain(self, structures: Sequence[Atoms]) -> object:
         """Add these labels before `Trainer.restore` and `Trainer.train`; they do not count as labels of the oracle."""
+
+
+@runtime_checkable
+class UsesIsolatedAtoms(Protocol):
+    """Trainer whose reference energies can be those of isolated atoms."""
+
+    def use_isolated_atoms(self, atoms: Sequence[Atoms]) -> None:
+        """Set the reference energies from labels of isolated atoms, one of each element, before the first labels.
+
+        Without atoms, the oracle cannot label them: reference energies are fitted, and atoms without neighbors unknown.
+        """

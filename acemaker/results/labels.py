@@ -29,12 +29,16 @@ class Labels(Record):
         Labeled structures: eV, eV/Å, eV/Å^3.
     failures : tuple of LabelFailure
         Candidates that could not be labeled, with the causes.
+    undistorted : tuple of float or None
+        For initial structures of a cheap oracle: pressure of the structure from which they were made, and that of the
+        barostat at the first step, GPa.
     """
 
     halt_number: int | None
     candidates: tuple[int, ...]
     structures: tuple[Atoms, ...]
     failures: tuple[LabelFailure, ...] = ()
+    undistorted: tuple[float, float] | None = None
 
     @property
     def next(self) -> State:
@@ -44,7 +48,7 @@ class Labels(Record):
     @property
     def remark(self) -> str:
         """A remark about unusual labels of initial structures; else empty."""
-        return "" if self.halt_number else pressure_remark(self.structures)
+        return "" if self.halt_number else pressure_remark(self.structures, self.undistorted)
 
     def headline(self) -> str:
         """Return a one-line description."""
@@ -100,7 +104,7 @@ class Submission(Record):
 
     @property
     def next(self) -> State:
-        """``LABEL``: the step is not complete."""
+        """``LABEL``: this state is not complete."""
         return State.LABEL
 
     def summary(self) -> Summary:

@@ -10,6 +10,7 @@ from ase import Atoms
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import epicenter
 from acemaker.formatting.record import read_only
+from acemaker.formatting.summary import counted
 from acemaker.potentials.explanation import Explanation
 from acemaker.results import Diagnosis, Halt
 from acemaker.structures.geometry import closeness, nearest_distances
@@ -48,6 +49,9 @@ def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
             f"the halted structure has a pair below min_distance_fraction; the frame of step "
             f"{structure.info['step']} is used instead"
         )
+    if n_few := int(np.isinf(structure.arrays["gamma"]).sum()):
+        few = f"gamma is infinite for {counted(n_few, 'atom')} with clearly fewer neighbors than any trained one"
+        note = f"{note}; {few}" if note else few
     atoms_beyond = epicenter(structure.arrays["gamma"], rule)
     reasons = explain(structure, atoms_beyond)
     return Diagnosis(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from ase import Atoms
+
 from acemaker.engines.protocol import Engine, Request
+from acemaker.errors import EngineError
 from acemaker.results import Halt, Segment
 from acemaker.states import State
 from acemaker.structures.files import write_structures
+from acemaker.structures.per_atom import FROZEN, MASSES, frozen_atoms
+
+MOTION = 1e-6
+"""Å, motion of frozen atoms in a segment that is due to rounding."""
 
 
 def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Path) -> Segment:
@@ -32,9 +41,10 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
     Raises
     ------
     EngineError
-        If the engine cannot continue.
+        If the engine cannot continue, or ignores frozen atoms or masses.
     """
     outcome = engine.explore(request)
+    _check_per_atom(request.structure, outcome.frames)
     halt, rule = None, request.rule
     if outcome.decision is not None:
         halt = Halt(
@@ -58,3 +68,26 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
         soft_start=outcome.soft_start,
         next=State.DONE if halt is None else State.HALT,
     )
+
+
+def _check_per_atom(start: Atoms, frames: Sequence[Atoms]) -> None:
+    """Check that an engine, which may be the user's, has used masses and frozen atoms of the structure."""
+    frozen = frozen_atoms(start)
+    for atoms in frames:
+        lost = [name for name in (FROZEN, MASSES) if name in start.arrays and name not in atoms.arrays]
+        if lost:
+            raise EngineError(
+                f"the structure has {' and '.join(lost)}, which the frames of the engine do not have, so that it seems "
+                "to ignore them; start it with acemaker.structures.per_atom.bare_copy(request.structure), fix the "
+                "frozen atoms, and return frames that are copies"
+            )
+        if frozen.any() and start.pbc.all():
+            moves = atoms.get_scaled_positions(wrap=False)[frozen] - frames[0].get_scaled_positions(wrap=False)[frozen]
+            motion = (moves - np.round(moves)) @ atoms.cell.array
+        else:
+            motion = atoms.positions[frozen] - frames[0].positions[frozen]
+        if np.abs(motion).max(initial=0.0) > MOTION:
+            raise EngineError(
+                f"the engine has moved frozen atoms by {np.abs(motion).max():.3g} Å; it must not move the atoms in "
+                f"arrays['{FROZEN}'] of the structure, or refuse it with a StructureError"
+            )

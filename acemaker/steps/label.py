@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from acemaker.labeling.collector import Collection, Collector
+from acemaker.oracles.checks import noted_pressure
 from acemaker.results import Labels, Selection, Submission
 
 
@@ -73,6 +74,7 @@ def _labels(selection: Selection, collection: Collection) -> Labels:
         candidates=tuple(collection.labels),
         structures=tuple(collection.labels.values()),
         failures=collection.failures,
+        undistorted=noted_pressure(selection.candidates.structures),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.structures.geometry import pairs
+from acemaker.structures.isolated import neighbor_counts
 from acemaker.structures.mask import mask_of
 
 
@@ -57,6 +58,12 @@ class TrainedDistances:
     def __init__(self, reach: float) -> None:
         self._reach = reach
         self._ranges: dict[tuple[str, str], tuple[float, float]] = {}
+        self._least: dict[str, int] = {}
+
+    @property
+    def least_neighbors(self) -> dict[str, int]:
+        """Smallest number of neighbors within the reach by element, of atoms that have any, sorted by symbol."""
+        return dict(sorted(self._least.items()))
 
     @property
     def smallest(self) -> float:
@@ -65,12 +72,19 @@ class TrainedDistances:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the ranges as arrays by name."""
-        return {"kinds": np.array(list(self._ranges)), "ranges": np.array(list(self._ranges.values()))}
+        return {
+            "kinds": np.array(list(self._ranges)),
+            "ranges": np.array(list(self._ranges.values())),
+            "counted": np.array(list(self._least), dtype=str),
+            "least": np.array(list(self._least.values()), dtype=int),
+        }
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state` returned."""
         pairs_of = zip(state["kinds"].tolist(), state["ranges"].tolist(), strict=True)
+        least = dict(zip(state["counted"].tolist(), state["least"].tolist(), strict=True))
         self._ranges = {(first, second): (low, high) for (first, second), (low, high) in pairs_of}
+        self._least = least
 
     def add(self, atoms: Atoms) -> None:
         """Add the distances of a structure, except those around masked atoms."""
@@ -80,6 +94,11 @@ class TrainedDistances:
             distances = [distance for other, distance in nearest if other == kind]
             low, high = self._ranges.get(kind, (np.inf, 0.0))
             self._ranges[kind] = min(low, *distances), max(high, *distances)
+        counts = neighbor_counts(atoms, self._reach)
+        for index in range(len(atoms)) if mask is None else np.flatnonzero(mask):
+            symbol, count = str(atoms.symbols[int(index)]), int(counts[index])
+            if count:
+                self._least[symbol] = min(count, self._least.get(symbol, count))
 
     def outside(self, atoms: Atoms, indices: Sequence[int] | np.ndarray) -> tuple[Bond, ...]:
         """List the distances around atoms that are outside the trained ranges.

@@ -16,6 +16,7 @@ from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
 from acemaker.structures.grading import Grading
 from acemaker.structures.mask import mask_of, with_mask_of
+from acemaker.structures.per_atom import PER_ATOM, frozen_atoms
 from acemaker.structures.strategies import Site, strategy_of
 from acemaker.utils.dotted_path import import_callable
 
@@ -148,6 +149,12 @@ class _Collection:
                 self.dropped["more or fewer atoms than the embedded cell"] += 1
                 continue
             structure = with_mask_of(halted, as_written(atoms))
+            if len(structure) == len(halted):  # a strategy may build structures of its own
+                for name in {*PER_ATOM} & {*halted.arrays} - {*structure.arrays}:
+                    structure.arrays[name] = halted.arrays[name].copy()
+            if _moves_frozen_atoms(structure, halted):
+                self.dropped["frozen atoms moved"] += 1
+                continue
             close = closeness(structure)
             if close.share < self._config.min_distance_fraction:
                 self.dropped["too close"] += 1
@@ -173,6 +180,21 @@ class _Collection:
         self.features.append(grading.features[index])
         if grading.gamma:
             self.gamma.append(grading.gamma[index])
+
+
+def _moves_frozen_atoms(structure: Atoms, halted: Atoms) -> bool:
+    """Return whether frozen atoms are missing, or have other places in the cell than in the halted structure."""
+    frozen, before = frozen_atoms(structure), frozen_atoms(halted)
+    if not before.any():
+        return False
+    if frozen.sum() != before.sum():
+        return True
+    if not halted.pbc.all():
+        moves = structure.positions[frozen] - halted.positions[before]
+    else:
+        scaled = structure.get_scaled_positions(wrap=False)[frozen] - halted.get_scaled_positions(wrap=False)[before]
+        moves = (scaled - np.round(scaled)) @ halted.cell.array
+    return bool(np.abs(moves).max() > SAME_STRUCTURE)
 
 
 def _are_same(first: Atoms, second: Atoms) -> bool:

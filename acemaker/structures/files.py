@@ -12,14 +12,15 @@ from acemaker.errors import DamagedFileError
 from acemaker.formatting.record import frozen
 from acemaker.structures.frames import frame_text, read_frames
 from acemaker.structures.mask import with_mask_of
+from acemaker.structures.per_atom import MASSES, MOMENTS, bare_copy
 from acemaker.utils.atomic_write import write_whole
 
 DECIMALS = 8
-"""Decimals of positions in an extended XYZ file, Å; the cell is written with all digits."""
+"""Decimals of positions (Å), moments and masses in an extended XYZ file; the cell is written with all digits."""
 
 
 def as_written(atoms: Atoms) -> Atoms:
-    """Copy symbols, positions, cell, periodicity and mask as they would be read back from a file.
+    """Copy symbols, positions, cell, periodicity, mask and `PER_ATOM` arrays as they would be read back from a file.
 
     Results for the copy are then valid to the bit for the structure that is read later.
 
@@ -32,7 +33,9 @@ def as_written(atoms: Atoms) -> Atoms:
     -------
     Atoms
     """
-    copy = Atoms(atoms.symbols, np.round(atoms.positions, DECIMALS), cell=atoms.cell, pbc=atoms.pbc)
+    copy = bare_copy(atoms)
+    for name in {"positions", MOMENTS, MASSES} & set(copy.arrays):
+        copy.arrays[name] = np.round(copy.arrays[name], DECIMALS)
     return with_mask_of(atoms, copy)
 
 
@@ -57,7 +60,7 @@ def write_structures(path: Path, structures: Sequence[Atoms], spare: Path | None
         The structures as read from the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    texts = (frame_text(atoms, _position(n, len(structures))) for n, atoms in enumerate(structures))
+    texts = (frame_text(atoms, number, len(structures)) for number, atoms in enumerate(structures))
     if spare is None:
         write_whole(path, texts)
     else:
@@ -82,14 +85,9 @@ def read_structures(path: Path) -> tuple[Atoms, ...]:
         If the file is missing or has changed since it was written.
     """
     try:
-        frames, problem = read_frames(path.read_bytes(), _position)
+        frames, problem = read_frames(path.read_bytes())
     except OSError as error:
         raise DamagedFileError(path, f"it cannot be read ({error.strerror})") from error
     if problem or not frames:
         raise DamagedFileError(path, problem or "it contains no structure")
     return tuple(frozen(atoms) for atoms in frames)
-
-
-def _position(number: int, total: int) -> str:
-    """Return the position of a frame in its file, so that lost and added frames are detected."""
-    return f"{number}/{total}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from ase import Atoms
@@ -18,15 +17,17 @@ _ENTRY = re.compile(rf" {NAME}=(x[0-9a-f]{{8}})$")
 _DAMAGED_ENTRY = re.compile(rf" {NAME}=|=x[0-9a-f]{{8}}$")
 
 
-def frame_text(atoms: Atoms, place: str) -> str:
+def frame_text(atoms: Atoms, number: int, total: int | None = None) -> str:
     """Format a structure as a frame of an extended XYZ file.
 
     Parameters
     ----------
     atoms
         The structure, optionally with results.
-    place
-        Position of the frame in the file, which enters the checksum.
+    number
+        Number of the frame in its file, from 0, which enters the checksum so that lost and added frames are detected.
+    total
+        Number of frames of the file, which enters the checksum, too; None for a file that grows.
 
     Returns
     -------
@@ -42,10 +43,10 @@ def frame_text(atoms: Atoms, place: str) -> str:
     stream = io.StringIO()
     write(stream, atoms, format="extxyz")
     count, comment, rows = stream.getvalue().split("\n", 2)
-    return f"{count}\n{comment} {NAME}={_sum(count, comment, rows, place)}\n{rows}"
+    return f"{count}\n{comment} {NAME}={_sum(count, comment, rows, number, total)}\n{rows}"
 
 
-def read_frames(content: bytes, place: Callable[[int, int], str]) -> tuple[list[Atoms], str]:
+def read_frames(content: bytes, *, grows: bool = False) -> tuple[list[Atoms], str]:
     """Read the frames of an extended XYZ file up to the first damaged one.
 
     Files without checksums, from other programs or older versions, are read without this check.
@@ -54,8 +55,8 @@ def read_frames(content: bytes, place: Callable[[int, int], str]) -> tuple[list[
     ----------
     content
         Content of the file.
-    place
-        Returns the position of a frame from its number and the number of frames.
+    grows
+        Whether the frames were written one by one, without the number of frames.
 
     Returns
     -------
@@ -68,12 +69,13 @@ def read_frames(content: bytes, place: Callable[[int, int], str]) -> tuple[list[
 
     texts, problem = _split(content)
     frames: list[Atoms] = []
+    total = None if grows else len(texts)
     has_checksums = False
     for number, (count, comment, rows) in enumerate(texts):
         entry = _ENTRY.search(comment)
         if entry is not None:
             has_checksums, comment = True, comment[: entry.start()]
-            if _sum(count, comment, rows, place(number, len(texts))) != entry[1]:
+            if _sum(count, comment, rows, number, total) != entry[1]:
                 return frames, f"frame {number + 1} does not match its checksum"
         elif has_checksums or _DAMAGED_ENTRY.search(comment):
             return frames, f"frame {number + 1} has no checksum"
@@ -125,8 +127,8 @@ def _columns(comment: str) -> int:
     return sum(int(number[:12]) for number in re.findall(r":[A-Z]:(\d+)", properties[1])) if properties else 0
 
 
-def _sum(count: str, comment: str, rows: str, place: str) -> str:
-    return checksum(f"{count}\n{comment}\n{rows}", place)
+def _sum(count: str, comment: str, rows: str, number: int, total: int | None) -> str:
+    return checksum(f"{count}\n{comment}\n{rows}", str(number) if total is None else f"{number}/{total}")
 
 
 def _split(content: bytes) -> tuple[list[tuple[str, str, str]], str]:

@@ -9,6 +9,8 @@ from ase import Atoms
 from ase.data import covalent_radii
 from vesin import ase_neighbor_list
 
+from acemaker.structures.per_atom import frozen_atoms
+
 
 def pairs(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """List the pairs of atoms within a distance, including periodic images, each in both directions.
@@ -104,3 +106,50 @@ def nearest_distances(atoms: Atoms, indices: np.ndarray) -> np.ndarray:
 def mean_coordination(atoms: Atoms, cutoff: float) -> float:
     """Return the mean number of neighbors within `cutoff`, Å."""
     return len(pairs(atoms, cutoff)[0]) / len(atoms)
+
+
+LEAST_VACUUM = 3.0
+"""Å between an atom of a cluster and a face of its box below which the box is enlarged."""
+
+
+def put_into_box(atoms: Atoms, start: Atoms) -> None:
+    """Give a cluster the box of the structure with which its trajectory starts, at the same place in the box.
+
+    Engines move a cluster in a box of their own, while an oracle may need the original one. The box is enlarged if the
+    cluster has expanded, so that it has the same vacuum as at the start.
+
+    Parameters
+    ----------
+    atoms
+        Cluster without a cell; it is changed.
+    start
+        Structure with the same atoms and a cell. If its frozen atoms exist, they are where they were, otherwise the
+        center of all atoms is.
+
+    Examples
+    --------
+    >>> from ase import Atoms
+    >>> start = Atoms("N2", [[5, 5, 4.5], [5, 5, 5.5]], cell=[10, 10, 10])
+    >>> moved = Atoms("N2", [[1, 1, 1.0], [1, 1, 2.2]])
+    >>> put_into_box(moved, start)
+    >>> moved.positions[:, 2].round(6).tolist(), moved.cell.lengths().tolist()
+    ([4.4, 5.6], [10.0, 10.0, 10.0])
+    """
+    fixed = frozen_atoms(start)
+    if fixed.any():
+        atoms.positions += (start.positions[fixed] - atoms.positions[fixed]).mean(axis=0)
+    else:
+        ends = [structure.positions.min(axis=0) + structure.positions.max(axis=0) for structure in (start, atoms)]
+        atoms.positions += 0.5 * (ends[0] - ends[1])
+    cell = start.cell.array.copy()
+    if start.cell.rank == 3:
+        reciprocal = start.cell.reciprocal().array
+        for axis in range(3):
+            height = 1 / np.linalg.norm(reciprocal[axis])
+            before, now = (structure.positions @ reciprocal[axis] * height for structure in (start, atoms))
+            vacuum = min(before.min(), height - before.max())
+            if min(now.min(), height - now.max()) < min(vacuum, LEAST_VACUUM) and vacuum > 0:
+                below, above = (max(0.0, vacuum - free) for free in (now.min(), height - now.max()))
+                atoms.positions += start.cell.array[axis] * (below / height)
+                cell[axis] *= 1 + (below + above) / height
+    atoms.set_cell(cell)

@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms, units
 
 from acemaker.structures.geometry import closeness
+from acemaker.structures.per_atom import bare_copy, frozen_atoms
 
 SHEAR = 1 / 3
 """Standard deviation of the random symmetric strain, as a share of the largest change of length."""
@@ -27,7 +28,8 @@ def pretraining_structures(
 
     The temperatures of the structures are at equal intervals from half the lowest to the highest temperature of the
     ramp. Atoms are displaced as classical Einstein oscillators, by Gaussians of variance :math:`k_\mathrm{B} T / k`
-    with the spring constant *k* of their element, so that the harmonic energy corresponds to the temperature.
+    with the spring constant *k* of their element, so that the harmonic energy corresponds to the temperature. Frozen
+    atoms are not displaced.
 
     Parameters
     ----------
@@ -51,10 +53,11 @@ def pretraining_structures(
     structures = []
     widths = np.array([springs[symbol] ** -0.5 for symbol in atoms.symbols])[:, None]
     for temperature in np.linspace(min(temperatures) / 2, max(temperatures), n):
-        copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy = bare_copy(atoms)
         shape = rng.normal(scale=SHEAR * strain, size=(3, 3))
         change = (shape + shape.T) / 2 + rng.uniform(-strain, strain) * np.eye(3)
         moves = np.sqrt(units.kB * temperature) * widths * rng.normal(size=copy.positions.shape)
+        moves *= ~frozen_atoms(copy)[:, None]
         if copy.pbc.all():
             copy.set_cell(copy.cell.array @ (np.eye(3) + change), scale_atoms=True)
         origin = copy.positions.copy()

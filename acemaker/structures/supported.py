@@ -1,4 +1,4 @@
-"""Reject structures with properties that acemaker does not support: constraints, masses and partial occupancies."""
+"""Constraints, masses and occupancies of initial structures: what is used, and what is refused by name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 
 from acemaker.errors import StructureError
+from acemaker.structures.moments import with_computed_moments
+from acemaker.structures.per_atom import FROZEN, MASSES
 
 MASS_TOLERANCE = 1e-3, 0.06
 """Largest difference of a mass from that of its element, relative and in u: masses in files are rounded, and isotopes
@@ -28,8 +30,8 @@ MASS_COLUMNS = {"masses", "mass", "atomic_mass", "atomic_masses", "isotope", "is
 """Names in lower case of columns with masses in atomic mass units or mass numbers: those of ASE, and others that ASE
 stores without interpreting them."""
 
-FIXED_COLUMNS = {"fixed", "frozen", "fix", "freeze", "fix_atoms"}
-"""Names of columns that mark fixed atoms; ASE stores them without fixing the atoms."""
+FIXED_COLUMNS = {"fixed", FROZEN, "fix", "freeze", "fix_atoms"}
+"""Names in lower case of columns that mark fixed atoms; ASE stores them without fixing the atoms."""
 
 MOVABLE_COLUMNS = {"move_mask", "selective_dynamics", "if_pos", "relax", "movable"}
 """Names of columns that mark atoms that are not fixed."""
@@ -37,79 +39,261 @@ MOVABLE_COLUMNS = {"move_mask", "selective_dynamics", "if_pos", "relax", "movabl
 OCCUPANCY_COLUMNS = {"occupancy", "occupancies", "occ"}
 """Names of columns with occupancies."""
 
+TRUE_TEXTS = {"t", "true", ".true.", "yes", "y", "1", "1.0"}
 FALSE_TEXTS = {"f", "false", ".false.", "no", "n", "0", "0.0", ""}
-"""Values that mean false in columns of text."""
+"""Values in lower case that mean true and false in columns of marks."""
+
+HYDROGEN = {2: 2.01410177812, 3: 3.0160492779}
+"""Masses of deuterium and tritium (u), by mass number."""
+
+PLAIN = str | int | float | np.generic | np.ndarray
+"""Types of entries of ``info`` that are written to files."""
 
 _CARD = re.compile(r"^[ \t]*ATOMIC_SPECIES\b.*$", re.M | re.I)
+_POSITIONS = re.compile(r"^[ \t]*ATOMIC_POSITIONS\b.*$", re.M | re.I)
 _HEAVY = re.compile(r"(D|T|[23]H)\d*[+-]?")
 
 
-def check_supported(atoms: Atoms, where: str) -> None:
-    """Check that a structure has no constraints, isotope masses or partial occupancies.
+def as_initial(atoms: Atoms, where: str) -> Atoms:
+    """Turn constraints, masses and magnetic moments of a structure into arrays of `acemaker.structures.per_atom`.
+
+    Atoms that cannot move in any direction become ``arrays["frozen"]``: those of ``FixAtoms``, of ``FixCartesian`` and
+    ``FixScaled`` in all three directions, and those that a column such as ``fixed`` or ``move_mask`` marks. Masses that
+    differ from those of the elements, also in columns such as ``mass`` or ``isotope``, become ``arrays["masses"]``.
+    Computed magnetic moments become initial ones, unless there are some.
 
     Parameters
     ----------
     atoms
-        The structure.
+        The structure, which is not changed.
     where
         Origin of the structure, for the message.
+
+    Returns
+    -------
+    Atoms
+        `atoms` itself if it has none of these, otherwise a copy without constraints and without the columns. Entries
+        of ``info`` that files cannot contain are removed, too.
 
     Raises
     ------
     StructureError
-        The message contains the property, the number of atoms and a remedy.
+        For other constraints, columns that cannot be interpreted, masses that are not positive, partially occupied
+        sites, or if all atoms are fixed. The message contains the property, the number of atoms and a remedy.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase.constraints import FixAtoms
+    >>> atoms = bulk("Cu", cubic=True)
+    >>> atoms.set_constraint(FixAtoms([0, 1]))
+    >>> initial = as_initial(atoms, "the structure")
+    >>> initial.arrays["frozen"].tolist(), initial.constraints
+    ([True, True, False, False], [])
     """
-    if constraints := _describe_constraints(atoms):
-        raise StructureError(
-            f"{where} has constraints ({constraints}), which are not supported yet: all atoms would move. If this is "
-            "intended, remove them (atoms.set_constraint(), the move_mask column of an extended XYZ file, 'Selective "
-            "dynamics' of a POSCAR)"
-        )
-    for name, column in _columns(atoms, FIXED_COLUMNS | MOVABLE_COLUMNS):
-        fixed = _is_true(column) if name.lower() in FIXED_COLUMNS else ~_is_true(column)
-        if fixed.any():
-            count = int(fixed.reshape(len(atoms), -1).any(axis=1).sum())
-            raise StructureError(
-                f"{where} marks {count} of {len(atoms)} atoms as fixed (column '{name}'), which is not supported yet: "
-                "all atoms would move. If this is intended, remove the column"
-            )
-    for _, column in _columns(atoms, MASS_COLUMNS):
-        if masses := _describe_masses(atoms, column):
-            _raise_masses(where, masses)
+    atoms = with_computed_moments(atoms, where)
+    frozen, masses = _frozen(atoms, where), _masses(atoms, where)
     if occupancies := _describe_occupancies(atoms):
         raise StructureError(
             f"{where} has partially occupied sites ({occupancies}), which are not supported; assign one element to "
             "each of them, or remove it"
         )
+    names = [name for name in atoms.arrays if name.lower() in FIXED_COLUMNS | MOVABLE_COLUMNS | MASS_COLUMNS]
+    # notes that extended XYZ files cannot contain, such as the description of the sites by ase.build.fcc111
+    notes = [key for key, value in atoms.info.items() if not isinstance(value, PLAIN)]
+    if not names and not notes and not atoms.constraints:
+        return atoms
+    copy = atoms.copy()
+    copy.set_constraint()
+    for key in notes:
+        del copy.info[key]
+    for name in names:
+        del copy.arrays[name]
+    if frozen.any():
+        copy.arrays[FROZEN] = frozen
+    if masses is not None:
+        copy.arrays[MASSES] = masses
+    return copy
 
 
-def check_file(path: Path, where: str) -> None:
-    """Check that a file has no isotopes that ASE ignores: masses of a pw.x input, heavy hydrogen of a CIF.
-
-    Parameters
-    ----------
-    path
-        File of any format.
-    where
-        Origin of the structure, for the message.
+def check_supported(atoms: Atoms, where: str) -> None:
+    """Check that `as_initial` accepts a structure.
 
     Raises
     ------
     StructureError
-        The message contains the element and its mass.
+        As `as_initial`.
+    """
+    as_initial(atoms, where)
+
+
+def _frozen(atoms: Atoms, where: str) -> np.ndarray:
+    """Return which atoms are fixed in all directions, from the constraints or from a column."""
+    if constraints := _describe_constraints(atoms):
+        raise StructureError(
+            f"{where} has constraints ({constraints}), which are not supported: only atoms that are fixed in all three "
+            "directions are, as by ASE's FixAtoms. Fix these atoms completely or remove the constraints "
+            "(atoms.set_constraint(), the move_mask column of an extended XYZ file, 'Selective dynamics' of a POSCAR)"
+        )
+    frozen = np.zeros(len(atoms), dtype=bool)
+    for constraint in filter(_fixes_atoms, atoms.constraints):
+        frozen[constraint.index] = True
+    source = "the constraints" if frozen.any() else ""
+    for name, column in _columns(atoms, FIXED_COLUMNS | MOVABLE_COLUMNS):
+        truth = _truth(column, len(atoms), f"{where} has a column '{name}'")
+        fixed = truth if name.lower() in FIXED_COLUMNS else ~truth
+        partial = fixed.any(axis=1) & ~fixed.all(axis=1)
+        if partial.any():
+            raise StructureError(
+                f"{where} marks {int(partial.sum())} of {len(atoms)} atoms as fixed in some directions (column "
+                f"'{name}'), which is not supported: fix them in all three directions or in none, or remove the column"
+            )
+        if not fixed.any():
+            continue
+        if source and not np.array_equal(frozen, fixed[:, 0]):
+            raise StructureError(
+                f"{where} marks other atoms as fixed in the column '{name}' than in {source}; remove one of the two"
+            )
+        frozen, source = fixed[:, 0], f"the column '{name}'"
+    if frozen.all():
+        raise StructureError(
+            f"{where} has {len(atoms)} of {len(atoms)} atoms fixed, so that nothing would move; leave some of them free"
+        )
+    return frozen
+
+
+def _fixes_atoms(constraint: Any) -> bool:
+    """Return whether a constraint fixes atoms in all three directions."""
+    name = type(constraint).__name__
+    return name == "FixAtoms" or (name in ("FixCartesian", "FixScaled") and bool(np.all(constraint.mask)))
+
+
+def _truth(column: np.ndarray, n_atoms: int, what: str) -> np.ndarray:
+    """Convert a column of marks, shape (n_atoms,) or (n_atoms, 3), to Boolean values, shape (n_atoms, 1) or more."""
+    texts = np.array([str(value).strip().lower() for value in column.ravel()]).reshape(column.shape)
+    values = np.full(column.shape, -1)
+    values[np.isin(texts, sorted(TRUE_TEXTS))] = 1
+    values[np.isin(texts, sorted(FALSE_TEXTS))] = 0
+    if column.shape not in ((n_atoms,), (n_atoms, 1), (n_atoms, 3)) or (values < 0).any():
+        unclear = next(iter(texts[values < 0].tolist()), f"an array of shape {column.shape}")
+        raise StructureError(
+            f"{what} that seems to mark fixed atoms, but contains {unclear!r}; expected true or false for each atom, "
+            "or for each atom and direction. Correct it, or remove the column"
+        )
+    truth: np.ndarray = (values > 0).reshape(n_atoms, -1)
+    return truth
+
+
+def _masses(atoms: Atoms, where: str) -> np.ndarray | None:
+    """Return the masses if they differ from those of the elements, u, shape (n_atoms,)."""
+    masses, source = None, ""
+    for name, column in _columns(atoms, MASS_COLUMNS):
+        values = _mass_values(atoms, name, column, where)
+        if values is None:
+            continue
+        if masses is not None and _differs(values, masses).any():
+            raise StructureError(
+                f"{where} has other masses in the column '{name}' than in '{source}'; remove one of them"
+            )
+        if masses is None or name == MASSES:
+            masses, source = values, name
+    return masses
+
+
+def _mass_values(atoms: Atoms, name: str, column: np.ndarray, where: str) -> np.ndarray | None:
+    """Read a column of masses or mass numbers; None if it says no more than the elements."""
+    try:
+        values = column.astype(float).reshape(len(atoms))
+    except ValueError:
+        return None
+    standard = atomic_masses[atoms.numbers]
+    isotopes = "isotope" in name.lower()
+    if isotopes:
+        for mass_number, mass in HYDROGEN.items():
+            values[(atoms.numbers == 1) & (values == mass_number)] = mass
+    if (negative := values < 0).any():
+        index = int(np.flatnonzero(negative)[0])
+        raise StructureError(
+            f"{where} has a mass of {values[index]:g} u at atom {index} ({atoms.symbols[index]}) in the column "
+            f"'{name}'; masses must be positive: correct or remove them"
+        )
+    placeholder = (values == 1) & (standard > 2)
+    if name == MASSES and placeholder.any():
+        index = int(np.flatnonzero(placeholder)[0])
+        raise StructureError(
+            f"{where} has a mass of 1 u at atom {index} ({atoms.symbols[index]}), which programs write if they do not "
+            "know it; set the mass, or remove the column 'masses'"
+        )
+    differs = _differs(values, standard) & ~placeholder
+    if isotopes:
+        differs &= values != np.round(standard)
+    return np.where(differs, values, standard) if differs.any() else None
+
+
+def with_masses_of_file(path: Path, atoms: Atoms, where: str) -> Atoms:
+    """Return a structure with the masses of its file that ASE's readers ignore: those of pw.x's ATOMIC_SPECIES.
+
+    Parameters
+    ----------
+    path
+        File of any format, from which `atoms` was read.
+    atoms
+        The structure.
+    where
+        Origin of the structure, for the message.
+
+    Returns
+    -------
+    Atoms
+        `atoms` itself, or a copy with ``arrays["masses"]``.
+
+    Raises
+    ------
+    StructureError
+        If the file contains isotopes that cannot be assigned to atoms; the message contains the element and its mass.
     """
     with path.open("rb") as stream:
         text = stream.read(MAX_BYTES).decode(errors="replace")
-    for symbol, mass in _species(text):
-        standard = float(atomic_masses[atomic_numbers[symbol]])
-        if _differs(np.array([mass]), np.array([standard]))[0]:
-            _raise_masses(where, f"{symbol} with {mass:g} instead of {standard:g} u")
-    if isotope := _hydrogen_isotope(text):
+    isotope = _hydrogen_isotope(text)
+    # of these symbols ASE reads only D, as hydrogen with another mass
+    if isotope and not (isotope == "D" and MASSES in atoms.arrays):
         _raise_masses(where, f"{isotope} in place of H")
+    species = list(_species(text))
+    special = [
+        (symbol, mass)
+        for _, symbol, mass in species
+        if _differs(np.array([mass]), np.array([_standard(symbol)]))[0] and not _is_placeholder(symbol, mass)
+    ]
+    if not special:
+        return atoms
+    of_element: dict[str, set[float]] = {}
+    for _, symbol, mass in species:
+        of_element.setdefault(symbol, set()).add(mass)
+    if all(len(masses) == 1 for masses in of_element.values()):
+        masses = [next(iter(of_element.get(symbol, {0.0}))) for symbol in atoms.symbols]
+    else:
+        labels, of_label = _labels(text), {label.lower(): mass for label, _, mass in species}
+        if len(labels) != len(atoms) or not {label.lower() for label in labels} <= set(of_label):
+            _raise_masses(where, ", ".join(f"{symbol} with {mass:g} u" for symbol, mass in special))
+        masses = [of_label[label.lower()] for label in labels]
+    copy = atoms.copy()
+    copy.set_array(MASSES, np.array(masses, dtype=float))
+    placeholder = np.array(list(map(_is_placeholder, copy.symbols, masses)))
+    copy.arrays[MASSES][placeholder] = atomic_masses[copy.numbers][placeholder]
+    return copy
 
 
-def _species(text: str) -> Iterator[tuple[str, float]]:
-    """Read elements and masses from the ATOMIC_SPECIES card of a pw.x input; any other line ends the card."""
+def _is_placeholder(symbol: str, mass: float) -> bool:
+    """Return whether a mass in a pw.x input means nothing, since pw.x does not use it for a single calculation."""
+    return mass == 0 or (mass == 1 and _standard(symbol) > 2) or mass == round(_standard(symbol))
+
+
+def _standard(symbol: str) -> float:
+    return float(atomic_masses[atomic_numbers[symbol]])
+
+
+def _species(text: str) -> Iterator[tuple[str, str, float]]:
+    """Read labels, elements and masses from the ATOMIC_SPECIES card of a pw.x input; any other line ends the card."""
     card = _CARD.search(text)
     for line in text[card.end() :].splitlines() if card is not None else ():
         fields = line.split("!")[0].split("#")[0].split()
@@ -122,7 +306,20 @@ def _species(text: str) -> Iterator[tuple[str, float]]:
             return
         if len(fields) < 3 or symbol is None or symbol[0] not in atomic_numbers:
             return
-        yield symbol[0], mass
+        yield fields[0], symbol[0], mass
+
+
+def _labels(text: str) -> list[str]:
+    """Read the labels of the atoms from the ATOMIC_POSITIONS card of a pw.x input; any other line ends the card."""
+    labels: list[str] = []
+    card = _POSITIONS.search(text)
+    for line in text[card.end() :].splitlines() if card is not None else ():
+        fields = line.split("!")[0].split("#")[0].split()
+        if len(fields) >= 4:
+            labels.append(fields[0])
+        elif fields:
+            break
+    return labels
 
 
 def _hydrogen_isotope(text: str) -> str:
@@ -148,8 +345,9 @@ def _hydrogen_isotope(text: str) -> str:
 
 def _raise_masses(where: str, masses: str) -> None:
     raise StructureError(
-        f"{where} has masses other than those of its elements ({masses}), which are not supported yet: isotopes would "
-        "move with the masses of the elements. If this is intended, remove the masses, or name the element"
+        f"{where} has masses other than those of its elements ({masses}), which cannot be assigned to its atoms; name "
+        "the element in the file, and give the masses as a column 'masses' of an extended XYZ file (u), or as "
+        "atoms.set_masses(...)"
     )
 
 
@@ -159,50 +357,22 @@ def _columns(atoms: Atoms, names: Iterable[str]) -> Iterator[tuple[str, np.ndarr
             yield name, np.asarray(column)
 
 
-def _is_true(column: np.ndarray) -> np.ndarray:
-    """Convert a column of numbers or text to Boolean values."""
-    if column.dtype.kind in "biuf":
-        return column.astype(bool)
-    texts = [str(value).strip().lower() for value in column.ravel()]
-    values: np.ndarray = np.array([text not in FALSE_TEXTS for text in texts]).reshape(column.shape)
-    return values
-
-
 def _describe_constraints(atoms: Atoms) -> str:
-    """Count the constraints that fix something, by kind."""
+    """Count the constraints that restrict the motion without fixing atoms, by kind."""
     kinds: Counter[str] = Counter()
     for constraint in atoms.constraints:
         mask = getattr(constraint, "mask", True)  # a constraint with an all-false mask fixes nothing
         indices = np.atleast_1d(getattr(constraint, "index", getattr(constraint, "a", [0])))
-        if np.any(mask) and len(indices):
+        if np.any(mask) and len(indices) and not _fixes_atoms(constraint):
             kinds[type(constraint).__name__] += len(indices) if hasattr(constraint, "index") else 0
     return ", ".join(f"{kind} on {n} of {len(atoms)} atoms" if n else kind for kind, n in sorted(kinds.items()))
 
 
-def _describe_masses(atoms: Atoms, column: np.ndarray) -> str:
-    """Describe the first element whose masses differ from the standard one; empty if there is none."""
-    try:
-        masses = column.astype(float).reshape(len(atoms))
-    except ValueError:
-        return ""
-    standard = atomic_masses[atoms.numbers]
-    differs = _differs(masses, standard)
-    if not differs.any():
-        return ""
-    number = atoms.numbers[differs][0]
-    of_element = differs & (atoms.numbers == number)
-    symbol = atoms.symbols[int(np.flatnonzero(of_element)[0])]
-    mass, expected = masses[of_element][0], standard[of_element][0]
-    return f"{int(of_element.sum())} {symbol} with {mass:g} instead of {expected:g} u"
-
-
 def _differs(masses: np.ndarray, standard: np.ndarray) -> np.ndarray:
-    """Compare masses with those of the elements; zero, NaN, and 1 for elements other than hydrogen are placeholders."""
+    """Compare masses with those of the elements, within the rounding of files; zero and NaN are placeholders."""
     relative, absolute = MASS_TOLERANCE
-    placeholder = ~np.isfinite(masses) | (masses == 0) | ((masses == 1) & (standard > 2))
-    rounded = masses == np.round(standard)  # also accepts mass numbers
     tolerance = np.maximum(relative * standard, absolute)
-    differs: np.ndarray = ~placeholder & ~rounded & (np.abs(masses - standard) > tolerance)
+    differs: np.ndarray = np.isfinite(masses) & (masses != 0) & (np.abs(masses - standard) > tolerance)
     return differs
 
 
@@ -214,7 +384,7 @@ def _describe_occupancies(atoms: Atoms) -> str:
             return ", ".join(f"{share} {symbol}" for symbol, share in site.items())
     for name, column in _columns(atoms, OCCUPANCY_COLUMNS):
         shares = [share for share in column.ravel() if _is_partial(share)]
-        if shares and _is_true(column).any():  # a column of zeros is a placeholder
+        if shares and any(str(share).lower() not in FALSE_TEXTS for share in column.ravel()):  # not only zeros
             return f"{shares[0]}, in the column '{name}'"
     return ""
 

@@ -17,6 +17,7 @@ from ase.calculators.emt import EMT
 
 from acemaker.config import OTFConfig
 from acemaker.engines.protocol import Check, Engine, Exploration, Request
+from acemaker.errors import StructureError
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
 from acemaker.structures.strategies import Site, Strategy
@@ -155,6 +156,23 @@ class EngineContract:
         assert np.array_equal(resumed.timeline.step, whole.timeline.step)
         assert np.array_equal(resumed.timeline.gamma_max, whole.timeline.gamma_max)
         assert np.array_equal(resumed.frames[-1].positions, whole.frames[-1].positions)
+
+    def test_frozen_atoms_do_not_move(self, tmp_path: Path) -> None:
+        """Atoms marked in ``arrays["frozen"]`` stay where they are, and masses are used, or the engine refuses them."""
+        structure = self.make_structure()
+        structure.arrays["frozen"] = np.arange(len(structure)) % 2 == 0
+        structure.set_masses(2 * structure.get_masses())
+        try:
+            outcome = self.explore(self.request(tmp_path, CALM, structure=structure))
+        except StructureError:
+            return
+        frozen = structure.arrays["frozen"]
+        first, last = outcome.frames[0], outcome.frames[-1]
+        assert first is not last
+        assert np.array_equal(last.positions[frozen], first.positions[frozen])
+        assert np.abs(last.positions - first.positions)[~frozen].max() > 0
+        assert np.array_equal(last.arrays["frozen"], frozen)
+        assert np.allclose(last.get_masses(), structure.get_masses())
 
     def test_checkpoints_are_pruned_but_for_the_last_safe_one(self, tmp_path: Path) -> None:
         """Only checkpoints that are older than the last safe state are deleted."""

@@ -15,6 +15,7 @@ from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.formatting.record import frozen
+from acemaker.structures.per_atom import frozen_atoms, with_per_atom
 
 GammaScript = Callable[[int, int], float]
 
@@ -153,8 +154,9 @@ class ToyEngine:
         if checkpoint is None:
             masses = request.structure.get_masses()[:, None]
             widths = np.sqrt(units.kB * self.temperature / masses)
-            noise = np.random.default_rng(self.seed).normal(size=(len(masses), 3))
-            return request.structure.positions.copy(), widths * noise
+            velocities = widths * np.random.default_rng(self.seed).normal(size=(len(masses), 3))
+            velocities[frozen_atoms(request.structure)] = 0.0
+            return request.structure.positions.copy(), velocities
         with checkpoint.open("rb") as stream:
             saved = np.load(stream)
             return saved["positions"], saved["velocities"]
@@ -168,11 +170,12 @@ class ToyEngine:
         masses = start.get_masses()[:, None]
         half = velocities - 0.5 * time_step * spring * (positions - start.positions) / masses
         moved = positions + time_step * half
+        # a frozen atom has no velocity and no displacement, so that its spring exerts no force
         return moved, half - 0.5 * time_step * spring * (moved - start.positions) / masses
 
     def _frame(self, request: Request, positions: np.ndarray, step: int) -> Atoms:
         start = request.structure
-        atoms = Atoms(start.symbols, positions, cell=start.cell, pbc=start.pbc)
+        atoms = with_per_atom(start, Atoms(start.symbols, positions, cell=start.cell, pbc=start.pbc))
         distances = atoms.get_distances(0, range(len(atoms)), mic=bool(atoms.pbc.any()))
         largest = self.gamma(step, request.generation.number)
         atoms.arrays["gamma"] = 0.1 + (largest - 0.1) * np.exp(-distances / 3.0)
@@ -182,8 +185,9 @@ class ToyEngine:
     @staticmethod
     def _check(step: int, atoms: Atoms, velocities: np.ndarray) -> Check:
         kinetic = 0.5 * float((atoms.get_masses()[:, None] * velocities**2).sum())
+        n_mobile = int((~frozen_atoms(atoms)).sum())
         return Check(
             step=step,
             gamma_max=float(atoms.arrays["gamma"].max()),
-            observables={"temperature_K": 2 * kinetic / (3 * len(atoms) * units.kB)},
+            observables={"temperature_K": 2 * kinetic / (3 * n_mobile * units.kB)},
         )

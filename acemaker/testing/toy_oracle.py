@@ -12,6 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from acemaker.config import CampaignConfig, EngineConfig, OracleConfig, OTFConfig, PotentialConfig, SystemConfig
 from acemaker.errors import OracleError
 from acemaker.structures.geometry import pairs
+from acemaker.structures.per_atom import bare_copy
 
 
 class ToyOracle:
@@ -63,7 +64,7 @@ class ToyOracle:
         self.calls += 1
         if self.calls - 1 in self.failing:
             raise OracleError("the toy oracle fails in this call, as configured")
-        labeled = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        labeled = bare_copy(atoms)
         from vesin import ase_neighbor_list
 
         first, _, _ = pairs(labeled, self.cutoff)
@@ -104,6 +105,12 @@ def toy_config(**otf: object) -> CampaignConfig:
         system=SystemConfig(structure="Cu", supercell=(2, 2, 2), n_first=2),
         otf=OTFConfig(**{"n_candidates": 6, "n_select": 2, "max_retries": 0, **otf}),
         engine=EngineConfig(steps=200),
-        potential=PotentialConfig(n_functions=12, cutoff=4.0, nradmax_by_orders=(6, 3, 2), lmax_by_orders=(0, 2, 1)),
+        potential=PotentialConfig(
+            n_functions=12,
+            cutoff=4.0,
+            nradmax_by_orders=(6, 3, 2),
+            lmax_by_orders=(0, 2, 1),
+            isolated_atoms=False,  # every call of the oracle is a label
+        ),
         oracle=OracleConfig(oracle="emt"),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import lzma
-import os
 import tokenize
 import zipfile
 import zlib
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from acemaker.utils.atomic_write import whole_file
 
 UNREADABLE = (
     OSError,
@@ -53,16 +54,9 @@ def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """
     if objects := [name for name, array in arrays.items() if array.dtype.hasobject]:
         raise TypeError(f"expected numbers or text, got Python objects in {', '.join(objects)}")
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            content: dict[str, Any] = {**arrays, SUM: np.asarray(_checksum(arrays))}
-            np.savez(stream, **content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    content: dict[str, Any] = {**arrays, SUM: np.asarray(_checksum(arrays))}
+    with whole_file(file) as stream:
+        np.savez(stream, **content)
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
+from acemaker.formatting.interactive import running_kernel
 from acemaker.formatting.summary import Summary
 
 
@@ -28,15 +29,7 @@ def live_view() -> Callable[[Shown], None]:
     callable
         Displays a record; in a notebook, later calls replace what is displayed.
     """
-    return _InPlace() if _in_notebook() else _by_line
-
-
-def _in_notebook() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    ipython: Any = import_module("IPython")
-    shell = ipython.get_ipython()
-    return shell is not None and getattr(shell, "kernel", None) is not None
+    return _InPlace() if running_kernel() is not None else _by_line
 
 
 class _InPlace:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acemaker.plotting.axes import plain_log_ticks
+from acemaker.plotting.axes import plain_log_ticks, threshold_lines, tolerance_line
 from acemaker.plotting.png_figure import PngFigure
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def bars_figure(graded: Mapping[str, Graded]) -> PngFigure:
     left.set_xscale("log")
     left.set_xlim(0.5, 3 * max(gamma))
     plain_log_ticks(left.xaxis)
-    left.axvline(1, color="k", lw=0.9, ls="--")
+    threshold_lines(left, {"halt": 1}, vertical=True, label="_")
     left.set_xlabel("largest gamma (dashed: 1, the limit)")
     right.set_xlabel("largest force error / (meV/Å)")
     left.invert_yaxis()
@@ -114,7 +114,7 @@ def scans_figure(scans: Mapping[str, tuple[Sequence[float], Sequence[Graded]]]) 
         np.atleast_1d(picture.subplots(1, len(scans))), scans.items(), strict=True
     ):
         axes.plot(values, [grades.gamma.max() for grades in graded], "o-", ms=3, color="C0")
-        axes.axhline(1, color="k", ls="--", lw=0.9)
+        threshold_lines(axes, {"halt": 1}, label="_")
         axes.set_yscale("log")
         plain_log_ticks(axes.yaxis)
         axes.set_ylabel("largest gamma", color="C0")
@@ -153,8 +153,8 @@ def gamma_error_figure(graded: Graded, *, threshold: float, tolerance: float) ->
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         plain_log_ticks(axis)
-    axes.axvline(threshold, color="k", ls="--", lw=0.9)
-    axes.axhline(tolerance, color="k", ls=":", lw=0.9)
+    threshold_lines(axes, {"halt": threshold}, vertical=True, label="_")
+    tolerance_line(axes, tolerance)
     wrong, detected = graded.error > tolerance, graded.gamma > threshold
     for quadrant, x, y, name in (
         (wrong & ~detected, 0.02, 0.97, "wrong, not detected (misses)"),
@@ -223,7 +223,7 @@ def boundary_figure(distances: np.ndarray, error: np.ndarray, core: np.ndarray, 
     axes = picture.subplots()
     for atoms, color, name in ((core, "C0", "core: used"), (~core, "C3", "boundary: not used")):
         axes.plot(distances[atoms], np.maximum(error[atoms], FLOOR), "o", ms=5, alpha=0.7, color=color, label=name)
-    axes.axhline(limit, color="k", ls=":", lw=0.9)
+    tolerance_line(axes, limit, label="_")
     axes.set_yscale("log")
     plain_log_ticks(axes.yaxis)
     axes.set_xlabel("distance from the center of the small cell / Å")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
+from ase.constraints import FixAtoms
 from ase.md.verlet import VelocityVerlet
 
 from acemaker.engines.checkpoints import HALT
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.structures.per_atom import bare_copy, frozen_atoms
 
 
 class VerletEngine:
@@ -70,7 +72,8 @@ class VerletEngine:
 
     def _state(self, request: Request, checkpoint: Path | None) -> Atoms:
         start = request.start
-        atoms = Atoms(start.symbols, start.positions, cell=start.cell, pbc=start.pbc)
+        atoms = bare_copy(start)  # with the masses, and the marks of the frozen atoms
+        atoms.set_constraint(FixAtoms(mask=frozen_atoms(request.structure)))
         if checkpoint is not None:
             with checkpoint.open("rb") as stream:
                 saved = np.load(stream)
@@ -92,6 +95,7 @@ class VerletEngine:
     def _frame(atoms: Atoms, step: int) -> Atoms:
         atoms.get_forces()
         frame = atoms.copy()  # without the calculator
+        frame.set_constraint()
         frame.arrays["gamma"] = np.array(atoms.calc.results["gamma"])
         frame.info["step"] = step
         return frame

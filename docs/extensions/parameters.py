@@ -15,7 +15,11 @@ from sphinx.util.docutils import SphinxDirective
 
 import acemaker.config
 from acemaker.config.base import Section
+from acemaker.config.campaign import CHANGEABLE
 from acemaker.config.described import default_of, kind_of
+
+CHANGEABLE_REMARK = " *Changeable.*"
+"""Remark on parameters that `Campaign.open` can change."""
 
 
 class Parameters(SphinxDirective):
@@ -29,11 +33,13 @@ class Parameters(SphinxDirective):
         section = getattr(acemaker.config, self.arguments[0])
         lines = [f".. py:class:: acemaker.config.{section.__name__}", "", f"   {inspect.getdoc(section)}", ""]
         lines += ["   .. list-table::", "      :header-rows: 1", "      :widths: 22 14 14 50", ""]
+        changeable = {field for fields in CHANGEABLE.values() for field in fields}  # names are unique across sections
         rows = [("name", "type", "default", "meaning and unit")]
         for name, field in section.model_fields.items():
             if inspect.isclass(field.annotation) and issubclass(field.annotation, Section):
                 continue  # has a table of its own
-            rows.append((f"``{name}``", kind_of(field.annotation, "``"), _default(field), field.description or ""))
+            meaning = f"{field.description or ''}{CHANGEABLE_REMARK if name in changeable else ''}"
+            rows.append((f"``{name}``", kind_of(field.annotation, "``"), _default(field), meaning))
         for row in rows:
             for number, cell in enumerate(row):
                 lines.append(f"      {'*' if number == 0 else ' '} - {cell}")

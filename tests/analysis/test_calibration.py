@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from acemaker.analysis import Accuracy, GammaCalibration, Liquid, calibrate_gamma
-from acemaker.analysis.calibration import curves, enough_wrong_atoms, rate, recommended_threshold
+from acemaker.analysis.detection import curves, enough_wrong_atoms, rate, recommended_threshold
 from acemaker.errors import ConfigError
 from acemaker.formatting.record import read_only
 

@@ -14,8 +14,10 @@ import pytest
 from acemaker import Campaign, CampaignConfig
 from acemaker.analysis.label_costs import expected_draws
 from acemaker.analysis.rounds import gather_rounds
+from acemaker.analysis.what_if import thresholds
 from acemaker.engines.halting import HaltMonitor
 from acemaker.errors import ConfigError
+from acemaker.formatting.summary import number
 from acemaker.loop.journal import read_events
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
@@ -155,8 +157,24 @@ def test_what_if_the_rule_is_another(campaign: Campaign) -> None:
         campaign.what_if(threshold=3)
 
 
+def test_what_if_under_a_lower_threshold_says_that_its_number_of_labels_is_a_lower_bound(campaign: Campaign) -> None:
+    lower = campaign.what_if(threshold_call_dft=1.2, smooth_steps=1)
+    assert lower.n_earlier > 0
+    for form in (repr(lower), lower._repr_html_()):
+        assert f"at least {lower.halts}, recorded" in form
+        assert f"at least {number(lower.labels)}" in form
+        assert "at most one halt is counted per segment" in form
+    assert any("at least" in text.get_text() for text in lower.figure().axes[0].texts)  # type: ignore[attr-defined]
+    row = repr(thresholds(campaign.what_if()))
+    assert "at least" in row
+    for other in (campaign.what_if(), campaign.what_if(threshold_call_dft=1e6)):  # nothing is cut off
+        assert other.n_earlier == 0
+        assert "at least" not in repr(other) and "labels" in repr(other)
+        assert not other.figure().axes[0].texts  # type: ignore[attr-defined]
+
+
 class Outside(HTMLParser):
-    """Finds what a page fetches from elsewhere, and counts what it shows."""
+    """Collects the external references of a page, and counts its images."""
 
     def __init__(self) -> None:
         super().__init__()

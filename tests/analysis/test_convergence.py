@@ -1,10 +1,11 @@
-"""When a campaign says that it is done."""
+"""Convergence of a campaign."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from acemaker import Campaign, ConvergenceConfig, attach
@@ -54,6 +55,37 @@ def test_a_trainer_without_held_out_errors_converges_by_its_halts() -> None:
     assert convergence_with(None, None).on_plateau is None
     assert not convergence_with(None, None, step=350).converged
     assert "the trainer reports none" in convergence_with(None).headline()
+
+
+def test_a_potential_whose_error_is_a_large_part_of_the_forces_has_not_converged() -> None:
+    """Neither halts nor more labels show that a basis is too small."""
+    errors = (230.0, 230.0, 230.0)
+    accurate, wrong = (convergence([500], [300], errors, RULE, typical_force=force) for force in (1000.0, 700.0))
+    assert accurate.converged
+    assert "23% of the forces" in repr(accurate)
+    assert "of the forces" not in accurate.headline()
+    assert wrong.is_quiet
+    assert wrong.on_plateau
+    assert not wrong.converged
+    assert "33% of the forces, 25% allowed: the potential does not describe this system; increase" in wrong.headline()
+    assert "33% of the forces" in wrong._repr_html_()
+    assert convergence([500], [300], (None, None), RULE, typical_force=700.0).is_accurate is None
+
+
+def test_the_error_is_compared_with_the_forces_of_the_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = toy_config()
+    strict = config.model_copy(update={"convergence": ConvergenceConfig(max_error_share=1e-6)})
+    with Campaign.create(
+        tmp_path / "c", strict, engine=ToyEngine(200, halting_at(100)), oracle=ToyOracle()
+    ) as campaign:
+        campaign.run()
+        components = [atoms.get_forces().ravel() for atoms in campaign.labeled_structures()]
+        typical = 1e3 * float(np.sqrt(np.mean(np.square(np.concatenate(components)))))
+        assert campaign.convergence().typical_force == pytest.approx(typical)
+        assert not campaign.convergence().is_accurate
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert any("of the forces" in message for message in warnings)
+    assert attach(tmp_path / "c").convergence().typical_force == pytest.approx(typical)
 
 
 def test_a_run_that_went_back_behind_its_last_halt_has_no_quiet_steps() -> None:

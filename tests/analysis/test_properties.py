@@ -1,4 +1,4 @@
-"""Properties against published numbers, and what is left out with a reason."""
+"""Properties against published values, and properties that are left out with a reason."""
 
 from __future__ import annotations
 
@@ -53,11 +53,30 @@ def test_copper_is_as_published() -> None:
     assert found["C44"] == pytest.approx(76.2, rel=0.01)
     assert found["bulk modulus"] == pytest.approx(138.3, rel=0.02)
     assert found["vacancy energy"] == pytest.approx(1.27, abs=0.01)
+    assert found["cohesive energy"] == pytest.approx(3.54, abs=0.005)
+    assert found["surface energy (001)"] == pytest.approx(1.345, rel=0.02)  # relaxed, in the paper
+    assert found["energy to remove Cu from it"] > found["cohesive energy"]
     assert found["volume"] == pytest.approx(3.615**3 / 4, rel=1e-3)
     assert found["phonons at X, highest"] == pytest.approx(7.82, abs=0.05)
     assert found["phonons at X, lowest"] == pytest.approx(5.20, abs=0.05)
     assert found["phonons at L, highest"] == pytest.approx(7.78, abs=0.05)
     assert found["phonons at L, lowest"] == pytest.approx(3.32, abs=0.05)
+
+
+def test_a_compound_has_a_cohesive_energy_and_a_surface() -> None:
+    """LAMMPS's Al-Ni potential is not in its collection; EMT has the same zero as its isolated atoms."""
+    ordered = bulk("CuAu", "cesiumchloride", a=3.0)
+    found = all_of(ordered, ("cohesion", "surface"), EMT())
+    relaxed_cell = bulk("CuAu", "cesiumchloride", a=found["lattice constant a"])
+    relaxed_cell.calc = EMT()
+    isolated = 0.0
+    for symbol in ("Cu", "Au"):
+        atom = Atoms(symbol)
+        atom.calc = EMT()
+        isolated += atom.get_potential_energy()
+    expected = (isolated - relaxed_cell.get_potential_energy()) / 2
+    assert found["cohesive energy"] == pytest.approx(expected, abs=1e-4)
+    assert found["surface energy (001)"] > 0
 
 
 def test_silicon_has_internal_strain() -> None:

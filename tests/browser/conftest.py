@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium, of which nothing is left at the end."""
+"""A real JupyterLab and a real Chromium, whose processes end with the tests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where pictures of what the browser showed are kept."""
+    """Folder of the screenshots."""
     folder = Path(os.environ.get("ACEMAKER_SCREENSHOTS", ROOT / "runs" / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""One halt by hand, as a person has it: a notebook in JupyterLab, in a browser, with a mouse and keys."""
+"""One halt by hand as a user works: a notebook in JupyterLab, in a browser, with mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run_all(page: Any, url: str) -> None:
 
 
 def scroll_to(page: Any, what: str, seconds: float = 400) -> None:
-    """Turn the wheel until something is there: what is far from the window is not on the page."""
+    """Scroll until an element exists: JupyterLab removes distant cells from the page."""
     notebook = page.locator(".jp-WindowedPanel-outer").first
     notebook.hover()
     end = time.monotonic() + seconds
@@ -81,7 +81,7 @@ def scroll_to(page: Any, what: str, seconds: float = 400) -> None:
 
 
 def check_saved(page: Any, path: Path) -> None:
-    """Save by the keys, and read the file as JupyterLab will when it opens it again."""
+    """Save by the keyboard, and read the file as JupyterLab does when it opens it."""
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
     until(lambda: path.stat().st_mtime_ns > before)
@@ -194,7 +194,7 @@ def test_the_loop_by_buttons(lab: Lab, page: Any, screenshots: Path) -> None:
     until(lambda: picture.get_attribute("src") != before)
     stop.click()
     until(run.is_enabled)
-    assert "stopped; the next step is" in status.inner_text()
+    assert "stopped; the next state is" in status.inner_text()
     stopped = campaign.refresh().md_step
     assert stopped < campaign.config.engine.steps
     time.sleep(2)

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_small_thresholds_are_legal() -> None:
         (PotentialConfig, {"lmax_by_orders": (), "nradmax_by_orders": ()}, ["not empty"]),
         (SystemConfig, {"composition": {"Cu": 0.5, "Xx": 0.5}}, ["chemical elements", "Xx"]),
         (OracleConfig, {"oracle": "lammps"}, ["needs pair_style and pair_coeff", "Cu_mishin1"]),
-        (OracleConfig, {"oracle": "vasp"}, ["'module:factory'", "'vasp'"]),
+        (OracleConfig, {"oracle": "abacus"}, ["'module:factory'", "'abacus'"]),
         (CampaignConfig, {"oracle": EMT, "engine": {"restart_every": 7}}, ["multiple of otf.check_every", "7 and 5"]),
         (CampaignConfig, {"oracle": EMT, "otf": {"n_selct": 2}}, ["OTFConfig.n_selct", "'n_select'"]),
         (CampaignConfig, {}, ["OracleConfig", "needs pair_style and pair_coeff"]),
@@ -129,6 +130,7 @@ UNITS = (
     "GPa",
     "in Ry",
     "eV",
+    "Bohr magnetons",
     "dimensionless",
     "fraction",
     "Fraction",
@@ -200,3 +202,20 @@ def test_a_yaml_file_that_is_none_is_an_error_of_acemakers(tmp_path: Path, text:
         CampaignConfig.from_yaml(tmp_path / "c.yaml")
     with pytest.raises(ConfigError, match=r"c\.yaml|pair_style"):
         CampaignConfig.from_parameters(gather(notebook, [tmp_path / "c.yaml"], []))
+
+
+def test_an_error_names_the_fields_whose_own_values_are_invalid() -> None:
+    def fields_of(**parameters: Any) -> tuple[str, ...]:
+        with pytest.raises(ConfigError) as refused:
+            CampaignConfig.from_parameters({"oracle": "emt", **parameters})
+        pickled: ConfigError = pickle.loads(pickle.dumps(refused.value))
+        assert (str(pickled), pickled.fields) == (str(refused.value), refused.value.fields)
+        return refused.value.fields
+
+    assert fields_of(steps=-1, temperature=(300, "x")) == ("EngineConfig.steps", "EngineConfig.temperature")
+    assert fields_of(walkers=0) == ("CampaignConfig.walkers",)
+    assert fields_of(walkers=[{"steps": 3}]) == ("WalkerConfig.steps",)
+    assert fields_of(walkers=[{"seed": 2}, {"seed": 2}]) == ("CampaignConfig.walkers",)
+    # each value is possible, with other values of the other fields
+    assert fields_of(threshold_call_dft=100.5, threshold_break=50.25) == ()
+    assert fields_of(oracle="lammps") == ()

@@ -22,7 +22,7 @@ from acemaker.testing.contracts import CALM, NERVOUS
 from tests.conftest import alloy, copper
 
 HOT = {"temperature": (300, 900), "steps": 120, "restart_every": 20, "trajectory_every": 20}
-COUPLINGS = ["iso", "aniso", "tri"]
+COUPLINGS = ["iso", "aniso", "tri", "x", "yz", "x z"]
 
 
 def make_request(

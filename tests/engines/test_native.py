@@ -27,6 +27,9 @@ ENSEMBLES = [
     ("nvt", "iso"),
     ("npt", "iso"),
     ("npt", "aniso"),
+    ("npt", "z"),
+    ("npt", "xy"),
+    ("npt", "y z"),
     ("csvr", "iso"),
     ("langevin", "iso"),
 ]

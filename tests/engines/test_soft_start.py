@@ -202,7 +202,7 @@ def test_chains_are_those_of_the_restart_file(
     def chain(softly: bool) -> list[float]:
         follow = replace(request, number=2, start_step=60, generation=other_generation)
         forces = Forces(session.lmp, evaluator_of(other_generation))
-        callback = Callback(session.lmp, forces, 5, True, on_frame=lambda _: False)
+        callback = Callback(session.lmp, forces, 5, request.structure, on_frame=lambda _: False)
         if softly:
             assert session.soften(follow, checkpoint, callback, tmp_path / "soft.state")
         else:

@@ -1,4 +1,4 @@
-"""What `acemaker run` refuses, it refuses before anything is started or written."""
+"""`acemaker run` refuses invalid values before anything is started or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A form without its widgets: what it reads, says, writes and starts."""
+"""A form without its widgets: values, messages, files and started runs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ NASTY = {
     "directory": "2026 and more",
     "pair_coeff": ["* * Cu=1.eam Cu", "it's"],
     "first_rattle": 1e-8,
-    "lattice_constant": None,
+    "lattice_constant": 4.05,
+    "c_over_a": None,
     "composition": {"Cu": 0.5, "Ni": 0.5},
     "skin": 0.5,
 }

@@ -1,4 +1,4 @@
-"""What `acemaker run` says of a campaign before and after it, on toy campaigns without a kernel."""
+"""Messages of `acemaker run` before and after a campaign, for toy campaigns without a kernel."""
 
 from __future__ import annotations
 

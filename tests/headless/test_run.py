@@ -1,4 +1,4 @@
-"""`acemaker run` with real kernels: what it shows, how it ends, and that nothing is left."""
+"""`acemaker run` with real kernels: its output, its exit status, and that no process is left."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -123,6 +124,39 @@ def test_labels_are_those_of_labeling_one_structure_after_the_other(tmp_path: Pa
         assert collector.over
         outcomes.append((result, sorted(oracle.asked)))
     assert outcomes[0] == outcomes[1]
+
+
+CONSEQUENCES = dict(
+    re.findall(
+        r"^\| ([a-z ]+) \| .* \| (retried|skipped|stops the campaign)\b.* \|$",
+        (Path(__file__).parents[2] / "docs" / "how_to" / "labels.md").read_text(),
+        re.M,
+    )
+)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_each_cause_has_the_consequence_that_the_table_states(tmp_path: Path, cause: Cause) -> None:
+    class Failing(Fussy):
+        def label(self, atoms: Atoms) -> Atoms:
+            if atoms.info["number"] == 0:
+                self.asked.append(0)
+                raise OracleError("no", cause)
+            return super().label(atoms)
+
+    oracle = Failing(set(), set())
+    collector = collector_of(rattled(copper(1), 3), (0, 1), InlineBackend(oracle), 2, tmp_path)
+    if CONSEQUENCES[cause] == "stops the campaign":
+        with pytest.raises(OracleError, match=cause):
+            collector.label()
+        assert oracle.asked == [0]
+        return
+    assert list(collector.label().labels) == [2, 1]
+    assert oracle.asked.count(0) == {"retried": 1 + collector.request.max_retries, "skipped": 1}[CONSEQUENCES[cause]]
+
+
+def test_the_table_of_causes_is_complete() -> None:
+    assert sorted(CONSEQUENCES) == sorted(Cause)
 
 
 def test_equal_structures_are_labeled_once(tmp_path: Path) -> None:

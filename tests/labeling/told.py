@@ -21,7 +21,7 @@ ORDERS = "orders.json"
 
 
 class Told(EMT):
-    """EMT; ``orders.json`` holds the order and the number of each candidate, and ``calls`` records the calls."""
+    """EMT; ``orders.json`` contains the order and the number of each candidate, and ``calls`` records the calls."""
 
     def __init__(self, folder: str) -> None:
         super().__init__()

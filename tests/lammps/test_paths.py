@@ -14,13 +14,14 @@ from ase.io import write
 import acemaker
 from acemaker import Campaign, CampaignConfig
 from acemaker.analysis import evaluate_accuracy
-from acemaker.config import OracleConfig
+from acemaker.config import OracleConfig, PotentialConfig
 from acemaker.errors import ConfigError
 from acemaker.lammps.library import open_lammps, potentials_directory
 from acemaker.lammps.paths import PlainPaths, check_path
 from acemaker.oracles.factory import pair_commands
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.potentials.baseline_files import find_baseline
 from acemaker.states import State
 from tests.conftest import MISHIN, copper
 
@@ -45,6 +46,22 @@ def test_a_potential_file_of_any_name(tmp_path: Path, name: str) -> None:
     label, usual_label = (CalculatorOracle.from_config(oracle, ("Cu",)).label(atoms) for oracle in (config, MISHIN))
     assert np.array_equal(label.get_forces(), usual_label.get_forces())
     assert fingerprint(config, ("Cu",)) == fingerprint(MISHIN, ("Cu",))
+
+
+@pytest.mark.parametrize(
+    "folder", ["für 研究", "O'Brien", 'the "good" ones', "two  spaces", "back\\slash", "a 'b c' d"]
+)
+def test_a_path_need_not_be_quoted(tmp_path: Path, folder: str) -> None:
+    """Nor does that of a baseline."""
+    potential(tmp_path / folder / "Cu one.eam.alloy")
+    coeff = f"* * {tmp_path}/{folder}/Cu one.eam.alloy Cu"
+    config = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=(coeff,))
+    assert fingerprint(config, ("Cu",)) == fingerprint(MISHIN, ("Cu",))
+    label, usual_label = (CalculatorOracle.from_config(oracle, ("Cu",)).label(copper()) for oracle in (config, MISHIN))
+    assert label.get_potential_energy() == usual_label.get_potential_energy()
+    baseline = find_baseline(PotentialConfig(baseline_style="eam/alloy", baseline_coeff=(coeff,)), ("Cu",))
+    assert baseline is not None
+    assert baseline.evaluate(copper())[0] == pytest.approx(usual_label.get_potential_energy(), abs=1e-9)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -128,7 +145,7 @@ def test_a_structure_file_of_any_name(tmp_path: Path, name: str) -> None:
     with path.open("w") as stream:
         write(stream, copper(), format="extxyz")
     config = settings()
-    system = config.system.model_copy(update={"structure": str(path), "supercell": (1, 1, 1)})
+    system = config.system.model_copy(update={"structure": str(path), "supercell": (1, 1, 1), "lattice_constant": None})
     campaign = Campaign.create(tmp_path / "c", config.model_copy(update={"system": system}))
     assert np.allclose(campaign.initial_structure().positions, copper().positions)
     campaign.close()
@@ -177,10 +194,52 @@ def test_a_name_that_is_no_text_is_refused_at_once(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_where_folders_have_no_other_name_they_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide /proc, as on macOS."""
     monkeypatch.setattr("acemaker.lammps.paths.sys.platform", "darwin")
-    with pytest.raises(ConfigError, match=r"of ASCII characters.*choose another directory"):
-        check_path(tmp_path / "Müller")
-    with pytest.raises(ConfigError, match="choose another directory"):
+
+
+@pytest.mark.usefixtures("without_descriptors")
+@pytest.mark.parametrize("name", NAMES)
+def test_without_descriptors_folders_are_links(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the folder for temporary files has such a name: then another one is used."""
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    check_path(folder / "c")
+    lmp, paths = open_lammps(), PlainPaths()
+    for file in (folder / "log.lammps", folder / "protokoll_ü.log"):
+        quoted = paths.quote(file)
+        assert "/proc/" not in quoted
+        lmp.command(f"log {quoted}")
+        lmp.command("print hello")
+    lmp.close()
+    links = [Path(paths.quote(file).strip('"')) for file in (folder / "log.lammps", folder / "protokoll_ü.log")]
+    assert all("hello" in file.read_text() for file in (folder / "log.lammps", folder / "protokoll_ü.log"))
+    paths.close()
+    assert not any(link.exists() for link in links if link.parent != folder)
+
+
+@pytest.mark.usefixtures("without_descriptors")
+def test_a_campaign_without_descriptors(tmp_path: Path, usual: Campaign) -> None:
+    directory = tmp_path / "Müller 研究" / "c"
+    coeff = potential(tmp_path / "Müller 研究" / "Kupfer für Jörg.eam.alloy")
+    oracle = {"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": (coeff,)}
+    Campaign.create(directory, settings(oracle)).run().close()
+    assert_as_usual(directory, usual)
+
+
+@pytest.mark.usefixtures("without_descriptors")
+def test_without_descriptors_and_a_plain_folder_names_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acemaker.lammps.paths.TEMPORARY", ())
+    (tmp_path / "Müller").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "Müller"))
+    with pytest.raises(ConfigError, match=r"set TMPDIR to another folder"):
+        Campaign.create(tmp_path / "Müller" / "c", settings())
+    assert not (tmp_path / "Müller" / "c").exists()
+    with pytest.raises(ConfigError, match="set TMPDIR"):
         PlainPaths().quote(tmp_path / "Müller" / "log.lammps")
     check_path(tmp_path)

@@ -1,4 +1,4 @@
-"""Callbacks of the user's, of the cockpit, and of a run that shows its progress."""
+"""Callbacks of the user, of the cockpit, and of a run that shows its progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from acemaker.widgets.cockpit import Cockpit
 
 
 class Recorder(Callback):
-    """Notes the name of what is called."""
+    """Records the names of the methods that are called."""
 
     def __init__(self) -> None:
         super().__init__()

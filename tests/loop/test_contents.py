@@ -111,7 +111,7 @@ def test_nothing_is_made_through_a_link_that_lies_there_before(tmp_path: Path, n
 def test_what_cannot_be_looked_through_is_refused(
     tmp_path: Path, entrance: str, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files in it could be opened by their names; to whom the machine belongs, nothing is forbidden."""
+    """Files in it can be opened by their names; permissions do not apply to root."""
     directory = halted(tmp_path / "c")
     (directory / folder).chmod(0o311)
     if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""Files that were damaged while nobody looked: what can be made anew is, the rest is named, and no label is lost."""
+"""Damaged files: those that can be computed again are, the others are named, and no label is lost."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def make(directory: Path, oracle: ToyOracle | None = None) -> Campaign:
     return Campaign.create(directory, toy_config(), exist_ok=True, engine=engine(), oracle=oracle or ToyOracle())
 
 
-def reopen(directory: Path, oracle: ToyOracle | None = None, **bounds: Any) -> Campaign:
-    return Campaign.open(directory, engine=engine(), oracle=oracle or ToyOracle(), **bounds)
+def reopen(directory: Path, oracle: ToyOracle | None = None, **changes: Any) -> Campaign:
+    return Campaign.open(directory, engine=engine(), oracle=oracle or ToyOracle(), **changes)
 
 
 def flip(path: Path, place: float = 0.7) -> None:
@@ -213,11 +213,11 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch
 def test_a_kill_while_it_is_created_leaves_one_that_can_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever creates a campaign gives their word for what it names, before there is anything to open."""
+    """Creating a campaign authorizes the code that it names."""
     from acemaker.loop import runner as module
 
     config = toy_config().model_dump()
-    config["oracle"] = {"oracle": "tests.loop.test_damage:ToyOracle", "label_process": "this"}
+    config["oracle"] = {"oracle": "ase.calculators.emt:EMT", "label_process": "this"}
 
     def killed(*arguments: Any, **more: Any) -> Any:
         create_journal(*arguments, **more).close()

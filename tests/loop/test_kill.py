@@ -23,7 +23,7 @@ CONFIG = CampaignConfig(
 
 
 def life(directory: str) -> None:
-    """One life of the campaign's process."""
+    """One run of the campaign's process."""
     Campaign.create(directory, CONFIG, exist_ok=True).run()
 
 

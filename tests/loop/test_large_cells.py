@@ -38,7 +38,7 @@ def make(directory: Path, oracle: ToyOracle | None = None, **embedding: object) 
 
 
 class CountingOracle(ToyOracle):
-    """Keeps the sizes of what it was asked for."""
+    """Records the sizes of the structures that it labels."""
 
     def __init__(self) -> None:
         super().__init__()

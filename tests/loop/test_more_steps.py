@@ -1,4 +1,4 @@
-"""More steps for a campaign that is there: the same trajectory goes on."""
+"""More steps for an existing campaign: the same trajectory continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALM = {"threshold_add_train": 1e6, "threshold_call_dft": 1e6, "threshold_break"
 
 
 def config(steps: int, *, otf: dict[str, Any] = CALM, walkers: int = 1, **engine: Any) -> CampaignConfig:
-    """Copper under conditions that stay."""
+    """Copper at constant conditions."""
     given = {"temperature": 900, "restart_every": 25, "trajectory_every": 25, "steps": steps, **engine}
     several = {} if walkers == 1 else {"walkers": walkers}
     return CampaignConfig(
@@ -31,7 +31,7 @@ def config(steps: int, *, otf: dict[str, Any] = CALM, walkers: int = 1, **engine
 
 
 def assert_same_way(one: CampaignView, two: CampaignView) -> None:
-    """Compare what two campaigns have come through, to the last digit."""
+    """Compare the trajectories of two campaigns to the last digit."""
     assert one.state is two.state is State.DONE
     assert one.progress.steps == two.progress.steps
     assert np.array_equal(one.timeline().step, two.timeline().step)

@@ -52,7 +52,7 @@ def config(python: Path, **pacemaker: object) -> CampaignConfig:
 
 
 def life(directory: str, python: str) -> None:
-    """One life of the campaign's process: until it is killed in the middle of the fit of generation 2."""
+    """Run the campaign's process until it is killed during the fit of generation 2."""
     with Campaign.create(directory, config(Path(python))) as campaign:
 
         def die(iteration: Iteration) -> None:
@@ -124,7 +124,7 @@ def test_a_campaign_heals_and_one_that_was_killed_in_a_fit_ends_alike(
 
 
 def before_the_last_training(directory: Path) -> str:
-    """The journal of a campaign that was killed when its fit had ended, and nobody had noted it down."""
+    """The journal of a campaign that was killed after its fit, before the result was recorded."""
     lines = (directory / "journal.jsonl").read_text().splitlines(keepends=True)
     last = max(number for number, line in enumerate(lines) if '"TRAIN"' in line and '"accepted"' in line)
     return "".join(lines[:last])

@@ -1,4 +1,4 @@
-"""The lines of the logger, and the bar of a run that somebody watches."""
+"""The lines of the logger, and the bar of a run in a terminal or notebook."""
 
 from __future__ import annotations
 

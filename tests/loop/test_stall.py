@@ -1,4 +1,4 @@
-"""Halts that get no further end a campaign, and its error says what it looks like."""
+"""Halts without progress end a campaign, and its error interprets the labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ase.calculators.emt import EMT
 
 import acemaker
 from acemaker import Campaign, CampaignConfig
-from acemaker.errors import FitRejectedError, NoProgressError
+from acemaker.errors import ConfigError, FitRejectedError, NoProgressError
 from acemaker.loop.stall import explain_stall, halts_without_progress
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -23,7 +23,7 @@ HERE = "tests.loop.test_stall"
 
 
 class Faulty(EMT):
-    """A calculator of somebody's own, with a fault in it."""
+    """A user's calculator with a fault."""
 
     def __init__(self, fault: str) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def settings(fault: str, **parameters: Any) -> CampaignConfig:
     given = {"structure": "Cu", "supercell": (3, 3, 3), "temperature": (300, 3000), "steps": 1000, "n_functions": 40}
     given |= {"oracle": f"{HERE}:faulty", "oracle_arguments": {"fault": fault}, "label_process": "this"}
     # all fits are taken, as on a system of which less is known; the guard has its own tests
-    given |= {"max_net_force": 10.0, "cv_tolerance": 1e6, **parameters}
+    given |= {"max_net_force": 10.0, "cv_tolerance": 1e6, "oracle_check": False, **parameters}
     return CampaignConfig.from_parameters(given)
 
 
@@ -58,7 +58,7 @@ def settings(fault: str, **parameters: Any) -> CampaignConfig:
     ],
 )
 def test_a_faulty_oracle_ends_the_campaign_before_the_next_label(tmp_path: Path, fault: str, words: str) -> None:
-    """By real molecular dynamics: labels that teach nothing are not paid without end."""
+    """Real molecular dynamics: useless labels do not continue without end."""
     campaign = Campaign.create(tmp_path / "c", settings(fault))
     with pytest.raises(NoProgressError, match=re.escape(words)) as caught:
         campaign.run()
@@ -76,8 +76,15 @@ def test_a_faulty_oracle_ends_the_campaign_before_the_next_label(tmp_path: Path,
     assert "made no progress" in repr(acemaker.attach(tmp_path / "c"))
 
 
+def test_the_same_oracle_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for fault, words in (("sign", "forces have the wrong sign"), ("stress in GPa", "the stress is in GPa")):
+        with pytest.raises(ConfigError, match=words):
+            Campaign.create(tmp_path / "c", settings(fault, oracle_check=True))
+    assert not (tmp_path / "c").exists()
+
+
 def constant(gamma: float) -> ToyEngine:
-    """Halt at the first checks, whatever is learned."""
+    """Halt at the first checks, whatever was trained."""
     return ToyEngine(200, gamma=lambda _step, _generation: gamma)
 
 

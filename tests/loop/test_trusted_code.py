@@ -1,4 +1,4 @@
-"""A campaign that came from elsewhere runs nothing that its files name, until somebody gives their word."""
+"""A campaign from elsewhere runs no code that its files name until the user allows it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def stand_still(site: Any, config: Any, rng: Any) -> Any:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Leave a module that tells when it was imported."""
+    """Write a module that records when it is imported."""
     told = tmp_path / "told"
     (tmp_path / "elsewhere.py").write_text(
         f"from pathlib import Path\nfrom ase.calculators.emt import EMT as calculator\nPath({str(told)!r}).touch()\n"
@@ -70,7 +70,7 @@ def with_parameters(**parameters: Any) -> CampaignConfig:
 
 
 def by_mail(tmp_path: Path, config: CampaignConfig) -> Path:
-    """Make a campaign whose journal names what nobody has run here."""
+    """Create a campaign whose journal names code that was not run on this machine."""
     directory = tmp_path / "c"
     with Campaign.create(directory, toy_config(), engine=ToyEngine(200, halting_at(100))) as campaign:
         campaign.prepare()
@@ -144,7 +144,7 @@ def test_a_potentials_file_names_no_other_code_than_the_configuration(tmp_path: 
 
 
 class Told:
-    """Says so when it is unpickled."""
+    """Records that it is unpickled."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -200,9 +200,9 @@ def test_no_command_comes_in_by_the_arguments_of_a_built_in_oracle(
         "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"],
     }
     (directory / "journal.jsonl").write_bytes(b"".join([sealed(json.dumps(first)), *lines[1:]]))
-    for look in (Campaign.open, acemaker.attach):
-        with pytest.raises(CampaignError, match=f"the '{oracle}' oracle has no argument '{next(iter(given))}'"):
-            look(directory)
+    with pytest.raises(CampaignError, match=f"the '{oracle}' oracle has no argument '{next(iter(given))}'"):
+        Campaign.open(directory)
+    assert repr(acemaker.attach(directory))  # reading needs no valid oracle, and runs nothing
     assert not told.exists()
     settings = {"pair_style": "eam/alloy", "pair_coeff": "* * Cu_mishin1.eam.alloy Cu", "ecutwfc": 20}
     with pytest.raises(ConfigError, match=r"To use all arguments of the calculator, pass its path: oracle='[\w.]+:"):
@@ -243,7 +243,7 @@ def test_a_baseline_in_lammps_that_calls_python_asks_for_permission(tmp_path: Pa
 def test_a_name_that_leads_elsewhere_is_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """A word for a module or program of one folder is none for those of the same name in another."""
+    """A permission for a module or program of one folder does not apply to the same name in another."""
     monkeypatch.setattr("acemaker.loop.trusted_code._trusted", set())
     name = f"calc_{abs(hash(request.node.name)) % 10**6}"
     named = {"oracle": f"{name}:make", "lammps": "srun ./lmp", "pacemaker_environment": "env", "scratch": "labels"}

@@ -17,10 +17,10 @@ from ase.build import bulk
 from acemaker.config import OracleConfig
 from acemaker.config.base import Section
 from acemaker.errors import Cause, ConfigError, OracleError
-from acemaker.oracles.espresso import input_data
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.process import ProcessOracle, make_oracle
 from acemaker.oracles.pseudopotentials import DEBIAN
+from acemaker.oracles.pw_input import input_data
 from acemaker.oracles.scf_retries import attempts
 from acemaker.testing import OracleContract
 
@@ -158,7 +158,7 @@ def test_an_mpiexec_that_finds_no_program(tmp_path: Path) -> None:
     ("edit", "words"),
     [
         (r"s/\(force = *\)[-0-9.]*/\1NaN/", "^nonsense result: expected a finite forces"),
-        (r"s/\(atom    1.*force = *\)[-0-9.]*/\1 9999.0/", "^nonsense result: the largest force is"),
+        (r"s/\(atom    1.*force = *\)[-0-9.]*/\1 9999.0/", "^nonsense result: the largest force component is"),
         (r"s/\(atom    1.*force = *\)[-0-9.]*/\1 0.5/", "^nonsense result: forces add up to"),
         (r"s/\(force = *\)[-0-9.]*/\1********/", "^nonsense result: cannot read a result from the output"),
     ],

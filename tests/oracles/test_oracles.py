@@ -106,7 +106,7 @@ class Broken(Calculator):
         ("raise", "the calculator raised RuntimeError: no convergence"),
         ("nan_energy", "finite energy"),
         ("nan_force", "finite forces"),
-        ("absurd", r"largest force is 1e\+05 eV/Å, above max_force 100"),
+        ("absurd", r"largest force component is 1e\+05 eV/Å, above max_force 100"),
         ("few", "forces of shape"),
     ],
 )

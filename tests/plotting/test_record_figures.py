@@ -3,14 +3,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 from acemaker import Campaign, EmbeddingConfig
+from acemaker.analysis.accuracy import Accuracy, Liquid
+from acemaker.analysis.calibration import GammaCalibration
 from acemaker.analysis.convergence import Convergence
 from acemaker.config import ConvergenceConfig
 from acemaker.formatting.figures import Picture
-from acemaker.results import Candidates
+from acemaker.plotting.scale import THRESHOLD_COLOR, THRESHOLD_OUTLINE, scale_with
+from acemaker.results import Candidates, Diagnosis
 from acemaker.structures.embedding import EmbeddedCell, embed
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from acemaker.widgets.viewer.legend import legend
+from acemaker.workshop.copper import Graded
+from acemaker.workshop.figures import bars_figure, boundary_figure, gamma_error_figure, scans_figure
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,65 @@ def test_an_embedded_cell_is_drawn_with_its_core(campaign: Campaign) -> None:
     assert isinstance(cell, EmbeddedCell)
     is_drawn(cell.figure())
     assert f"{int(cell.core.sum())} ringed" in cell.figure().axes[0].get_title()  # type: ignore[attr-defined]
+
+
+def axes_of(picture: Picture) -> list[Axes]:
+    axes: list[Axes] = picture.axes  # type: ignore[attr-defined]
+    return axes
+
+
+def line_colors(axes: Axes) -> list[str]:
+    """Return the colors of the lines across the whole axes, which mark a value."""
+    across = [line for line in axes.get_lines() if [0, 1] in ([*line.get_xdata()], [*line.get_ydata()])]
+    return [to_hex(line.get_color()) for line in across]
+
+
+def test_thresholds_have_one_color_in_every_figure(campaign: Campaign) -> None:
+    gamma, error = np.geomspace(0.1, 20, 30), np.geomspace(1, 300, 30)
+    liquid = Liquid(displacement=0.1, coordination=12.0)
+    accuracy = Accuracy(
+        generation=1,
+        steps=np.arange(30),
+        force_rmse=error,
+        energy_error=error,
+        gamma_max=gamma,
+        atom_gamma=gamma,
+        atom_error=error,
+        tolerance=50.0,
+        threshold=5.0,
+        campaign=liquid,
+        reference=liquid,
+        liquid_limit=1.0,
+    )
+    calibration = GammaCalibration(
+        potential=1,
+        generation=np.ones(30, int),
+        structure=np.arange(30),
+        gamma=gamma,
+        error=error,
+        tolerance=50.0,
+        threshold=5.0,
+        miss_rate=0.05,
+        source="",
+    )
+    graded = Graded(gamma=gamma, error=error)
+    (diagnosis,) = [record for record in campaign.recent if isinstance(record, Diagnosis)]
+    figures = {
+        "accuracy": (accuracy.figure(), 2),
+        "calibration": (calibration.figure(), 3),
+        "what if": (campaign.what_if().figure(), 2),
+        "segment": (campaign.segments()[0].figure(), 3),
+        "structure": (diagnosis.figure(), 3),
+        "workshop, atoms": (gamma_error_figure(graded, threshold=5.0, tolerance=50.0), 2),
+        "workshop, structures": (bars_figure({"a": graded}), 1),
+        "workshop, scans": (scans_figure({"a": ([1.0], [graded])}), 1),
+        "workshop, boundary": (boundary_figure(gamma, error, gamma > 1, limit=50.0), 1),
+    }
+    for name, (figure, n_lines) in figures.items():
+        colors = [color for axes in axes_of(figure) for color in line_colors(axes)]
+        assert colors.count(THRESHOLD_COLOR) == n_lines, name
+    html = legend(scale_with((2.0, 5.0, 10.0)))
+    assert html.count(THRESHOLD_COLOR) == html.count(THRESHOLD_OUTLINE) == 3
 
 
 def test_figures_need_no_file(campaign: Campaign, tmp_path: Path) -> None:

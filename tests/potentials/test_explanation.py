@@ -1,4 +1,4 @@
-"""What carries a grade: parts that add up to gamma, in the functions that differ."""
+"""Contributions of basis functions to a grade, which add up to gamma."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not count teaches nothing."""
+"""Atoms that do not count do not influence the training."""
 
 from __future__ import annotations
 

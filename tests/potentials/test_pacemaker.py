@@ -1,4 +1,4 @@
-"""The non-linear fit: what pacemaker is given, what becomes of its words, and that nothing of it is left running."""
+"""The non-linear fit: the input of pacemaker, the interpretation of its output, and the end of its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of a cheap calculator, on which a fit leans."""
+"""Labels of a cheap calculator as the prior of a fit."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_few_labels_are_worth_more(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.slow
 def test_many_labels_outweigh_it(tmp_path: Path) -> None:
-    """Even what is wrong, as a potential that is 360 meV/Å off."""
+    """Even with an error of 360 meV/Å."""
     unseen, labels = labeled(MISHIN, small(4, 7)), labeled(MISHIN, small(16, 1))
     wrong = OracleConfig(oracle="lammps", pair_style="eam/alloy", pair_coeff=("* * Cu_zhou.eam.alloy Cu",))
     direct = force_error(trained(tmp_path / "direct", [], labels)[1], unseen)

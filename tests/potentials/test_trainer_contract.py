@@ -1,4 +1,4 @@
-"""The trainers do what a campaign asks of them."""
+"""The trainers fulfill the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of a file's content, as faulty disks, faulty programs and hostile people make them."""
+"""Changes of a file's content that faulty disks, faulty programs and attackers cause."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Callable
 
 
 def flipped(content: bytes, rng: random.Random) -> bytes:
-    """Turn one bit over."""
+    """Flip one bit."""
     changed = bytearray(content)
     changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
 def truncated(content: bytes, rng: random.Random) -> bytes:
-    """Cut the end off."""
+    """Truncate the file."""
     return content[: rng.randrange(len(content))]
 
 
 def doubled(content: bytes, rng: random.Random) -> bytes:
-    """Write one line, or all of it, twice."""
+    """Duplicate one line, or the whole content."""
     lines = content.splitlines(keepends=True)
     if rng.random() < 0.3:
         return content + content
@@ -29,21 +29,21 @@ def doubled(content: bytes, rng: random.Random) -> bytes:
 
 
 def zeroed(content: bytes, rng: random.Random) -> bytes:
-    """Put zeros in the place of a stretch, as a file system does whose own journal was lost."""
+    """Replace a part by zeros, as a file system that lost its journal does."""
     start = rng.randrange(len(content))
     end = min(len(content), start + rng.choice((1, 16, 512, 4096)))
     return content[:start] + b"\0" * (end - start) + content[end:]
 
 
 def shortened(content: bytes, rng: random.Random) -> bytes:
-    """Leave out a line."""
+    """Remove a line."""
     lines = content.splitlines(keepends=True)
     place = rng.randrange(len(lines))
     return b"".join([*lines[:place], *lines[place + 1 :]])
 
 
 def swapped(content: bytes, rng: random.Random) -> bytes:
-    """Let two lines change places."""
+    """Swap two lines."""
     lines = content.splitlines(keepends=True)
     one, two = rng.randrange(len(lines)), rng.randrange(len(lines))
     lines[one], lines[two] = lines[two], lines[one]
@@ -51,13 +51,13 @@ def swapped(content: bytes, rng: random.Random) -> bytes:
 
 
 def strewn(content: bytes, rng: random.Random) -> bytes:
-    """Write random bytes over it, or in between."""
+    """Overwrite a part with random bytes, or insert them."""
     place, junk = rng.randrange(len(content)), rng.randbytes(rng.choice((1, 4, 64)))
     return content[:place] + junk + content[place + rng.choice((0, len(junk))) :]
 
 
 def misnumbered(content: bytes, rng: random.Random) -> bytes:
-    """Put something else in the place of a number."""
+    """Replace a number by something else."""
     found = list(re.finditer(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?", content))
     if not found:
         return strewn(content, rng)
@@ -66,7 +66,7 @@ def misnumbered(content: bytes, rng: random.Random) -> bytes:
 
 
 def misworded(content: bytes, rng: random.Random) -> bytes:
-    """Put something else in the place of a word, or of a value in JSON or YAML."""
+    """Replace a word, or a value in JSON or YAML, by something else."""
     found = list(re.finditer(rb'"[^"\n]*"|\[[^\[\]\n]*\]|[A-Za-z_]+', content))
     if not found:
         return strewn(content, rng)

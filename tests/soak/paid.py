@@ -1,4 +1,4 @@
-"""A calculator whose labels are counted where no fault of a campaign reaches, and which misbehaves when it is told."""
+"""A calculator that counts its labels in a folder that no fault of the campaign affects, and that fails on request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MISDEEDS = ("fails", "raises", "says nan", "says much", "says too little", "hang
 
 
 class Paid(EMT):
-    """EMT; ``registry.jsonl`` has a line for each label that was paid for.
+    """EMT; ``registry.jsonl`` has one line for each label that was computed.
 
     Parameters
     ----------
     folder
-        Where the label registry lies; ``orders.json`` there names the misdeed of a call by its number, counted over all
+        Folder of the label registry; its ``orders.json`` contains the failure of a call by its number, counted over all
         processes; ``"always"`` is that of every call.
     """
 
@@ -34,7 +34,7 @@ class Paid(EMT):
         self.folder = Path(folder)
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
-        """Label, or not."""
+        """Label a structure, or fail as requested."""
         super().calculate(atoms, properties or ["energy"], system_changes or [])
         order = self._order()
         if order == "fails":
@@ -71,11 +71,11 @@ class Paid(EMT):
 
 
 def name_of(atoms: Any) -> str:
-    """Name a structure by its positions."""
+    """Return a name of a structure from its positions."""
     return hashlib.sha256(np.ascontiguousarray(atoms.positions).tobytes()).hexdigest()[:20]
 
 
 def registry(folder: Path) -> list[dict[str, Any]]:
-    """Read what was paid for, oldest first."""
+    """Read the registry, oldest label first."""
     file = folder / LEDGER
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

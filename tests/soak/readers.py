@@ -1,4 +1,4 @@
-"""Everything of acemaker that reads files, with files for it to read."""
+"""All readers of acemaker, each with a file to read."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ NOTEBOOK = NotebookDescription(path=Path(), types={}, defaults={}, takes_all=Tru
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads a kind of file.
+    """Reader of a kind of file.
 
     Attributes
     ----------
     file : Path
-        One that is as it should be.
+        An undamaged file.
     read : callable
-        Reads that file, and returns plain values.
+        Reads the file, and returns plain values.
     summed : bool
-        Whether it has to notice every change: it then reads what was written, or the beginning of that, or nothing.
+        Whether it must detect every change, and then returns the original content, its beginning, or nothing.
     """
 
     file: Path
@@ -54,7 +54,7 @@ class Reader:
 
 
 def make_readers(folder: Path) -> dict[str, Reader]:
-    """Make a campaign and other files, and return what reads them, by name."""
+    """Create a campaign and other files, and return their readers by name."""
     with Campaign.create(
         folder / "c", toy_config(), engine=ToyEngine(200, halting_at(60)), oracle=ToyOracle()
     ) as campaign:
@@ -68,6 +68,8 @@ def make_readers(folder: Path) -> dict[str, Reader]:
     (folder / "config.yaml").write_text(yaml.safe_dump(toy_config().model_dump(mode="json")))
     for name in ("structure.extxyz", "POSCAR", "structure.cif"):
         atoms.write(folder / name)
+    atoms.write(folder / "structure.data", format="lammps-data", masses=True)
+    (folder / "structure.dump").write_text(_lammps_dump(atoms))
     labeled.calc = EMT()
     labeled.get_stress()
     labeled.write(folder / "result.extxyz")
@@ -99,6 +101,8 @@ def make_readers(folder: Path) -> dict[str, Reader]:
         "a user's extended XYZ": Reader(folder / "structure.extxyz", _read_initial, False),
         "a user's POSCAR": Reader(folder / "POSCAR", _read_initial, False),
         "a user's CIF": Reader(folder / "structure.cif", _read_initial, False),
+        "a user's data file of LAMMPS": Reader(folder / "structure.data", _read_initial, False),
+        "a user's dump of LAMMPS": Reader(folder / "structure.dump", _read_initial, False),
         "label made elsewhere": Reader(
             folder / "result.extxyz", lambda path: _plain([read_result(path, labeled)]), False
         ),
@@ -179,6 +183,14 @@ def _read_dump(path: Path, n_atoms: int) -> Any:
 
 def _read_initial(path: Path) -> Any:
     return _plain([initial_structure(SystemConfig(structure=str(path)), np.random.default_rng(1))])
+
+
+def _lammps_dump(atoms: Atoms) -> str:
+    """Format two frames with elements."""
+    bounds = "\n".join(f"0 {length}" for length in atoms.cell.lengths())
+    rows = "\n".join(f"{n} {a.symbol} {a.x} {a.y} {a.z}" for n, a in enumerate(atoms, start=1))
+    head = f"{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n{bounds}\nITEM: ATOMS id element x y z"
+    return "".join(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{head}\n{rows}\n" for step in (0, 5))
 
 
 def _write_dump(folder: Path, atoms: Atoms) -> None:

@@ -1,4 +1,4 @@
-"""A campaign under a fault drawn at random, lived to its end, and judged."""
+"""A campaign with a random fault, continued to its end and compared with the undisturbed one."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ UNITS = {"line": 25, "write": 220, "check": 60}
 
 @dataclass
 class Soaked:
-    """What became of a campaign under a fault.
+    """Outcome of a campaign with a fault.
 
     Attributes
     ----------
     seed : int
-        By which the same campaign can be soaked again.
+        Seed with which everything can be repeated.
     world, fault, detail : str
-        Which campaign, which fault, and where it came.
+        The campaign, the fault, and where it occurred.
     outcome : str
         ``same end``, ``typed error`` or ``VIOLATION``.
     said : str
-        The error, or what is wrong.
+        The error, or the violation.
     lives : list of str
-        How each life ended.
+        Outcome of each run.
     """
 
     seed: int
@@ -59,19 +59,19 @@ class Soaked:
 
 
 class Soak:
-    """Soaks campaigns, one after the other.
+    """Tests campaigns with faults, one after the other.
 
     Parameters
     ----------
     folder
-        For their directories; what was in order is deleted at once.
+        Folder of their directories; those without violations are deleted at once.
     nursery
-        Starts their processes.
+        Starts the processes.
 
     Attributes
     ----------
     faults : tuple of str
-        Those of `FAULTS` that are possible on this machine.
+        Faults of `FAULTS` that are possible on this machine.
     """
 
     def __init__(self, folder: Path, nursery: Nursery) -> None:
@@ -80,14 +80,14 @@ class Soak:
         self._endings: dict[str, dict[str, str]] = {}
 
     def soak(self, seed: int, fault: str = "", world: str = "") -> Soaked:
-        """Draw a campaign and a fault, and live it to its end.
+        """Draw a campaign and a fault, and continue the campaign to its end.
 
         Parameters
         ----------
         seed
-            Of all that is drawn.
+            Seed of all random choices.
         fault, world
-            Fixed instead of drawn; a fault is then drawn from those that are possible in the world.
+            Fixed values instead of random ones; the fault is then drawn from those that are possible in the world.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Soak:
         return soaked
 
     def undisturbed(self, world: str) -> dict[str, str]:
-        """Return the ending of a campaign without a fault."""
+        """Return the end of a campaign without a fault."""
         if world not in self._endings:
             folder = self._folder / f"undisturbed {world}"
             folder.mkdir(parents=True)
@@ -123,7 +123,7 @@ class Soak:
         return self._endings[world]
 
     def _live(self, soaked: Soaked, folder: Path, rng: random.Random) -> list[str]:
-        """Live a campaign to its end, and say what is wrong with it."""
+        """Continue a campaign to its end, and return the violation, if any."""
         reference, wrong = self.undisturbed(soaked.world), []
         lived, repaid = self._first_life(soaked, folder, rng, wrong)
         for _ in range(LIVES):
@@ -165,7 +165,7 @@ class Soak:
         return lived
 
     def _first_life(self, soaked: Soaked, folder: Path, rng: random.Random, wrong: list[str]) -> tuple[Lived, int]:
-        """Live until the fault has come; also says how many labels may have to be paid for again."""
+        """Run until the fault has occurred; also return how many labels may have to be computed again."""
         known = {one.name: one for one in LIVE}
         if soaked.fault in known:
             one = known[soaked.fault]
@@ -200,7 +200,7 @@ class Soak:
         return Lived(lived.status), 0
 
     def _two(self, soaked: Soaked, folder: Path, rng: random.Random, wrong: list[str]) -> Lived:
-        """Begin a campaign in two processes at nearly the same time."""
+        """Create a campaign in two processes at nearly the same time."""
         first = self._nursery.start(soaked.world, str(folder), "", None, False)
         first[0].join(2.0 * rng.random() ** 4)  # s; half of them while the first checks or writes
         second = self._nursery.start(soaked.world, str(folder), "", None, rng.random() < 0.5)
@@ -247,14 +247,14 @@ def _worlds_of(fault: str) -> tuple[str, ...]:
 
 
 def check_labels(folder: Path, repaid: int) -> list[str]:
-    """Make sure that all that was paid for can be read by ASE alone, and was paid for once.
+    """Check that ASE can read all computed labels, and that each was computed once.
 
     Parameters
     ----------
     folder
-        Of the campaign and the label registry.
+        Folder of the campaign and the label registry.
     repaid
-        How many labels may have been lost between the oracle and the disk.
+        Number of labels that may have been lost between the oracle and the disk.
     """
     from ase.io import read
 
@@ -290,7 +290,7 @@ def check_labels(folder: Path, repaid: int) -> list[str]:
 
 @contextmanager
 def read_only(directory: Path) -> Iterator[None]:
-    """Make a directory one that cannot be written: by permissions, and by a mount for root, whom these do not bind."""
+    """Make a directory read-only: by permissions, and for root, to whom they do not apply, by a mount."""
     directory.mkdir(exist_ok=True)
     if os.geteuid():
         folders = [directory, *(path for path in directory.rglob("*") if path.is_dir())]
@@ -311,7 +311,7 @@ def read_only(directory: Path) -> Iterator[None]:
 
 
 def can_make_read_only() -> bool:
-    """Tell whether `read_only` works here: containers may forbid mounts."""
+    """Return whether `read_only` works here: containers may forbid mounts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(OSError, subprocess.CalledProcessError):
         with read_only(Path(folder)):
             pass

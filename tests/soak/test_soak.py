@@ -1,4 +1,4 @@
-"""The short form of benchmarks/soak.py: two minutes, with a seed that stays and a fresh one, which pytest prints."""
+"""The short form of benchmarks/soak.py: two minutes, with a fixed seed and a new one, which pytest prints."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def soak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soak]:
 
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Have something printed at the end, whether the test fails or not."""
+    """Print a text at the end, whether the test fails or not."""
     return lambda words: record_property("printed", words)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_campaigns_under_faults(soak: Soak, tell: Callable[[str], None], seed: int | None) -> None:
-    """One of LAMMPS and one of each of the toys at least."""
+    """At least one campaign with LAMMPS, and one with each of the toys."""
     seed = FRESH if seed is None else seed
     seeds, end, done = random.Random(seed), time.monotonic() + SECONDS, 0
     try:
@@ -62,7 +62,7 @@ def test_campaigns_under_faults(soak: Soak, tell: Callable[[str], None], seed: i
 
 
 def test_a_world_has_only_faults_that_it_can_live_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In the campaign's own process, an oracle that hangs hangs the campaign, which is no finding."""
+    """An oracle that hangs in the campaign's own process also hangs the campaign, which is not a violation."""
     monkeypatch.setattr(Soak, "_live", lambda *_: [])
     with Nursery() as nursery:
         soak = Soak(tmp_path, nursery)
@@ -87,7 +87,7 @@ def test_changed_files(tell: Callable[[str], None], seed: int | None) -> None:
 
 @pytest.mark.slow
 def test_what_the_soak_would_notice(soak: Soak, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another end, a label that was paid for twice, one that cannot be read, a file that is missing."""
+    """A different end, a label that was computed twice, an unreadable label, a missing file."""
     with monkeypatch.context() as patch:
         patch.setitem(soak._endings, "toy", {**soak.undisturbed("toy"), "coefficients": "others"})
         soaked = soak.soak(1, "file times shifted", "toy")

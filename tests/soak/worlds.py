@@ -1,4 +1,4 @@
-"""The campaigns that are soaked: tiny, with the toy engine and with LAMMPS, and what makes two of them equal."""
+"""Small campaigns with the toy engine and with LAMMPS, and the comparison of two of them."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class World:
     Attributes
     ----------
     name : str
-        What the table calls it.
+        Name in the table.
     engine : dict
         Fields of `EngineConfig`; empty for the toy engine.
     apart : bool
-        Whether labels are made in processes of their own, two at a time.
+        Whether labels are computed in separate processes, two at a time.
     weight : float
-        How often it is drawn, relative to the others.
+        Relative frequency with which it is drawn.
     walkers : int
-        Trajectories that share its potential.
+        Number of trajectories that share its potential.
     """
 
     name: str
@@ -51,7 +51,7 @@ class World:
         return self.engine.get("engine") == "isolated"
 
     def config(self, folder: Path) -> CampaignConfig:
-        """Return the configuration of a campaign whose oracle's ledger lies in a folder."""
+        """Return the configuration of a campaign whose oracle writes its label registry to a folder."""
         made = toy_config(**LOOP).model_dump()
         made["potential"] = BASIS
         if self.engine:
@@ -62,6 +62,7 @@ class World:
             "oracle_arguments": {"folder": str(folder)},
             "label_process": "own" if self.apart else "this",
             "oracle_timeout": 8.0,
+            "oracle_check": False,  # its calls are counted, too
             "scratch": str(folder / "scratch"),
         }
         made["labeling"] = {"n_parallel_labels": 2 if self.apart else 1}
@@ -69,25 +70,25 @@ class World:
         return CampaignConfig(**made)
 
     def make_engine(self) -> Engine | None:
-        """Make the engine, where it is not the configuration's."""
+        """Create the engine if it is not that of the configuration."""
         if self.engine:
             return None
         return ToyEngine(200, halting_at(60, 130)) if self.walkers == 1 else ToyWalkers()
 
 
 class ToyWalkers:
-    """Toy engines of three walkers that halt at other steps, and move otherwise."""
+    """Toy engines of three walkers that halt at different steps, and move differently."""
 
     def __init__(self) -> None:
         scripts = (halting_at(60, 130), halting_at(90), halting_at(30, 60, 150))
         self._engines = [ToyEngine(200, script, seed=seed) for seed, script in enumerate(scripts, start=1)]
 
     def explore(self, request: Request) -> Exploration:
-        """Have the walker's engine explore."""
+        """Explore with the engine of the walker."""
         return self._engines[request.walker - 1].explore(request)
 
     def close(self) -> None:
-        """Free nothing: there is nothing to free."""
+        """Do nothing: there are no resources to release."""
 
 
 WORLDS = {
@@ -104,12 +105,12 @@ WORLDS = {
 
 
 def ending(directory: Path) -> dict[str, str]:
-    """Digest what a campaign has come to: two that ended alike have equal ones.
+    """Compute digests of the end of a campaign, which are equal for campaigns that ended in the same way.
 
     Parameters
     ----------
     directory
-        The campaign's; nothing is written.
+        Directory of the campaign; nothing is written.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The diagnosis: which atoms, since when, and in words."""
+"""The diagnosis: atoms, the step since which they exceed the threshold, and its text."""
 
 from __future__ import annotations
 

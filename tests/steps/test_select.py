@@ -1,4 +1,4 @@
-"""A selection that says what each candidate gains, what it brings, and why it was taken or not."""
+"""A selection with the gain of each candidate, its new environments, and the reason for the choice."""
 
 from __future__ import annotations
 

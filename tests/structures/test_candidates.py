@@ -1,4 +1,4 @@
-"""Strategies mixed by share, and what is sorted out."""
+"""Strategies mixed by share, and candidates that are rejected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def site(atoms: Atoms, epicenter: Sequence[int] = (0,), radius: float = 3.0) -> 
 
 
 class Grader:
-    """Gives gammas in turn, and counts what it was asked."""
+    """Returns gammas in turn, and counts its calls."""
 
     def __init__(self, *gammas: float) -> None:
         self.gammas, self.asked, self.calls = gammas, 0, 0
@@ -149,7 +149,7 @@ def test_a_strategy_is_given_up_after_twenty_in_a_row() -> None:
 
 
 def doubled(here: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[Atoms]:
-    """The halted structure in other guises, then one that is new, twice."""
+    """Copies of the halted structure, then a new structure twice."""
     whole = here.structure.copy()
     image = whole.copy()
     image.positions[3] += image.cell.array[0] - image.cell.array[2]

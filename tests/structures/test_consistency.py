@@ -1,4 +1,4 @@
-"""Signs and units of forces and stresses, seen from the labels alone."""
+"""Signs and units of forces and stresses, detected from the labels alone."""
 
 from __future__ import annotations
 

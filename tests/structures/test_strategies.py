@@ -185,7 +185,7 @@ def test_the_hessian_of_another_potential() -> None:
 
 
 class Broken(EMT):
-    """Says nothing that is finite."""
+    """Returns nothing finite."""
 
     def calculate(self, *arguments: object) -> None:
         super().calculate(*arguments)

@@ -1,4 +1,4 @@
-"""What would be dropped of a structure is refused by name, however it comes, before anything is written."""
+"""Constraints and masses are used or refused by name, however they come, before anything is written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ase.io import read, write
 from acemaker import Campaign, CampaignConfig
 from acemaker.cli import main
 from acemaker.config import OracleConfig
-from acemaker.errors import ConfigError, StructureError
+from acemaker.errors import CampaignExistsError, ConfigError, StructureError
 from acemaker.loop.checks import check_moments
-from acemaker.structures.supported import check_file, check_supported
+from acemaker.structures.supported import as_initial, check_supported, with_masses_of_file
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from tests.conftest import copper
 
@@ -45,32 +45,35 @@ def with_column(name: str, values: Any) -> Atoms:
 
 
 REFUSED: dict[str, tuple[Atoms, str]] = {
-    "fixed atoms": (with_constraint(FixAtoms([0, 3, 4])), "constraints (FixAtoms on 3 of 32 atoms)"),
     "a direction": (with_constraint(FixCartesian([0], (0, 0, 1))), "constraints (FixCartesian on 1 of 32 atoms)"),
     "a plane": (with_constraint(FixedPlane([1, 2], (0, 0, 1))), "constraints (FixedPlane on 2 of 32 atoms)"),
     "two kinds": (
-        with_constraint(FixAtoms([0]), FixScaled([1], [1, 1, 1])),
-        "FixAtoms on 1 of 32 atoms, FixScaled",
+        with_constraint(FixAtoms([0]), FixScaled([1], [1, 0, 1])),
+        "constraints (FixScaled on 1 of 32 atoms)",
     ),
     "a bond": (with_constraint(FixBondLength(0, 1)), "constraints (FixBondLengths"),
     "a spring": (with_constraint(Hookean(0, 1, k=2, rt=1)), "constraints (Hookean)"),
     "the center of mass": (with_constraint(FixCom()), "constraints (FixCom"),
-    "deuterium": (with_masses(H=2.014), "6 H with 2.014 instead of 1.008 u"),
-    "a heavy isotope": (with_masses(C=13.003), "2 C with 13.003 instead of 12.011 u"),
-    "a light isotope": (with_column("masses", [62.93] * 32), "32 Cu with 62.93 instead of 63.546 u"),
-    "a column of masses": (with_column("mass", [56.0] * 32), "32 Cu with 56 instead of 63.546 u"),
-    "a column of marks": (with_column("fixed", [1] + [0] * 31), "marks 1 of 32 atoms as fixed (column 'fixed')"),
-    "words": (with_column("Frozen", ["yes", "no"] * 16), "marks 16 of 32 atoms as fixed (column 'Frozen')"),
-    "all fixed": (with_column("selective_dynamics", [[False] * 3] * 32), "marks 32 of 32 atoms as fixed"),
-    "one direction": (with_column("if_pos", [[1, 1, 0]] + [[1, 1, 1]] * 31), "marks 1 of 32 atoms as fixed"),
-    "freeze": (with_column("FREEZE", ["F"] * 31 + ["T"]), "marks 1 of 32 atoms as fixed"),
-    "isotopes": (with_column("isotope", [65] * 32), "32 Cu with 65 instead of 63.546 u"),
-    "masses by another name": (with_column("atomic_mass", [62.93] * 32), "32 Cu with 62.93"),
+    "all fixed": (with_column("selective_dynamics", [[False] * 3] * 32), "32 of 32 atoms fixed"),
+    "all atoms": (with_constraint(FixAtoms(range(32))), "32 of 32 atoms fixed"),
+    "one direction of a column": (with_column("if_pos", [[1, 1, 0]] + [[1, 1, 1]] * 31), "marks 1 of 32 atoms"),
+    "numbers of groups": (with_column("fix", [0, 2] * 16), "a column 'fix' that seems to mark fixed atoms, but"),
+    "other texts": (with_column("frozen", ["layer", "no"] * 16), "but contains 'layer'"),
+    "two directions": (with_column("fixed", [[0, 1]] * 32), "but contains 'an array of shape (32, 2)'"),
+    "a column that contradicts": (
+        with_constraint(FixAtoms([0])),
+        "marks other atoms as fixed in the column 'fixed' than in the constraints",
+    ),
+    "a negative mass": (with_column("mass", [-1.0] + [0] * 31), "a mass of -1 u at atom 0 (Cu) in the column 'mass'"),
+    "unknown masses": (with_column("masses", [1.0] * 32), "a mass of 1 u at atom 0 (Cu)"),
+    "two masses": (with_masses(H=2.014), "other masses in the column 'isotope' than in 'masses'"),
     "half a site": (
         with_column("occupancy", [0.5] + [1.0] * 31),
         "sites (0.5, in the column 'occupancy')",
     ),
 }
+REFUSED["a column that contradicts"][0].set_array("fixed", np.arange(32) < 2)
+REFUSED["two masses"][0].set_array("isotope", np.where(REFUSED["two masses"][0].numbers == 1, 3, 0))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -85,7 +88,7 @@ ACCEPTED: dict[str, Atoms] = {
     "plain": copper(),
     "masses that are the elements'": with_masses(),
     "masses to fewer digits": with_column("masses", [63.55] * 32),
-    "nothing held": with_constraint(FixAtoms([]), FixCartesian([0, 1], (0, 0, 0))),
+    "nothing fixed": with_constraint(FixAtoms([]), FixCartesian([0, 1], (0, 0, 0))),
     "marks that mark nothing": with_column("fixed", [0] * 32),
     "words that mark nothing": with_column("fixed", ["F", "no"] * 16),
     "all free": with_column("selective_dynamics", [["T"] * 3] * 32),
@@ -104,7 +107,64 @@ ACCEPTED: dict[str, Atoms] = {
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_what_says_nothing_else_is_accepted(name: str) -> None:
-    check_supported(ACCEPTED[name], "the structure")
+    initial = as_initial(ACCEPTED[name], "the structure")
+    assert not {"frozen", "masses", "mass", "isotope", "fixed"} & set(initial.arrays)
+    assert not initial.constraints
+    assert initial.has("momenta") == (name == "velocities")
+
+
+FIRST_THREE = np.arange(32) < 3
+
+FROZEN: dict[str, Atoms] = {
+    "an object": with_constraint(FixAtoms([0, 1, 2])),
+    "a mask": with_constraint(FixAtoms(mask=FIRST_THREE)),
+    "two constraints": with_constraint(FixAtoms([2]), FixCartesian([0, 1])),
+    "scaled": with_constraint(FixScaled([0, 1, 2], [True, True, True])),
+    "a column": with_column("fixed", FIRST_THREE.astype(int)),
+    "words": with_column("Freeze", ["yes", "T", ".true."] + ["no"] * 29),
+    "three columns": with_column("selective_dynamics", np.repeat(~FIRST_THREE[:, None], 3, axis=1)),
+    "if_pos": with_column("if_pos", np.repeat(1 - FIRST_THREE[:, None].astype(int), 3, axis=1)),
+    "move_mask": with_column("move_mask", ~FIRST_THREE),
+    "an earlier campaign's": with_column("frozen", FIRST_THREE),
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_atoms_fixed_in_all_directions_are_frozen(name: str) -> None:
+    before = FROZEN[name].copy()
+    initial = as_initial(FROZEN[name], "the structure")
+    assert initial.arrays["frozen"].dtype == bool
+    assert np.array_equal(initial.arrays["frozen"], FIRST_THREE)
+    assert not initial.constraints
+    assert set(initial.arrays) == {"numbers", "positions", "frozen"}
+    assert FROZEN[name] == before
+    assert len(FROZEN[name].constraints) == len(before.constraints)
+
+
+MASSES: dict[str, tuple[Atoms, dict[str, float]]] = {
+    "deuterium": (with_masses(H=2.014), {"H": 2.014, "C": 12.011}),
+    "heavy hydrogen": (with_masses(H=4.0), {"H": 4.0, "O": 15.999}),
+    "carbon 13": (with_masses(C=13.003), {"C": 13.003, "H": 1.008}),
+    "one isotope": (with_column("masses", [62.93] * 32), {"Cu": 62.93}),
+    "a column": (with_column("mass", [56.0] * 32), {"Cu": 56.0}),
+    "another name": (with_column("atomic_mass", [62.93] * 32), {"Cu": 62.93}),
+    "isotopes": (with_column("isotope", [65] * 32), {"Cu": 65.0}),
+}
+
+
+@pytest.mark.parametrize("name", MASSES)
+def test_masses_are_used(name: str) -> None:
+    atoms, expected = MASSES[name]
+    initial = as_initial(atoms, "the structure")
+    for symbol, mass in expected.items():
+        assert np.allclose(initial.arrays["masses"][initial.symbols == symbol], mass, atol=1e-9)
+    assert set(initial.arrays) <= {"numbers", "positions", "masses"}
+
+
+def test_mass_numbers_of_some_hydrogen_atoms_are_isotopes() -> None:
+    atoms = molecule("H2O")
+    atoms.set_array("isotopes", np.array([0, 2, 3]))
+    assert np.allclose(as_initial(atoms, "it").get_masses(), [15.999, 2.014102, 3.016049], atol=1e-6)
 
 
 def poscar(path: Path) -> None:
@@ -114,6 +174,11 @@ def poscar(path: Path) -> None:
 def extended_xyz(path: Path) -> None:
     write(path, with_constraint(FixAtoms([5])), format="extxyz")
     assert "move_mask" in path.read_text()
+
+
+def poscar_with_frozen_layer(path: Path) -> None:
+    write(path, with_constraint(FixAtoms([5, 6])), format="vasp")
+    assert "Selective" in path.read_text()
 
 
 def extended_xyz_with_masses(path: Path) -> None:
@@ -126,13 +191,6 @@ def extended_xyz_of_other_programs(path: Path) -> None:
 
 def trajectory(path: Path) -> None:
     write(path, with_constraint(FixAtoms([5])), format="traj")
-
-
-def lammps_data(path: Path) -> None:
-    atoms = copper()
-    atoms.set_masses([62.93] * 32)
-    write(path, atoms, format="lammps-data", masses=True)
-    path.write_text(path.read_text().replace("63.546", "62.93"))
 
 
 CIF = """\
@@ -183,22 +241,15 @@ def pw_input_with_fixed_atoms(path: Path) -> None:
 
 FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "POSCAR": (poscar, "constraints (FixScaled on 1 of 32 atoms)"),
-    "fixed.extxyz": (extended_xyz, "constraints (FixAtoms on 1 of 32 atoms)"),
-    "tritium.extxyz": (extended_xyz_with_masses, "6 H with 3.016 instead of 1.008 u"),
-    "mass.extxyz": (extended_xyz_of_other_programs, "32 Cu with 62.93 instead of 63.546 u"),
-    "fixed.traj": (trajectory, "constraints (FixAtoms on 1 of 32 atoms)"),
-    "heavy_water.cif": (cif_with_deuterium, "2 H with 2.01355 instead of 1.008 u"),
     "heavy_type.cif": (cif_of_a_heavy_type, "2H in place of H"),
-    "deuterium.pwi": (pw_input_with_deuterium, "H with 2.014 instead of 1.008 u"),
-    "fixed.pwi": (pw_input_with_fixed_atoms, "constraints (Fix"),
     "half.cif": (cif_with_half_a_site, "partially occupied sites (0.5 H)"),
     "shared.cif": (cif_with_a_shared_site, "partially occupied sites (0.7 Fe, 0.3 Ni)"),
 }
 
 
-def config_of(path: Path) -> CampaignConfig:
+def config_of(path: Path, supercell: tuple[int, int, int] = (1, 1, 1)) -> CampaignConfig:
     made = toy_config().model_dump()
-    made["system"] |= {"structure": str(path), "supercell": (1, 1, 1)}
+    made["system"] |= {"structure": str(path), "supercell": supercell}
     return CampaignConfig(**made)
 
 
@@ -211,12 +262,46 @@ def test_a_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "c").exists()
 
 
+USED: dict[str, tuple[Callable[[Path], None], list[int], float]] = {
+    "POSCAR": (poscar_with_frozen_layer, [5, 6], 0),
+    "fixed.extxyz": (extended_xyz, [5], 0),
+    "fixed.traj": (trajectory, [5], 0),
+    "fixed.pwi": (pw_input_with_fixed_atoms, [0], 0),
+    "tritium.extxyz": (extended_xyz_with_masses, [], 3.016),
+    "mass.extxyz": (extended_xyz_of_other_programs, [], 62.93),
+    "heavy_water.cif": (cif_with_deuterium, [], 2.01355),
+    "deuterium.pwi": (pw_input_with_deuterium, [], 2.014),
+}
+
+
+@pytest.mark.parametrize("name", USED)
+def test_a_campaign_starts_with_what_a_file_says(tmp_path: Path, name: str) -> None:
+    """In every copy of a supercell, and after the campaign was closed and opened again."""
+    make, frozen, mass = USED[name]
+    make(tmp_path / name)
+    n_atoms = len(read(tmp_path / name))
+    config = config_of(tmp_path / name, (2, 1, 1))
+    Campaign.create(tmp_path / "c", config, engine=ToyEngine(), oracle=ToyOracle()).close()
+    with Campaign.create(tmp_path / "c", config, engine=ToyEngine(), oracle=ToyOracle(), exist_ok=True) as campaign:
+        start = campaign.initial_structure()
+    assert not start.constraints
+    marked = np.flatnonzero(start.arrays.get("frozen", np.zeros(len(start), dtype=bool))).tolist()
+    assert marked == [*frozen, *(index + n_atoms for index in frozen)]
+    assert ("masses" in start.arrays) == bool(mass)
+    if mass:
+        special = np.abs(start.get_masses() - mass) < 1e-6
+        assert special.any()
+        assert len(set(start.symbols[special])) == 1
+        assert np.array_equal(special[:n_atoms], special[n_atoms:])
+        assert np.allclose(start.get_masses()[~special], Atoms(start.symbols).get_masses()[~special])
+
+
 def test_the_command_refuses_it_before_a_kernel_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     poscar(tmp_path / "POSCAR")
     words = ["run", str(NOTEBOOK), str(tmp_path / "out.ipynb"), "-p", f"structure={tmp_path / 'POSCAR'}"]
     assert main([*words, "-p", f"directory={tmp_path / 'c'}"]) == 2
     said = capsys.readouterr()
-    assert "constraints (FixScaled on 1 of 32 atoms), which are not supported yet" in said.err + said.out
+    assert "constraints (FixScaled on 1 of 32 atoms), which are not supported" in said.err + said.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["POSCAR"]
 
 
@@ -236,7 +321,10 @@ def test_an_existing_campaign_is_no_back_door(tmp_path: Path) -> None:
     parts: dict[str, Any] = {"engine": ToyEngine(), "oracle": ToyOracle()}
     Campaign.create(tmp_path / "c", toy_config(), structure=copper(), **parts).close()
     with pytest.raises(StructureError, match="constraints"):
-        Campaign.create(tmp_path / "c", toy_config(), structure=with_constraint(FixAtoms([0])), **parts)
+        Campaign.create(tmp_path / "c", toy_config(), structure=with_constraint(FixedPlane([0], (0, 0, 1))), **parts)
+    frozen = with_constraint(FixAtoms([0]))
+    with pytest.raises(CampaignExistsError):
+        Campaign.create(tmp_path / "c", toy_config(), structure=frozen, exist_ok=True, **parts)
     Campaign.create(tmp_path / "c", toy_config(), structure=copper(), exist_ok=True, **parts).close()
 
 
@@ -256,21 +344,20 @@ def iron_aluminum(iron: float, aluminum: float) -> Atoms:
 
 
 @pytest.mark.parametrize(
-    ("atoms", "given"),
+    ("atoms", "given", "said"),
     [
-        (bulk("Fe"), {}),
-        (antiferromagnet(), SPIN),
-        (bulk("Ni", cubic=True).repeat(2), {"nbnd": 12}),
-        (bulk("Fe"), {"nspin": 1}),
-        (iron_aluminum(2.0, 0.0), SPIN),  # which is aluminum's
-        (iron_aluminum(2.0, -1.0), {"nspin": 2, "starting_magnetization(2)": 0.5}),
+        (antiferromagnet(), SPIN, r"moments of Fe \(-2, 2 Bohr magnetons\), and espresso_input sets 0.5"),
+        (bulk("Fe"), {"nspin": 1}, "espresso_input sets 'nspin': 1; omit it, or remove the moments"),
+        (iron_aluminum(2.0, -1.0), SPIN, r"moments of Al \(-1 Bohr magnetons\), and espresso_input sets 0.5"),
     ],
-    ids=["no spin", "two moments of one element", "other input", "spin off", "of another element", "of one element"],
+    ids=["two moments of one element", "spin off", "another sign"],
 )
-def test_moments_that_pw_would_not_see_are_refused(tmp_path: Path, atoms: Atoms, given: dict[str, Any]) -> None:
+def test_moments_that_contradict_the_input_of_pw_are_refused(
+    tmp_path: Path, atoms: Atoms, given: dict[str, Any], said: str
+) -> None:
     made = toy_config().model_dump()
     made["oracle"] |= {"oracle": "espresso", "ecutwfc": 20, "espresso_input": given}
-    with pytest.raises(StructureError, match=r"has magnetic moments .*, which are not passed to pw\.x"):
+    with pytest.raises(StructureError, match=said):
         Campaign.create(tmp_path / "c", CampaignConfig(**made), structure=atoms, engine=ToyEngine())
     assert not (tmp_path / "c").exists()
 
@@ -285,32 +372,38 @@ def test_an_element_that_is_not_there_is_told_as_such(tmp_path: Path, index: int
     assert not (tmp_path / "c").exists()
 
 
-def test_moments_that_pw_sees_are_accepted() -> None:
-    config = OracleConfig(oracle="espresso", ecutwfc=20, espresso_input={"nspin": 2, "starting_magnetization(2)": 0.5})
+@pytest.mark.parametrize("given", [{"nspin": 2, "starting_magnetization(2)": 0.5}, SPIN, {}, {"nbnd": 12}])
+def test_moments_that_reach_pw_are_accepted(given: dict[str, Any]) -> None:
+    config = OracleConfig(oracle="espresso", ecutwfc=20, espresso_input=given)
     check_moments(config, iron_aluminum(2.0, 0.0), ("Al", "Fe"))
 
 
-@pytest.mark.parametrize(("moment", "charge", "said"), [(1.0, 0.0, "magnetic moments"), (0.0, 0.1, "charges")])
-def test_a_calculator_that_would_not_be_told_is_not_asked(moment: float, charge: float, said: str) -> None:
+def test_a_total_charge_that_pw_does_not_receive_is_refused() -> None:
+    atoms = iron_aluminum(0.0, 0.0)
+    atoms.set_initial_charges([0.5, -0.5] * 8)
+    check_moments(OracleConfig(oracle="espresso", ecutwfc=20), atoms, ("Al", "Fe"))
+    atoms.set_initial_charges([0.5, -0.25] * 8)
+    with pytest.raises(StructureError, match=r"add up to 2 e, which pw.x does not receive; set .*'tot_charge': 2"):
+        check_moments(OracleConfig(oracle="espresso", ecutwfc=20), atoms, ("Al", "Fe"))
+    check_moments(OracleConfig(oracle="espresso", ecutwfc=20, espresso_input={"tot_charge": 2}), atoms, ("Al", "Fe"))
+
+
+def test_a_calculator_that_would_not_be_told_of_charges_is_not_asked() -> None:
     atoms = copper()
-    atoms.set_initial_magnetic_moments([moment] * 32)
-    atoms.set_initial_charges([charge] * 32)
-    with pytest.raises(StructureError, match=f"has initial {said}, which are not passed to the oracle 'my_dft:make'"):
+    atoms.set_initial_magnetic_moments([1.0, -1.0] * 16)
+    check_moments(OracleConfig(oracle="my_dft:make"), atoms, ("Cu",))
+    atoms.set_initial_charges([0.1] * 32)
+    with pytest.raises(StructureError, match="has initial charges, which are not passed to the oracle 'my_dft:make'"):
         check_moments(OracleConfig(oracle="my_dft:make"), atoms, ("Cu",))
     for oracle in ("emt", "acemaker.oracles.universal:chgnet"):
         check_moments(OracleConfig(oracle=oracle), atoms, ("Cu",))
 
 
-def test_moments_that_ase_has_guessed_are_not_meant() -> None:
-    for element in ("Fe", "Ni", "Co"):
-        check_moments(OracleConfig(oracle="my_dft:make"), bulk(element).repeat(2), (element,))
-    flipped = bulk("Fe", cubic=True)
-    flipped.set_initial_magnetic_moments(flipped.get_initial_magnetic_moments() * [1, -1])
-    with pytest.raises(StructureError, match="magnetic moments"):
-        check_moments(OracleConfig(oracle="my_dft:make"), flipped, ("Fe",))
-
-
 SPECIES = "ATOMIC_SPECIES\n{}\nATOMIC_POSITIONS angstrom\nSi 0 0 0\nCELL_PARAMETERS angstrom\n5 0 0\n0 5 0\n0 0 5\n"
+
+
+def silicon() -> Atoms:
+    return Atoms("Si", cell=[5, 5, 5], pbc=True)
 
 
 @pytest.mark.parametrize(
@@ -319,14 +412,26 @@ SPECIES = "ATOMIC_SPECIES\n{}\nATOMIC_POSITIONS angstrom\nSi 0 0 0\nCELL_PARAMET
 )
 def test_ordinary_inputs_of_pw_are_no_isotopes(tmp_path: Path, lines: str) -> None:
     (tmp_path / "pw.in").write_text(SPECIES.format(lines))
-    check_file(tmp_path / "pw.in", "it")
+    assert "masses" not in with_masses_of_file(tmp_path / "pw.in", silicon(), "it").arrays
 
 
-@pytest.mark.parametrize("lines", ["Si 30 Si.UPF", "! none\nSi 30. Si.UPF", "Si 28.0855 a\n# more\n\nSi2 2.9973d1 b"])
-def test_isotopes_of_pw_are_seen(tmp_path: Path, lines: str) -> None:
+@pytest.mark.parametrize(
+    ("lines", "mass"),
+    [("Si 30 Si.UPF", 30), ("! none\nSi 30. Si.UPF", 30), ("Si 28.0855 a\n# more\n\nSi2 2.9973d1 b", 28.0855)],
+)
+def test_masses_of_pw_are_those_of_the_species_of_each_atom(tmp_path: Path, lines: str, mass: float) -> None:
     (tmp_path / "pw.in").write_text(SPECIES.format(lines))
-    with pytest.raises(StructureError, match=r"Si with (30|29\.973) instead of 28\.085 u"):
-        check_file(tmp_path / "pw.in", "it")
+    atoms = with_masses_of_file(tmp_path / "pw.in", silicon(), "it")
+    assert atoms.arrays["masses"] == pytest.approx([mass])
+
+
+def test_two_isotopes_of_an_element_in_pw_are_told_apart_by_label(tmp_path: Path) -> None:
+    text = SPECIES.format("Si 28.0855 a\nSi2 29.973 b").replace("Si 0 0 0", "Si2 0 0 0\nSi 2.5 2.5 2.5")
+    (tmp_path / "pw.in").write_text(text)
+    atoms = Atoms("Si2", [[0, 0, 0], [2.5, 2.5, 2.5]], cell=[5, 5, 5], pbc=True)
+    assert with_masses_of_file(tmp_path / "pw.in", atoms, "it").get_masses() == pytest.approx([29.973, 28.0855])
+    with pytest.raises(StructureError, match=r"Si with 29\.973 u"):
+        with_masses_of_file(tmp_path / "pw.in", silicon(), "it")  # atoms of another file
 
 
 SITES = "data_x\n_publ_section_title\n;\n Vitamin D and its salts, T 2H\n;\nloop_\n{}\n{}\n\nloop_\n_other\nD T\n"
@@ -347,15 +452,15 @@ SITES = "data_x\n_publ_section_title\n;\n Vitamin D and its salts, T 2H\n;\nloop
 def test_heavy_hydrogen_is_looked_for_where_sites_are(tmp_path: Path, tags: str, row: str, heavy: str) -> None:
     (tmp_path / "x.cif").write_text(SITES.format(tags, row))
     if not heavy:
-        check_file(tmp_path / "x.cif", "it")
+        with_masses_of_file(tmp_path / "x.cif", silicon(), "it")
         return
     with pytest.raises(StructureError, match=rf"\({heavy} in place of H\)"):
-        check_file(tmp_path / "x.cif", "it")
+        with_masses_of_file(tmp_path / "x.cif", silicon(), "it")
 
 
 def test_long_files_are_looked_through_at_once(tmp_path: Path) -> None:
     (tmp_path / "blank.in").write_text("\n" * 2_000_000 + "ATOMIC_SPECIES" + "\n" * 100_000)
-    check_file(tmp_path / "blank.in", "it")
+    with_masses_of_file(tmp_path / "blank.in", silicon(), "it")
 
 
 def test_an_occupancy_that_is_not_known_is_no_part(tmp_path: Path) -> None:

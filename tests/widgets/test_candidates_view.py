@@ -1,4 +1,4 @@
-"""Candidates looked into, by clicking."""
+"""The view of candidates, operated by clicks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shown(selection: Selection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Can
 
 
 def drawn(view: CandidatesView) -> str:
-    """What the front end would draw."""
+    """Return the elements that the front end would draw."""
     assert view.pane is not None
     return str(view.pane.viewer._text)  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""The cockpit's logic, by clicking."""
+"""The logic of the cockpit, operated by clicks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(directory: Path, *halts: int, oracle: ToyOracle | None = None, **otf: o
 
 
 def texts(widget: object) -> str:
-    """All that is written in a widget and those within it."""
+    """Return all text in a widget and its children."""
     own = [str(getattr(widget, name)) for name in ("value", "description") if hasattr(widget, name)]
     return " ".join([*own, *(texts(child) for child in getattr(widget, "children", ()))])
 
@@ -72,7 +72,7 @@ def test_run_and_stop(tmp_path: Path) -> None:
     cockpit.stop.click()
     seen.set()
     assert cockpit.driver.wait(30)
-    assert "stopped; the next step is EXPLORE" in cockpit.message
+    assert "stopped; the next state is EXPLORE" in cockpit.message
     assert campaign.state is State.EXPLORE
     cockpit.run.click()
     assert cockpit.driver.wait(60)

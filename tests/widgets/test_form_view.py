@@ -1,4 +1,4 @@
-"""The form, by filling it in."""
+"""The form, operated by filling it in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the widgets leave in a saved notebook: valid, and with pictures that can be opened."""
+"""Widgets in a saved notebook, which is valid and contains their pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Binder is told to install is what acemaker is tested with, as far as names and pins can say."""
+"""Binder installs the packages that acemaker is tested with, by names and pins."""
 
 from __future__ import annotations
 

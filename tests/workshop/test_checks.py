@@ -1,4 +1,4 @@
-"""What the checks say of right answers and of the mistakes that students make, on small things."""
+"""Answers of the self-checks to right answers and to frequent mistakes, for small examples."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def test_who_notices(toy: dict[str, Any]) -> None:
 
 
 class Cell:
-    """As much of an embedded cell as the check looks at."""
+    """The attributes of an embedded cell that the check reads."""
 
     core = np.array([True, True, False, False])
 

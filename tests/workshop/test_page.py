@@ -1,4 +1,4 @@
-"""The teacher's page speaks of the notebooks that are there, and its timetable adds up."""
+"""The teacher's page describes the existing notebooks, and its timetable adds up."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from acemaker.potentials.pacemaker.installation import find_python
 from acemaker.potentials.pacemaker.job import OUTPUT_POTENTIAL, make_job
 from acemaker.potentials.pacemaker.start import embedding_of, first_start, load_basis
 from acemaker.potentials.prediction import Residuals, force_errors, mean_errors, parity_of, residuals_of
-from acemaker.potentials.targets import check_reference_energies
+from acemaker.potentials.targets import check_reference_energies, isolated_energies
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.trainer import Listener
 from acemaker.potentials.training import Training
@@ -93,6 +93,26 @@ class PacemakerTrainer(Domain):
         self._linear, self._designs = LinearFit(config, linear), DesignBuilder(linear)
         self._labels: list[Atoms] = []
         self._targets: list[Atoms] = []
+
+    @property
+    def least_neighbors(self) -> dict[str, int]:
+        """Smallest number of neighbors in the training set by element; empty if it does not limit what is known."""
+        return self._distances.least_neighbors if self._linear.limits_neighbors else {}
+
+    @property
+    def alone_is_known(self) -> bool:
+        """Whether the energy of an atom without neighbors is exact."""
+        return self._linear.energies_from != "fit"
+
+    def use_isolated_atoms(self, atoms: Sequence[Atoms]) -> None:
+        """Set the reference energies from labels of isolated atoms, before the first labels.
+
+        Parameters
+        ----------
+        atoms
+            Isolated atoms with their energies, one of each element; empty if the oracle cannot label them.
+        """
+        self._linear.pin(isolated_energies(atoms, self.basis.elements, self.baseline))
 
     @single_threaded
     def restore(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None = None) -> None:
@@ -168,6 +188,8 @@ class PacemakerTrainer(Domain):
             cv_folds=self._linear.fold_forces(held_out),
             n_structures=len(self._labels),
             baseline=self.baseline,
+            energies_from=self._linear.energies_from,
+            least_neighbors=self.least_neighbors,
         )
         before = self._residuals(old) if predecessor is not None else []
         attempt = self._attempt(predecessor, before, comparison, halted, gamma_limit, directory / FOLDER)

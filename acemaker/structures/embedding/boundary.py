@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from acemaker.structures.computed import forces_of
+from acemaker.structures.per_atom import bare_copy, frozen_atoms
 
 LARGEST_STEP = 0.1
 """Å, largest displacement of an atom in a step of the relaxation: forces on overlapping atoms may be arbitrarily
@@ -57,7 +58,7 @@ def relax_boundary(
     cut
         The cell as it was cut; it is not changed.
     movable : ndarray of bool, shape (n_atoms,)
-        True for atoms that move.
+        True for atoms that move, unless they are frozen.
     boundary : ndarray of bool, shape (n_atoms,)
         True for atoms whose gamma is to be reduced, which include all movable ones.
     calculator
@@ -79,6 +80,7 @@ def relax_boundary(
 
     atoms = cut.copy()
     atoms.calc = calculator
+    movable = movable & ~frozen_atoms(cut)
     atoms.set_constraint(FixAtoms(np.flatnonzero(~movable)))
     best: tuple[float, Relaxation] | None = None
     optimizer = FIRE(atoms, logfile=None, maxstep=LARGEST_STEP)
@@ -102,7 +104,7 @@ def relax_boundary(
 def _evaluate_frame(atoms: Atoms, step: int) -> Relaxation:
     forces = forces_of(atoms)
     gamma = atoms.calc.results.get("gamma")
-    structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    structure = bare_copy(atoms)
     return Relaxation(
         structure=structure,
         forces=forces.copy(),

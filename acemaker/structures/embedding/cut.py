@@ -10,6 +10,7 @@ from ase.data import covalent_radii
 
 from acemaker.structures.embedding.cell import SmallCell
 from acemaker.structures.embedding.surroundings import Surroundings
+from acemaker.structures.per_atom import with_per_atom
 
 BEYOND = 0.2
 """Distance beyond the boundary, in units of half a period, within which atoms may fill gaps due to thermal motion."""
@@ -86,6 +87,7 @@ def cut(near: Surroundings, cell: SmallCell, closest: float) -> Cut:
     order = np.sort(chosen)  # nearest first
     offsets = near.offsets[order]
     structure = Atoms(near.numbers[order], offsets, cell=cell.vectors, pbc=True)
+    with_per_atom(near.parent, structure, near.indices[order])
     middle = cell.vectors.sum(axis=0) / 2
     if cell.window is not None and cell.normal is not None:
         middle -= cell.normal * (sum(cell.window) / 2)

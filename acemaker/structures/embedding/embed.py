@@ -21,6 +21,7 @@ from acemaker.structures.embedding.surroundings import Surroundings, check_paren
 from acemaker.structures.embedding.validation import EmbeddingValidation, fewest_reasons, validate_cell
 from acemaker.structures.files import as_written
 from acemaker.structures.geometry import closeness
+from acemaker.structures.per_atom import bare_copy
 
 CENTERS = 3
 """Maximum number of atoms of the epicenter around which cells are cut, largest gamma first."""
@@ -126,7 +127,7 @@ class _Parent:
 
     @classmethod
     def evaluate(cls, atoms: Atoms, calculator: BaseCalculator, rule: OTFConfig) -> _Parent:
-        copy = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy = bare_copy(atoms)
         copy.calc = calculator
         forces = forces_of(copy)
         gamma = calculator.results.get("gamma")

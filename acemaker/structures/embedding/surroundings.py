@@ -10,6 +10,10 @@ from ase import Atoms
 from scipy.spatial import cKDTree
 
 from acemaker.errors import EmbeddingError
+from acemaker.structures.per_atom import MOMENTS
+
+LEAST_MOMENT = 0.1
+"""Bohr magnetons; atoms with smaller initial moments are not magnetic."""
 
 VACUUM = 6.0
 """Å; a direction with a larger gap between the atoms has surfaces. In no crystal are planes that far apart."""
@@ -46,6 +50,8 @@ class Surroundings:
         Atomic numbers.
     periods : ndarray, shape (3, 3)
         Cell of the parent, Å.
+    parent : Atoms
+        The parent, which has the properties of its atoms.
     spacing : float
         Å, cube root of the volume per atom, without vacuum.
     slab : Slab or None
@@ -56,6 +62,7 @@ class Surroundings:
     indices: np.ndarray
     numbers: np.ndarray
     periods: np.ndarray
+    parent: Atoms
     spacing: float
     slab: Slab | None
 
@@ -65,9 +72,22 @@ class Surroundings:
         return cKDTree(self.offsets)
 
     @cached_property
+    def kinds(self) -> np.ndarray:
+        """Kind of each atom, shape (n,): its element, and in a magnetic structure the sign of its initial moment.
+
+        A translation that exchanges the sublattices of an antiferromagnet is none of its lattice.
+        """
+        moments = np.asarray(self.parent.arrays.get(MOMENTS, np.zeros(len(self.parent))))
+        if moments.ndim > 1 or not moments.any():
+            return self.numbers
+        signs = np.where(np.abs(moments) < LEAST_MOMENT, 0, np.sign(moments)).astype(int)
+        kinds: np.ndarray = 3 * self.numbers + signs[self.indices]
+        return kinds
+
+    @cached_property
     def trees(self) -> dict[int, cKDTree]:
-        """Search trees of the positions by atomic number."""
-        return {int(number): cKDTree(self.offsets[self.numbers == number]) for number in np.unique(self.numbers)}
+        """Search trees of the positions by kind."""
+        return {int(kind): cKDTree(self.offsets[self.kinds == kind]) for kind in np.unique(self.kinds)}
 
 
 def surroundings(atoms: Atoms, center: int, radius: float) -> Surroundings:
@@ -108,6 +128,7 @@ def surroundings(atoms: Atoms, center: int, radius: float) -> Surroundings:
         indices=indices,
         numbers=atoms.numbers[indices],
         periods=cell.copy(),
+        parent=atoms,
         spacing=float((volume / len(atoms)) ** (1 / 3)),
         slab=slab,
     )

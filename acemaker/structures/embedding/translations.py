@@ -90,7 +90,7 @@ def mismatch(near: Surroundings, vectors: np.ndarray, radius: float) -> np.ndarr
     Returns
     -------
     ndarray, shape (n,)
-        Mean distance to the nearest atom of the same element, capped and in units of the cap: 0 to 1.
+        Mean distance to the nearest atom of the same kind, capped and in units of the cap: 0 to 1.
     """
     owners, atoms = _balls(near, vectors, radius)
     distances = _nearest(near, atoms, near.offsets[atoms] + vectors[owners])[0]
@@ -107,15 +107,15 @@ def _balls(near: Surroundings, vectors: np.ndarray, radius: float) -> tuple[np.n
 
 
 def _nearest(near: Surroundings, atoms: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return capped distance and position of the nearest atom of the same element; NaN for none within the cap."""
+    """Return capped distance and position of the nearest atom of the same kind; NaN for none within the cap."""
     cap = CAP * near.spacing
     distances, positions = np.full(len(points), cap), np.full((len(points), 3), np.nan)
-    for number, tree in near.trees.items():
-        of_element = np.flatnonzero(near.numbers[atoms] == number)
-        tree_distances, indices = tree.query(points[of_element], distance_upper_bound=cap)
+    for kind, tree in near.trees.items():
+        of_kind = np.flatnonzero(near.kinds[atoms] == kind)
+        tree_distances, indices = tree.query(points[of_kind], distance_upper_bound=cap)
         matched = indices < tree.n
-        distances[of_element[matched]] = tree_distances[matched]
-        positions[of_element[matched]] = tree.data[indices[matched]]
+        distances[of_kind[matched]] = tree_distances[matched]
+        positions[of_kind[matched]] = tree.data[indices[matched]]
     return distances, positions
 
 
@@ -137,7 +137,7 @@ def _differences(near: Surroundings, shortest: float, longest: float, normal: np
     # the center, and others so far from it that the same defect does not displace them
     seeds = [0, *np.flatnonzero(distances > 2 * near.spacing)[: SEEDS - 1]]
     for seed in seeds:
-        vectors = near.offsets[near.numbers == near.numbers[seed]] - near.offsets[seed]
+        vectors = near.offsets[near.kinds == near.kinds[seed]] - near.offsets[seed]
         if normal is not None:
             heights = vectors @ normal
             vectors = (vectors - np.outer(heights, normal))[np.abs(heights) < CAP * near.spacing]

@@ -9,6 +9,7 @@ from ase import Atoms, units
 
 from acemaker.config import OTFConfig
 from acemaker.structures.computed import forces_of
+from acemaker.structures.per_atom import with_per_atom
 from acemaker.structures.strategies.site import Site
 
 TIMESTEP = 1.0
@@ -34,6 +35,7 @@ def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterato
     Yields
     ------
     Atoms
+        Nothing if all atoms of the region are frozen.
     """
     from ase.constraints import FixAtoms
     from ase.md.verlet import VelocityVerlet
@@ -41,7 +43,7 @@ def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterato
     calculator = site.calculator()
     thermal_energy = units.kB * (config.candidate_temperature or site.temperature)
     fixed = np.setdiff1d(np.arange(len(site.structure)), site.region)
-    while True:
+    while len(site.region):
         atoms = site.structure.copy()
         widths = np.sqrt(thermal_energy * atoms.get_masses()[site.region])
         momenta = np.zeros((len(atoms), 3))
@@ -54,7 +56,7 @@ def md_burst(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterato
             if not _is_valid(atoms, config.threshold_break):
                 break
             positions = atoms.positions.copy()
-        yield Atoms(atoms.symbols, positions, cell=atoms.cell, pbc=atoms.pbc)
+        yield with_per_atom(atoms, Atoms(atoms.symbols, positions, cell=atoms.cell, pbc=atoms.pbc))
 
 
 def _is_valid(atoms: Atoms, threshold_break: float) -> bool:

@@ -68,7 +68,7 @@ def normal_modes(site: Site, config: OTFConfig, rng: np.random.Generator) -> Ite
     Yields
     ------
     Atoms
-        Nothing if the forces are not finite.
+        Nothing if the forces are not finite, or all atoms of the region are frozen.
 
     Raises
     ------
@@ -76,6 +76,8 @@ def normal_modes(site: Site, config: OTFConfig, rng: np.random.Generator) -> Ite
         If ``mode_calculator`` cannot be imported.
     """
     atoms = site.nearest(config.mode_atoms)
+    if not len(atoms):  # all atoms around the epicenter are frozen
+        return
     curvature = hessian(site.structure, atoms, hessian_calculator(site, config))
     if not np.isfinite(curvature).all():
         return

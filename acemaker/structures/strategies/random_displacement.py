@@ -26,8 +26,9 @@ def random_displacement(site: Site, config: OTFConfig, rng: np.random.Generator)
     Yields
     ------
     Atoms
+        Nothing if all atoms of the region are frozen.
     """
-    while True:
+    while len(site.region):
         candidate = site.structure.copy()
         candidate.positions[site.region] += rng.normal(scale=config.perturbation_scale, size=(len(site.region), 3))
         yield candidate

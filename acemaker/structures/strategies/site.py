@@ -14,6 +14,7 @@ from acemaker.config import OTFConfig
 from acemaker.formatting.record import frozen, read_only
 from acemaker.structures.geometry import pairs
 from acemaker.structures.mask import mask_of, with_mask_of
+from acemaker.structures.per_atom import bare_copy, frozen_atoms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Site:
     epicenter : ndarray of int, shape (n_epicenter,)
         Indices of the central atoms, the one with the largest gamma first; never empty.
     region : ndarray of int, shape (n_region,)
-        Indices of the atoms that may move, ascending: the epicenter and its surroundings. In an embedded cell only core
-        atoms.
+        Indices of the atoms that may move, ascending: the epicenter and its surroundings, without frozen atoms. In an
+        embedded cell only core atoms. Empty if all of them are frozen.
     temperature : float
         K, temperature of the trajectory at the halt.
     calculator : callable
@@ -75,12 +76,13 @@ class Site:
         gamma = structure.arrays.get("gamma")
         if not len(epicenter):
             epicenter = np.arange(len(structure)) if gamma is None else np.array([gamma.argmax()])
-        bare = Atoms(structure.symbols, structure.positions, cell=structure.cell, pbc=structure.pbc)
+        bare = bare_copy(structure)
         first, second, _ = pairs(structure, radius)
         region = np.union1d(epicenter, second[np.isin(first, epicenter)])
         mask = mask_of(structure)
         if mask is not None:  # moving masked atoms adds no information
             region = region[mask[region]]
+        region = region[~frozen_atoms(structure)[region]]
         return cls(
             structure=frozen(with_mask_of(structure, bare)),
             epicenter=read_only(epicenter, int),
@@ -100,8 +102,10 @@ class Site:
         Returns
         -------
         ndarray of int, shape (at most n,)
-            Indices, nearest first, including the first atom of the epicenter.
+            Indices, nearest first, including the first atom of the epicenter unless it is frozen.
         """
+        if not len(self.region):
+            return self.region
         periodic = bool(self.structure.pbc.any())
         distances = self.structure.get_distances(self.epicenter[0], self.region, mic=periodic)
         nearest: np.ndarray = self.region[np.argsort(distances, kind="stable")[:n]]

@@ -20,7 +20,8 @@ def strain(site: Site, config: OTFConfig, rng: np.random.Generator) -> Iterator[
     Parameters
     ----------
     site
-        The halted structure. The strain acts on all atoms, not only on the region.
+        The halted structure. The strain acts on all atoms, not only on the region, and on frozen atoms, too, which keep
+        their places in the cell.
     config
         Standard deviation of the diagonal strains, dimensionless.
     rng

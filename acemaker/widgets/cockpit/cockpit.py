@@ -72,7 +72,7 @@ class Cockpit:
         self._timeline = LiveTimeline(campaign.config)
         self.driver = Driver(campaign, self._trace.take)
         button = widgets.Button
-        self.step = button(description="Step", icon="step-forward", tooltip="Do the next step")
+        self.step = button(description="Step", icon="step-forward", tooltip="Run the next state")
         self.run = button(description="Run", icon="play", tooltip="Run to the end", button_style="success")
         self.stop = button(description="Stop", icon="stop", tooltip="Stop at the next check", button_style="warning")
         self.gate = widgets.Checkbox(description="ask me before labeling", indent=False)

@@ -65,7 +65,7 @@ class Driver:
         return not self.busy and progress.state is State.LABEL and bool(progress.selections)
 
     def step(self) -> None:
-        """Do the next step in the background."""
+        """Run the next state in the background."""
         self._start(1)
 
     def run(self) -> None:
@@ -132,4 +132,4 @@ class Driver:
         if self.campaign.state in ENDED:
             self.message = "done: all requested steps have been run"
         elif n_steps is None:
-            self.message = f"stopped; the next step is {self.campaign.state}"
+            self.message = f"stopped; the next state is {self.campaign.state}"

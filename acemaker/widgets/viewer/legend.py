@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acemaker.plotting.scale import NAMES, Scale
+from acemaker.plotting.scale import NAMES, THRESHOLD_COLOR, THRESHOLD_OUTLINE, Scale
 
 _TICKS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _ROW = "position:relative;height:1.25em;font-size:12px;line-height:1.25em"
@@ -24,7 +24,7 @@ def legend(scale: Scale) -> str:
     bar = f"height:14px;border-radius:3px;background:linear-gradient(to right,{','.join(scale.colors())})"
     lines = "".join(
         f'<span style="position:absolute;left:{_percent(scale, mark)};top:-2px;height:18px;'
-        'border-left:2px solid #000;border-right:2px solid #fff"></span>'
+        f'border-left:2px solid {THRESHOLD_COLOR};border-right:2px solid {THRESHOLD_OUTLINE}"></span>'
         for mark in scale.marks
     )
     names = "".join(
