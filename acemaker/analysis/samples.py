@@ -13,7 +13,7 @@ from acemaker.analysis.measured import NotApplicable
 from acemaker.config.oracle import SPINLESS
 from acemaker.errors import MissingLibraryError, StructureError
 from acemaker.loop.reader import CampaignReader
-from acemaker.oracles.isolated import LARGE_BOX, isolated_atoms_of
+from acemaker.oracles.isolated import LARGE_BOX, isolated_atoms_of, obstacle_to_isolated_atoms
 from acemaker.structures.geometry import closeness
 from acemaker.structures.isolated import isolated_atom
 from acemaker.structures.per_atom import MASSES, MOMENTS, frozen_atoms
@@ -98,6 +98,9 @@ class LiquidSample:
     timestep: float
 
 
+ISOLATED = ("cohesion", "surface")
+"""Properties that are differences from the energies of isolated atoms."""
+
 Sample = Crystal | LiquidSample
 """A sample that a property is measured on."""
 
@@ -126,6 +129,8 @@ def sample_of(name: str, campaign: CampaignReader) -> Sample:
                 "compare it, set magnetic_moments by element instead"
             )
         own = getattr(campaign, "own_oracle", None) is not None
+        if name in ISOLATED and not own and (obstacle := obstacle_to_isolated_atoms(campaign.config.oracle)):
+            raise NotApplicable(f"it needs isolated atoms, and {obstacle}")
         isolated = isolated_atoms_of(campaign.config, campaign.initial_structure(), own_oracle=own)
         return replace(find_crystal(campaign.initial_structure()), isolated=isolated)
     start, frames = campaign.initial_structure(), campaign.trajectory()

@@ -36,7 +36,7 @@ CHANGEABLE = {
     "embedding": ("embed_tries", "embed_force_error"),
     "labeling": ("n_parallel_labels", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store", "oracle_check"),
-    "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance"),
+    "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance", "max_error_share"),
 }
 """Fields that may change when a campaign is reopened: limits of the loop and of labels, programs and files of this
 machine, where labels are computed, and convergence criteria. The number of steps may only increase

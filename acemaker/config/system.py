@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -127,12 +128,14 @@ class SystemConfig(Section):
 
     @model_validator(mode="after")
     def _composition_adds_up(self) -> SystemConfig:
+        if not all(isfinite(fraction) for fraction in self.composition.values()):
+            raise ValueError(f"the fractions of composition must be finite numbers, got {self.composition}")
         if self.composition and abs(sum(self.composition.values()) - 1) > 1e-6:
             total = sum(self.composition.values())
             raise ValueError(f"the fractions of composition must add up to 1, got a sum of {total:g}")
         from ase.data import atomic_numbers
 
-        unknown = [element for element in self.composition if element not in atomic_numbers]
+        unknown = [element for element in self.composition if not atomic_numbers.get(element, 0)]
         if unknown:
             raise ValueError(f"composition must consist of chemical elements, got {', '.join(unknown)}")
         if any(fraction < 0 for fraction in self.composition.values()):

@@ -15,7 +15,7 @@ from ase import Atoms
 from acemaker.errors import CampaignError, Cause, OracleError
 from acemaker.labeling.backend import Backend, Queue
 from acemaker.labeling.job import Answer, FinishedLabels, Job, LabelFailure, plain
-from acemaker.oracles.checks import check_label, with_plain_results
+from acemaker.oracles.checks import check_label, check_unmoved, with_plain_results
 from acemaker.oracles.oracle import with_results
 from acemaker.structures.mask import with_mask_of
 
@@ -427,13 +427,14 @@ def _labeled_structure(answer: Answer, atoms: Atoms) -> Atoms:
     Raises
     ------
     OracleError
-        If the job failed.
+        If the job failed, or the label is that of another structure.
     """
     if "message" in answer:
         cause = Cause(answer["cause"])
         raise OracleError(answer["message"].removeprefix(f"{cause}: "), cause)
     if "labeled" in answer:
         labeled: Atoms = answer["labeled"]
+        check_unmoved(atoms, labeled)
         return labeled
     labeled = with_results(atoms, answer["results"])
     labeled.info.update(answer["info"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from acemaker.oracles.espresso import check_initial_moments
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.oracles.pw_input import check_contradictions, check_species
 from acemaker.oracles.smoke_test import gives_stress, try_oracle
+from acemaker.oracles.total_charge import check_total_charge, stated_charge
 from acemaker.oracles.user_oracle import FunctionOracle
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.environment import check_structure
@@ -108,6 +110,9 @@ def check_settings(
             check_periodicity(config.oracle, atoms)
             file = config.walker(number).system.file
             check_moments(config.oracle, atoms, elements, file if structure is None else None)
+        is_repeated = structure is None and bool(atoms.pbc.any())
+        n_copies = math.prod(config.walker(number).system.supercell) if is_repeated else 1
+        check_total_charge(config.oracle, atoms, n_copies=n_copies, own=oracle)
         if number == 1 or atoms != first:
             check_structure(atoms, elements)
             check_strategies(config.otf, atoms)
@@ -168,6 +173,8 @@ def check_labels(
         logger.info(f"labels have up to {len(cell)} atoms; 'acemaker check-oracle' measures the time of one")
     else:
         logger.info(f"a label of {check.n_atoms} atoms took {check.seconds:.2g} s in a trial, which is not counted")
+        for finding in check.warnings:
+            logger.warning(f"check of the oracle {check.name}, {finding.name}: {finding.explanation}")
     return check
 
 
@@ -272,7 +279,9 @@ def check_moments(config: OracleConfig, atoms: Atoms, elements: tuple[str, ...],
             f"the initial charges of the structure add up to {charge:g} e, which pw.x does not receive; set "
             f"espresso_input={{'tot_charge': {charge:g}}}, or remove them (atoms.set_initial_charges(None))"
         )
-    if config.oracle != "espresso" and np.any(atoms.get_initial_charges()):
+    stated = stated_charge(config)
+    is_stated = stated is not None and abs(stated - charge) < LEAST_CHARGE
+    if config.oracle != "espresso" and np.any(atoms.get_initial_charges()) and not is_stated:
         raise StructureError(
             f"the structure has initial charges, which are not passed to the oracle {config.oracle!r}: it receives "
             "symbols, positions, cell, periodicity and magnetic moments. Set them in its factory, and remove them from "

@@ -234,8 +234,9 @@ def replace_campaign(
     first, reused = with_labeled_structures(
         store, events, config, source, planned.initial, planned.first, planned.n_first
     )
+    store.replacing.parent.mkdir(exist_ok=True)
+    store.replacing.touch()
     if n_labels:
-        store.replacing.touch()
         logger.info(
             f"the campaign in {store.directory} failed before its first potential was used and is replaced; {reused} "
             f"of the {planned.n_first} first structures are among those that it has labeled"

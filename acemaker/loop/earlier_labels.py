@@ -54,13 +54,14 @@ def keep_labels(store: Store, events: Sequence[Mapping[str, Any]]) -> int:
     labels = LabelStore(store.earlier, source_of(events))
     config = recorded_config(events)
     progress = Progress().apply_all(events)
-    entries = [(entry.key, entry.file) for entry in progress.labels]
-    entries += [(event["key"], event["file"]) for event in progress.isolated.values()]
-    for key, file in entries:
+    files = [entry.file for entry in progress.labels]
+    files += [event["file"] for event in progress.isolated.values()]
+    for file in files:
         try:
             labeled = read_label(contained(store.directory, file))
         except (DamagedFileError, FileNotFoundError):  # missing if an earlier replacement was interrupted
             continue
+        key = label_key(labeled, config.oracle)
         labels.keep(key, labeled)
         if labels.find(key, lambda atoms: label_key(atoms, config.oracle)) is None:
             raise CampaignError(

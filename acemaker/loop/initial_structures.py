@@ -7,7 +7,14 @@ from ase import Atoms
 
 from acemaker.config import CampaignConfig, SystemConfig
 from acemaker.errors import ConfigError, StructureError
-from acemaker.structures.initial import check_periodicity, complete, initial_structure, unit_cells, with_regular_cell
+from acemaker.structures.initial import (
+    check_cell,
+    check_periodicity,
+    complete,
+    initial_structure,
+    unit_cells,
+    with_regular_cell,
+)
 from acemaker.structures.lengths import check_lengths
 from acemaker.structures.momenta import check_trajectories_differ, with_usable_momenta
 from acemaker.structures.supported import as_initial
@@ -127,6 +134,7 @@ def _checked(atoms: Atoms, config: CampaignConfig, system: SystemConfig | None) 
         where, remedy = f"SystemConfig.lattice_constant: {system.structure!r}", "set lattice_constant in Å"
     else:
         where, remedy = f"SystemConfig.structure: {system.structure!r}", "set length_unit='{unit}'"
+    check_cell(atoms, where)
     accepted = (system or config.system).length_unit is not None
     check_lengths(atoms, where, closest=config.oracle.min_label_distance, accepted=accepted, remedy=remedy)
     return with_regular_cell(atoms, config.potential.cutoff)

@@ -35,7 +35,8 @@ from acemaker.structures.per_atom import MOMENTS
 
 logger = logging.getLogger("acemaker")
 
-logger = logging.getLogger("acemaker")
+LATER_FIELDS = ("magnetic_moments", "hubbard")
+"""Fields that enter a key only if they are set, so that the keys of labels from before they existed stay valid."""
 
 SPARE = "spare"
 """Folder of the second copies of labels, beside the first ones."""
@@ -271,11 +272,12 @@ class CampaignLabels:
 
         A label whose magnetic moments vanished or changed their sign is reported, and stored like any other.
         """
+        stored = self._record(job, write_label(Path(job.label), labeled))
         by_element = self._journaled.config.oracle.magnetic_moments
         is_magnetic = bool(by_element) or MOMENTS in job.atoms.arrays
         if is_magnetic and (remark := collapse_remark(job.atoms, labeled, by_element)):
             logger.warning(f"label of candidate {job.candidate}: {remark}")
-        return self._record(job, write_label(Path(job.label), labeled))
+        return stored
 
     def fail(self, job: Job, failure: LabelFailure) -> None:
         """Record in the journal that a structure cannot be labeled."""
@@ -411,7 +413,9 @@ def _are_equal(path: Path, spare: Path) -> bool:
 
 def _settings(oracle: OracleConfig) -> hashlib._Hash:
     """Begin a key with the oracle's settings."""
-    return hashlib.sha256(json.dumps(oracle.model_dump(mode="json", exclude=UNSETTLED), sort_keys=True).encode())
+    settings = oracle.model_dump(mode="json", exclude=UNSETTLED)
+    settings = {name: value for name, value in settings.items() if value or name not in LATER_FIELDS}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
 
 
 def _key(atoms: Atoms, settings: hashlib._Hash) -> str:

@@ -32,6 +32,7 @@ from acemaker.results import Halt, Segment, Timeline
 from acemaker.states import CYCLE, State
 from acemaker.structures.computed import forces_of
 from acemaker.structures.files import read_structures
+from acemaker.structures.mask import mask_of
 from acemaker.structures.per_atom import MASSES, frozen_atoms
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class CampaignReader(Record):
                 labels = [read_label(contained(self.directory, entry.file)) for entry in entries[-LATEST:]]
             except DamagedFileError:  # what needs the labels raises it
                 return None
-            forces = np.concatenate([forces_of(atoms).ravel() for atoms in labels])
+            forces = np.concatenate([_counted_forces(atoms).ravel() for atoms in labels])
             self._typical_force = len(entries), 1e3 * float(np.sqrt(np.mean(forces**2)))
         return self._typical_force[1]
 
@@ -203,7 +204,11 @@ class CampaignReader(Record):
 
     def _first_labels(self) -> str:
         """Describe what the first labels will cost: their number, their size, and roughly the time of a trial."""
-        seconds, n_atoms = self.progress.trial_seconds, len(read_structures(self._store.candidates(None))[0])
+        seconds = self.progress.trial_seconds
+        try:
+            n_atoms = len(read_structures(self._store.candidates(None))[0])
+        except DamagedFileError:  # also while another process replaces the campaign
+            return str(self.progress.n_first)
         if seconds is None:
             time = "'acemaker check-oracle' measures the time of one"
         else:
@@ -398,3 +403,9 @@ def _describe_atoms(atoms: Atoms) -> str:
         n_special = int((abs(atoms.get_masses() - Atoms(atoms.numbers).get_masses()) > 1e-6).sum())
         parts.append(f"{n_special} with masses of their own")
     return ", ".join(parts)
+
+
+def _counted_forces(atoms: Atoms) -> np.ndarray:
+    """Return the forces on the atoms of a label that count in the fit, eV/Å."""
+    mask = mask_of(atoms)
+    return forces_of(atoms) if mask is None else forces_of(atoms)[mask]

@@ -202,8 +202,8 @@ class CampaignRunner(CampaignReader):
             ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_parallel_labels``,
             ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``,
             ``label_store``, ``oracle_check``, ``quiet_steps``, ``quiet_walkers``, ``plateau_generations``,
-            ``plateau_tolerance``, the name of an ``executor``, and ``steps``, which may increase if temperature and
-            pressure are constant; a campaign that is done then continues.
+            ``plateau_tolerance``, ``max_error_share``, the name of an ``executor``, and ``steps``, which may increase
+            if temperature and pressure are constant; a campaign that is done then continues.
 
         Returns
         -------

@@ -296,7 +296,7 @@ class Work:
             return ()
         own = self.labels.own_oracle is not None
         if not own and (obstacle := obstacle_to_isolated_atoms(config.oracle)):
-            for element in set(self._elements) - set(progress.isolated_failures):
+            for element in sorted(set(self._elements) - set(progress.isolated_failures)):
                 self._journaled.append("isolated_atom_failed", element=element, cause=obstacle)
             return ()
         return isolated_atoms_of(config, start, own_oracle=own)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.geometry import find_mic
 from ase.units import GPa
 
 from acemaker.errors import Cause, OracleError
@@ -41,6 +42,68 @@ def check_geometry(atoms: Atoms, min_distance: float) -> None:
             f"min_label_distance allows {min_distance:g}",
             Cause.BAD_STRUCTURE,
         )
+
+
+STILL = 1e-4
+"""Å; conversions of units and text files change positions and cells by less, which changes forces negligibly."""
+
+
+def check_unmoved(atoms: Atoms, after: Atoms) -> None:
+    """Check that an oracle has labeled the structure that it was asked for.
+
+    A structure that was shifted as a whole, atoms that were moved by vectors of the cell, and another box of a cluster
+    are the same structure.
+
+    Parameters
+    ----------
+    atoms
+        The structure that was to be labeled.
+    after
+        The structure of the label, or the object that the oracle received, after its call.
+
+    Raises
+    ------
+    OracleError
+        If atoms, positions, or the cell of a periodic structure differ.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> atoms = bulk("Cu", cubic=True)
+    >>> after = atoms.copy()
+    >>> after.translate(2.0)
+    >>> check_unmoved(atoms, after)
+    >>> after.positions[0, 0] += 0.1
+    >>> check_unmoved(atoms, after)
+    Traceback (most recent call last):
+    ...
+    acemaker.errors.OracleError: ...: the oracle has moved atoms by up to 0.1 Å: its energy and forces are those of ...
+    """
+    if len(after) != len(atoms) or not np.array_equal(after.numbers, atoms.numbers):
+        raise _nonsense(
+            f"the oracle has replaced, added or reordered atoms ({atoms.symbols} became {after.symbols}): its energy "
+            "and forces are those of another structure"
+        )
+    if np.array_equal(after.positions, atoms.positions) and (
+        not atoms.pbc.any() or np.array_equal(after.cell.array[atoms.pbc], atoms.cell.array[atoms.pbc])
+    ):
+        return
+    if not (np.isfinite(after.positions).all() and np.isfinite(after.cell.array).all()):
+        raise _nonsense("the oracle has changed positions or cell to NaN or infinity")
+    remedy = (
+        "its energy and forces are those of another structure. Compute those of the structure as it is, without a "
+        "relaxation or random displacements"
+    )
+    strain = float(np.abs(after.cell.array - atoms.cell.array)[atoms.pbc].max(initial=0.0))
+    if not strain <= STILL:
+        raise _nonsense(f"the oracle has changed the cell by up to {strain:.2g} Å: {remedy}")
+    steps = after.positions - atoms.positions
+    steps = steps - steps[0]  # a shift of all atoms
+    moved = find_mic(steps, atoms.cell, atoms.pbc)[0] if atoms.pbc.any() else steps
+    largest = float(np.linalg.norm(moved - 0.5 * (moved.min(axis=0) + moved.max(axis=0)), axis=1).max(initial=0.0))
+    if not largest <= STILL:
+        largest = float(np.linalg.norm(moved - np.median(moved, axis=0), axis=1).max())
+        raise _nonsense(f"the oracle has moved atoms by up to {largest:.2g} Å: {remedy}")
 
 
 ODD_PRESSURE = 20.0

@@ -17,12 +17,14 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import neighbor_list
 from ase.units import Bohr, GPa, Hartree, Rydberg, kcal, kJ, mol
 
 from acemaker.errors import OracleError
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, Table, counted, number
-from acemaker.oracles.checks import check_label
+from acemaker.oracles.checks import check_label, check_unmoved
 from acemaker.structures.per_atom import bare_copy
 
 Label = Callable[[Atoms], Atoms]
@@ -56,6 +58,12 @@ SMALL, SMALL_STRAIN = 1e-4, 2e-3
 
 BOX = 12.0
 """Edge of the box of an isolated atom in a periodic system, Å."""
+
+BONDED = 1.5
+"""Distance in units of the sum of covalent radii up to which two atoms act on each other in any oracle."""
+
+LEAST_ZEROS = 3
+"""Number of force components that are exactly zero from which they are no coincidence: those of one fixed atom."""
 
 SHEARS = ("yz", "xz", "xy")
 """Shear components in ASE's order."""
@@ -219,7 +227,7 @@ def check_consistency(
     first = run(probe)
     seconds = run.seconds
     complete = _is_cheap(seconds, cheap)
-    findings = [_sum_of_forces(first, max_net_force)]
+    findings = [_sum_of_forces(first, max_net_force), *_constrained_forces(probe, first)]
     if complete or (cheap is not None and seconds <= LOADING):
         again = run(probe)
         seconds = min(seconds, run.seconds)
@@ -290,9 +298,11 @@ class _Run:
     def __call__(self, atoms: Atoms) -> _Label:
         self.calls += 1
         start = time.perf_counter()
-        labeled = self._label(bare_copy(atoms))
+        labeled = self._label(received := bare_copy(atoms))
         self.seconds = time.perf_counter() - start
         check_label(labeled, math.inf)
+        for after in (received, labeled):  # an oracle of the user may have moved atoms
+            check_unmoved(atoms, after)
         results = labeled.calc.results
         stress = results.get("stress") if atoms.pbc.all() else None
         return _Label(
@@ -350,6 +360,29 @@ def _sum_of_forces(first: _Label, limit: float) -> Finding:
         f"{number(net)} eV/Å per atom, expected at most {limit:g}: forces are missing, belong to other atoms, or there "
         "is an external field",
     )
+
+
+def _constrained_forces(probe: Atoms, first: _Label) -> list[Finding]:
+    """Find forces that a constraint has set to zero, which a step along the forces does not show; empty without any.
+
+    All atoms of the distorted structure are displaced in all directions, so no force between neighbors vanishes. A
+    direction in which all forces are zero is another matter: then the energy may not depend on it.
+    """
+    cutoffs = BONDED * covalent_radii[probe.numbers]
+    neighbored = np.zeros(len(probe), dtype=bool)
+    neighbored[neighbor_list("i", probe, cutoffs)] = True
+    zero = (first.forces == 0) & neighbored[:, None] & first.forces.any(axis=0)
+    if zero.sum() < LEAST_ZEROS:
+        return []
+    atoms = np.flatnonzero(zero.any(axis=1))
+    listed = ", ".join(map(str, atoms[:6])) + (", …" if len(atoms) > 6 else "")
+    value = f"exactly zero on {counted(len(atoms), 'atom')}"
+    words = (
+        f"constraints were applied to the forces: {'all' if zero[atoms].all() else 'some'} components are {value} "
+        f"({listed}) with neighbors, in a distorted structure. Call get_forces(apply_constraint=False), or remove the "
+        "constraints in the oracle (atoms.set_constraint()); atoms are frozen by constraints of the initial structure"
+    )
+    return [Finding("forces of each atom", value, math.nan, "wrong", words)]
 
 
 def _repetition(first: _Label, again: _Label) -> Finding:

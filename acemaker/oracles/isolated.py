@@ -11,6 +11,7 @@ from acemaker.config.espresso_input import indexed, items
 from acemaker.config.oracle import SPINLESS
 from acemaker.oracles.pw_input import is_magnetic
 from acemaker.oracles.start_moments import moments_of
+from acemaker.structures.files import as_written
 from acemaker.structures.isolated import isolated_atom
 
 LARGE_BOX, BOX = 30.0, 12.0
@@ -83,7 +84,7 @@ def isolated_atoms_of(config: CampaignConfig, start: Atoms, *, own_oracle: bool 
     edge = config.potential.isolated_box or default_box(config.oracle)
     polarized = set() if own_oracle else with_moment_of_atom(config.oracle, elements, start)
     return tuple(
-        isolated_atom(element, edge, periodic=bool(start.pbc.all()), polarized=element in polarized)
+        as_written(isolated_atom(element, edge, periodic=bool(start.pbc.all()), polarized=element in polarized))
         for element in elements
     )
 

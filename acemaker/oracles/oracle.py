@@ -14,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, OracleError, StructureError
-from acemaker.oracles.checks import check_geometry, check_label, check_values, voigt
+from acemaker.oracles.checks import check_geometry, check_label, check_unmoved, check_values, voigt
 from acemaker.oracles.factory import CalculatorFactory, calculator_factory
 from acemaker.oracles.output_messages import diagnose_output
 from acemaker.oracles.start_moments import with_start_moments
@@ -114,7 +114,8 @@ class CalculatorOracle:
         Raises
         ------
         OracleError
-            If the structure is impossible, the calculator raises, or its result is not finite or implausible.
+            If the structure is impossible, the calculator raises or moves atoms, or its result is not finite or
+            implausible.
         """
         check_geometry(atoms, self._min_distance)
         try:
@@ -146,6 +147,7 @@ class CalculatorOracle:
             raise
         except Exception as error:  # a user's calculator can raise anything
             raise diagnose_output(error, self._folder) from error
+        check_unmoved(atoms, work)
         labeled = with_results(atoms, results)
         check_label(labeled, self._max_force, self._max_net_force)
         return labeled

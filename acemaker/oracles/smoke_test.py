@@ -21,7 +21,7 @@ from acemaker.oracles.factory import calculator_factory, import_oracle
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
 from acemaker.oracles.process import INLINE, is_inline
-from acemaker.oracles.trial import check_in_process
+from acemaker.oracles.trial import check_in_process, obstacle_to_calculator
 from acemaker.oracles.user_oracle import FunctionOracle
 from acemaker.structures.computed import energy_of
 from acemaker.structures.per_atom import bare_copy
@@ -75,6 +75,8 @@ def try_oracle(config: OracleConfig, atoms: Atoms, own: Oracle | None = None) ->
     key = _key_of(config, elements, atoms) if config.oracle in INLINE else ""
     if key in _checked:
         return _checked[key]
+    if config.oracle not in INLINE and (reason := obstacle_to_calculator(config, elements)):
+        raise ConfigError(f"OracleConfig.oracle: {config.oracle!r} {reason}")
     label = CalculatorOracle.from_config(config, elements).without_limits().label
     try:
         check = check_consistency(

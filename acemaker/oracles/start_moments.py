@@ -142,15 +142,16 @@ def collapse_remark(start: Atoms, labeled: Atoms, by_element: Mapping[str, float
     if not magnetic.any() or labeled.calc is None:
         return ""
     results = labeled.calc.results
-    if "magmoms" not in results:
-        if abs(results.get("magmom", 0.0)) >= MAGNETIC:
+    final = np.asarray(results.get("magmoms"))
+    if final.shape != moments.shape:  # vectors, or none
+        total = np.asarray(results.get("magmom", 0.0), dtype=float)
+        if total.size != 1 or abs(total.item()) >= MAGNETIC:
             return ""
         return (
             "it started with magnetic moments, and its result has none: check that the calculator is spin-polarized"
             if "magmom" not in results or abs(moments.sum()) >= MAGNETIC
             else ""
         )
-    final = np.asarray(results["magmoms"])
     vanished = magnetic & (np.abs(final) < VANISHED * np.abs(moments))
     flipped = magnetic & ~vanished & (final * moments < 0)
     parts = [

@@ -13,7 +13,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, ConfigError, OracleError, StructureError
-from acemaker.oracles.checks import check_geometry, check_label, check_values, voigt
+from acemaker.oracles.checks import check_geometry, check_label, check_unmoved, check_values, voigt
 from acemaker.oracles.oracle import CalculatorOracle, Oracle, magnetic_results, with_results
 from acemaker.oracles.start_moments import with_start_moments
 from acemaker.structures.computed import energy_of, forces_of
@@ -135,7 +135,7 @@ class FunctionOracle:
         Raises
         ------
         OracleError
-            If the function raises, or returns something else than finite numbers of the right shape.
+            If the function raises, returns something else than finite numbers of the right shape, or has moved atoms.
         """
         check_geometry(atoms, self._config.min_label_distance)
         try:
@@ -148,6 +148,9 @@ class FunctionOracle:
             raise
         except Exception as error:  # a user's function can raise anything
             raise OracleError(f"the function raised {type(error).__name__}: {error}") from error
+        check_unmoved(atoms, work)
+        if isinstance(returned, Atoms):
+            check_unmoved(atoms, returned)
         labeled = with_results(atoms, _results(returned, work))
         check_label(labeled, self._config.max_force, self._config.max_net_force)
         return labeled

@@ -30,8 +30,8 @@ SMALL, ABSENT = -2, -3
 LACKING, APPEARED, ZERO = 3e-3, 1e-3, 1e-12
 """Value of a filled row in units of the typical value of its function: of what the first environments lack, of a
 function that was zero in these, and of one that still is. The last makes gamma of every environment in which the
-function is not zero larger than all thresholds. Smaller values of the
-first led to more labels and the same errors for Ni in Cu and H in Pd, but to smaller errors for H2O."""
+function is not zero larger than all thresholds. Smaller values of the first led to more labels and the same errors for
+Ni in Cu and H in Pd, but to smaller errors for H2O."""
 
 RANK_TOLERANCE = 1e-12
 """Smallest singular value of environments that span the functions, relative to the largest one, with columns of equal

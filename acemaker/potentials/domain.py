@@ -89,7 +89,6 @@ class Domain:
             Basis with other projections, for example after a fit of its radial functions.
         structures
             All labeled structures; atoms that are masked out are ignored.
-
         """
         builder = DesignBuilder(basis)
         projections = [counted_blocks(atoms, basis.elements, builder.projections(atoms)) for atoms in structures]

@@ -151,11 +151,6 @@ class LinearTrainer(Domain):
         Returns
         -------
         Training
-
-        Raises
-        ------
-        TooFewEnvironmentsError, StructureError
-            If the structures do not span the basis.
         """
         if self.baseline is not None:
             self.baseline = self.baseline.copy_to(directory)  # the files that the engine will use, also in later fits

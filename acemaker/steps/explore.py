@@ -13,7 +13,7 @@ from acemaker.errors import EngineError
 from acemaker.results import Halt, Segment
 from acemaker.states import State
 from acemaker.structures.files import write_structures
-from acemaker.structures.per_atom import FROZEN, MASSES, frozen_atoms
+from acemaker.structures.per_atom import FROZEN, PER_ATOM, frozen_atoms
 
 MOTION = 1e-6
 """Å, motion of frozen atoms in a segment that is due to rounding."""
@@ -74,7 +74,7 @@ def _check_per_atom(start: Atoms, frames: Sequence[Atoms]) -> None:
     """Check that an engine, which may be the user's, has used masses and frozen atoms of the structure."""
     frozen = frozen_atoms(start)
     for atoms in frames:
-        lost = [name for name in (FROZEN, MASSES) if name in start.arrays and name not in atoms.arrays]
+        lost = [name for name in PER_ATOM if name in start.arrays and name not in atoms.arrays]
         if lost:
             raise EngineError(
                 f"the structure has {' and '.join(lost)}, which the frames of the engine do not have, so that it seems "
@@ -86,6 +86,8 @@ def _check_per_atom(start: Atoms, frames: Sequence[Atoms]) -> None:
             motion = (moves - np.round(moves)) @ atoms.cell.array
         else:
             motion = atoms.positions[frozen] - frames[0].positions[frozen]
+            if frozen.any():  # the box of a cluster may have been enlarged in a later frame, and all atoms shifted
+                motion = motion - motion.mean(axis=0)
         if np.abs(motion).max(initial=0.0) > MOTION:
             raise EngineError(
                 f"the engine has moved frozen atoms by {np.abs(motion).max():.3g} Å; it must not move the atoms in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from acemaker.config import SystemConfig
 from acemaker.config.base import nearest
@@ -88,7 +89,9 @@ def _crystal(config: SystemConfig) -> str:
             if fitting
             else "set it to a structure file"
         )
-        raise ConfigError(f"SystemConfig.structure: {name!r} is neither a chemical symbol nor a file; {remedy}")
+        is_element = name.isupper() and atomic_numbers.get(name.capitalize(), 0) > 0
+        meant = f"did you mean '{name.capitalize()}'? Otherwise, " if is_element else ""
+        raise ConfigError(f"SystemConfig.structure: {name!r} is neither a chemical symbol nor a file; {meant}{remedy}")
     if config.crystal is None and crystal not in ATOMS:
         state = f"its reference state is {crystal}" if crystal else "it has no reference state"
         raise ConfigError(

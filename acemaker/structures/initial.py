@@ -35,6 +35,9 @@ LOW_WEIGHT = 0.1
 MOST_TILT = 0.6
 """Largest tilt of a cell vector along another one, in units of its length; LAMMPS stops runs of more tilted boxes."""
 
+FLAT = 1e-9
+"""Volume of a cell in units of the product of its lengths up to which its vectors are in a plane, but for rounding."""
+
 CRYSTAL_FIELDS = "crystal", "lattice_constant", "c_over_a"
 FILE_FIELDS = "format", "atom_style", "elements"
 """Fields of SystemConfig that only have a meaning for a crystal by name, and only for a structure file."""
@@ -165,6 +168,32 @@ def check_periodicity(atoms: Atoms) -> None:
         raise StructureError(
             f"expected a structure periodic in all directions or in none, got pbc={atoms.pbc.tolist()}; for a "
             "slab, add vacuum and periodic boundary conditions: atoms.center(vacuum=8, axis=2); atoms.pbc = True"
+        )
+
+
+def check_cell(atoms: Atoms, where: str) -> None:
+    """Check that the cell of a periodic structure spans a volume.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    where
+        Origin of the structure, for the message.
+
+    Raises
+    ------
+    StructureError
+        The message contains a remedy.
+    """
+    if not np.isfinite(atoms.cell.array).all() or not np.isfinite(atoms.positions).all():
+        raise StructureError(f"{where} has positions or cell vectors that are not finite numbers; correct them")
+    lengths = atoms.cell.lengths()
+    if atoms.pbc.all() and abs(atoms.cell.volume) <= FLAT * float(lengths.prod()):
+        missing = "there is none" if not lengths.any() else f"the vectors are {atoms.cell.tolist()}"
+        raise StructureError(
+            f"{where} is periodic, but its cell does not span a volume: {missing}. Set three vectors that are not in a "
+            "plane, e.g. atoms.set_cell([a, b, c]) in Å, or atoms.pbc = False for a cluster"
         )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols, covalent_radii
 
 from acemaker.config.base import nearest
 from acemaker.config.system import HEAVY_HYDROGEN
 from acemaker.errors import ConfigError
+from acemaker.structures.geometry import mean_coordination
 
 DATA, DUMP = "lammps-data", "lammps-dump-text"
 """ASE's names of the formats."""
@@ -43,6 +44,10 @@ STABLE = [*range(1, 43), *range(44, 61), *range(62, 84), 90, 92]
 
 HALF_TO_DOUBLE = 0.5, 2.0
 """Range of the masses of an element's atoms, in units of its standard mass; hydrogen may have more."""
+
+BOND, COORDINATION, DENSEST = 1.3, (1.5, 4.5), 2.0
+"""Longest bond of carbon in units of the sum of covalent radii, range of its mean number of bonds per atom, and its
+smallest volume per atom in Å³, less than half of that of diamond."""
 
 _SECTION = re.compile(r"[A-Z][A-Za-z-]*(?: [A-Za-z]+)*")
 _COUNT = re.compile(r"^\s*\d+\s+atoms\s*(?:#.*)?$", re.M)
@@ -384,9 +389,31 @@ def _dump_frame(lines: Sequence[str], where: str, elements: Sequence[str], units
         raise ConfigError(f"{where}: expected columns x y z, xs ys zs, xu yu zu or xsu ysu zsu, got {', '.join(names)}")
     if "mass" in table:
         _set_masses(atoms, [_in(units, "mass", float(mass)) for mass in table["mass"]])
+    if not elements and set(table.get("element", [])) == {"C"}:
+        _check_carbon(atoms, table, where)
     if {"vx", "vy", "vz"} <= set(table):
         atoms.set_velocities(_in(units, "velocity", _numbers(table, ("vx", "vy", "vz"))))
     return atoms
+
+
+def _check_carbon(atoms: Atoms, table: Mapping[str, list[str]], where: str) -> None:
+    """Check that atoms are as far apart as those of carbon, the element that LAMMPS writes by default."""
+    if "mass" in table and {_of_mass(mass) for mass in atoms.get_masses()} == {"C"} and atoms.has("masses"):
+        return
+    bond = BOND * float(covalent_radii[6]) * 2
+    is_periodic = bool(atoms.pbc.any()) and atoms.cell.volume > np.finfo(float).tiny
+    if is_periodic and atoms.cell.volume < DENSEST * len(atoms):
+        text = f"but only {atoms.cell.volume / len(atoms):.3g} Å³ per atom"
+    else:
+        copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell if is_periodic else None, pbc=is_periodic)
+        coordination = mean_coordination(copy, bond)
+        if COORDINATION[0] <= coordination <= COORDINATION[1]:
+            return
+        text = f"but on average {coordination:.1f} neighbors within {bond:.2f} Å, unlike carbon"
+    raise ConfigError(
+        f"{where}: all atoms have the element C, which LAMMPS writes unless 'dump_modify element' names the elements, "
+        f"{text}; set elements, e.g. elements=['Si'], or elements=['C'] if it is carbon"
+    )
 
 
 def _dump_box(name: str, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,16 @@ FEWEST = 3
 NOBLE_GASES = (2, 10, 18, 36, 54, 86)
 """Atomic numbers of the elements whose distances are those of bonds in bohr."""
 
+CRUSHED = 0.05
+"""Radii of spheres around the atoms, in units of their covalent radii, that do not fit into a cell whose lengths are
+wrong by orders of magnitude. Its neighbor lists would exhaust the memory."""
+
+THINNEST = 1e-3
+"""Smallest height of a cell in units of the largest covalent radius; thinner ones have too many periodic images."""
+
+_PACKED = 0.6
+"""Share of the volume of a solid that spheres of its covalent radii occupy, roughly."""
+
 _STEPS = 0.15, 0.3, TOO_CLOSE, LIKE_BOHR[0], LIKE_BOHR[1]
 """Cutoffs of neighbor lists in units of the largest sum of radii: short ones first, since structures may be dense."""
 
@@ -62,7 +72,8 @@ def check_lengths(
     Raises
     ------
     StructureError
-        If two atoms are closer, or the nearest neighbors of almost all atoms are as far away as if bonds were in bohr.
+        If the atoms do not fit into their cell, two atoms are closer, or the nearest neighbors of almost all atoms are
+        as far away as if bonds were in bohr.
 
     Examples
     --------
@@ -72,6 +83,7 @@ def check_lengths(
     if len(atoms) == 0 or not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         return  # reported by other checks
     radii = covalent_radii[atoms.numbers]
+    _check_volume(atoms, where, radii, remedy)
     shares = np.full(len(atoms), np.inf)
     for step in _STEPS:
         first, second, distances = pairs(atoms, 2 * step * float(radii.max()))
@@ -83,6 +95,42 @@ def check_lengths(
         if step >= LIKE_BOHR[0] and (shares < LIKE_BOHR[0]).mean() > 1 - SHARE:
             return
     _check_bohr(atoms, where, shares, remedy, accepted=accepted)
+
+
+def _check_volume(atoms: Atoms, where: str, radii: np.ndarray, remedy: str) -> None:
+    """Check without a neighbor list that the atoms, with small radii, fit into their cell or the box around them."""
+    spheres = 4 / 3 * np.pi * float((radii**3).sum())
+    # the box of a few atoms is hardly larger than they are, even if they are on top of each other
+    volume = 4 * float(np.prod(np.ptp(atoms.positions, axis=0) + 2 * CRUSHED * radii.max()))
+    space = "the box around its atoms"
+    is_thin = False
+    if atoms.pbc.all():
+        heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+        is_thin = float(heights.min()) < THINNEST * float(radii.max())
+        if atoms.cell.volume < volume or is_thin:
+            volume, space = float(atoms.cell.volume), "its cell"
+    if spheres * CRUSHED**3 > volume:
+        if space != "its cell":
+            raise StructureError(
+                f"{where} has atoms on top of each other: {space} has {volume / len(atoms):.3g} Å³ per atom; the "
+                "lengths are too small by orders of magnitude, e.g. in nm or m: correct the positions (lengths in Å)"
+            )
+        factor = 10.0 ** round(np.log10(spheres / _PACKED / volume) / 3)
+        unit = {10: "nm", 1e4: "µm", 1e8: "cm", 1e10: "m"}.get(factor)
+        in_unit = f", as if they were in {unit}" if unit is not None else ""
+        remedy = (
+            remedy.format(unit=unit) if unit == "nm" else f"multiply them by {factor:g}; acemaker's lengths are in Å"
+        )
+        raise StructureError(
+            f"{where} has atoms on top of each other: its cell has {volume / len(atoms):.3g} Å³ per atom, spheres of "
+            f"the covalent radii have {spheres / len(atoms):.3g} Å³; the lengths are too small by a factor of about "
+            f"{factor:g}{in_unit}: {remedy}"
+        )
+    if is_thin:
+        raise StructureError(
+            f"{where} has a cell whose smallest height is {heights.min():.3g} Å, so that its vectors are almost in a "
+            f"plane: {np.round(atoms.cell.array, 6).tolist()}; correct the cell (lengths in Å)"
+        )
 
 
 def _raise_close(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from ase.units import Bohr
 
 from acemaker.config import SystemConfig
@@ -29,6 +30,9 @@ HEAD = 100_000
 
 FACTORS = {"angstrom": 1.0, "nm": 10.0, "bohr": Bohr}
 """Å per unit of length."""
+
+EXAMPLE = ("Pd", "H", "O", "Cu")
+"""Elements in the message about a file that names none."""
 
 XYZ = ("xyz", "extxyz")
 
@@ -63,8 +67,10 @@ def read_structures_of(config: SystemConfig) -> list[Atoms]:
             raise ConfigError(
                 f"{where}: expected a number or a range like 0:4 as the index of a frame in '{name}', got '{index}'"
             )
+        meant = _formula_meant(config.structure)
+        question = f"did you mean {meant!r}? Otherwise, " if meant else ""
         raise ConfigError(
-            f"{where} is neither a chemical symbol nor a file; "
+            f"{where} is neither a chemical symbol nor a file; {question}"
             "set it to a symbol like 'Cu', a formula like 'NaCl', or the path of a structure file that ASE can read"
         )
     kind = _format(config, path)
@@ -85,6 +91,24 @@ def read_structures_of(config: SystemConfig) -> list[Atoms]:
         for atoms in frames:
             _convert(atoms, FACTORS[config.length_unit], where)
     return frames
+
+
+def _formula_meant(name: str) -> str | None:
+    """Return the chemical symbol, or the formula of two elements, that was written in other letters."""
+    if not re.fullmatch(r"[A-Za-z]{1,8}", name):
+        return None
+    if atomic_numbers.get(name.capitalize(), 0):
+        return name.capitalize()
+
+    def splits(rest: str) -> list[list[str]]:
+        if not rest:
+            return [[]]
+        heads = [rest[:size].capitalize() for size in (2, 1) if len(rest) >= size]
+        return [[head, *tail] for head in heads if atomic_numbers.get(head, 0) for tail in splits(rest[len(head) :])]
+
+    # of more elements almost any word would consist
+    compounds = [parts for parts in splits(name.lower()) if len(parts) == 2]
+    return "".join(compounds[0]) if compounds else None
 
 
 def _format(config: SystemConfig, path: Path) -> str | None:
@@ -157,8 +181,11 @@ def _reader(config: SystemConfig, kind: str | None, path: Path, where: str) -> C
     if kind in XYZ:
         check_declared_size(path)
         translated = _translate_xyz(_text(path), config.elements, where)
+    elif kind == "vasp":
+        _check_poscar(_text(path), where)
+        translated = _translate_poscar(_text(path))
     else:
-        translated = _translate_poscar(_text(path)) if kind == "vasp" else None
+        translated = None
     if translated is not None:
         return partial(translated.read, kind)
 
@@ -246,6 +273,23 @@ def _xyz_symbols(names: list[str], elements: Sequence[str], where: str) -> list[
             "LAMMPS's atom types; set elements to the elements in the order of the types, e.g. elements=['Cu', 'Ni']"
         )
     return names
+
+
+def _check_poscar(text: str, where: str) -> None:
+    """Check that a POSCAR names its elements: without a line of symbols, as of VASP 4, ASE searches the comment."""
+    lines = text.split("\n")
+    counts = lines[5].split("!")[0].split() if len(lines) > 5 else []
+    if not counts or not all(count.isdigit() for count in counts):
+        return
+    comment = lines[0].split()
+    if len(comment) == len(counts) and all(atomic_numbers.get(name, 0) for name in comment):
+        logger.info(f"{where} has no line of elements; they are those of its first line: {' '.join(comment)}")
+        return
+    raise ConfigError(
+        f"{where}: expected a line of elements before the numbers of atoms in line 6 of the POSCAR, got "
+        f"{' '.join(counts)!r} as VASP 4 writes it; insert a line with {len(counts)} element"
+        f"{'s' if len(counts) > 1 else ''} before it, e.g. {' '.join(EXAMPLE[: len(counts)])!r}"
+    )
 
 
 def _translate_poscar(text: str) -> _Translated | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ from ase.data import atomic_masses, atomic_numbers
 from acemaker.errors import StructureError
 from acemaker.structures.moments import with_computed_moments
 from acemaker.structures.per_atom import FROZEN, MASSES
+
+logger = logging.getLogger("acemaker")
 
 MASS_TOLERANCE = 1e-3, 0.06
 """Largest difference of a mass from that of its element, relative and in u: masses in files are rounded, and isotopes
@@ -30,11 +33,26 @@ MASS_COLUMNS = {"masses", "mass", "atomic_mass", "atomic_masses", "isotope", "is
 """Names in lower case of columns with masses in atomic mass units or mass numbers: those of ASE, and others that ASE
 stores without interpreting them."""
 
-FIXED_COLUMNS = {"fixed", FROZEN, "fix", "freeze", "fix_atoms"}
+FIXED_COLUMNS = {
+    "fixed",
+    FROZEN,
+    "fix",
+    "freeze",
+    "fix_atoms",
+    "is_fixed",
+    "is_frozen",
+    "fixed_mask",
+    "frozen_mask",
+    "fixed_atoms",
+    "frozen_atoms",
+}
 """Names in lower case of columns that mark fixed atoms; ASE stores them without fixing the atoms."""
 
-MOVABLE_COLUMNS = {"move_mask", "selective_dynamics", "if_pos", "relax", "movable"}
+MOVABLE_COLUMNS = {"move_mask", "movemask", "selective_dynamics", "if_pos", "relax", "movable", "is_movable"}
 """Names of columns that mark atoms that are not fixed."""
+
+LIKE_FIXED = re.compile(r"fix|froz|freez|constr|mov|mobile|selecti|dof|relax|rigid|clamp|static", re.I)
+"""Names of columns that may mark fixed atoms, but do not tell which of their values means fixed."""
 
 OCCUPANCY_COLUMNS = {"occupancy", "occupancies", "occ"}
 """Names of columns with occupancies."""
@@ -60,6 +78,7 @@ def as_initial(atoms: Atoms, where: str) -> Atoms:
     Atoms that cannot move in any direction become ``arrays["frozen"]``: those of ``FixAtoms``, of ``FixCartesian`` and
     ``FixScaled`` in all three directions, and those that a column such as ``fixed`` or ``move_mask`` marks. Masses that
     differ from those of the elements, also in columns such as ``mass`` or ``isotope``, become ``arrays["masses"]``.
+    Other columns whose names are similar and whose values are true and false are not used, which is logged.
     Computed magnetic moments become initial ones, unless there are some.
 
     Parameters
@@ -99,6 +118,7 @@ def as_initial(atoms: Atoms, where: str) -> Atoms:
             "each of them, or remove it"
         )
     names = [name for name in atoms.arrays if name.lower() in FIXED_COLUMNS | MOVABLE_COLUMNS | MASS_COLUMNS]
+    _warn_of_similar(atoms, where)
     # notes that extended XYZ files cannot contain, such as the description of the sites by ase.build.fcc111
     notes = [key for key, value in atoms.info.items() if not isinstance(value, PLAIN)]
     if not names and not notes and not atoms.constraints:
@@ -160,6 +180,20 @@ def _frozen(atoms: Atoms, where: str) -> np.ndarray:
             f"{where} has {len(atoms)} of {len(atoms)} atoms fixed, so that nothing would move; leave some of them free"
         )
     return frozen
+
+
+def _warn_of_similar(atoms: Atoms, where: str) -> None:
+    """Log columns that seem to mark some atoms as fixed under a name that is not interpreted."""
+    interpreted = FIXED_COLUMNS | MOVABLE_COLUMNS | MASS_COLUMNS | OCCUPANCY_COLUMNS
+    for name, column in atoms.arrays.items():
+        if name.lower() in interpreted or not LIKE_FIXED.search(name):
+            continue
+        texts = {str(value).strip().lower() for value in np.asarray(column).ravel()}
+        if texts <= TRUE_TEXTS | FALSE_TEXTS and texts & TRUE_TEXTS and texts & FALSE_TEXTS:
+            logger.warning(
+                f"{where} has a column '{name}' of true and false that is not used and fixes no atoms. If "
+                "it marks fixed atoms, name it 'fixed' (true: does not move) or 'move_mask' (true: moves)"
+            )
 
 
 def _fixes_atoms(constraint: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,3 +117,11 @@ def test_a_campaign_says_it_and_the_rule_may_change(tmp_path: Path, capsys: pyte
     with Campaign.open(tmp_path / "c", engine=engine, oracle=oracle, quiet_steps=300) as campaign:
         assert not campaign.convergence().converged
         assert "not yet" in repr(campaign)
+
+
+def test_criteria_may_be_changed_later(tmp_path: Path) -> None:
+    objects: dict[str, Any] = {"engine": ToyEngine(200, halting_at(100)), "oracle": ToyOracle()}
+    with Campaign.create(tmp_path / "c", toy_config(), **objects) as campaign:
+        campaign.run()
+    with Campaign.open(tmp_path / "c", max_error_share=1e-6, **objects) as campaign:
+        assert campaign.convergence().is_accurate is False

@@ -308,7 +308,7 @@ def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
 
 def test_only_changeable_fields_can_be_changed_on_opening(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
-    with pytest.raises(ConfigError, match=r"max_atoms, .*label_store, .* and plateau_tolerance only, not n_select"):
+    with pytest.raises(ConfigError, match=r"max_atoms, .*label_store, .* and max_error_share only, not n_select"):
         reopen(tmp_path / "c", n_select=3)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc100
+from ase.cluster import Octahedron
 from ase.constraints import FixAtoms, FixedPlane
 from ase.io import write
 
@@ -19,6 +20,8 @@ from acemaker.engines.protocol import Exploration, Request
 from acemaker.errors import EngineError, IterationLimitError, StructureError
 from acemaker.results.candidates import Candidates
 from acemaker.states import State
+from acemaker.steps.explore import _check_per_atom
+from acemaker.structures.geometry import put_into_box
 from acemaker.structures.per_atom import frozen_atoms
 from acemaker.testing import ToyEngine, ToyOracle, toy_config
 from tests.conftest import small_basis
@@ -157,3 +160,20 @@ def test_an_engine_that_ignores_them_is_noticed(tmp_path: Path, forgets: str, wo
         tmp_path / "d", toy_config(), structure=slab(), engine=ToyEngine(200), oracle=ToyOracle()
     ) as campaign:
         assert campaign.run().state is State.DONE
+
+
+def test_the_box_of_a_cluster_may_grow_around_its_frozen_atoms() -> None:
+    """All atoms are shifted then, the frozen ones as well, which is no motion."""
+    start = Octahedron("Cu", 3, 1)
+    start.center(vacuum=4.0)
+    start.arrays["frozen"] = start.positions[:, 2] < start.positions[:, 2].min() + 0.5
+    near, far = start.copy(), start.copy()
+    far.positions[start.positions[:, 0].argmin(), 0] -= 1.6
+    frames = [near, far]
+    for atoms in frames:
+        put_into_box(atoms, start)
+    assert np.abs(far.cell.array - start.cell.array).max() > 0.1, "the test needs a box that grows"
+    _check_per_atom(start, frames)
+    far.positions[np.flatnonzero(start.arrays["frozen"])[0]] += 0.1
+    with pytest.raises(EngineError, match="moved frozen atoms"):
+        _check_per_atom(start, frames)

@@ -19,12 +19,14 @@ from ase.io import read, write
 from acemaker import Campaign, CampaignConfig, PotentialConfig
 from acemaker.analysis import campaign_summary
 from acemaker.errors import NoProgressError, OracleError
-from acemaker.loop.labels import read_label
+from acemaker.loop.labels import label_key, read_label
+from acemaker.oracles.isolated import isolated_atoms_of
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.results import Labels
 from acemaker.states import State
 from acemaker.structures.computed import energy_of
+from acemaker.structures.files import write_structures
 from acemaker.structures.isolated import isolated_atom
 from acemaker.testing import ToyEngine
 from tests.conftest import CUNI, rattled
@@ -390,3 +392,12 @@ def test_pacemaker_has_the_same_reference_energies(pacemaker_python: Path) -> No
     trainer.use_isolated_atoms([oracle.label(isolated_atom(e, 20.0, periodic=True)) for e in ("Cu", "Ni")])
     assert trainer._linear.reference == pytest.approx({"Cu": 3.51, "Ni": 4.44}, abs=1e-9)
     assert trainer.alone_is_known
+
+
+@pytest.mark.parametrize("edge", [11.46, 12.0, 17.77, 9.999999])
+def test_an_isolated_atom_in_any_box_is_found_as_it_was_stored(tmp_path: Path, edge: float) -> None:
+    """Otherwise it would be computed again, since its key would be another one."""
+    config = CampaignConfig.from_parameters({"oracle": "emt", "isolated_box": edge})
+    for atoms in isolated_atoms_of(config, bulk("NiCu", "cesiumchloride", a=3.0)):
+        (stored,) = write_structures(tmp_path / "a.extxyz", [atoms])
+        assert label_key(stored, config.oracle) == label_key(atoms, config.oracle)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
-from acemaker import Campaign, CampaignConfig
+from acemaker import Campaign, CampaignConfig, OracleConfig
 from acemaker.analysis import write_summary
 from acemaker.lammps.library import potentials_directory
 from acemaker.loop.label_store import LabelStore
+from acemaker.loop.labels import label_key
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.states import State
@@ -146,3 +148,14 @@ def test_a_pipe_in_the_store_is_no_label(tmp_path: Path) -> None:
     file.unlink()
     os.mkfifo(file)
     assert store.find("ab" * 10, lambda _: "ab" * 10) is None
+
+
+def test_keys_of_labels_from_before_a_setting_existed_stay_valid() -> None:
+    """These were written before ``magnetic_moments`` and ``hubbard`` existed; nobody pays for such labels again."""
+    copper = bulk("Cu", cubic=True)
+    assert label_key(copper, OracleConfig(oracle="emt")) == "90c81ee113c5364f63ab"
+    espresso = OracleConfig(oracle="espresso", ecutwfc=30.0)
+    assert label_key(copper, espresso) == "92d467a6ad210dd2a9ad"
+    for setting in ({"magnetic_moments": {"Cu": 0.5}}, {"hubbard": {"Cu": {"3d": 4.0}}}):
+        changed = OracleConfig(oracle="espresso", ecutwfc=30.0, **setting)
+        assert label_key(copper, changed) != label_key(copper, espresso)

@@ -290,3 +290,14 @@ def test_a_setting_and_moments_of_one_element_agree_or_are_refused() -> None:
     assert (
         start_moments(antiferromagnet(), {"Ni": 1.0}).tolist() == antiferromagnet().arrays["initial_magmoms"].tolist()
     )
+
+
+@pytest.mark.parametrize("moments", [{"magmoms": np.ones((2, 3))}, {"magmom": np.ones(3)}, {"magmoms": np.ones(5)}])
+def test_moments_of_another_shape_lose_no_label(moments: dict[str, Any]) -> None:
+    """An oracle object of one's own may return vectors; the label is paid for."""
+    iron = bulk("Fe", cubic=True)
+    iron.set_initial_magnetic_moments([2.5, -2.5])
+    labeled = iron.copy()
+    labeled.calc = SinglePointCalculator(labeled, energy=0.0, forces=np.zeros((2, 3)))
+    labeled.calc.results.update(moments)
+    collapse_remark(iron, labeled, {})

@@ -12,6 +12,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.cluster import Icosahedron
+from ase.constraints import FixAtoms, FixCartesian, FixedPlane
 from ase.units import Bohr, GPa, Hartree, Rydberg
 
 import acemaker
@@ -174,6 +175,52 @@ def test_noise_of_single_precision_and_of_a_loosely_converged_scf_is_no_fault() 
         return energy, forces, results["stress"] * 1.1
 
     assert check_oracle(noisy, bulk("Cu", cubic=True)).passed
+
+
+CONSTRAINTS: dict[str, Callable[[], Any]] = {
+    "four atoms": lambda: FixAtoms([0, 1, 2, 3]),
+    "one atom": lambda: FixAtoms([5]),
+    "one direction": lambda: FixCartesian([0, 1, 2, 3], mask=(False, False, True)),
+    "a plane": lambda: FixedPlane([0, 1, 2, 3], (1, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize("structure", ["27 nickel atoms", "cluster", "partly periodic slab"])
+def test_constraints_inside_the_oracle_are_wrong_forces(constraint: str, structure: str) -> None:
+    def constrained(atoms: Atoms) -> tuple[float, np.ndarray]:
+        atoms.set_constraint(CONSTRAINTS[constraint]())
+        atoms.calc = EMT()
+        return atoms.get_potential_energy(), atoms.get_forces()
+
+    others = {"cluster": Icosahedron("Cu", 2), "partly periodic slab": fcc111("Pt", (2, 2, 3), vacuum=6.0)}
+    atoms = others[structure] if structure in others else STRUCTURES[structure]()
+    check = check_oracle(constrained, atoms, isolated=False)
+    assert "constraints were applied to the forces" in check.explain()
+    assert "apply_constraint=False" in repr(check)
+
+
+def test_an_atom_out_of_reach_and_a_direction_without_energy_have_zero_forces() -> None:
+    far = Icosahedron("Cu", 2) + Atoms("Cu", [[30.0, 0.0, 0.0]])
+    assert CalculatorOracle(EMT, 100.0).label(far).get_forces()[-1].tolist() == [0, 0, 0]
+    assert check_oracle(EMT(), far).passed
+
+    def flat(atoms: Atoms) -> tuple[float, np.ndarray]:
+        center = atoms.positions.mean(axis=0)
+        pull = (atoms.positions - center) * (1, 1, 0)
+        return 0.5 * float((pull**2).sum()), -pull
+
+    assert "constraints" not in check_oracle(flat, Icosahedron("Cu", 2), isolated=False).explain()
+
+
+def test_warnings_of_the_check_are_logged_at_creation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def loose(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
+        results = CalculatorOracle(EMT, 100.0).label(atoms).calc.results
+        return results["energy"], results["forces"] * 1.2, results["stress"]
+
+    Campaign.create(tmp_path / "c", CampaignConfig.from_parameters(CONFIG), oracle=loose).close()
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert any("energy and forces" in text and "converge the calculation better" in text for text in warnings)
 
 
 def test_a_random_oracle_is_refused() -> None:

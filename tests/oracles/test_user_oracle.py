@@ -10,10 +10,13 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
+from ase.cluster import Icosahedron
+from ase.optimize import BFGS
 
+from acemaker.analysis import check_oracle
 from acemaker.campaign import Campaign
 from acemaker.config import CampaignConfig, OracleConfig
-from acemaker.errors import CampaignError, ConfigError, OracleError, UntrustedError
+from acemaker.errors import AcemakerError, CampaignError, ConfigError, OracleError, UntrustedError
 from acemaker.oracles.factory import calculator_factory
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.oracles.user_oracle import as_oracle
@@ -198,6 +201,104 @@ def test_what_a_label_costs_is_said_beforehand(tmp_path: Path, caplog: pytest.Lo
     assert "which is not counted" in caplog.text
 
 
+def relaxing(atoms: Atoms) -> tuple[float, np.ndarray]:
+    atoms.calc = EMT()
+    BFGS(atoms, logfile=None).run(fmax=0.02, steps=10)
+    return atoms.get_potential_energy(), atoms.get_forces()
+
+
+def relaxing_a_copy(atoms: Atoms) -> Atoms:
+    work = atoms.copy()
+    relaxing(work)
+    return work
+
+
+def rattling(atoms: Atoms) -> dict[str, Any]:
+    atoms.rattle(0.01, seed=1)
+    return as_mapping(atoms)
+
+
+def straining(atoms: Atoms) -> tuple[Any, ...]:
+    atoms.set_cell(1.01 * atoms.cell, scale_atoms=True)
+    return as_tuple(atoms)
+
+
+def substituting(atoms: Atoms) -> tuple[Any, ...]:
+    atoms.symbols[0] = "Au"
+    return labeled_by_emt(atoms).get_potential_energy(), labeled_by_emt(atoms).get_forces()
+
+
+def sorting(atoms: Atoms) -> Atoms:
+    return labeled_by_emt(atoms[::-1])
+
+
+class Relaxing(EMT):
+    """A calculator that moves the atoms that it is attached to."""
+
+    def calculate(self, atoms: Any = None, *arguments: Any, **keywords: Any) -> None:
+        atoms.positions[0] += 0.03
+        super().calculate(atoms, *arguments, **keywords)
+
+
+class RelaxingOracle:
+    def label(self, atoms: Atoms) -> Atoms:
+        return labeled_by_emt(relaxing_a_copy(atoms))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (relaxing, "moved atoms"),
+        (relaxing_a_copy, "moved atoms"),
+        (rattling, "moved atoms"),
+        (straining, "changed the cell"),
+        (substituting, "replaced, added or reordered atoms"),
+        (sorting, "moved atoms"),
+        (Relaxing(), "moved atoms by up to 0.052 Å"),
+    ],
+)
+def test_an_oracle_that_labels_another_structure_is_refused(tmp_path: Path, value: Any, words: str) -> None:
+    for atoms in rattled(copper(), 1)[0], Icosahedron("Cu", 2):
+        atoms.rattle(0.1, seed=3)
+        if atoms.pbc.all() or value is not straining:
+            with pytest.raises(OracleError, match=f"the oracle has {words}.*of another structure"):
+                as_oracle(value, OBJECT).label(atoms)
+    with pytest.raises(ConfigError, match=words):
+        Campaign.create(tmp_path / "c", CampaignConfig.from_parameters(CONFIG), oracle=value)
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_oracle_object_that_labels_another_structure_does_not_pass_its_check() -> None:
+    with pytest.raises(OracleError, match="the oracle has moved atoms"):
+        check_oracle(RelaxingOracle(), copper())
+
+
+def test_labels_of_an_oracle_object_that_moves_atoms_are_not_used(tmp_path: Path) -> None:
+    config = CampaignConfig.from_parameters({**CONFIG, "oracle_check": False})
+    with Campaign.create(tmp_path / "c", config, oracle=RelaxingOracle(), engine=ToyEngine()) as campaign:
+        with pytest.raises(AcemakerError, match="the oracle has moved atoms"):
+            campaign.prepare()
+        assert campaign.labeled_structures() == []
+
+
+def shifted(atoms: Atoms) -> tuple[float, np.ndarray]:
+    if atoms.pbc.all():
+        atoms.positions += 1.3
+        atoms.wrap()
+    else:
+        atoms.center(vacuum=6.0)
+    labeled = labeled_by_emt(atoms)
+    return labeled.get_potential_energy(), labeled.get_forces()
+
+
+def test_a_shifted_or_wrapped_structure_is_the_same() -> None:
+    for atoms in copper(), Icosahedron("Cu", 2):
+        atoms.rattle(0.1, seed=3)
+        labeled = as_oracle(shifted, OBJECT).label(atoms)
+        assert np.array_equal(labeled.positions, atoms.positions)
+        assert np.allclose(labeled.get_forces(), labeled_by_emt(atoms).get_forces())
+
+
 SCRIPT = """
 from ase.calculators.emt import EMT
 
@@ -245,6 +346,45 @@ def test_a_script_that_cannot_be_used_is_refused_at_the_start(
     with pytest.raises(ConfigError, match=words):
         Campaign.create(tmp_path / "c", CampaignConfig.from_parameters({**CONFIG, "oracle": name}))
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "words"),
+    [
+        (SCRIPT, {"cut": 1}, r"raised TypeError: .*'cut'.*called with \(cut=1\)"),
+        ("def make():\n    raise RuntimeError('no licence')", {}, "raised RuntimeError: no licence"),
+        ("def make():\n    import nosuchmodule", {}, "raised ModuleNotFoundError: .*nosuchmodule"),
+        ("def make():\n    raise SystemExit(2)", {}, "raised SystemExit: 2"),
+        ("def make():\n    return None", {}, r"returned None \(NoneType\); expected a callable that returns an ASE"),
+        ("from ase.calculators.emt import EMT\ndef make():\n    return EMT", {}, "expected a callable that returns an"),
+    ],
+)
+@pytest.mark.parametrize("process", ["this", "auto"])
+def test_a_factory_that_creates_no_calculator_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, arguments: dict[str, Any], words: str, process: str
+) -> None:
+    in_folder(tmp_path / "here", monkeypatch, text)
+    parameters = {**CONFIG, "oracle": "./mine.py:make", "oracle_arguments": arguments, "label_process": process}
+    with pytest.raises(ConfigError, match=words):
+        Campaign.create(tmp_path / "c", CampaignConfig.from_parameters(parameters))
+    assert not (tmp_path / "c").exists()
+
+
+FAILS_TO_LABEL = """
+from ase.calculators.emt import EMT
+
+class Fails(EMT):
+    def calculate(self, *arguments, **keywords):
+        raise RuntimeError("no memory at the moment")
+"""
+
+
+def test_a_calculator_that_fails_to_label_is_reported_by_the_first_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_folder(tmp_path / "here", monkeypatch, FAILS_TO_LABEL)
+    config = CampaignConfig.from_parameters({**CONFIG, "oracle": "./mine.py:Fails", "ensemble": "nvt"})
+    Campaign.create(tmp_path / "c", config, engine=ToyEngine()).close()
 
 
 def test_a_script_of_another_machine_needs_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

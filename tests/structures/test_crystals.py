@@ -17,7 +17,7 @@ from ase.io import write
 
 from acemaker import Campaign, CampaignConfig
 from acemaker.config import SystemConfig
-from acemaker.errors import AcemakerError, ConfigError
+from acemaker.errors import AcemakerError, ConfigError, StructureError
 from acemaker.headless.form import Form
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.structures.geometry import closeness
@@ -317,6 +317,23 @@ def test_campaigns_run_in_odd_cells(tmp_path: Path, name: str, ensemble: str) ->
         campaign.run()
         assert campaign.state.name == "DONE"
         assert campaign.initial_structure().get_chemical_symbols()[0] == ODD[name].get_chemical_symbols()[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (None, "does not span a volume: there is none. Set three vectors"),
+        ([10, 10, 0], "does not span a volume: the vectors are"),
+        ([[4, 0, 0], [0, 4, 0], [4.1, 4.3, 1e-14]], "does not span a volume: the vectors are"),
+        ([9, 9, float("nan")], "not finite numbers"),
+    ],
+)
+def test_a_periodic_object_needs_a_cell_with_a_volume(tmp_path: Path, cell: Any, message: str) -> None:
+    atoms = Atoms("Cu4", np.eye(4, 3) * 3, cell=cell, pbc=True)
+    config = CampaignConfig.from_parameters({"oracle": "emt"})
+    with pytest.raises(StructureError, match=message):
+        Campaign.create(tmp_path / "campaign", config, structure=atoms)
+    assert not (tmp_path / "campaign").exists()
 
 
 def test_a_structure_that_is_periodic_in_two_directions_is_refused_with_the_remedy(tmp_path: Path) -> None:

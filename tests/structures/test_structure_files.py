@@ -42,6 +42,11 @@ def compound() -> Atoms:
     return atoms
 
 
+def scaled_cell(atoms: Atoms, factor: float) -> Atoms:
+    atoms.set_cell(atoms.cell.array * factor, scale_atoms=True)
+    return atoms
+
+
 def equal(one: Atoms, two: Atoms) -> bool:
     """Return whether two structures are the same, up to their order, origin and rotation."""
     if sorted(one.symbols) != sorted(two.symbols) or not np.allclose(one.cell.cellpar(), two.cell.cellpar(), atol=1e-4):
@@ -206,6 +211,60 @@ def test_elements_that_lammps_writes_by_default_are_not_believed(tmp_path: Path)
     assert equal(read(path, elements=["Zr", "Fe"]), compound())
 
 
+def dump_of_carbon(path: Path, atoms: Atoms, columns: str = "") -> Path:
+    """Write a dump as LAMMPS does for one atom type without 'dump_modify element'."""
+    lengths = atoms.cell.lengths()
+    rows = [
+        " ".join([str(number), "1", "C", *(f"{x:.6f}" for x in position), *columns.split()[1:]])
+        for number, position in enumerate(atoms.positions, start=1)
+    ]
+    box = [f"0 {length:.6f}" for length in lengths]
+    head = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", str(len(atoms)), "ITEM: BOX BOUNDS pp pp pp", *box]
+    name = " ".join(["ITEM: ATOMS id type element x y z", *columns.split()[:1]])
+    path.write_text("\n".join([*head, name, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        bulk("Si", cubic=True),
+        bulk("Fe", cubic=True).repeat(2),
+        bulk("Cs", cubic=True),
+        bulk("Be", orthorhombic=True),
+        scaled_cell(bulk("Si", cubic=True), 0.1),
+        Atoms("N2", [[3, 3, 3], [3, 3, 4.1]], cell=[6, 6, 6], pbc=True),
+    ],
+    ids=["Si", "Fe", "Cs", "Be", "Si in nm", "N2"],
+)
+def test_one_type_that_lammps_calls_carbon_by_default_is_not_believed(tmp_path: Path, atoms: Atoms) -> None:
+    path = dump_of_carbon(tmp_path / "x.dump", atoms)
+    with pytest.raises(ConfigError, match=r"'dump_modify element' names the elements, but .*elements=\['C'\] if it is"):
+        read(path)
+    symbol = atoms.symbols[0]
+    assert set(read(path, elements=[symbol]).symbols) == {symbol}
+    assert set(read(path, elements=["C"]).symbols) == {"C"}
+
+
+def test_carbon_is_carbon(tmp_path: Path) -> None:
+    graphite = Atoms(
+        "C8",
+        scaled_positions=[
+            (x, y + shift, z)
+            for z, shift in ((0, 0), (0.5, 1 / 3))
+            for x, y in ((0, 0), (0, 1 / 3), (0.5, 0.5), (0.5, 5 / 6))
+        ],
+        cell=[2.46, 4.26, 6.7],
+        pbc=True,
+    )
+    melt = bulk("C", cubic=True).repeat(2)
+    melt.rattle(0.15, seed=1)
+    for atoms in (bulk("C", cubic=True), graphite, melt, molecule("C6H6", vacuum=3)[:6]):
+        assert set(read(dump_of_carbon(tmp_path / "x.dump", atoms)).symbols) == {"C"}
+    stretched = scaled_cell(bulk("C", cubic=True), 1.5)
+    assert set(read(dump_of_carbon(tmp_path / "x.dump", stretched, "mass 12.011")).symbols) == {"C"}
+
+
 def test_atomic_numbers_in_a_column_of_their_own_are_elements(tmp_path: Path) -> None:
     cell = 'Lattice="9 0 0 0 9 0 0 0 9" Properties=pos:R:3:Z:I:1 pbc="T T T"'
     (tmp_path / "x.xyz").write_text(f"2\n{cell}\n0 0 0 8\n1 0 0 1\n")
@@ -231,6 +290,45 @@ def test_atoms_without_an_element_are_refused(tmp_path: Path) -> None:
         config = CampaignConfig.from_parameters({"oracle": "emt", "structure": str(tmp_path / "x.xyz")})
         with pytest.raises(StructureError, match=r"has \d+ atoms without an element \(X\)"):
             initial_structures_of(config, structure)
+
+
+def poscar_of_vasp_4(path: Path, comment: str, atoms: Atoms) -> Path:
+    write(path, atoms, format="vasp", sort=True)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([comment, *lines[1:5], *lines[6:]]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("comment", ["H2 storage in Pd", "my slab", "", "Fe", "Zr3 Fe", "Zr Fe Zr", "X Fe", "Fe12Zr12"])
+def test_a_poscar_without_elements_is_refused(tmp_path: Path, comment: str) -> None:
+    path = poscar_of_vasp_4(tmp_path / "POSCAR", comment, compound())
+    with pytest.raises(ConfigError, match=r"expected a line of elements .* got '12 12' as VASP 4 writes it; insert"):
+        read(path)
+    with pytest.raises(ConfigError, match="expected a line of elements"):
+        read(path.rename(tmp_path / "x.dat"), format="vasp")
+
+
+def test_a_poscar_without_elements_has_those_of_a_comment_that_consists_of_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = poscar_of_vasp_4(tmp_path / "POSCAR", "Fe Zr", compound())
+    with caplog.at_level(logging.INFO, logger="acemaker"):
+        assert equal(read(path), compound())
+    assert "they are those of its first line: Fe Zr" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("cu", "Cu"), ("CU", "Cu"), ("nacl", "NaCl"), ("NACL", "NaCl"), ("w", "W"), ("tin", "TiN")]
+)
+def test_a_symbol_in_other_letters_is_suggested(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"neither a chemical symbol nor a file; did you mean '{meant}'\\?"):
+        read(name)
+
+
+@pytest.mark.parametrize("name", ["copper", "slab", "xyz", "al.cif"])
+def test_other_words_are_no_symbols(name: str) -> None:
+    with pytest.raises(ConfigError, match="neither a chemical symbol nor a file; set it to"):
+        read(name)
 
 
 def test_types_in_an_xyz_file_are_not_atomic_numbers(tmp_path: Path) -> None:
@@ -432,6 +530,37 @@ def test_a_lattice_constant_in_another_unit_is_betrayed(constant: float, unit: s
         StructureError, match=rf"lattice_constant: 'Ag' .* look like {unit} .*: set lattice_constant|; set"
     ):
         lengths_of_walkers(structure="Ag", lattice_constant=constant)
+
+
+@pytest.mark.parametrize("name", ["metal", "ionic", "an atom of a crystal", "cluster"])
+@pytest.mark.parametrize(("factor", "text"), [(1e-3, "1000"), (1e-10, "1e\\+10, as if they were in m")])
+@pytest.mark.parametrize("closest", [0.5, 0.0])
+def test_a_cell_that_is_too_small_by_orders_of_magnitude_is_refused_without_a_search(
+    monkeypatch: pytest.MonkeyPatch, name: str, factor: float, text: str, closest: float
+) -> None:
+    cluster = bulk("Pt", cubic=True).repeat(3)
+    right = {
+        **ORDINARY,
+        "an atom of a crystal": lambda: bulk("Ag"),
+        "cluster": lambda: Atoms(cluster.symbols, cluster.positions),
+    }[name]()
+    monkeypatch.setattr("acemaker.structures.lengths.pairs", lambda *_: pytest.fail("a search exhausts the memory"))
+    expected = "orders of magnitude" if name == "cluster" else f"too small by a factor of about {text}"
+    with pytest.raises(StructureError, match=expected):
+        check_lengths(scaled(right, factor), "it", closest=closest)
+
+
+@pytest.mark.parametrize("constant", [4.09e-3, 4.09e-10])
+def test_a_lattice_constant_that_is_too_small_by_orders_of_magnitude_is_refused(constant: float) -> None:
+    with pytest.raises(StructureError, match=r"lattice_constant: 'Ag' .* too small by a factor of about"):
+        lengths_of_walkers(structure="Ag", lattice_constant=constant)
+
+
+def test_an_almost_flat_cell_is_refused() -> None:
+    atoms = scaled(bulk("Al", cubic=True), 1)
+    atoms.set_cell([1e6, 1e6, 1e-4], scale_atoms=True)
+    with pytest.raises(StructureError, match=r"smallest height is 0\.0001 Å"):
+        check_lengths(atoms, "it")
 
 
 def test_lengths_that_are_stated_to_be_in_angstrom_are_accepted(caplog: pytest.LogCaptureFixture) -> None:

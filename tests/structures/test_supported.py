@@ -125,6 +125,10 @@ FROZEN: dict[str, Atoms] = {
     "three columns": with_column("selective_dynamics", np.repeat(~FIRST_THREE[:, None], 3, axis=1)),
     "if_pos": with_column("if_pos", np.repeat(1 - FIRST_THREE[:, None].astype(int), 3, axis=1)),
     "move_mask": with_column("move_mask", ~FIRST_THREE),
+    "is_fixed": with_column("is_fixed", FIRST_THREE),
+    "is_frozen": with_column("is_frozen", FIRST_THREE.astype(int)),
+    "frozen_mask": with_column("Frozen_Mask", FIRST_THREE),
+    "movemask": with_column("movemask", 1 - FIRST_THREE.astype(int)),
     "an earlier campaign's": with_column("frozen", FIRST_THREE),
 }
 
@@ -139,6 +143,36 @@ def test_atoms_fixed_in_all_directions_are_frozen(name: str) -> None:
     assert set(initial.arrays) == {"numbers", "positions", "frozen"}
     assert FROZEN[name] == before
     assert len(FROZEN[name].constraints) == len(before.constraints)
+
+
+@pytest.mark.parametrize("name", ["constraint", "Constraints", "selective", "dof", "moving", "fixed_layer", "mobile"])
+@pytest.mark.parametrize("kind", [bool, int, float, str])
+def test_a_column_that_may_mark_fixed_atoms_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, kind: type
+) -> None:
+    marks = np.where(FIRST_THREE, "T", "F") if kind is str else FIRST_THREE.astype(kind)
+    write(tmp_path / "x.xyz", with_column(name, marks), format="extxyz")
+    initial = as_initial(read(tmp_path / "x.xyz"), "the structure")
+    assert "frozen" not in initial.arrays
+    assert f"has a column '{name}' of true and false that is not used" in caplog.text
+    assert "name it 'fixed'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("constraint", [0] * 32),
+        ("is_surface", FIRST_THREE),
+        ("mobility", np.arange(32) / 7),
+        ("fixed", FIRST_THREE),
+        ("momenta", np.zeros((32, 3))),
+    ],
+)
+def test_other_columns_are_not_taken_for_marks_of_fixed_atoms(
+    caplog: pytest.LogCaptureFixture, name: str, values: Any
+) -> None:
+    as_initial(with_column(name, values), "the structure")
+    assert not caplog.text
 
 
 MASSES: dict[str, tuple[Atoms, dict[str, float]]] = {

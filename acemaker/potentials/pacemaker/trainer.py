@@ -166,8 +166,6 @@ class PacemakerTrainer(Domain):
 
         Raises
         ------
-        TooFewEnvironmentsError, StructureError
-            If the structures do not span the basis.
         FitError
             If pacemaker fails.
         """
