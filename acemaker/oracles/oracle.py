@@ -147,8 +147,8 @@ class CalculatorOracle:
             raise
         except Exception as error:  # a user's calculator can raise anything
             raise diagnose_output(error, self._folder) from error
-        check_unmoved(atoms, work)
         labeled = with_results(atoms, results)
+        check_unmoved(atoms, work)
         check_label(labeled, self._max_force, self._max_net_force)
         return labeled
 
