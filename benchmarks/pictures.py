@@ -89,7 +89,7 @@ PANELS: dict[str, tuple[Panel, ...]] = {
     "label_efficiency": (Panel("seed", ("labels",)), Panel("seed", ("force RMSE / (meV/Å)",))),
     "materials": (
         Panel("system", ("labels",)),
-        Panel("system", ("force RMSE / (meV/Å)",), "force RMSE where gamma is below the threshold / (meV/Å)", log="x"),
+        Panel("system", ("force RMSE / (meV/Å)",)),
     ),
     "maxvol": (Panel("active set by", ("time / s",)), Panel("active set by", ("memory / MB",))),
     "pacemaker": (Panel("fit", ("training / (meV/Å)", "test / (meV/Å)"), "force RMSE / (meV/Å)"),),

@@ -102,6 +102,10 @@ def _label(config: OracleConfig, elements: tuple[str, ...], atoms: Atoms, run: P
         cause = Cause.BAD_PSEUDOPOTENTIAL if config.oracle == "espresso" else Cause.PROGRAM_MISSING
         raise OracleError(str(error), cause) from error
     except OracleError as error:
+        if config.oracle == "espresso":
+            from acemaker.oracles.espresso import check_programs
+
+            check_programs(run)  # of two in one folder, one may have failed because of the other
         if error.cause is Cause.NONSENSE:
             _check_run(config, run)  # raises the reason for the implausible result, if any
         raise

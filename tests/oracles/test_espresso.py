@@ -139,9 +139,10 @@ def test_two_programs_in_one_folder_are_no_parallel_one(tmp_path: Path) -> None:
 
 
 @real
-def test_programs_that_have_spoilt_each_others_output_are_told_as_such(tmp_path: Path) -> None:
-    """Where nothing can be read from it any more."""
-    words = "echo '     Program PWSCF v.6.7 starts'; echo '     Program PWSCF v.6.7 starts'; echo '!    total energy'"
+@pytest.mark.parametrize("end", ["echo '!    total energy'", "exit 2"])
+def test_programs_that_have_spoilt_each_others_output_are_told_as_such(tmp_path: Path, end: str) -> None:
+    """Where nothing can be read from it any more, or one has crashed because of the other."""
+    words = f"echo '     Program PWSCF v.6.7 starts'; echo '     Program PWSCF v.6.7 starts'; {end}"
     with pytest.raises(OracleError, match=r"2 independent pw.x ran in one folder: the mpiexec"):
         espresso(tmp_path, espresso_command=program(tmp_path, words)).label(two_atoms())
 
