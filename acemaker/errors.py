@@ -7,6 +7,7 @@
     ├── StructureError         (ValueError)       a structure cannot be used
     │   └── EmbeddingError       no small cell can represent a large structure
     ├── TooFewEnvironmentsError(ValueError)       fewer atoms of a species than basis functions
+    ├── NoPredictionError      (ValueError)       a potential predicts no force errors
     ├── MissingLibraryError    (ImportError)      a required library is not installed
     ├── CampaignError          (RuntimeError)     the campaign's directory or journal is not as expected
     │   ├── CampaignExistsError  the directory contains another campaign
@@ -15,7 +16,8 @@
     │   ├── UntrustedError       the directory names code that has not been authorized on this machine
     │   └── StateError           a method was called in the wrong state
     ├── EngineError            (RuntimeError)     molecular dynamics failed
-    │   └── MDHaltError          LAMMPS crashed or hung in its child process
+    │   ├── MDHaltError          LAMMPS crashed or hung in its child process
+    │   └── RunawayError         temperature, pressure or volume left their course
     ├── OracleError            (RuntimeError)     a structure could not be labeled
     ├── FitError               (RuntimeError)     the program that fits a potential failed
     ├── FitRejectedError       (RuntimeError)     training produced no acceptable potential
@@ -84,6 +86,10 @@ class EmbeddingError(StructureError):
 
 class TooFewEnvironmentsError(AcemakerError, ValueError):
     """A species has fewer atoms in the training set than it has basis functions."""
+
+
+class NoPredictionError(AcemakerError, ValueError):
+    """A potential predicts no force errors: it is of an older version, or of a trainer that cannot predict them."""
 
 
 class MissingLibraryError(AcemakerError, ImportError):
@@ -166,6 +172,43 @@ class MDHaltError(EngineError):
         self.status = status
 
 
+class RunawayError(EngineError):
+    """Temperature, pressure or volume of a run left their course although gamma is low.
+
+    Parameters
+    ----------
+    message
+        Description of the departure, the last safe state, and what to do.
+    quantity
+        "temperature", "pressure" or "volume".
+    value
+        Value at the last check: K, GPa, or Å³.
+    target
+        Target of the ramp at that step, or the volume at the start; NaN if there is none.
+    step
+        Step of the last check.
+    safe_step
+        Step of the last state before the departure.
+    safe_checkpoint
+        Restart file of that state; None if it is the start of the trajectory, or a frame.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        quantity: str = "temperature",
+        value: float = float("nan"),
+        target: float = float("nan"),
+        step: int = 0,
+        safe_step: int = 0,
+        safe_checkpoint: Path | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.quantity, self.value, self.target, self.step = quantity, value, target, step
+        self.safe_step, self.safe_checkpoint = safe_step, safe_checkpoint
+
+
 class Cause(StrEnum):
     """Normalized reason why a structure could not be labeled, common to all programs."""
 
@@ -177,6 +220,7 @@ class Cause(StrEnum):
     BAD_PSEUDOPOTENTIAL = "bad pseudopotential"
     BAD_STRUCTURE = "impossible structure"
     NONSENSE = "nonsense result"
+    NO_STRESS = "no stress"
     SCRATCH_LOST = "scratch lost"
     DISK_FULL = "disk full"
     FAILED = "failed"
@@ -184,7 +228,7 @@ class Cause(StrEnum):
     @property
     def everywhere(self) -> bool:
         """Whether all other structures would fail too, so that the oracle has to be fixed first."""
-        return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL, Cause.DISK_FULL)
+        return self in (Cause.PROGRAM_MISSING, Cause.BAD_PSEUDOPOTENTIAL, Cause.DISK_FULL, Cause.NO_STRESS)
 
     @property
     def lasting(self) -> bool:

@@ -41,7 +41,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.DIAGNOSE: frozenset({State.GENERATE, State.RESUME}),
     State.GENERATE: frozenset({State.SELECT}),
     State.SELECT: frozenset({State.LABEL}),
-    State.LABEL: frozenset({State.TRAIN}),
+    # a probe that cannot be labeled is omitted
+    State.LABEL: frozenset({State.TRAIN, State.RESUME}),
     # the first generation leads to the first segment; a rejected fit leads back to the selection of more labels
     State.TRAIN: frozenset({State.RESUME, State.EXPLORE, State.SELECT}),
     State.RESUME: frozenset({State.EXPLORE, State.HALT}),

@@ -74,6 +74,7 @@ class GrowingCampaign:
     def __init__(self, directory: Path, labels: int, halts: int = 3) -> None:
         # hot, and halted by whatever is new at all: there is no end of halts
         config = copper(
+            n_probes=0,  # only halts due to gamma are timed
             n_first=labels,
             n_candidates=3,
             steps=10**7,

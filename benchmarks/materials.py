@@ -214,7 +214,7 @@ def _run(outcome: Outcome, material: Material, folder: Path) -> None:
         wall = time.perf_counter() - started
         generation, start = campaign.generation, campaign.initial_structure()
         frames = list(campaign.trajectory())
-        halts = len(campaign.progress.halts)
+        halts = campaign.progress.n_halts
         labels = len(campaign.labeled_structures())
     elements = tuple(sorted(set(start.get_chemical_symbols())))
     reference = _frames_of(config, material, start, elements, folder)

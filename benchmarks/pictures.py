@@ -54,8 +54,20 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         Panel("without", ("labels",)),
         Panel("without", ("force RMSE / (meV/Å)",)),
     ),
+    "assessment": (
+        Panel("material, seed", ("measured / (meV/Å)", "true / (meV/Å)"), "force error / (meV/Å)", log="x"),
+        Panel("material, seed", ("labels",)),
+    ),
     "candidates": (Panel("strategy", ("ms a candidate",), "time a candidate / ms", log="x"),),
     "cockpit": (Panel("halts", ("opened / s",)), Panel("halts", ("updated / ms",))),
+    "cold_start": (
+        Panel("system, seed", ("cold: labels", "loop: labels"), "labels"),
+        Panel("system, seed", ("cold: force RMSE / (meV/Å)", "loop: force RMSE / (meV/Å)"), "force RMSE / (meV/Å)"),
+    ),
+    "force_errors": (
+        Panel("system, labels", ("true / (meV/Å)", "predicted / (meV/Å)"), "force error / (meV/Å)", log="x"),
+        Panel("system, labels", ("missed by gamma", "missed by the radius"), "wrong frames that are missed"),
+    ),
     "embedded_campaign": (
         Panel("max_atoms", ("largest label",), "atoms of the largest label"),
         Panel("max_atoms", ("labels",)),

@@ -87,5 +87,7 @@ def real_labels(directory: Path) -> list[Atoms]:
     labels = [read(path) for path in sorted(files) if not path.name.startswith("isolated_")]
     assert len(labels) == summary["labels"]
     assert not (directory / "oracle_failures").exists()
-    assert all(0.01 < np.abs(atoms.get_forces()).max() < 50 for atoms in labels)
+    largest = [np.abs(atoms.get_forces()).max() for atoms in labels]
+    assert max(largest) < 50
+    assert sum(force > 0.01 for force in largest) >= len(labels) - 1  # the undistorted start may be one of them
     return labels

@@ -20,6 +20,9 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert summary["force_rmse_meV_per_A"] <= 7
     assert summary["energy_mae_meV_per_atom"] <= 0.5
     assert summary["liquid"]
+    assert summary["target_met"]
+    assert 1 / 1.5 <= summary["measured_force_error_meV_per_A"] / summary["force_rmse_meV_per_A"] <= 1.5
+    assert summary["verdict"].startswith("Target met: ")
     assert summary["misses"] < 50
     for name in ("timeline", "accuracy"):
         assert (tmp_path / "demo" / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

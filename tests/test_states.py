@@ -14,6 +14,7 @@ LOOP = [
     (State.GENERATE, State.SELECT),
     (State.SELECT, State.LABEL),
     (State.LABEL, State.TRAIN),
+    (State.LABEL, State.RESUME),
     (State.TRAIN, State.RESUME),
     (State.TRAIN, State.EXPLORE),
     (State.TRAIN, State.SELECT),

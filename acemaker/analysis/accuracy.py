@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
 
+from acemaker.analysis.force_errors import ForceErrors, evenly, predict_force_errors
 from acemaker.analysis.reference import reference_trajectory_of
-from acemaker.errors import StateError
+from acemaker.errors import NoPredictionError, StateError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
-from acemaker.formatting.summary import Summary, Table, number
+from acemaker.formatting.summary import Summary, Table, force_error, number
 from acemaker.loop.labels import read_label
 from acemaker.loop.reader import CampaignReader
 from acemaker.loop.store import contained
 from acemaker.potentials.evaluator import evaluator_of
+from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import energy_of, forces_of
 from acemaker.structures.geometry import closeness, mean_coordination
 from acemaker.structures.per_atom import frozen_atoms
+
+N_PREDICTED, N_ATOMS = 25, 4000
+"""Maximum numbers of frames and of all their atoms for which force errors are predicted, evenly spaced: a prediction
+takes 20 evaluations."""
 
 COORDINATION_REACH = 1.35
 """Neighbors are counted up to this multiple of the initial structure's nearest distance: between the shells."""
@@ -77,6 +84,11 @@ class Accuracy(Record):
     isolated_error : dict of str to float
         Energy of an isolated atom by the potential minus that by the oracle, eV, by element; without elements whose
         isolated atom was not labeled. It is the error of the cohesive energy of an element.
+    predicted : ForceErrors or None
+        Force errors that the potential predicts from its labels alone on some of the frames, with the true ones; None
+        if it predicts none.
+    force_rms : float
+        Root mean square of the reference's force components, meV/Å; NaN if it is unknown.
 
     Examples
     --------
@@ -100,6 +112,8 @@ class Accuracy(Record):
     reference: Liquid
     liquid_limit: float
     isolated_error: Mapping[str, float] = field(default_factory=dict)
+    predicted: ForceErrors | None = None
+    force_rms: float = math.nan
 
     @property
     def force_rmse_all(self) -> float:
@@ -131,8 +145,8 @@ class Accuracy(Record):
                 for name, liquid in (("this potential", self.campaign), ("the oracle", self.reference))
             ),
         )
-        items = (
-            ("force RMSE", f"{number(self.force_rmse_all)} meV/Å per component"),
+        items = [
+            ("force RMSE", f"{force_error(self.force_rmse_all, self.force_rms)}, per component"),
             ("energy error, mean absolute", f"{number(self.energy_mae)} meV/atom"),
             ("energy error of isolated atoms", self._isolated_errors()),
             ("largest gamma on the reference trajectory", number(self.gamma_max.max())),
@@ -142,9 +156,19 @@ class Accuracy(Record):
                 f"above {self.tolerance:g} meV/Å while gamma is not above {self.threshold:g}",
             ),
             ("end of the trajectory", "liquid" if self.is_liquid else "not liquid"),
-        )
+        ]
+        if self.predicted is not None:
+            items[-1:-1] = self._prediction(self.predicted)
         title = f"Accuracy of generation {self.generation} over {len(self.steps)} independent frames"
-        return Summary(title, items, table)
+        return Summary(title, tuple(items), table)
+
+    def _prediction(self, predicted: ForceErrors) -> list[tuple[str, str]]:
+        wrong, by_radius, by_gamma = predicted.missed_structures(self.tolerance, self.threshold)
+        items = [("predicted force error", f"{predicted.brief()} ({len(predicted.largest)} frames)")]
+        if wrong:
+            text = f"by gamma {by_gamma}, by a predicted radius above {self.tolerance:g} meV/Å {by_radius}"
+            items.append(("frames with a wrong atom, missed", f"{text}, of {wrong}"))
+        return items
 
     def _isolated_errors(self) -> str:
         if not self.isolated_error:
@@ -235,7 +259,17 @@ def evaluate_accuracy(
         reference=signs_of_melting(start, reference or reference_trajectory_of(campaign, first), nearest),
         liquid_limit=(nearest / 2) ** 2,
         isolated_error=isolated_errors(campaign),
+        predicted=_predicted(generation, frames),
+        force_rms=1e3 * float(np.sqrt(np.mean(np.concatenate([forces_of(atoms) for atoms in frames]) ** 2))),
     )
+
+
+def _predicted(generation: Generation, frames: Sequence[Atoms]) -> ForceErrors | None:
+    """Predict the force errors of frames that are evenly spaced; None if the potential predicts none."""
+    try:
+        return predict_force_errors(generation, evenly(frames, N_PREDICTED, N_ATOMS))
+    except NoPredictionError:
+        return None
 
 
 def isolated_errors(campaign: CampaignReader) -> dict[str, float]:

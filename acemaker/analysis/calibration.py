@@ -12,6 +12,7 @@ from ase import Atoms
 
 from acemaker.analysis.detection import (
     FEWEST_STRUCTURES,
+    SMALLEST_THRESHOLD,
     Rate,
     enough_wrong_atoms,
     min_wrong_atoms,
@@ -110,7 +111,10 @@ class GammaCalibration(Record):
         return self._rate(self.gamma > self._threshold(threshold), ~self.wrong, generation)
 
     def recommend(self, generation: int | None = None) -> float | None:
-        """Find the largest threshold at which no more than ``miss_rate`` of the wrong atoms are missed.
+        """Find the largest threshold at which no more than ``miss_rate`` of the wrong atoms are missed, at least 1.
+
+        Environments of the training set have a gamma of up to 1, so that labels cannot bring gamma below a smaller
+        threshold. If 1 still misses more, the errors are those of the fit within its training set: see `answer`.
 
         Parameters
         ----------
@@ -126,7 +130,7 @@ class GammaCalibration(Record):
         wrong = self.wrong[entries]
         if not enough_wrong_atoms(wrong, self.structure[entries], self.miss_rate):
             return None
-        return recommended_threshold(self.gamma[entries], wrong, self.miss_rate)
+        return max(recommended_threshold(self.gamma[entries], wrong, self.miss_rate), SMALLEST_THRESHOLD)
 
     @property
     def answer(self) -> str:
@@ -143,6 +147,12 @@ class GammaCalibration(Record):
             return f"too few wrong atoms for an answer; {self._shortage()}"
         if self.misses().value <= self.miss_rate:
             return f"gamma detects the errors: a threshold of {self.threshold:g} misses at most {self.miss_rate:.0%}"
+        if (missed := self.misses(recommended).value) > self.miss_rate:
+            return (
+                f"gamma does not detect the errors: a threshold of {recommended:g}, which environments of the training "
+                f"set reach, misses {missed:.0%} of them. They are errors of the fit within its training set: another "
+                "basis or cutoff may reduce them, and predicted force errors show them"
+            )
         if self.false_alarms(recommended).value <= TOO_MANY:
             return (
                 f"a threshold of {self.threshold:g} misses more than {self.miss_rate:.0%} of the errors; "
@@ -170,6 +180,8 @@ class GammaCalibration(Record):
             items.append(("recommended threshold", f"too few wrong atoms; {self._shortage()}"))
         else:
             value = f"{recommended:g}, the largest that misses at most {self.miss_rate:.0%}"
+            if self.misses(recommended).value > self.miss_rate:
+                value = f"{recommended:g}, the smallest one: environments of the training set reach it"
             items.append(("recommended threshold", value))
             items.append(("misses at that threshold", str(self.misses(recommended))))
             items.append(("false alarms at that threshold", str(self.false_alarms(recommended))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acemaker.analysis.assessment import Assessment, assess
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
@@ -14,11 +15,12 @@ from acemaker.loop.reader import CampaignReader
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Convergence(Record):
-    """Two signs that more of the same run would not improve the potential, and one that it is good enough at all.
+    """Two signs that more of the same run would not improve the potential, and two that it is good enough.
 
     A long run without a halt means that the potential covers the structures that occur. A held-out error that no longer
     falls with new labels means that their number does not limit it. If this error is a large part of the forces, the
-    basis does not describe the system, which neither gamma nor more labels show.
+    basis does not describe the system, which neither gamma nor more labels show. The error that was measured on frames
+    of the run must meet the target.
 
     Attributes
     ----------
@@ -30,12 +32,15 @@ class Convergence(Record):
         The criteria.
     typical_force : float or None
         meV/Å, root mean square of the force components of the latest labels; None if it is unknown.
+    assessment : Assessment or None
+        The measured error; None to leave it out.
     """
 
     quiet: tuple[int, ...]
     errors: tuple[float | None, ...]
     rule: ConvergenceConfig
     typical_force: float | None = None
+    assessment: Assessment | None = None
 
     @property
     def steps(self) -> int:
@@ -75,15 +80,26 @@ class Convergence(Record):
         return None if self.error_share is None else self.error_share <= self.rule.max_error_share
 
     @property
+    def is_good_enough(self) -> bool:
+        """Whether the measured error meets the target, or probes are switched off."""
+        return self.assessment is None or not self.assessment.planned or self.assessment.met is True
+
+    @property
     def converged(self) -> bool:
-        """Whether the run is quiet, and the error, if it is known, is on a plateau and small compared with forces."""
-        return self.is_quiet and self.on_plateau is not False and self.is_accurate is not False
+        """Whether the run is quiet, the held-out error on a plateau and not large, and the measured error low enough.
+
+        A held-out error that the trainer does not report is no obstacle.
+        """
+        settled = self.is_quiet and self.on_plateau is not False and self.is_accurate is not False
+        return settled and self.is_good_enough
 
     def headline(self) -> str:
         """Return the summary in one line."""
         parts = [self._quiet(), self._plateau()]
         if self.is_accurate is False:
             parts.append(self._accuracy())
+        if self.assessment is not None:
+            parts.append(self.assessment.verdict)
         return f"{self.summary().title}: {'; '.join(parts)}"
 
     def summary(self) -> Summary:
@@ -92,6 +108,8 @@ class Convergence(Record):
         items = [("halts", self._quiet()), ("held-out force error", self._plateau())]
         if self.error_share is not None:
             items.append(("compared with the forces", self._accuracy()))
+        if self.assessment is not None:
+            items.append(("measured error", self.assessment.verdict))
         return Summary(title, tuple(items))
 
     def _quiet(self) -> str:
@@ -137,6 +155,7 @@ def convergence(
     errors: Sequence[float | None],
     rule: ConvergenceConfig,
     typical_force: float | None = None,
+    assessment: Assessment | None = None,
 ) -> Convergence:
     """Evaluate the convergence from steps and errors.
 
@@ -152,13 +171,15 @@ def convergence(
         The criteria.
     typical_force
         meV/Å, root mean square of the force components of the latest labels.
+    assessment
+        The measured error.
 
     Returns
     -------
     Convergence
     """
     quiet = tuple(max(step - (last or 0), 0) for step, last in zip(steps, halt_steps, strict=True))
-    return Convergence(quiet=quiet, errors=tuple(errors), rule=rule, typical_force=typical_force)
+    return Convergence(quiet=quiet, errors=tuple(errors), rule=rule, typical_force=typical_force, assessment=assessment)
 
 
 def convergence_of(campaign: CampaignReader, steps: Sequence[int] | None = None) -> Convergence:
@@ -190,4 +211,5 @@ def convergence_of(campaign: CampaignReader, steps: Sequence[int] | None = None)
             turn = progress.walker - 1
             steps[turn] = max(steps[turn], int(running[-1]))
     halts = [walker.last_halt_step for walker in progress.walkers]
-    return convergence(steps, halts, progress.errors, campaign.config.convergence, campaign.typical_force())
+    rule = campaign.config.convergence
+    return convergence(steps, halts, progress.errors, rule, campaign.typical_force(), assess(campaign))

@@ -13,6 +13,9 @@ CONFIDENCE = 0.95
 FEWEST_STRUCTURES = 5
 """Minimum number of structures with wrong atoms: the wrong atoms of one structure are neighbors and err together."""
 
+SMALLEST_THRESHOLD = 1.0
+"""Smallest threshold of gamma that is recommended: environments of the training set have a gamma of up to 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:

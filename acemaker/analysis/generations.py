@@ -10,7 +10,7 @@ from ase import Atoms
 
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
-from acemaker.formatting.summary import Summary, Table, counted, number
+from acemaker.formatting.summary import Summary, Table, counted, force_error, force_share, number
 from acemaker.loop.reader import CampaignReader
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
@@ -38,11 +38,10 @@ class KnownGeneration(Record):
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
-        cv = self.generation.cv_forces
         items = (
             ("file", f"potentials/{self.generation.name}.yace"),
             ("trained on", f"{self.n_structures} of the campaign's {counted(len(self.labels), 'label')}"),
-            ("cross-validated force error", f"{number(cv)} meV/Å" if cv is not None else "–"),
+            ("cross-validated force error", force_error(self.generation.cv_forces, self.generation.force_rms)),
         )
         return Summary(f"Generation {self.generation.number}", items)
 
@@ -103,7 +102,7 @@ class Difference(Record):
         later, earlier = self.later.generation, self.earlier.generation
         items = (
             ("labels", f"{self.earlier.n_structures} → {self.later.n_structures}"),
-            ("cross-validated force error", f"{_cv(earlier)} → {_cv(later)} meV/Å"),
+            ("cross-validated force error", f"{_cv(earlier)} → {_cv(later)} meV/Å{_shares(earlier, later)}"),
         )
         header = ("labels", "number", "force RMSE / (meV/Å)", "largest gamma", "force difference / (meV/Å)")
         title = f"Generation {later.number} compared with generation {earlier.number}"
@@ -157,6 +156,12 @@ def _evaluate(generation: Generation, labels: Sequence[Atoms]) -> tuple[list[np.
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _shares(earlier: Generation, later: Generation) -> str:
+    """Return the errors of both relative to the forces of their labels, if they are known."""
+    shares = [force_share(generation.cv_forces, generation.force_rms) for generation in (earlier, later)]
+    return f" ({' → '.join(shares)} of the forces' rms)" if all(shares) else ""
 
 
 def _cv(generation: Generation) -> str:

@@ -13,6 +13,7 @@ from acemaker.analysis.rounds import Round, rounds_of
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
 from acemaker.formatting.summary import Summary, Table, counted, number
+from acemaker.loop.progress import PROBE
 from acemaker.loop.reader import CampaignReader
 from acemaker.states import State
 
@@ -46,6 +47,8 @@ class LabelCosts(Record):
         The same for the halt that each label belongs to.
     isolated : tuple of str
         Elements whose isolated atoms were labeled; these are not among the labels, and not part of the costs.
+    probes : tuple of int
+        Numbers of the halts for probes, which are not among `halt_steps`.
     """
 
     halts: np.ndarray
@@ -58,6 +61,7 @@ class LabelCosts(Record):
     halt_steps: np.ndarray
     positions: np.ndarray
     isolated: tuple[str, ...] = ()
+    probes: tuple[int, ...] = ()
 
     @property
     def costs(self) -> np.ndarray:
@@ -106,7 +110,7 @@ class LabelCosts(Record):
         for halt in np.unique(self.halts):
             own = self.halts == halt
             sizes = ", ".join(str(size) for size in np.unique(self.n_atoms[own]))
-            name = f"halt {halt}" if halt else "generation 1"
+            name = f"{'probe at halt' if halt in self.probes else 'halt'} {halt}" if halt else "generation 1"
             step = str(self.steps[own][0]) if halt else "–"
             rows.append((name, step, str(own.sum()), sizes, number(self.costs[own].sum())))
         header = ("for", "step", "labels", "atoms", "cost")
@@ -152,7 +156,10 @@ def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, reache
         seconds=sum(round_.wall.get(State.LABEL, 0.0) for round_ in rounds),
         n_running=n_running,
         n_steps=int(before[-1]),
-        halt_steps=read_only(sorted(_position(round_, before) for round_ in rounds if round_.halt), int),
+        halt_steps=read_only(
+            sorted(_position(round_, before) for round_ in rounds if round_.halt and round_.tier != PROBE), int
+        ),
+        probes=tuple(round_.halt for round_ in rounds if round_.halt and round_.tier == PROBE),
         positions=read_only(positions, int),
     )
 

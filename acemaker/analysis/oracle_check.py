@@ -13,8 +13,9 @@ from acemaker.errors import StructureError
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.reader import CampaignReader
 from acemaker.loop.trusted_code import authorize_oracle
-from acemaker.oracles.consistency import OracleCheck, check_consistency
+from acemaker.oracles.consistency import check_consistency
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.oracle_check import OracleCheck
 from acemaker.oracles.process import make_oracle
 from acemaker.oracles.user_oracle import as_oracle
 from acemaker.structures.embedding import fit_to_oracle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -10,14 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from acemaker.analysis.accuracy import Accuracy
+from acemaker.analysis.assessment import assess
 from acemaker.analysis.convergence import convergence_of
+from acemaker.analysis.force_errors import ForceErrors, predict_force_errors
 from acemaker.analysis.generations import generations_of
 from acemaker.analysis.label_costs import label_costs_of
 from acemaker.analysis.rounds import Round, rounds_of
+from acemaker.analysis.short_range import short_range_of
 from acemaker.analysis.validation import read_validation
+from acemaker.errors import ConfigError, NoPredictionError, StateError, StructureError
 from acemaker.formatting import html
 from acemaker.formatting.figures import Picture, draw
-from acemaker.formatting.summary import counted, number
+from acemaker.formatting.summary import counted, force_error, force_share, number
 from acemaker.loop.reader import CampaignReader
 from acemaker.results import Halt
 from acemaker.utils.atomic_write import write_whole
@@ -25,7 +30,10 @@ from acemaker.utils.atomic_write import write_whole
 PICTURED = 12
 """Maximum number of halts that are drawn: the first and the last ones if there are more."""
 
-HEADER = ("halt", "step", "tier", "largest gamma", "epicenter", "labels", "generation", "CV / (meV/Å)", "run again")
+HEADER = (
+    *("halt", "step", "tier", "largest gamma", "largest predicted error / (meV/Å)", "epicenter", "labels"),
+    *("generation", "CV / (meV/Å)", "of the forces' rms", "run again"),
+)
 
 LICENSES = (
     ("acemaker", "MIT"),
@@ -146,7 +154,7 @@ def _page(campaign: CampaignReader, accuracy: Accuracy | None) -> Page:
         page.paragraph(_description(round_, halts.get(round_.halt or 0), campaign))
     if halts:
         page.heading("Halts")
-        page.table(HEADER, _rows(rounds, halts))
+        page.table(HEADER, _rows(rounds, halts, _predicted_at_halts(campaign, _pictured(rounds), halts)))
         page.pictures(
             [_halt_picture(round_, halts[round_.halt]) for round_ in _pictured(rounds) if round_.halt in halts]
         )
@@ -163,10 +171,19 @@ def _page(campaign: CampaignReader, accuracy: Accuracy | None) -> Page:
         difference = generations[-1] - generations[-2]
         page.record(difference._repr_html_())
         page.picture(difference.figure(), "Force error and largest gamma on every label, by both generations")
+    if campaign.progress.generation is not None:
+        page.heading("Measured error")
+        assessment = assess(campaign)
+        page.paragraph(assessment.verdict + ("" if assessment.verdict.endswith(".") else "."))
+        if assessment.probes:
+            page.record(assessment._repr_html_())
+            page.picture(assessment.figure(), "Force error on the probes along the run, and the target")
     if accuracy is not None:
         page.heading("Accuracy")
         page.record(accuracy._repr_html_())
         page.picture(accuracy.figure(), "Errors along an independent trajectory, and gamma against the true error")
+    _add_short_range(page, campaign)
+    _add_force_errors(page, campaign, accuracy)
     _add_validation(page, campaign)
     if campaign.progress.generation is not None:
         page.heading("Convergence")
@@ -177,6 +194,32 @@ def _page(campaign: CampaignReader, accuracy: Accuracy | None) -> Page:
     page.table(("package", "version", "license"), rows)
     page.folded("All settings", campaign.config.model_dump_json(indent=1))
     return page
+
+
+def _add_short_range(page: Page, campaign: CampaignReader) -> None:
+    """Add the holes of the potential at short distances, if they were looked for."""
+    if campaign.generation is None or campaign.generation.holes is None:
+        return
+    page.heading("Short distances")
+    short_range = short_range_of(campaign)
+    page.record(short_range._repr_html_())
+    page.picture(
+        short_range.figure(), "Energy of pairs and of the compressed cell against the distance, and the trained range"
+    )
+
+
+def _add_force_errors(page: Page, campaign: CampaignReader, accuracy: Accuracy | None) -> None:
+    """Add predicted force errors along the run, and those that were compared with true ones."""
+    predictions: list[tuple[ForceErrors, str]] = []
+    with contextlib.suppress(NoPredictionError, StateError, ConfigError):  # nothing to predict with, or on
+        predictions.append((predict_force_errors(campaign), "Predicted force errors along the campaign's own run"))
+    if accuracy is not None and accuracy.predicted is not None:
+        predictions.append((accuracy.predicted, "Predicted and true force errors along an independent trajectory"))
+    if predictions:
+        page.heading("Predicted force errors")
+    for errors, caption in predictions:
+        page.record(errors._repr_html_())
+        page.picture(errors.figure(), caption)
 
 
 def _add_validation(page: Page, campaign: CampaignReader) -> None:
@@ -204,13 +247,17 @@ def _description(round_: Round, halt: Halt | None, campaign: CampaignReader) -> 
             sentences.append(f"Reference energies: {reference}.")
     else:
         rule = campaign.config.otf
-        if round_.tier == "break":
+        if round_.tier == "probe":
+            cause = "a probe, to test the potential"
+        elif round_.tier == "break":
             cause = f"gamma rose above {number(rule.threshold_break)}"
         else:
             cause = f"gamma was above {number(rule.threshold_call_dft)} at {rule.smooth_steps} checks in a row"
         of = f" of walker {round_.walker}" if round_.walker else ""
         sentences.append(f"Halt {round_.halt}, step {round_.step}{of}: {cause}{_epicenter(round_, halt)}.")
-        if round_.known:
+        if round_.known and round_.tier == "probe":
+            sentences.append("It was not labeled, since max_labels was reached.")
+        elif round_.known:
             again = counted(round_.discarded_steps, "step")
             sentences.append(
                 f"No labels were needed, since those of another walker's halt cover the structure; {again} were run "
@@ -224,7 +271,9 @@ def _description(round_: Round, halt: Halt | None, campaign: CampaignReader) -> 
     sentences += [f"A label failed: {cause}." for cause in round_.failed]
     sentences += [f"A fit was rejected: {reason}." for reason in round_.rejected]
     if round_.generation is not None and round_.halt:
-        error = f", {number(round_.cv_forces)} meV/Å in cross-validation" if round_.cv_forces is not None else ""
+        error = ""
+        if round_.cv_forces is not None:
+            error = f", {force_error(round_.cv_forces, round_.force_rms)} in cross-validation"
         sentences.append(
             f"Generation {round_.generation} was accepted{error}; {round_.discarded_steps} steps were run again."
         )
@@ -239,7 +288,20 @@ def _epicenter(round_: Round, halt: Halt | None) -> str:
     return f", with {atoms} beyond the training set"
 
 
-def _rows(rounds: tuple[Round, ...], halts: dict[int, Halt]) -> list[tuple[str, ...]]:
+def _predicted_at_halts(campaign: CampaignReader, rounds: list[Round], halts: dict[int, Halt]) -> dict[int, float]:
+    """Predict the largest force error at some halts by the potential that ran into them, meV/Å by halt."""
+    used = {event["halt"]["number"]: event["generation"] for event in campaign.progress.segments if event["halt"]}
+    predicted = {}
+    for round_ in rounds:
+        if round_.halt in halts:
+            generation = campaign.known_generation(used[round_.halt])
+            with contextlib.suppress(NoPredictionError, StructureError):
+                errors = predict_force_errors(generation, halts[round_.halt].structure, sampled=True)
+                predicted[round_.halt] = float(errors.largest[0])
+    return predicted
+
+
+def _rows(rounds: tuple[Round, ...], halts: dict[int, Halt], predicted: dict[int, float]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for round_ in rounds:
         if round_.halt not in halts:
@@ -250,10 +312,12 @@ def _rows(rounds: tuple[Round, ...], halts: dict[int, Halt]) -> list[tuple[str, 
                 f"{round_.step}, walker {round_.walker}" if round_.walker else str(round_.step),
                 round_.tier,
                 number(float(halts[round_.halt].gamma.max())),
+                number(predicted.get(round_.halt, float("nan"))),
                 counted(len(round_.epicenter), "atom"),
                 str(len(round_.labels)),
                 "–" if round_.generation is None else str(round_.generation),
                 "–" if round_.cv_forces is None else number(round_.cv_forces),
+                force_share(round_.cv_forces, round_.force_rms) or "–",
                 counted(round_.discarded_steps, "step"),
             )
         )

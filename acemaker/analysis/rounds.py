@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary, counted, number
+from acemaker.formatting.summary import Summary, counted, force_error
 from acemaker.loop.reader import CampaignReader
 from acemaker.states import State
 
@@ -44,6 +44,8 @@ class Round(Record):
         Number of the generation that was accepted; None while there is none.
     cv_forces : float or None
         meV/Å, its cross-validated force error.
+    force_rms : float or None
+        meV/Å, root mean square of the forces of its labels; None if it is unknown.
     discarded_steps : int
         Number of steps that were run again.
     wall : Mapping of str to float
@@ -63,25 +65,28 @@ class Round(Record):
     rejected: tuple[str, ...] = ()
     generation: int | None = None
     cv_forces: float | None = None
+    force_rms: float | None = None
     discarded_steps: int = 0
     wall: Mapping[str, float]
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
         of = f" of walker {self.walker}" if self.walker else ""
-        title = f"Round of halt {self.halt}, step {self.step}{of}, {self.tier} tier" if self.halt else "Generation 1"
+        kind = "a probe" if self.tier == "probe" else f"{self.tier} tier"
+        title = f"Round of halt {self.halt}, step {self.step}{of}, {kind}" if self.halt else "Generation 1"
         candidates = f", of {counted(self.n_candidates, 'candidate')}" if self.n_candidates else ""
         items = [("labels", f"{len(self.labels)}{candidates}")]
         if self.epicenter:
             items.insert(0, ("epicenter", counted(len(self.epicenter), "atom")))
         if self.known:
-            items.append(("covered", "by the labels of another walker's halt"))
+            by_other = "by the labels of another walker's halt"
+            items.append(("not labeled", "max_labels") if self.tier == "probe" else ("covered", by_other))
         if self.shared:
             items.append(("from the shared store", str(len(self.shared))))
         items += [("a label failed", cause) for cause in self.failed]
         items += [("a fit was rejected", reason) for reason in self.rejected]
         if self.generation is not None:
-            error = "" if self.cv_forces is None else f", {number(self.cv_forces)} meV/Å held out"
+            error = "" if self.cv_forces is None else f", {force_error(self.cv_forces, self.force_rms)} held out"
             items.append(("accepted", f"generation {self.generation}{error}"))
         if self.halt:
             items.append(("run again", counted(self.discarded_steps, "step")))
@@ -99,7 +104,12 @@ def rounds_of(campaign: CampaignReader) -> tuple[Round, ...]:
     >>> [len(one_round.labels) for one_round in rounds_of(campaign)]
     [2, 2]
     """
-    return gather_rounds(campaign.events())
+    return tuple(
+        replace(one_round, force_rms=campaign.known_generation(one_round.generation).force_rms)
+        if one_round.cv_forces is not None and one_round.generation is not None
+        else one_round
+        for one_round in gather_rounds(campaign.events())
+    )
 
 
 def gather_rounds(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:

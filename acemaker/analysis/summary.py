@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from acemaker.analysis.accuracy import Accuracy
+from acemaker.analysis.assessment import assess
 from acemaker.analysis.convergence import convergence_of
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary, Table, number
+from acemaker.formatting.summary import Summary, Table, force_error, number
 from acemaker.loop.reader import CampaignReader
+from acemaker.potentials.holes import describe_holes
 from acemaker.states import State
 from acemaker.utils.atomic_write import write_whole
 
@@ -31,7 +34,7 @@ class CampaignSummary(Record):
         """Return the content of the text and HTML forms."""
         values = self.values
         items = [
-            ("halts", str(values["halts"])),
+            ("halts", str(values["halts"]) + (f", and {n} probes" if (n := values["probes"]) else "")),
             (
                 "labels",
                 str(values["labels"]) + (f", {n} of them from the store" if (n := values["labels_shared"]) else ""),
@@ -48,11 +51,16 @@ class CampaignSummary(Record):
         ]
         if values["force_rmse_meV_per_A"] is not None:
             items.append(
-                ("force RMSE against the reference trajectory", f"{number(values['force_rmse_meV_per_A'])} meV/Å")
+                (
+                    "force RMSE against the reference trajectory",
+                    force_error(values["force_rmse_meV_per_A"], values["force_rms_meV_per_A"]),
+                )
             )
             items.append(("energy error", f"{number(values['energy_mae_meV_per_atom'])} meV/atom"))
+        items.append(("accuracy of the run", values["verdict"]))
         quiet = f"no halt in the last {values['steps_without_halt']} steps"
         items.append(("converged", f"{'yes' if values['converged'] else 'not yet'}: {quiet}"))
+        items.append(("short distances", values["short_range"]))
         rows = tuple((state, f"{wall:.2f}") for state, wall in values["wall_s_by_state"].items())
         return Summary("Summary of the campaign", tuple(items), Table(("state", "wall time / s"), rows))
 
@@ -82,15 +90,19 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
     progress = campaign.progress
     steps = sum(progress.steps)
     convergence = convergence_of(campaign)
+    assessment = assess(campaign)
     by_state = {
         state.value: round(progress.wall[state.value], 3) for state in State if progress.wall.get(state.value, 0.0) > 0
     }
     soft_starts = [segment.soft_start for segment in campaign.segments()]
+    generation = campaign.generation
+    holes = None if generation is None else generation.holes
     return CampaignSummary(
         {
             "state": campaign.state.value,
             "walkers": len(progress.walkers),
-            "halts": len(progress.halts),
+            "halts": progress.n_halts,
+            "probes": len(progress.probes),
             "labels": progress.n_labels,
             "labels_shared": sum(entry.shared for entry in progress.labels),
             "isolated_atoms": len(progress.isolated),
@@ -103,11 +115,20 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
             "wall_s_by_state": by_state,
             "generation": progress.generation,
             "force_rmse_meV_per_A": accuracy.force_rmse_all if accuracy else None,
+            "force_rms_meV_per_A": accuracy.force_rms if accuracy and math.isfinite(accuracy.force_rms) else None,
             "energy_mae_meV_per_atom": accuracy.energy_mae if accuracy else None,
+            "target_met": assessment.met,
+            "verdict": assessment.verdict,
+            "measured_force_error_meV_per_A": assessment.force_error,
+            "measured_force_error_interval_meV_per_A": None if assessment.interval is None else [*assessment.interval],
+            "measured_force_error_share": assessment.share,
+            "target_force_error_meV_per_A": assessment.target,
             "converged": convergence.converged,
             "steps_without_halt": convergence.steps,
             "misses": accuracy.misses if accuracy else None,
             "liquid": accuracy.is_liquid if accuracy else None,
+            "holes": None if holes is None else [hole.fields() for hole in holes],
+            "short_range": describe_holes(holes) if generation is not None else "–",
         }
     )
 

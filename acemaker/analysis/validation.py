@@ -22,6 +22,7 @@ from acemaker.formatting.summary import Summary
 from acemaker.loop.reader import CampaignReader
 from acemaker.loop.trusted_code import authorize_oracle
 from acemaker.oracles.oracle import Oracle
+from acemaker.potentials.holes import Hole, describe_holes
 from acemaker.utils.array_file import read_arrays, write_arrays
 from acemaker.utils.atomic_write import write_whole
 
@@ -41,6 +42,9 @@ class Validation(Record):
         Misses, false alarms and the recommended threshold; None if not requested.
     properties : PropertyComparison or None
         The comparison with the oracle; None if not requested.
+    holes : tuple of Hole or None
+        Holes of the potential at short distances, see `acemaker.analysis.short_range_of`; None if they were not looked
+        for.
 
     Examples
     --------
@@ -54,10 +58,13 @@ class Validation(Record):
     generation: int
     gamma: GammaCalibration | None
     properties: PropertyComparison | None
+    holes: tuple[Hole, ...] | None = None
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms; those of the two parts have the details."""
         items = []
+        if self.holes is not None:
+            items.append(("short distances", describe_holes(self.holes)))
         if self.gamma is not None:
             recommended = self.gamma.recommend()
             items += [
@@ -130,7 +137,7 @@ def validate(
         )
         text = json.dumps(asdict(comparison), default=plain, indent=1) + "\n"
         write_whole(campaign.directory / FOLDER / PROPERTIES, text)
-    return Validation(generation=gamma.potential, gamma=gamma, properties=comparison)
+    return Validation(generation=gamma.potential, gamma=gamma, properties=comparison, holes=_holes(campaign))
 
 
 def read_validation(campaign: CampaignReader) -> Validation | None:
@@ -163,7 +170,12 @@ def read_validation(campaign: CampaignReader) -> Validation | None:
         comparison = None
     if number is None or (gamma is None and comparison is None):
         return None
-    return Validation(generation=number, gamma=gamma, properties=comparison)
+    return Validation(generation=number, gamma=gamma, properties=comparison, holes=_holes(campaign))
+
+
+def _holes(campaign: CampaignReader) -> tuple[Hole, ...] | None:
+    generation = campaign.generation
+    return None if generation is None else generation.holes
 
 
 def _save_gamma(gamma: GammaCalibration, path: Path) -> None:

@@ -49,9 +49,9 @@ class WhatIf(Record):
     decisions : tuple of HaltDecision or None
         Where the rule would have halted each segment; None if it would not have by the segment's recorded end.
     n_first : int
-        Number of labels of the first generation.
+        Number of labels of the first generation and of probes, which the rule does not change.
     labels_per_halt : float
-        Mean number of labels per halt of the campaign.
+        Mean number of labels per halt of the campaign, without probes.
     """
 
     rule: OTFConfig
@@ -84,7 +84,7 @@ class WhatIf(Record):
         until: dict[int, int] = {}
         ends: dict[int, int] = {}
         for segment, decision in zip(self.segments, self.decisions, strict=True):
-            recorded = segment.halt.step if segment.halt is not None else None
+            recorded = segment.halt.step if segment.halt is not None and not segment.halt.is_probe else None
             ends[segment.walker or 1] = segment.end_step
             if recorded != (decision.step if decision is not None else None):
                 would = decision.step if decision is not None else segment.end_step
@@ -117,7 +117,7 @@ class WhatIf(Record):
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
-        recorded = sum(segment.halt is not None for segment in self.segments)
+        recorded = sum(segment.halt is not None and not segment.halt.is_probe for segment in self.segments)
         rule = self.rule
         several = " of each walker" if any(segment.walker for segment in self.segments) else ""
         items: tuple[tuple[str, str], ...] = (
@@ -140,7 +140,7 @@ class WhatIf(Record):
             )
         rows = []
         for segment, decision in zip(self.segments, self.decisions, strict=True):
-            halted = str(segment.halt.step) if segment.halt is not None else "–"
+            halted = str(segment.halt.step) if segment.halt is not None and not segment.halt.is_probe else "–"
             of = f", walker {segment.walker}" if segment.walker else ""
             rows.append((f"{segment.number}{of}", halted, str(decision.step) if decision is not None else "–"))
         return Summary(
@@ -199,7 +199,7 @@ def what_if(segments: Sequence[Segment], rule: OTFConfig, n_first: int, labels_p
     rule
         The other rule.
     n_first
-        Number of labels of the first generation.
+        Number of labels of the first generation and of probes, which the rule does not change.
     labels_per_halt
         Mean number of labels per halt.
 
@@ -244,11 +244,12 @@ def what_if_of(campaign: CampaignReader, changes: Mapping[str, float | int]) -> 
     0
     """
     rounds = rounds_of(campaign)
-    counts = [len(round_.labels) for round_ in rounds[1:]]
+    counts = [len(round_.labels) for round_ in rounds[1:] if round_.tier != "probe"]
+    fixed = sum(len(round_.labels) for round_ in rounds if round_.halt is None or round_.tier == "probe")
     return what_if(
         campaign.segments(),
         other_rule(campaign.config.otf, changes),
-        n_first=len(rounds[0].labels),
+        n_first=fixed,
         labels_per_halt=float(np.mean(counts)) if counts else float(campaign.config.otf.n_select),
     )
 

@@ -40,7 +40,8 @@ class Campaign(CampaignRunner, CampaignView):
     def _report_end(self) -> None:
         if self.state is State.DONE and logger.isEnabledFor(logging.WARNING):
             convergence = self.convergence()
-            logger.log(logging.WARNING if convergence.is_accurate is False else logging.INFO, convergence.headline())
+            is_poor = convergence.is_accurate is False or not convergence.is_good_enough
+            logger.log(logging.WARNING if is_poor else logging.INFO, convergence.headline())
 
     def cockpit(self) -> Cockpit | StaticCockpit:
         """Show buttons for step, run and stop, and the live state of the campaign.

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 from ase import Atoms
 
 from acemaker.analysis.accuracy import Accuracy, evaluate_accuracy
+from acemaker.analysis.assessment import Assessment, assess
 from acemaker.analysis.calibration import GammaCalibration, calibrate_gamma
 from acemaker.analysis.convergence import Convergence, convergence_of
+from acemaker.analysis.force_errors import ForceErrors, predict_force_errors
 from acemaker.analysis.generations import KnownGeneration, generations_of
 from acemaker.analysis.label_costs import LabelCosts, label_costs_of
 from acemaker.analysis.properties import CHEAP
 from acemaker.analysis.property_comparison import PropertyComparison, compare_properties
 from acemaker.analysis.report import write_report
 from acemaker.analysis.rounds import Round, rounds_of
+from acemaker.analysis.short_range import short_range_of
 from acemaker.analysis.summary import CampaignSummary, write_summary
 from acemaker.analysis.validation import Validation, validate
 from acemaker.analysis.what_if import WhatIf, what_if_of
 from acemaker.formatting.summary import Summary
 from acemaker.loop.reader import CampaignReader
 from acemaker.oracles.oracle import Oracle
+from acemaker.potentials.holes import ShortRange
 
 if TYPE_CHECKING:
     from acemaker.analysis.what_if import Thresholds
@@ -37,10 +41,13 @@ class CampaignView(CampaignReader):
         summary = super().summary()
         if self.progress.generation is None:
             return summary
-        converged = convergence_of(self, self.progress.steps).converged
-        items = [*summary.items, ("converged", "yes" if converged else "not yet")]
-        if summary.items[-1][0] == "failed":
-            items[-2:] = reversed(items[-2:])
+        convergence = convergence_of(self, self.progress.steps)
+        items = list(summary.items)
+        new = [("converged", "yes" if convergence.converged else "not yet")]
+        if convergence.assessment is not None:
+            new.append(("good enough", convergence.assessment.brief))
+        position = len(items) - (items[-1][0] == "failed")
+        items[position:position] = new
         return Summary(summary.title, tuple(items), summary.table, summary.strip)
 
     def rounds(self) -> tuple[Round, ...]:
@@ -54,6 +61,10 @@ class CampaignView(CampaignReader):
     def label_costs(self) -> LabelCosts:
         """Return the cost of the labels, and the cost of labeling without gamma."""
         return label_costs_of(self)
+
+    def assess(self) -> Assessment:
+        """Return the force error that was measured on frames of the run, and whether it meets the target."""
+        return assess(self)
 
     def convergence(self) -> Convergence:
         """Return whether the campaign has converged on the trajectories that were run.
@@ -96,6 +107,20 @@ class CampaignView(CampaignReader):
 
         return what_if_slider(self.what_if())
 
+    def short_range(self) -> ShortRange:
+        """Return energies at distances shorter than any in the training set, and the holes of the potential there.
+
+        Returns
+        -------
+        ShortRange
+
+        Raises
+        ------
+        StateError
+            If there is no generation yet.
+        """
+        return short_range_of(self)
+
     def report(self, accuracy: Accuracy | None = None, file: str | Path | None = None) -> Path:
         """Write a report with text and figures into one self-contained HTML file.
 
@@ -118,6 +143,12 @@ class CampaignView(CampaignReader):
     ) -> Accuracy:
         """Compare the potential with reference frames; see `acemaker.analysis.evaluate_accuracy`."""
         return evaluate_accuracy(self, reference, tolerance=tolerance, walker=walker)
+
+    def predict_force_errors(
+        self, structures: Sequence[Atoms] | Atoms | None = None, *, sampled: bool = False
+    ) -> ForceErrors:
+        """Predict the force error of each atom; see `acemaker.analysis.predict_force_errors`."""
+        return predict_force_errors(self, structures, sampled=sampled)
 
     def calibrate_gamma(
         self,

@@ -42,7 +42,7 @@ class Section(BaseModel):
         For unknown names and values out of range; the message states the field, the value and the remedy.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     _refusal: str = PrivateAttr("")
 

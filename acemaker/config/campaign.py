@@ -30,17 +30,24 @@ CLOSE = ("walker", "element")
 """Variable names that resemble parameters but are common in notebooks, e.g. in a loop over walkers."""
 
 CHANGEABLE = {
-    "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "resume_from"),
-    "engine": ("hang_after", "lammps", "launcher", "n_parallel_walkers", "steps"),
+    "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "n_probes", "resume_from"),
+    "engine": ("hang_after", "lammps", "launcher", "n_parallel_walkers", "steps", "check_course"),
     "pacemaker": ("pacemaker_environment",),
     "embedding": ("embed_tries", "embed_force_error"),
     "labeling": ("n_parallel_labels", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store", "oracle_check"),
-    "convergence": ("quiet_steps", "quiet_walkers", "plateau_generations", "plateau_tolerance", "max_error_share"),
+    "convergence": (
+        "quiet_steps",
+        "quiet_walkers",
+        "plateau_generations",
+        "plateau_tolerance",
+        "target_force_error",
+        "max_error_share",
+    ),
 }
 """Fields that may change when a campaign is reopened: limits of the loop and of labels, programs and files of this
-machine, where labels are computed, and convergence criteria. The number of steps may only increase
-(`acemaker.loop.compatibility`)."""
+machine, where labels are computed, probes, the check of the course, and convergence criteria. The number of steps may
+only increase (`acemaker.loop.compatibility`)."""
 
 
 class CampaignConfig(Section):

@@ -147,4 +147,10 @@ class EngineConfig(Section):
         ge=0,
         description="Number of MD steps between frames of the trajectory, a multiple of check_every; 0 for no frames.",
     )
+    check_course: bool = Field(
+        True,
+        description="Whether the run ends with an error if temperature, pressure or volume leave their course although "
+        "gamma is low: far above the ramp's temperature in K, hundreds of GPa, a third of the initial volume, or three "
+        "times as much.",
+    )
     skin: NonNegativeFloat = Field(1.0, description="Skin distance of the neighbor list in Å.")

@@ -81,6 +81,15 @@ class OTFConfig(Section):
         description="Number of structures labeled per halt, including the halted structure. Larger numbers rarely pay "
         "for their cost.",
     )
+    n_probes: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Number of probes: structures of the run that are labeled although gamma is low, to measure the "
+        "error of the potential, and then trained on. They are spread over the run, the last one near its end. None "
+        "for two, or one per walker of up to ten; 0 for none, so that nothing measures whether the potential is good "
+        "enough.",
+    )
     max_labels: PositiveInt | None = Field(
         None,
         description="Maximum number of labels of the campaign, including those of the first generation and those taken "

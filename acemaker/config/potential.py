@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -32,6 +32,13 @@ class PotentialConfig(UniversalFields):
         "callable that takes this section, the elements and the folder of the campaign's stored files, and returns a "
         "trainer.",
     )
+    basis: Literal["fixed", "auto"] = Field(
+        "fixed",
+        description="'fixed' uses n_functions, cutoff and lmax_by_orders as they are. 'auto' compares about ten bases "
+        "on the labels of the first generation, by cross-validation, and uses the best one from then on: cutoff is "
+        "the longest that is compared, n_functions the smallest number, of which there may be twice as many. Requires "
+        "trainer='linear'.",
+    )
     n_functions: PositiveInt = Field(100, description="Number of basis functions per element.")
     cutoff: PositiveFloat = Field(5.5, description="Cutoff radius in Å.")
     radial_basis: Literal["SBessel", "ChebExpCos", "ChebPow"] = Field(
@@ -53,8 +60,10 @@ class PotentialConfig(UniversalFields):
         description="Weight of a virial residual of 1 eV/atom relative to a force residual of 1 eV/Å, per force "
         "component of the structure.",
     )
-    regularization: PositiveFloat = Field(
-        1e-10, description="Ridge penalty relative to the mean square of the columns, dimensionless."
+    regularization: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | Literal["auto"] = Field(
+        "auto",
+        description="Ridge penalty relative to the mean square of the columns, dimensionless. 'auto' chooses it at "
+        "each fit between 1e-14 and 1e-4, by fits without blocks of atoms; it is 1e-10 with a single label.",
     )
     reference_energies: dict[str, float] = Field(
         default_factory=dict,
@@ -82,6 +91,12 @@ class PotentialConfig(UniversalFields):
         description="Arguments of its pair_coeff commands, e.g. '* * 29 29'. Atom types are the elements in "
         "alphabetical order; files of LAMMPS's collection of potentials need no path.",
     )
+    core_repulsion: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether the universal repulsion of the nuclei (ZBL) takes the place of the ACE for an atom with a "
+        "neighbor closer than 0.9 of the shortest trained distance; 'auto' if atoms attract each other less at short "
+        "distances then. Only with the linear trainer and without a baseline.",
+    )
     cv_folds: int = Field(5, ge=2, description="Number of folds of the cross-validation.")
     cv_tolerance: NonNegativeFloat = Field(
         4.0,
@@ -101,6 +116,15 @@ class PotentialConfig(UniversalFields):
     def _one_command(cls, value: object) -> object:
         """Accept a string for a single command."""
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _chooses_linear_basis(self) -> PotentialConfig:
+        if self.basis == "auto" and self.trainer != "linear":
+            raise ValueError(
+                f"basis='auto' requires trainer='linear', got trainer={self.trainer!r}; compare bases in a campaign "
+                "with trainer='linear' and set cutoff and n_functions to the best ones, or use basis='fixed'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _baseline_complete(self) -> PotentialConfig:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from acemaker.config.base import Section
+from acemaker.config.cold_start import MOST_FRAMES, check_cold_start
 
 HEAVY_HYDROGEN = {"D": 2.014, "T": 3.016}
 """Masses in u of the isotopes of hydrogen that have a symbol of their own."""
@@ -89,7 +90,10 @@ class SystemConfig(Section):
         "look like another unit are an error; 'angstrom' accepts them.",
     )
     n_first: int = Field(
-        2, ge=1, description="Minimum number of initial structures that are labeled for the first generation."
+        2,
+        ge=1,
+        description="Minimum number of initial structures that are labeled for the first generation. The basis may "
+        "require more, and the undistorted structure is added if the campaign would halt there at once.",
     )
     first_rattle: PositiveFloat = Field(
         0.12,
@@ -108,8 +112,39 @@ class SystemConfig(Section):
         le=1,
         description="Weight of the initial structures in the fit, relative to 1 for each later label, dimensionless. "
         "None means 0.1 if later labels are whole cells with more force components than the fit has coefficients, "
-        "else 1.",
+        "else 1; undistorted structures and frames of a cold start have 1.",
     )
+    cold_start: str = Field(
+        "",
+        description="Cheap potential that runs the trajectory first, to yield the first structures: a LAMMPS pair "
+        "style with cold_start_coeff; 'emt', 'chgnet', 'mace' or 'sevennet'; or 'module:factory', a callable that "
+        "returns an ASE calculator. Empty for strained and rattled structures.",
+    )
+    cold_start_coeff: tuple[str, ...] = Field(
+        (),
+        description="Arguments of the pair_coeff commands of its pair style, as in pair_coeff of the oracle.",
+    )
+    cold_start_arguments: dict[str, Any] = Field(
+        default_factory=dict, description="Keyword arguments of its calculator."
+    )
+    cold_start_frames: int = Field(
+        4,
+        ge=1,
+        le=MOST_FRAMES,
+        description="Minimum number of frames of its trajectory that are labeled for the first generation, evenly "
+        "spaced in time, the last one at the last step. n_first and the basis may require more.",
+    )
+
+    @field_validator("cold_start_coeff", mode="before")
+    @classmethod
+    def _one_command(cls, value: object) -> object:
+        """Accept a string for a single command."""
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("cold_start")
+    @classmethod
+    def _without_spaces_around(cls, value: str) -> str:
+        return value.strip()
 
     @field_validator("elements", mode="before")
     @classmethod
@@ -125,6 +160,11 @@ class SystemConfig(Section):
         if unknown:
             raise ValueError(f"elements must be chemical symbols, got {', '.join(unknown)}")
         return value
+
+    @model_validator(mode="after")
+    def _cold_start_is_complete(self) -> SystemConfig:
+        check_cold_start(self.cold_start, self.cold_start_coeff, self.cold_start_arguments)
+        return self
 
     @model_validator(mode="after")
     def _composition_adds_up(self) -> SystemConfig:

@@ -1,4 +1,4 @@
-"""Two-tier halting rule, based on the extrapolation grade."""
+"""Two-tier halting rule, based on the extrapolation grade, and halts at steps that were chosen beforehand."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class HaltDecision:
         Step of the check that fulfilled the rule.
     first_step : int
         Step of the first check of the exceedance.
-    tier : {"smooth", "break"}
-        "smooth" for consecutive checks above ``threshold_call_dft``, "break" for one above ``threshold_break``.
+    tier : {"smooth", "break", "probe"}
+        "smooth" for consecutive checks above ``threshold_call_dft``, "break" for one above ``threshold_break``, "probe"
+        for the step at which the potential is tested.
     """
 
     step: int
@@ -57,6 +58,8 @@ class HaltMonitor:
     ----------
     rule
         Thresholds and ``smooth_steps``.
+    probe_step
+        Step from which the next check halts the run even if gamma is low, to test the potential; None for no test.
 
     Attributes
     ----------
@@ -64,8 +67,9 @@ class HaltMonitor:
         Step of the first check of the current exceedance; None if there is none.
     """
 
-    def __init__(self, rule: OTFConfig) -> None:
+    def __init__(self, rule: OTFConfig, probe_step: int | None = None) -> None:
         self._rule = rule
+        self._probe_step = math.inf if probe_step is None else probe_step
         self._n_consecutive = 0
         self.first_step: int | None = None
 
@@ -87,7 +91,7 @@ class HaltMonitor:
         gamma = math.inf if math.isnan(gamma_max) else gamma_max
         if gamma <= self._rule.threshold_call_dft:
             self._n_consecutive, self.first_step = 0, None
-            return None
+            return HaltDecision(step=step, first_step=step, tier="probe") if step >= self._probe_step else None
         self._n_consecutive += 1
         if self.first_step is None:
             self.first_step = step

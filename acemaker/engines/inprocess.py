@@ -78,7 +78,7 @@ class InProcessEngine:
             raise
         if self._session is None:
             self._session = LammpsSession(open_lammps(), self.config, self.seed)
-        monitor = SegmentMonitor(request, log, self.config.trajectory_every)
+        monitor = SegmentMonitor(request, log, self.config.trajectory_every, self.config)
         callback = self._callback(self._session, Forces(self._session.lmp, evaluator, self._workers), request, monitor)
         log_file = request.directory / script.LOG_FILE
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
@@ -97,7 +97,7 @@ class InProcessEngine:
             self.close()
             if isinstance(error, AcemakerError) or error is callback.error:
                 raise  # not an error of LAMMPS
-            if not monitor.blew_up():
+            if not monitor.blew_up(str(error)):
                 raise EngineError(f"LAMMPS stopped in segment {request.number}: {error}", log_file) from error
         if callback.interrupt.is_set():
             self.close()
@@ -210,7 +210,7 @@ class InProcessEngine:
 
     def _outcome(self, monitor: SegmentMonitor, log: SegmentLog) -> Exploration:
         halt_checkpoint = None
-        if monitor.decision is not None and self._session is not None and monitor.decision.tier == "smooth":
+        if monitor.decision is not None and self._session is not None and monitor.decision.tier != "break":
             halt_checkpoint = log.write_checkpoint(monitor.decision.step, self._session.save, HALT)
             self._paused_at = None if is_triclinic(self._session.lmp) else halt_checkpoint
         return monitor.outcome(self.config.steps, halt_checkpoint)

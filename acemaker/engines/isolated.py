@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from acemaker.config import EngineConfig
 from acemaker.engines import child, native
+from acemaker.engines.course import BLEW_UP
 from acemaker.engines.native_check import evaluate
 from acemaker.engines.output_follower import OutputFollower, SoftFollower
 from acemaker.engines.preflight import preflight
@@ -90,7 +90,7 @@ class IsolatedEngine:
         midway = log.rewind(is_whole=is_whole)
         checkpoint = midway.path if midway else request.checkpoint
         start_step = midway.step if midway else request.start_step
-        monitor = SegmentMonitor(request, log, self.config.trajectory_every)
+        monitor = SegmentMonitor(request, log, self.config.trajectory_every, self.config)
         periodic, n_atoms = bool(request.structure.pbc.all()), len(request.structure)
         soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
         soft_follower = (
@@ -219,7 +219,8 @@ class IsolatedEngine:
         if refusal.exists():
             raise EngineError(refusal.read_text())
         # any other end has an external cause or is a fault of the program, which more labels would not fix
-        if blew_up(save_log(directory, request.directory)) and output_follower.blew_up():
+        error = explosion(save_log(directory, request.directory))
+        if error and output_follower.blew_up(error):
             return
         raise MDHaltError(
             f"LAMMPS died in segment {request.number} with {describe_status(status)}; the campaign continues from the "
@@ -233,10 +234,7 @@ class IsolatedEngine:
         return evaluator_of(request.generation), native_command(self.config.lammps)
 
 
-BLEW_UP = re.compile(r"ERROR.*(Lost atoms|Non-numeric|unstable|out of range|neighbor bins)", re.IGNORECASE)
-"""Errors of LAMMPS after forces that are too large."""
-
-
-def blew_up(log: Path) -> bool:
-    """Return whether LAMMPS ended with an error that an extrapolating potential causes."""
-    return log.exists() and BLEW_UP.search(log.read_text(errors="replace")) is not None
+def explosion(log: Path) -> str:
+    """Return the error with which LAMMPS ended if a potential that extrapolates or is wrong causes it, else nothing."""
+    found = BLEW_UP.search(log.read_text(errors="replace")) if log.exists() else None
+    return "" if found is None else found.string[found.start() :].partition("\n")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from acemaker.config import EngineConfig
 from acemaker.engines.callback import Callback
@@ -14,6 +14,15 @@ from acemaker.lammps import script
 from acemaker.lammps.box import atom_commands, group_of, has_momenta, is_triclinic, put_structure
 from acemaker.lammps.paths import PlainPaths
 from acemaker.lammps.restart import is_whole
+
+
+class RunCallback(Protocol):
+    """Part of the interface of LAMMPS's callback that `LammpsSession.run` uses."""
+
+    error: BaseException | None
+
+    def arm(self) -> None:
+        """Register the callback with LAMMPS; required before each ``run``."""
 
 
 class LammpsSession:
@@ -121,7 +130,7 @@ class LammpsSession:
         commands += script.molecule_commands(config.skin, bool(request.structure.pbc.all()))
         self._commands(commands)
 
-    def run(self, request: Request, callback: Callback, on_checkpoint: Callable[[int], Path | None]) -> None:
+    def run(self, request: Request, callback: RunCallback, on_checkpoint: Callable[[int], Path | None]) -> None:
         """Run to the last step, in stretches from checkpoint to checkpoint.
 
         LAMMPS's setup, which rebuilds lists and derives the masses of thermostat and barostat from the temperature of

@@ -134,9 +134,15 @@ class OutputFollower:
         if self._monitor.decision is None and self._log.checks:
             self._adopt(self._log.checks[-1].step + 1)
 
-    def blew_up(self) -> bool:
-        """Record a break at the last frame if its gamma was high before LAMMPS died; return whether it was."""
-        return self._monitor.blew_up() if self._soft is None else self._soft.blew_up()
+    def blew_up(self, error: str = "") -> bool:
+        """Record a break at the last frame if its gamma was high before LAMMPS died; return whether it was.
+
+        Parameters
+        ----------
+        error
+            Error with which LAMMPS stopped.
+        """
+        return self._monitor.blew_up(error) if self._soft is None else self._soft.blew_up()
 
     def _read_thermo(self) -> int:
         n_bytes = 0

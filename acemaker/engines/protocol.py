@@ -64,6 +64,9 @@ class Request:
         Whether the potential is new to the state from which the segment starts.
     walker : int
         Number, from 1, of the walker to which the segment belongs; `structure` is the walker's structure.
+    probe_step : int or None
+        Step from which the first check below ``threshold_call_dft`` ends the segment with a halt of the tier "probe", a
+        test of the potential; None for no test. `HaltMonitor` and `SegmentMonitor` apply it.
     """
 
     number: int
@@ -77,6 +80,7 @@ class Request:
     soft_start: bool = False
     state: Atoms | None = None
     walker: int = 1
+    probe_step: int | None = None
 
     @property
     def start(self) -> Atoms:

@@ -12,7 +12,9 @@ from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, number, observable
 
-Tier = Literal["smooth", "break"]
+Tier = Literal["smooth", "break", "probe"]
+"""Why a segment ends in a halt: too many consecutive checks above ``threshold_call_dft``, one above
+``threshold_break``, or a step at which the potential is tested although gamma is low."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

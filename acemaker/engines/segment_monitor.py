@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from acemaker.config import EngineConfig
+from acemaker.engines.course import BLEW_UP, Course, Departure, runaway
 from acemaker.engines.halting import HaltDecision, HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.records import SoftStart
@@ -63,6 +65,8 @@ class SegmentMonitor:
         Files of the segment; the halting rule is applied to the checks in them first.
     trajectory_every
         MD steps between frames of the trajectory; 0 for none.
+    config
+        Settings of the run, if its observables are compared with their course; None if they are not.
 
     Attributes
     ----------
@@ -74,7 +78,9 @@ class SegmentMonitor:
         Step of the last check; -1 before the first.
     """
 
-    def __init__(self, request: Request, log: SegmentLog, trajectory_every: int) -> None:
+    def __init__(
+        self, request: Request, log: SegmentLog, trajectory_every: int, config: EngineConfig | None = None
+    ) -> None:
         self.request = request
         self._log = log
         self._trajectory_every = trajectory_every
@@ -82,12 +88,16 @@ class SegmentMonitor:
         energies = request.generation.reference_energies
         self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
         self._few_neighbors = request.generation.few_neighbors
-        self._monitor = HaltMonitor(request.rule)
+        self._monitor = HaltMonitor(request.rule, request.probe_step)
+        self.decision: HaltDecision | None = None
+        self._config = config if config is not None and config.check_course else None
+        self._course = None if self._config is None else Course(self._config, request.structure)
         log.replay(self._monitor)
+        for check in log.checks:
+            self._follow_course(check)
         self.last_step = log.checks[-1].step if log.checks else -1
         self._pending: tuple[int, float] | None = None
         self._frames: deque[Frame] = deque(maxlen=MAX_FRAMES)
-        self.decision: HaltDecision | None = None
 
     @property
     def pending(self) -> int | None:
@@ -169,17 +179,69 @@ class SegmentMonitor:
         self._log.append(check)
         if self.request.on_check is not None:
             self.request.on_check(check)
+        if self._follow_course(check) is not None:
+            self._raise_runaway()
+
+    def _raise_runaway(self, stopped: str = "") -> None:
+        """End a run that has left its course, or whose atoms moved so far that LAMMPS stopped; do nothing otherwise."""
+        if self._course is None or self._config is None:
+            return
+        if self._course.first_step is None and not BLEW_UP.search(stopped):
+            return
+        safe_step, safe_checkpoint = self._safe_state(self._course.last_step + 1)
+        raise runaway(
+            self._course,
+            self._config,
+            generation=self.request.generation.number,
+            safe_step=safe_step,
+            safe_checkpoint=safe_checkpoint,
+            stopped=stopped,
+        )
+
+    def _follow_course(self, check: Check) -> Departure | None:
+        """Compare a check with the course of the run, unless gamma is high: then the halting rule decides."""
+        if self._course is None or self.decision is not None:
+            return None
+        if not check.gamma_max <= self.request.rule.threshold_call_dft:
+            return None
+        return self._course.update(check.step, check.observables)
+
+    def _first_step_off_course(self, first_step: int | None) -> int | None:
+        """Return the first step of an exceedance of gamma or of a limit of the course, whichever is earlier."""
+        steps = [first_step, None if self._course is None else self._course.first_step]
+        return min((step for step in steps if step is not None), default=None)
+
+    def _safe_state(self, first_step: int) -> tuple[int, Path | None]:
+        """Return step and restart file of the last state before an exceedance, and before the run left its course."""
+        before = self._first_step_off_course(first_step)
+        assert before is not None
+        safe = self._log.safe_checkpoint(before, self.request.rule.threshold_call_dft)
+        return (self.request.start_step, self.request.checkpoint) if safe is None else (safe.step, safe.path)
 
     def prune(self) -> None:
         """Delete checkpoints that are older than the last safe one."""
-        self._log.prune(self._monitor.first_step, self.request.rule.threshold_call_dft)
+        first_step = self._first_step_off_course(self._monitor.first_step)
+        self._log.prune(first_step, self.request.rule.threshold_call_dft)
 
-    def blew_up(self) -> bool:
+    def blew_up(self, error: str = "") -> bool:
         """Record a break at the last frame if its gamma was high before LAMMPS died; return whether it was.
 
         Without this, atoms lost between two checks would end a campaign that a few labels could continue.
+
+        Parameters
+        ----------
+        error
+            Error with which LAMMPS stopped.
+
+        Raises
+        ------
+        RunawayError
+            If gamma was low, but the run had left its course, or atoms had moved too far.
         """
-        if not self._frames or not self._frames[-1].gamma.max() > self.request.rule.threshold_add_train:
+        if not self._frames:
+            return False
+        if not self._frames[-1].gamma.max() > self.request.rule.threshold_add_train:
+            self._raise_runaway(error.partition("\n")[0])
             return False
         step = self._frames[-1].step
         first_step = step if self._monitor.first_step is None else self._monitor.first_step
@@ -204,9 +266,7 @@ class SegmentMonitor:
         request = self.request
         safe_step, safe_checkpoint = request.start_step, request.checkpoint
         if self.decision is not None:
-            safe = self._log.safe_checkpoint(self.decision.first_step, request.rule.threshold_call_dft)
-            if safe is not None:
-                safe_step, safe_checkpoint = safe.step, safe.path
+            safe_step, safe_checkpoint = self._safe_state(self.decision.first_step)
         return Exploration(
             end_step=steps if self.decision is None else self.decision.step,
             timeline=self._log.timeline(),

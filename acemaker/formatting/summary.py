@@ -56,6 +56,40 @@ def number(value: float) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
+def force_error(error: float | None, rms: float | None) -> str:
+    """Format a force error beside the root mean square of the forces, since the error alone says little.
+
+    Parameters
+    ----------
+    error
+        meV/Å, per component; None or NaN if it is unknown.
+    rms
+        Root mean square of the force components, meV/Å; None or NaN if it is unknown.
+
+    Examples
+    --------
+    >>> force_error(5.3, 883.0), force_error(5.3, None), force_error(None, 883.0)
+    ("5.3 meV/Å (0.6% of the forces' rms)", '5.3 meV/Å', '–')
+    """
+    if error is None or error != error:
+        return "–"
+    share = force_share(error, rms)
+    return f"{number(error)} meV/Å" + (f" ({share} of the forces' rms)" if share else "")
+
+
+def force_share(error: float | None, rms: float | None) -> str:
+    """Format a force error relative to the root mean square of the forces; empty if one of them is unknown or zero.
+
+    Examples
+    --------
+    >>> force_share(5.3, 883.0), force_share(5.3, 0.0)
+    ('0.6%', '')
+    """
+    if error is None or rms is None or error != error or not rms > 0:
+        return ""
+    return f"{error / rms:.1%}" if error < rms else f"{error / rms:.0%}"
+
+
 def observable(name: str) -> tuple[str, str]:
     """Split an observable's name into quantity and unit.
 

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acemaker.headless.exit_status import exit_status
+
 if TYPE_CHECKING:
-    from acemaker.oracles.consistency import OracleCheck
+    from acemaker.oracles.oracle_check import OracleCheck
 
 DESCRIPTION = """\
 Check an oracle by at most nine calls, before a campaign is created: whether energy, forces and stress belong together
@@ -72,16 +74,10 @@ def check_oracle(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from acemaker.errors import AcemakerError
+    return exit_status("check-oracle", lambda: _print(_check(options)))
 
-    try:
-        check = _check(options)
-    except AcemakerError as error:
-        sys.stderr.write(f"acemaker check-oracle: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("acemaker check-oracle: stopped by Ctrl-C\n")
-        return 130
+
+def _print(check: OracleCheck) -> int:
     sys.stdout.write(f"{check}\none label of {check.n_atoms} atoms took {check.seconds:.3g} s\n")
     return 0 if check.passed else 1
 

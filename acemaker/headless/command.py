@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from collections.abc import Sequence
+
+from acemaker.headless.exit_status import exit_status
 
 DESCRIPTION = """\
 Run a notebook headless. Names, types and ranges of its parameters are checked before it starts. Lines that it
@@ -93,27 +93,14 @@ def run(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    try:
-        return _run(options)
-    except KeyboardInterrupt as error:
-        message = str(error) or "stopped by Ctrl-C before the notebook was started"
-        return _fail(message, 128 + getattr(error, "number", signal.SIGINT))
+    return exit_status("run", lambda: _run(options), "stopped by Ctrl-C before the notebook was started")
 
 
 def _run(options: argparse.Namespace) -> int:
-    from acemaker.errors import AcemakerError, NotebookError
     from acemaker.headless.notebook import describe
     from acemaker.headless.parameters import gather
     from acemaker.headless.run import run_notebook
 
-    try:
-        values = gather(describe(options.notebook), options.file, options.parameter)
-        run_notebook(options.notebook, options.out, values, summary=True)
-    except AcemakerError as error:
-        return _fail(str(error), 1 if isinstance(error, NotebookError) else 2)
+    values = gather(describe(options.notebook), options.file, options.parameter)
+    run_notebook(options.notebook, options.out, values, summary=True)
     return 0
-
-
-def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"acemaker run: {message}\n")
-    return status

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TextIO
 
+from acemaker.analysis.assessment import assess
 from acemaker.errors import (
     AcemakerError,
     CampaignExistsError,
@@ -19,7 +20,7 @@ from acemaker.errors import (
     StructureError,
     UntrustedError,
 )
-from acemaker.formatting.summary import number
+from acemaker.formatting.summary import force_error
 from acemaker.headless.check import recorded_config
 from acemaker.headless.notebook import NotebookDescription
 from acemaker.loop.attached import AttachedReader
@@ -144,11 +145,13 @@ def final_messages(directory: Path | None) -> list[str]:
         return []
     progress, steps = campaign.progress, campaign.config.engine.steps
     reached = f"{steps_reached(campaign.reached_steps, steps)} steps"
-    results = [reached, _counted(len(progress.halts), "halt"), _counted(progress.n_labels, "label")]
+    results = [reached, _counted(progress.n_halts, "halt"), _counted(progress.n_labels, "label")]
     results += _force_rmse(directory)
     lines = [f"the campaign in {directory} is {campaign.state}: {', '.join(results)}"]
     potential = dict(campaign.summary().items)["generation"]
     lines.append(f"the potential is generation {potential}")
+    if progress.generation is not None:
+        lines.append(assess(campaign).verdict)
     files = {"report.html": "report:", "summary.json": "summary:"}
     written = [f"{label} {directory / name}" for name, label in files.items() if (directory / name).is_file()]
     return [*lines, *([", ".join(written)] if written else [])]
@@ -170,7 +173,8 @@ def _attached(directory: Path | None) -> AttachedReader | None:
 
 def _force_rmse(directory: Path) -> list[str]:
     try:
-        value = json.loads((directory / "summary.json").read_text())["force_rmse_meV_per_A"]
-        return [f"force RMSE {number(value)} meV/Å"] if value is not None else []
+        values = json.loads((directory / "summary.json").read_text())
+        error = values["force_rmse_meV_per_A"]
+        return [f"force RMSE {force_error(error, values.get('force_rms_meV_per_A'))}"] if error is not None else []
     except (OSError, ValueError, KeyError, TypeError):
         return []

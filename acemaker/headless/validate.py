@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from acemaker.headless.exit_status import exit_status
+
 DESCRIPTION = """\
 Validate the potential of a campaign against the oracle: whether gamma detects its errors (misses, false alarms, a
 recommended threshold), and its physical properties. The campaign itself is not changed; results are written to its
@@ -79,20 +81,10 @@ def validate(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from acemaker.errors import AcemakerError
-
-    try:
-        _validate(options)
-    except AcemakerError as error:
-        sys.stderr.write(f"acemaker validate: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("acemaker validate: stopped by Ctrl-C; results so far are saved\n")
-        return 130
-    return 0
+    return exit_status("validate", lambda: _validate(options), "stopped by Ctrl-C; results so far are saved")
 
 
-def _validate(options: argparse.Namespace) -> None:
+def _validate(options: argparse.Namespace) -> int:
     from acemaker.analysis import validation
     from acemaker.analysis.properties import ALL, CHEAP
     from acemaker.loop.attached import AttachedReader
@@ -117,3 +109,4 @@ def _validate(options: argparse.Namespace) -> None:
             part.figure().savefig(folder / f"{name}.png", dpi=100)
             sys.stdout.write(f"{part}\n\n")
     sys.stdout.write(f"{result}\nfigures are in {folder}\n")
+    return 0

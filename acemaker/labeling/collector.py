@@ -16,8 +16,8 @@ from acemaker.errors import CampaignError, Cause, OracleError
 from acemaker.labeling.backend import Backend, Queue
 from acemaker.labeling.job import Answer, FinishedLabels, Job, LabelFailure, plain
 from acemaker.oracles.checks import check_label, check_unmoved, with_plain_results
-from acemaker.oracles.oracle import with_results
-from acemaker.structures.mask import with_mask_of
+from acemaker.oracles.oracle import STRESS_FAILURE, with_results
+from acemaker.structures.mask import mask_of, with_mask_of
 
 POLL_INTERVAL = 1.0
 """Seconds between two calls of `on_wait`."""
@@ -63,6 +63,10 @@ class LabelRequest:
     optional : tuple of int
         Further jobs, which are handed out first and whose labels are stored, but not returned. The labels of the others
         do not depend on their success.
+    needs_stress : bool
+        Whether the labels of periodic structures, other than parts of larger ones, must contain a stress.
+    accepts_none : bool
+        Whether all of them may lack it nevertheless, but not some of them, and not because of an error.
     """
 
     jobs: Sequence[Job]
@@ -72,6 +76,8 @@ class LabelRequest:
     max_retries: int
     max_force: float
     optional: tuple[int, ...] = ()
+    needs_stress: bool = False
+    accepts_none: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,6 +341,8 @@ class Collector:
         try:
             labeled = _labeled_structure(answer, job.atoms)
             check_label(labeled, self.request.max_force)
+            if self.request.needs_stress:
+                self._check_stress(job, labeled)
             labeled = with_mask_of(job.atoms, with_plain_results(labeled))
         except Exception as error:  # a user's oracle may return anything
             self._forget(job)
@@ -360,6 +368,25 @@ class Collector:
                 candidate=candidate,
                 seconds=float(answer["seconds"]),
             )
+        )
+
+    def _check_stress(self, job: Job, labeled: Atoms) -> None:
+        """Raise an error that ends the collection if a label lacks the stress that a barostat needs."""
+        if "stress" in labeled.calc.results:
+            return
+        if job.candidate in self.request.optional or not job.atoms.pbc.all() or mask_of(job.atoms) is not None:
+            return
+        failure = labeled.info.get(STRESS_FAILURE, "")
+        others_have = any("stress" in atoms.calc.results for atoms in self._labels.values())
+        if self.request.accepts_none and not failure and not others_have:
+            return
+        raise OracleError(
+            f"the label of candidate {job.candidate} has no stress"
+            + (f", which the calculator failed to compute ({failure})" if failure else "")
+            + ", although the ensemble is 'npt': the pressure of the potential would be learned from energies and "
+            "forces alone. Correct the oracle and open the campaign again, which continues here; for an oracle "
+            "without stress, create a campaign with ensemble='nvt'",
+            Cause.NO_STRESS,
         )
 
     def _record_failure(self, job: Job, answer: Answer, error: Exception) -> None:

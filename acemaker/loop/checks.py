@@ -23,9 +23,9 @@ from acemaker.lammps.paths import check_path
 from acemaker.loop.compatibility import CONTENTS
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.store import Store
-from acemaker.oracles.consistency import OracleCheck
 from acemaker.oracles.espresso import check_initial_moments
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.oracle_check import OracleCheck
 from acemaker.oracles.pw_input import check_contradictions, check_species
 from acemaker.oracles.smoke_test import gives_stress, try_oracle
 from acemaker.oracles.total_charge import check_total_charge, stated_charge
@@ -167,12 +167,19 @@ def check_labels(
     is_local = executor is None and config.labeling.executor in LOCAL_EXECUTORS
     check = try_oracle(config.oracle, cell, oracle) if oracle is not None or is_local else None
     has_stress = check.has_stress if check is not None else gives_stress(config.oracle) if oracle is None else None
+    stress_failure = check.stress_failure if check is not None else ""
     if engine is None and has_stress is False and cell.pbc.all():
-        check_stress(config, structures, repr(config.oracle.oracle) if oracle is None else "object")
+        name = repr(config.oracle.oracle) if oracle is None else "object"
+        check_stress(config, structures, name, stress_failure)
     if check is None:
         logger.info(f"labels have up to {len(cell)} atoms; 'acemaker check-oracle' measures the time of one")
     else:
         logger.info(f"a label of {check.n_atoms} atoms took {check.seconds:.2g} s in a trial, which is not counted")
+        if stress_failure:
+            logger.warning(
+                f"check of the oracle {check.name}, stress: the calculator failed to compute it ({stress_failure}); "
+                "such labels have no stress"
+            )
         for finding in check.warnings:
             logger.warning(f"check of the oracle {check.name}, {finding.name}: {finding.explanation}")
     return check
@@ -218,7 +225,7 @@ def check_periodicity(config: OracleConfig, atoms: Atoms) -> None:
         )
 
 
-def check_stress(config: CampaignConfig, structures: Sequence[Atoms], name: str) -> None:
+def check_stress(config: CampaignConfig, structures: Sequence[Atoms], name: str, failure: str = "") -> None:
     """Refuse a barostat if the oracle has no stress, from which the pressure of the potential is learned.
 
     Parameters
@@ -229,6 +236,8 @@ def check_stress(config: CampaignConfig, structures: Sequence[Atoms], name: str)
         The structure with which each walker starts.
     name
         Name of the oracle.
+    failure
+        Error of a calculator that has a stress, but could not compute it; empty if it has none.
 
     Raises
     ------
@@ -236,6 +245,12 @@ def check_stress(config: CampaignConfig, structures: Sequence[Atoms], name: str)
         If a walker has a barostat.
     """
     barostats = [config.walker(number + 1).engine.ensemble == "npt" for number in range(len(structures))]
+    if any(barostats) and failure:
+        raise ConfigError(
+            f"EngineConfig.ensemble: 'npt' needs the stress, which the oracle {name} failed to compute: {failure}. The "
+            "pressure, and so the volume, would be learned from energies and forces alone. Correct the oracle, or "
+            "choose ensemble='nvt' (or 'csvr', 'langevin', 'nve')"
+        )
     if any(barostats):
         raise ConfigError(
             f"EngineConfig.ensemble: 'npt' needs the stress, and the labels of the oracle {name} have none: the "

@@ -17,6 +17,7 @@ from acemaker.engines.protocol import Engine
 from acemaker.errors import ConfigError
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.loop.checks import check_labels, check_settings, check_start
+from acemaker.loop.cold_start import check_cold_start, n_per_run
 from acemaker.loop.compatibility import (
     delete_campaign,
     delete_leftovers,
@@ -27,6 +28,7 @@ from acemaker.loop.compatibility import (
     reopened_fields,
 )
 from acemaker.loop.earlier_labels import keep_labels, set_queue_aside, source_of, with_labeled_structures
+from acemaker.loop.first_starts import unknown_starts
 from acemaker.loop.journal import Journal, closing_on_error
 from acemaker.loop.oracle_files import recorded_files
 from acemaker.loop.pretraining import check_pretraining
@@ -58,7 +60,7 @@ class Plan:
     initial : tuple of Atoms
         The structure with which each walker starts.
     first : tuple of Atoms
-        The structures of the first generation, and the same number in reserve for those that cannot be labeled.
+        The structures of the first generation, and others in reserve for those that cannot be labeled.
     n_first : int
         Number of structures of the first generation.
     trial_seconds : float or None
@@ -124,6 +126,7 @@ def create_journal(
         check_start(store)
         structures = check_settings(store, config, structure, engine, oracle, executor)
         planned = plan_for(config, structures, trainer_factory)
+        check_cold_start(config, structures, planned.n_first, engine)
         check = check_labels(config, structures, engine, oracle, executor)  # last, since it calls the oracle
         planned = replace(planned, trial_seconds=None if check is None else check.seconds)
         is_here = oracle is not None or is_inline(config.oracle)
@@ -189,17 +192,22 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
     if built_in and (remark := fewer_functions(config.potential, elements)):
         logging.getLogger("acemaker").warning(remark)
     check_pretraining(config, start, trainer)
-    n_first = max(config.system.n_first, trainer.minimum_structures(start_cell))
+    minimum = trainer.minimum_structures(start_cell)
+    n_first = sum(n_per_run(config, minimum)) if config.system.cold_start else max(config.system.n_first, minimum)
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
+        fields = "cold_start_frames, n_first or n_functions" if config.system.cold_start else "n_first or n_functions"
         raise ConfigError(
             f"OTFConfig.max_labels: expected at least {n_first}, the labels of the first generation, got "
-            f"{config.otf.max_labels}; increase it, or reduce n_first or n_functions"
+            f"{config.otf.max_labels}; increase it, or reduce {fields}"
         )
     rng = np.random.default_rng([config.seed, 2])
     weight = first_weight(config.system, config.potential, start, start_cell)
     spread = bool(getattr(trainer, "lacks_environments", False))
     first = first_structures(start_cell, config.system, n_first, rng, n_first, weight, spread)
-    return Plan(initial, tuple(first), n_first)
+    if config.system.cold_start:  # its frames come first
+        return Plan(initial, tuple(first), n_first)
+    starts = unknown_starts(config, initial, first[:n_first], trainer)
+    return Plan(initial, (*first[:n_first], *starts, *first[n_first:]), n_first + len(starts))
 
 
 def replace_campaign(

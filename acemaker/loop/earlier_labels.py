@@ -135,11 +135,14 @@ def with_labeled_structures(
             structures[index] = with_mask_of(structures[index], labeled.pop(match))
             free.remove(index)
     distribution = ("first_rattle", "first_strain")
-    if all(getattr(old.system, name) == getattr(config.system, name) for name in distribution) and (
-        len(starts) and are_equal(starts[0], initial[0])
+    has_cold_start = bool(old.system.cold_start or config.system.cold_start)  # its labels are found if it is repeated
+    if (
+        not has_cold_start
+        and all(getattr(old.system, name) == getattr(config.system, name) for name in distribution)
+        and (len(starts) and are_equal(starts[0], initial[0]))
     ):
         for atoms in labeled:
-            suited = [index for index in free if _may_replace(atoms, structures[index])]
+            suited = [index for index in free if _is_alike(atoms, structures[index])]
             if not suited:
                 continue
             index = min(suited, key=lambda i: abs(_volume(structures[i]) - _volume(atoms)))
@@ -161,6 +164,11 @@ def _may_replace(labeled: Atoms, planned: Atoms) -> bool:
         and all((old is None) == (new is None) for old, new in arrays)
         and all(np.allclose(old, new) for old, new in arrays if old is not None and new is not None)
     )
+
+
+def _is_alike(labeled: Atoms, planned: Atoms) -> bool:
+    """Return whether two structures are both distorted, and differ only in that."""
+    return labeled.info.get("origin") == planned.info.get("origin") and _may_replace(labeled, planned)
 
 
 def _is_drawn_again(labeled: Atoms, planned: Atoms) -> bool:

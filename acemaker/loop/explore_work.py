@@ -15,6 +15,7 @@ from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.segment_pool import SegmentPool
 from acemaker.errors import AcemakerError, DamagedFileError, EngineError
 from acemaker.loop.journaled_state import JournaledState
+from acemaker.loop.probes import next_probe
 from acemaker.loop.progress import Walker
 from acemaker.loop.store import Store
 from acemaker.loop.trusted_code import generation_of
@@ -138,6 +139,7 @@ class ExploreWork:
             on_check=self.on_check,
             soft_start=current.n_segments > 0 and current.generation != progress.generation,
             state=state,
+            probe_step=next_probe(self._journaled.config, progress, walker),
         )
 
     def _needed_checkpoints(self) -> set[str]:

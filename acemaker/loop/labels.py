@@ -30,7 +30,7 @@ from acemaker.oracles.start_moments import collapse_remark
 from acemaker.results import Candidates, Labels, Selection, Submission
 from acemaker.structures.computed import energy_of
 from acemaker.structures.files import read_structures, write_structures
-from acemaker.structures.mask import with_mask_of
+from acemaker.structures.mask import mask_of, with_mask_of
 from acemaker.structures.per_atom import MOMENTS
 
 logger = logging.getLogger("acemaker")
@@ -63,6 +63,8 @@ class LabelWork:
         The user's oracle object, or None.
     executor
         The user's executor, or None.
+    own_engine
+        Whether the user's engine explores, which may not need a stress in any ensemble.
 
     Attributes
     ----------
@@ -81,8 +83,11 @@ class LabelWork:
         elements: tuple[str, ...],
         oracle: Oracle | None,
         executor: GivenExecutor | None,
+        *,
+        own_engine: bool = False,
     ) -> None:
         self._journaled, self._store, self._elements = journaled, store, elements
+        self._own_engine = own_engine
         self.own_oracle, self._executor = oracle, executor
         self._finished = FinishedLabels(store.queue)
         self._labels: CampaignLabels | None = None
@@ -91,17 +96,29 @@ class LabelWork:
         self.on_label: Callable[[CollectedLabel], None] = lambda _: None
         self.on_wait: Callable[[], None] = lambda: None
 
-    def label(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Labels:
-        """Wait for all labels of a selection, and of isolated atoms that are labeled with it."""
-        return steps.label(selection, self._collector_of(selection, isolated))
+    def label(self, selection: Selection, isolated: Sequence[Atoms] = (), *, is_probe: bool = False) -> Labels:
+        """Wait for all labels of a selection, and of isolated atoms that are labeled with it.
 
-    def submit(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Submission:
+        Parameters
+        ----------
+        selection
+            The structures.
+        isolated
+            The isolated atoms.
+        is_probe
+            Whether the campaign can go on without the label.
+        """
+        return steps.label(selection, self._collector_of(selection, isolated, is_probe))
+
+    def submit(self, selection: Selection, isolated: Sequence[Atoms] = (), *, is_probe: bool = False) -> Submission:
         """Hand out the missing structures of a selection, and isolated atoms."""
-        return steps.submit(selection, self._collector_of(selection, isolated))
+        return steps.submit(selection, self._collector_of(selection, isolated, is_probe))
 
-    def collect(self, selection: Selection, isolated: Sequence[Atoms] = ()) -> Labels | Submission:
+    def collect(
+        self, selection: Selection, isolated: Sequence[Atoms] = (), *, is_probe: bool = False
+    ) -> Labels | Submission:
         """Collect the labels that are finished."""
-        return steps.collect(selection, self._collector_of(selection, isolated))
+        return steps.collect(selection, self._collector_of(selection, isolated, is_probe))
 
     def close(self) -> None:
         """End what would keep this process from ending; what can continue without it does."""
@@ -109,7 +126,7 @@ class LabelWork:
         if backend is not None:
             backend.leave()
 
-    def _collector_of(self, selection: Selection, isolated: Sequence[Atoms]) -> Collector:
+    def _collector_of(self, selection: Selection, isolated: Sequence[Atoms], is_probe: bool) -> Collector:
         """Return the collector that labels a selection already, or a new one."""
         if self._collector is not None and not self._collector.over:
             request = self._collector.request
@@ -132,7 +149,7 @@ class LabelWork:
                 given=self._executor,
             )
         if self._labels is None:
-            self._labels = CampaignLabels(self._journaled, self._store)
+            self._labels = CampaignLabels(self._journaled, self._store, needs_stress=self._needs_stress())
         self._labels.shared, self._labels.earlier = self._shared(), self._earlier()
         if self._backend.apart:
             self._finished.make()
@@ -142,15 +159,33 @@ class LabelWork:
             jobs=(*jobs, *optional),
             selected=selection.selected,
             reserve=selection.reserve,
-            needed=1 if selection.candidates.halt_number else len(selection.selected),
+            needed=0 if is_probe else 1 if selection.candidates.halt_number else len(selection.selected),
             max_retries=config.otf.max_retries,
             max_force=config.oracle.max_force,
             optional=tuple(job.candidate for job in optional),
+            needs_stress=self._needs_stress(),
+            accepts_none=self._needs_stress() and self._accepts_none(),
         )
         self._collector = Collector(
             request, self._backend, self._labels, self._finished, on_label=self.on_label, on_wait=self.on_wait
         )
         return self._collector
+
+    def _needs_stress(self) -> bool:
+        """Return whether a walker has a barostat, whose pressure is learned from the stress."""
+        if self._own_engine:
+            return False
+        config, numbers = self._journaled.config, range(1, len(self._journaled.progress.walkers) + 1)
+        return any(config.walker(number).engine.ensemble == "npt" for number in numbers)
+
+    def _accepts_none(self) -> bool:
+        """Return whether a stress may be missing in all labels: if it is in the first one, or nothing was checked."""
+        labels = self._journaled.progress.labels
+        if not labels:
+            return not self._journaled.config.oracle.oracle_check
+        with contextlib.suppress(DamagedFileError):  # it is reported where it is used
+            return "stress" not in read_label(contained(self._store.directory, labels[0].file)).calc.results
+        return False
 
     def _shared(self) -> LabelStore | None:
         """Return the store of shared labels, if there is one."""
@@ -180,6 +215,8 @@ class CampaignLabels:
         The journal, in which labels and failures are recorded.
     store
         Names of the campaign's files.
+    needs_stress
+        Whether labels of other campaigns are used only if they contain a stress.
 
     Attributes
     ----------
@@ -189,8 +226,8 @@ class CampaignLabels:
         Labels of earlier campaigns in the directory.
     """
 
-    def __init__(self, journaled: JournaledState, store: Store) -> None:
-        self._journaled, self._store = journaled, store
+    def __init__(self, journaled: JournaledState, store: Store, *, needs_stress: bool = False) -> None:
+        self._journaled, self._store, self._needs_stress = journaled, store, needs_stress
         self.shared: LabelStore | None = None
         self.earlier: LabelStore | None = None
         self._settings = hashlib.sha256()
@@ -250,10 +287,10 @@ class CampaignLabels:
             labeled = read_label(contained(self._store.directory, self._file_of_key[job.key]))
             return self.store(job, with_mask_of(job.atoms, labeled))  # the equal structure may have another mask
         labeled = None if self.earlier is None else self.earlier.find(job.key, self._key)
-        if labeled is not None:
+        if labeled is not None and self._is_usable(job, labeled):
             return self.store(job, with_mask_of(job.atoms, labeled))
         labeled = None if self.shared is None else self.shared.find(job.key, self._key)
-        if labeled is not None:
+        if labeled is not None and self._is_usable(job, labeled):
             shared = with_mask_of(job.atoms, labeled).copy()
             shared.calc = labeled.calc
             shared.info[SHARED] = True
@@ -291,6 +328,12 @@ class CampaignLabels:
             attempts=failure.attempts,
             cause=failure.cause,
         )
+
+    def _is_usable(self, job: Job, labeled: Atoms) -> bool:
+        """Return whether a label of another campaign contains the stress that a barostat needs."""
+        if not self._needs_stress or "stress" in labeled.calc.results:
+            return True
+        return not job.atoms.pbc.all() or job.label in self._isolated or mask_of(job.atoms) is not None
 
     def _key(self, atoms: Atoms) -> str:
         return _key(atoms, self._settings)

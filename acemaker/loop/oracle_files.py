@@ -26,6 +26,30 @@ def recorded_files(config: OracleConfig, elements: tuple[str, ...]) -> dict[str,
         return {}
 
 
+def accepted_files(config: OracleConfig, elements: tuple[str, ...]) -> dict[str, str]:
+    """Return the digests of an oracle's files as they are now, with which the campaign will label.
+
+    Parameters
+    ----------
+    config
+        The oracle.
+    elements
+        Elements of the system.
+
+    Raises
+    ------
+    CampaignError
+        If a file is missing or cannot be read: without its digest, no later change would be noticed.
+    """
+    try:
+        return file_digests(config, elements)
+    except (AcemakerError, OSError) as error:
+        raise CampaignError(
+            f"accept_oracle_files=True: expected all files of the oracle, but {error} (working directory: "
+            f"{Path.cwd()}). Restore the file, or open the campaign in the folder where it was created"
+        ) from error
+
+
 def check_oracle_files(
     directory: Path, recorded: Mapping[str, str], config: OracleConfig, elements: tuple[str, ...]
 ) -> None:

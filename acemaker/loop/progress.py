@@ -13,6 +13,9 @@ from acemaker.utils.append_only import AppendOnlySequence
 
 Event = Mapping[str, Any]
 
+PROBE = "probe"
+"""Tier of a halt that tests the potential although gamma is low."""
+
 _STATES = {state.value: state for state in State}
 
 
@@ -42,6 +45,8 @@ class Walker:
         The potential of its last segment; None before the first.
     last_step : int
         The step from which an ended walker continues if more steps are requested.
+    probed : int or None
+        MD step of its last probe that was labeled; None before the first.
     """
 
     step: int = 0
@@ -54,6 +59,7 @@ class Walker:
     n_segments: int = 0
     generation: int | None = None
     last_step: int = 0
+    probed: int | None = None
 
     def after(self, segment: Event) -> Walker:
         """Return the state after a segment has been explored.
@@ -65,7 +71,8 @@ class Walker:
         """
         common = {"step": segment["end_step"], "n_segments": self.n_segments + 1, "generation": segment["generation"]}
         if (halt := segment["halt"]) is not None:
-            return replace(self, **common, halted=halt["number"], last_halt_step=halt["step"])
+            last = self.last_halt_step if halt["tier"] == PROBE else halt["step"]
+            return replace(self, **common, halted=halt["number"], last_halt_step=last)
         if (last := segment.get("last_checkpoint")) is None:
             return replace(self, **common, ended=True, last_step=segment["start_step"])
         return replace(self, **common, ended=True, last_step=last["step"], checkpoint=last["file"], frame_halt=None)
@@ -161,6 +168,14 @@ class Progress:
         Digests of the oracle's files by name.
     trial_seconds : float or None
         Time of a label in a trial before the campaign was created; None if there was none.
+    probes : tuple of mappings
+        Errors of the potentials on the probes that they were not trained on, in order, see
+        `acemaker.loop.probes.measure`, each with ``halt``, ``step`` and ``walker``.
+    left_out : mapping of str to mapping
+        Errors of the latest potential on the probes if it were trained without them, by number of the halt; empty if
+        the trainer does not tell them.
+    training_error : float or None
+        Force error of the latest potential on its own labels, meV/Å; None if it is unknown.
     """
 
     state: State = State.LABEL
@@ -191,6 +206,9 @@ class Progress:
     wall: Mapping[str, float] = field(default_factory=dict)
     oracle_files: Mapping[str, str] = field(default_factory=dict)
     trial_seconds: float | None = None
+    probes: tuple[Event, ...] = ()
+    left_out: Mapping[str, Event] = field(default_factory=dict)
+    training_error: float | None = None
 
     @property
     def current(self) -> Walker:
@@ -219,6 +237,21 @@ class Progress:
             if segment["halt"] is not None and segment["halt"]["number"] == self.halt:
                 return int(segment["generation"])
         return None
+
+    @property
+    def n_probes(self) -> int:
+        """Number of halts for probes."""
+        return sum(halt["tier"] == PROBE for halt in self.halts)
+
+    @property
+    def n_halts(self) -> int:
+        """Number of halts due to a large gamma, which probes are not."""
+        return len(self.halts) - self.n_probes
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether the halt that is being healed is for a probe."""
+        return self.halt is not None and self.halts[self.halt - 1]["tier"] == PROBE
 
     @property
     def n_labels(self) -> int:
@@ -385,13 +418,23 @@ def _after_label(progress: Progress, event: Event) -> Progress:
 def _after_train(progress: Progress, event: Event) -> Progress:
     groups = progress.groups.with_end(_entries(progress, event["labels"]))
     after = progress.with_changes(groups=groups, reason=event["reason"])
+    if (measured := event.get("probe")) is not None:
+        after = after.with_changes(probes=(*progress.probes, measured))
     if not event["accepted"]:
         return after
     errors = progress.errors.with_end(event["cv_forces"])
-    return after.with_changes(generation=event["generation"], errors=errors)
+    return after.with_changes(
+        generation=event["generation"],
+        errors=errors,
+        left_out=event.get("left_out", {}),
+        training_error=event.get("train_forces"),
+    )
 
 
 def _after_resume(progress: Progress, event: Event) -> Progress:
+    probed = progress.current.probed
+    if progress.is_probe:
+        probed = progress.halts[-1 if progress.halt is None else progress.halt - 1]["step"]
     resumed = replace(
         progress.current,
         step=event["step"],
@@ -399,6 +442,7 @@ def _after_resume(progress: Progress, event: Event) -> Progress:
         frame_halt=_frame_halt(progress, event),
         halted=None,
         healed=progress.halt,
+        probed=probed,
     )
     discarded_steps = progress.discarded_steps + event["discarded_steps"]
     after = _with_current(progress, resumed).with_changes(halted=progress.halted[1:])

@@ -189,7 +189,7 @@ class CampaignReader(Record):
             ("steps", steps_reached(self.reached_steps, engine.steps)),
             ("generation", self._potential()),
             *self._functions(),
-            ("halts, labels", f"{len(progress.halts)}, {progress.n_labels}"),
+            ("halts, labels", f"{progress.n_halts}, {progress.n_labels}"),
         ]
         if not progress.n_labels:
             items.append(("first labels", self._first_labels()))
@@ -213,7 +213,9 @@ class CampaignReader(Record):
             time = "'acemaker check-oracle' measures the time of one"
         else:
             time = "less than 1 s each" if seconds < 1 else f"about {seconds:.2g} s each"
-        return f"{self.progress.n_first} of {n_atoms} atoms; {time}"
+        cold_start = self.config.system.cold_start
+        origin = f", from a cold start with {cold_start}" if cold_start else ""
+        return f"{self.progress.n_first} of {n_atoms} atoms{origin}; {time}"
 
     def figure(self, walker: int | None = None) -> Picture:
         """Draw gamma and temperature of a walker's segments, with thresholds, halts and generations.

@@ -24,7 +24,7 @@ from acemaker.loop.compatibility import reopened_fields, with_changes
 from acemaker.loop.creation import create_journal
 from acemaker.loop.journal import Journal, closing_on_error
 from acemaker.loop.journaled_state import JournaledState, config_of
-from acemaker.loop.oracle_files import recorded_files
+from acemaker.loop.oracle_files import accepted_files
 from acemaker.loop.progress_report import ProgressLines, logger, progress_shown
 from acemaker.loop.reader import CampaignReader, what_next
 from acemaker.loop.store import Store, check_contents, translated_os_errors
@@ -198,12 +198,13 @@ class CampaignRunner(CampaignReader):
             model), even if their contents differ from those with which the campaign was created.
         **changes
             New values of changeable fields: ``max_otf_iterations``, ``max_labels``, ``max_stalled_halts``,
-            ``max_retries``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``, ``n_parallel_walkers``,
-            ``pacemaker_environment``, ``embed_tries``, ``embed_force_error``, ``n_parallel_labels``,
-            ``executor_arguments``, ``max_atoms``, ``oracle_timeout``, ``scratch``, ``espresso_command``,
-            ``label_store``, ``oracle_check``, ``quiet_steps``, ``quiet_walkers``, ``plateau_generations``,
-            ``plateau_tolerance``, ``max_error_share``, the name of an ``executor``, and ``steps``, which may increase
-            if temperature and pressure are constant; a campaign that is done then continues.
+            ``max_retries``, ``n_probes``, ``resume_from``, ``hang_after``, ``lammps``, ``launcher``,
+            ``n_parallel_walkers``, ``check_course``, ``pacemaker_environment``, ``embed_tries``,
+            ``embed_force_error``, ``n_parallel_labels``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
+            ``scratch``, ``espresso_command``, ``label_store``, ``oracle_check``, ``quiet_steps``, ``quiet_walkers``,
+            ``plateau_generations``, ``plateau_tolerance``, ``target_force_error``, ``max_error_share``, the name of
+            an ``executor``, and ``steps``, which may increase if temperature and pressure are constant; a campaign
+            that is done then continues.
 
         Returns
         -------
@@ -239,7 +240,7 @@ class CampaignRunner(CampaignReader):
             if engine is None:
                 launcher_command(config.engine.launcher)
             if accept_oracle_files:
-                changed["oracle_files"] = recorded_files(config.oracle, _elements(store))
+                changed["oracle_files"] = accepted_files(config.oracle, _elements(store)) if oracle is None else {}
             journal.append("reopened", **changed)
             return cls(store, journal, callbacks=callbacks, **objects)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
+from acemaker.loop.probes import is_probe
 from acemaker.structures.computed import forces_of, stress_of
 from acemaker.structures.consistency import consistency
 
@@ -42,9 +43,10 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
     for segment in segments:
         if (segment.get("walker") or 1) != walker:
             continue
-        if segment["halt"] is None or (halts and segment["halt"]["safe_step"] != halts[-1]["safe_step"]):
+        halt = segment["halt"]
+        if halt is None or is_probe(halt) or (halts and halt["safe_step"] != halts[-1]["safe_step"]):
             break
-        halts.append(segment["halt"])
+        halts.append(halt)
     stalled: list[int] = []
     last_progress = 0
     for step in (halt["step"] for halt in reversed(halts)):
@@ -53,6 +55,38 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
         stalled.append(step)
     advances = all(later > earlier for earlier, later in itertools.pairwise(stalled))
     return stalled[-1:] if advances else stalled  # slow progress, each halt later than the one before
+
+
+def repeated_breaks(segments: Iterable[Mapping[str, Any]], walker: int) -> list[int]:
+    """Return the steps of the last consecutive breaks of a walker that go back to the same safe state.
+
+    Breaks at that state itself, in the soft start after it, end the sequence: `halts_without_progress` counts them.
+
+    Parameters
+    ----------
+    segments
+        The events of all explored segments, newest first.
+    walker
+        Number of the walker, from 1.
+
+    Returns
+    -------
+    list of int
+        MD steps, oldest first.
+    """
+    steps: list[int] = []
+    safe_step = None
+    for segment in segments:
+        if (segment.get("walker") or 1) != walker:
+            continue
+        halt = segment["halt"]
+        if halt is None or halt["tier"] != "break" or safe_step not in (None, halt["safe_step"]):
+            break
+        if halt["step"] <= halt["safe_step"]:
+            break
+        safe_step = halt["safe_step"]
+        steps.append(halt["step"])
+    return steps[::-1]
 
 
 def find_problems(labels: Sequence[Atoms], rule: OTFConfig) -> list[str]:

@@ -66,6 +66,7 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         Values by parameter, including the arguments of callables.
     """
     oracle, loop, potential, labeling = config.oracle, config.otf, config.potential, config.labeling
+    system = config.system
     named: dict[str, Any] = {}
     if ":" in oracle.oracle:
         named["oracle"], named["oracle_arguments"] = oracle.oracle, oracle.oracle_arguments
@@ -76,9 +77,14 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
     for name, style, coeff in (
         ("pair_style", oracle.pair_style, oracle.pair_coeff),
         ("baseline_style", potential.baseline_style, potential.baseline_coeff),
+        ("cold_start", system.cold_start, system.cold_start_coeff),
     ):
         if any(word in style for word in ("python", "mliap")):  # pair styles of LAMMPS that call Python or unpickle
             named[name] = [style, list(coeff)]
+    file = Path(str(system.cold_start_arguments.get("model", ""))).expanduser()
+    if ":" in system.cold_start or file.is_file():  # a model is unpickled
+        own = {"model": str(file.absolute())} if file.is_file() else {}
+        named["cold_start"], named["cold_start_arguments"] = system.cold_start, {**system.cold_start_arguments, **own}
     if loop.mode_calculator:
         named["mode_calculator"] = loop.mode_calculator
     if strategies := [name for name in loop.strategies if ":" in name]:

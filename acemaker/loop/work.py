@@ -11,31 +11,35 @@ import numpy as np
 from ase import Atoms
 
 from acemaker import steps
+from acemaker.engines.course import Course, temperature_of
 from acemaker.engines.protocol import Engine
 from acemaker.errors import (
     FitRejectedError,
     IterationLimitError,
     LabelBudgetError,
     NoProgressError,
+    RunawayError,
     StateError,
 )
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import counted
+from acemaker.formatting.summary import counted, number
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.lammps.script import ramp_temperature
 from acemaker.loop import serialization
+from acemaker.loop.cold_start import run_cold_start
 from acemaker.loop.explore_work import ExploreWork
 from acemaker.loop.journaled_state import JournaledState
 from acemaker.loop.labels import LabelWork, read_label
 from acemaker.loop.pretraining import pretraining_labels
-from acemaker.loop.stall import explain_stall, find_problems, halts_without_progress
+from acemaker.loop.probes import error_fields, is_above_target, is_probe, measure
+from acemaker.loop.stall import explain_stall, find_problems, halts_without_progress, repeated_breaks
 from acemaker.loop.store import Store, contained
 from acemaker.loop.trusted_code import generation_of
 from acemaker.oracles.isolated import isolated_atoms_of, obstacle_to_isolated_atoms
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.optimizer import Iteration
-from acemaker.potentials.trainer import Pretrained, Trainer, UsesIsolatedAtoms
+from acemaker.potentials.trainer import LeavesOut, Pretrained, Trainer, UsesIsolatedAtoms
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.states import State
@@ -50,6 +54,9 @@ Fields = dict[str, Any]
 
 RECENT = 60
 """Number of labels that are checked if a campaign makes no progress."""
+
+MOST_BREAKS = 3
+"""Number of consecutive breaks after one safe state from which a run that is far too hot is a runaway."""
 
 LEARNING = 4
 """Factor of ``max_stalled_halts`` while the environments of an element do not span its functions."""
@@ -84,7 +91,7 @@ class Work:
         self._store = store
         self.exploring = ExploreWork(journaled, store, engine)
         self._elements = tuple(sorted(set(self.exploring.starts[0].get_chemical_symbols())))
-        self.labels = LabelWork(journaled, store, self._elements, oracle, executor)
+        self.labels = LabelWork(journaled, store, self._elements, oracle, executor, own_engine=engine is not None)
         self._trainer_factory = trainer_factory
         self._own_engine = engine is not None
         self._trainer: Trainer | None = None
@@ -117,7 +124,10 @@ class Work:
         diagnosis = self._compute_diagnosis()
         diagnosis = replace(diagnosis, known=self._is_known_now(diagnosis.structure))
         assert progress.halt is not None
-        if progress.halt - progress.n_known > limit and not diagnosis.known:
+        if progress.is_probe:
+            return diagnosis, {"epicenter": diagnosis.epicenter.tolist(), "note": diagnosis.note}
+        n_probes = sum(is_probe(halt) for halt in progress.halts[: progress.halt])
+        if progress.halt - progress.n_known - n_probes > limit and not diagnosis.known:
             raise IterationLimitError(
                 f"halt {progress.halt} exceeds max_otf_iterations={limit}; to continue: "
                 f"Campaign.open({str(self._store.directory)!r}, max_otf_iterations={2 * limit})"
@@ -174,11 +184,13 @@ class Work:
         labeled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
         selection = steps.select(
             self._candidates(),
-            rule.n_select,
+            1 if progress.is_probe else rule.n_select,
             self.trainer().rank,
             excluded=sorted(labeled | set(progress.failures)),
             budget=None if limit is None else limit - n_labels,
         )
+        if progress.is_probe:
+            selection = replace(selection, reserve=())  # a candidate is no frame of the run
         return selection, serialization.selection_event(selection)
 
     def choose(self, candidates: Sequence[int]) -> tuple[Selection, Fields]:
@@ -202,15 +214,15 @@ class Work:
 
     def label(self) -> tuple[Labels, Fields]:
         """LABEL: wait for all labels."""
-        return self._labeled(self.labels.label(self._selection(), self._isolated_atoms()))
+        return self._labeled(self.labels.label(self._selection(), self._isolated_atoms(), is_probe=self._is_probe))
 
     def submit(self) -> tuple[Submission, Fields]:
         """LABEL: hand out the structures."""
-        return self.labels.submit(self._selection(), self._isolated_atoms()), {}
+        return self.labels.submit(self._selection(), self._isolated_atoms(), is_probe=self._is_probe), {}
 
     def collect(self) -> tuple[Labels | Submission, Fields]:
         """LABEL: collect the finished labels."""
-        result = self.labels.collect(self._selection(), self._isolated_atoms())
+        result = self.labels.collect(self._selection(), self._isolated_atoms(), is_probe=self._is_probe)
         return self._labeled(result) if isinstance(result, Labels) else (result, {})
 
     def _labeled(self, labels: Labels) -> tuple[Labels, Fields]:
@@ -234,6 +246,7 @@ class Work:
         if in_use is None:
             self._use_isolated_atoms(trainer)  # it was created before these were labeled
             self._report_isolated_failures()
+        measured = self._measure_probe(labels)
         training = steps.train(
             labels,
             trainer,
@@ -242,6 +255,7 @@ class Work:
             predecessor=None if in_use is None else self._generation(in_use),
             halted=self._halted() if progress.halt else None,
         )
+        training = replace(training, is_probe=progress.is_probe)
         files = [self._store.label(labels.halt_number, candidate) for candidate in labels.candidates]
         return training, {
             "labels": [self._store.relative(file) for file in files],
@@ -249,7 +263,49 @@ class Work:
             "reason": training.reason,
             "generation": training.generation.number,
             "cv_forces": training.generation.cv_forces,
+            "train_forces": training.train_errors.forces,
+            **({} if measured is None else {"probe": measured}),
+            **(self._left_out(trainer, labels, measured) if training.accepted else {}),
         }
+
+    def _left_out(self, trainer: Trainer, labels: Labels, measured: Fields | None) -> Fields:
+        """Return the errors on all probes by the new fit without each of them, if the trainer can tell them."""
+        progress = self._journaled.progress
+        halts = {event["halt"] for event in progress.probes}
+        entries = {entry.halt: entry for entry in progress.labels if entry.halt in halts and entry.candidate == 0}
+        probes = {number: read_label(contained(self._store.directory, entries[number].file)) for number in entries}
+        if measured is not None:
+            probes[measured["halt"]] = labels.structures[labels.candidates.index(0)]
+        if not probes or not isinstance(trainer, LeavesOut):
+            return {}
+        errors = trainer.left_out_forces(list(probes.values()))
+        fields = {
+            str(number): error_fields(label, error)
+            for (number, label), error in zip(probes.items(), errors, strict=True)
+            if np.isfinite(error).all()
+        }
+        return {"left_out": fields}
+
+    def _measure_probe(self, labels: Labels) -> Fields | None:
+        """Compare the potential in use with the label of a probe; None if the probe itself has no new label."""
+        progress = self._journaled.progress
+        if not progress.is_probe or 0 not in labels.candidates:
+            return None
+        assert progress.halt is not None
+        if any(entry.key == progress.labels[-1].key for entry in progress.labels[:-1]):
+            return None  # the potential was trained on an equal structure
+        label, step = labels.structures[labels.candidates.index(0)], progress.halts[progress.halt - 1]["step"]
+        measured = {"halt": progress.halt, "step": step, "walker": progress.walker}
+        measured |= measure(label, self._generation(progress.generation))
+        if (physical := self._diagnosis().structure.info.get("step", step)) != step:
+            measured["physical_until"] = int(physical)
+        error, share = measured["force_error"], measured["force_error"] / (measured["force"] or np.inf)
+        above = ", above the target" if is_above_target(self._journaled.config, measured) else ""
+        logger.info(
+            f"Probe at step {step}: force error {number(error)} meV/Å, {share:.1%} of the forces{above}; the "
+            f"potential, generation {progress.generation}, was not trained on it"
+        )
+        return measured
 
     def resume(self) -> tuple[Resumption, Fields]:
         """RESUME."""
@@ -286,6 +342,10 @@ class Work:
             trainer.restore(serialization.read_groups(self._journaled.progress, self._store), generation)
             self._trainer = trainer
         return self._trainer
+
+    @property
+    def _is_probe(self) -> bool:
+        return self._journaled.progress.is_probe
 
     def _isolated_atoms(self) -> tuple[Atoms, ...]:
         """Return the isolated atoms that are labeled with the initial structures, if the trainer uses them."""
@@ -354,6 +414,7 @@ class Work:
     def _check_stall(self) -> None:
         """Raise an error if the last halts made no progress, before more labels are computed."""
         progress, rule = self._journaled.progress, self._journaled.config.otf
+        self._check_runaway()
         window = rule.check_every * rule.smooth_steps
         halts = halts_without_progress(reversed(progress.segments), progress.walker, window)
         # environments that do not span the functions of their element are learned in many halts at nearly one place
@@ -367,6 +428,32 @@ class Work:
             f"from the safe state at step {progress.halts[progress.halt - 1]['safe_step']}, with {progress.n_labels} "
             f"labels so far. {self._explain_stall()}. To continue anyway: "
             f"Campaign.open({str(self._store.directory)!r}, max_stalled_halts={2 * len(halts)})"
+        )
+
+    def _check_runaway(self) -> None:
+        """Raise an error if the run has broken several times after one safe state, each time far too hot."""
+        progress = self._journaled.progress
+        config, halt = self._journaled.config.walker(progress.walker), self._halt()
+        steps = repeated_breaks(reversed(progress.segments), progress.walker)
+        temperature = temperature_of(halt.frames[-1])
+        is_hot = Course(config.engine, self.exploring.starts[progress.walker - 1]).is_hot(halt.step, temperature)
+        if len(steps) < MOST_BREAKS or not is_hot or not config.engine.check_course or self._own_engine:
+            return
+        of_walker = f" of walker {progress.walker}" if len(progress.walkers) > 1 else ""
+        target = ramp_temperature(config.engine, halt.step)
+        raise RunawayError(
+            f"the run{of_walker} has broken {len(steps)} times after the safe state at step {halt.safe_step}, at steps "
+            f"{', '.join(map(str, steps))}, the last time at {temperature:.4g} K, where the target is {target:.4g} K: "
+            f"labels of such structures do not cure it. {self._explain_stall()}. Create another campaign with a "
+            "shorter timestep, smaller thresholds, more first structures (n_first), a larger basis (n_functions, "
+            f"cutoff) or repulsion at short range; a label_store keeps the {progress.n_labels} paid labels. To "
+            f"continue anyway: Campaign.open({str(self._store.directory)!r}, check_course=False)",
+            quantity="temperature",
+            value=temperature,
+            target=target,
+            step=halt.step,
+            safe_step=halt.safe_step,
+            safe_checkpoint=halt.safe_checkpoint,
         )
 
     def _explain_stall(self) -> str:
@@ -387,6 +474,9 @@ class Work:
     def _is_known_now(self, halted: Atoms) -> bool:
         """Return whether gamma of a halted structure is low by now, due to the labels of another walker's halt."""
         progress, limit = self._journaled.progress, self._journaled.config.otf.threshold_add_train
+        if progress.is_probe:  # all are measured as long as there are labels
+            most = self._journaled.config.otf.max_labels
+            return most is not None and len(progress.labels) >= most
         if progress.halted_generation == progress.generation or halted.arrays["gamma"].max() <= limit:
             return False
         return bool(self.trainer().grade([halted]).gamma_max[0] <= limit)
@@ -404,6 +494,8 @@ class Work:
         result = self._results.get(State.GENERATE)
         if isinstance(result, Candidates):
             return result
+        if self._journaled.progress.halt is None and self._journaled.config.system.cold_start:
+            run_cold_start(self._journaled, self._store, self.exploring.starts, self.labels.on_wait)
         rule = self._journaled.config.otf
         return serialization.read_candidates(self._journaled.progress, self._store, self.trainer().grade, rule)
 

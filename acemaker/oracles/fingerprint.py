@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import importlib
 import inspect
 import sys
+from enum import Enum
 from pathlib import Path
 from types import CellType, CodeType, FunctionType
 from typing import Any
+
+import numpy as np
 
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError
 from acemaker.lammps.pair_coeff import find_file, split_coeff
 from acemaker.oracles.factory import model_of, script_of
 from acemaker.oracles.oracle import Oracle
+
+CREATING = ("__init__", "__new__", "__post_init__", "__setstate__")
+"""Methods whose assignments are settings."""
+
+CHANGING = ("append", "appendleft", "extend", "insert", "pop", "popleft", "remove", "clear", "add", "update")
+"""Methods that change a sequence or a set."""
+
+RECORDS = (int, list, tuple, set, frozenset, np.ndarray, type(None))
+"""Types of attributes that count or record calls if methods change them."""
 
 DEEPEST = 5
 """Number of levels of settings within settings that are compared."""
@@ -89,14 +102,17 @@ def oracle_source(config: OracleConfig, elements: tuple[str, ...], oracle: Oracl
     -------
     str
         Hash of elements and potential files, of the source file of an oracle that is named by its path, or of the
-        class of an oracle object and of the functions, calculators, texts, mappings and floats that it holds. Its
-        integers and sequences may be counters and records of its calls, and are ignored.
+        class of an oracle object and of the functions, calculators, texts, numbers, arrays, sequences and mappings that
+        it holds. Counters and records of its calls, i.e. attributes that its methods assign or append to after its
+        creation, are ignored.
     """
     digest = hashlib.sha256(" ".join(elements).encode())
     if oracle is not None:
         _add_class(digest, type(oracle))
+        recorded = _changed_by_methods(type(oracle))
         for name, value in sorted(getattr(oracle, "__dict__", {}).items()):
-            digest.update(f"{name} {_describe(value)}".encode())
+            is_record = name in recorded and isinstance(value, RECORDS)
+            digest.update(f"{name} {'' if is_record else _describe(value)}".encode())
         return digest.hexdigest()[:20]
     try:
         digest.update(fingerprint(config, elements).encode())
@@ -132,8 +148,12 @@ def _add_class(digest: hashlib._Hash, kind: type) -> None:
     """Add name, source file and methods of a class; a class of a notebook has no source file."""
     digest.update(f"{kind.__module__}:{kind.__qualname__}".encode())
     _add_source(digest, kind.__module__)
+    recorded = _changed_by_methods(kind)
     for name, value in sorted(vars(kind).items()):
-        digest.update(f"{name} {_describe(value)}".encode())
+        # Python's own entries, such as line numbers, are no settings
+        ignored = recorded if not name.startswith("__") else {name}
+        is_record = name in ignored and isinstance(value, RECORDS)
+        digest.update(f"{name} {'' if is_record else _describe(value)}".encode())
 
 
 def _add_source(digest: hashlib._Hash, module: str, name: str = "") -> None:
@@ -149,15 +169,20 @@ def _add_source(digest: hashlib._Hash, module: str, name: str = "") -> None:
 def _describe(value: Any, depth: int = 0) -> str:
     """Describe settings, functions by their code and the values that they hold, and calculators by their parameters.
 
-    Anything else, and attributes that may be counters, have no description.
+    Anything else has no description.
     """
-    if isinstance(value, str | float) or (depth and isinstance(value, int | None)):
+    if isinstance(value, str | bytes | int | float | complex | np.generic | Path | Enum | None):
         return repr(value)
+    if isinstance(value, np.ndarray):
+        content = value.tobytes() if value.dtype.kind != "O" else repr(value.tolist()).encode()
+        return f"{value.dtype} {value.shape} {hashlib.sha256(content).hexdigest()}"
     if depth > DEEPEST:
         return ""
-    if isinstance(value, dict) or (depth and isinstance(value, tuple)):
+    if isinstance(value, dict | list | tuple):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return str([(str(name), _describe(item, depth + 1)) for name, item in items])
+    if isinstance(value, set | frozenset):
+        return str(sorted(_describe(item, depth + 1) for item in value))
     if isinstance(value, functools.partial):
         return _describe({"func": value.func, "args": value.args, "keywords": value.keywords}, depth)
     if isinstance(parameters := getattr(value, "parameters", None), dict):
@@ -167,9 +192,39 @@ def _describe(value: Any, depth: int = 0) -> str:
     function = getattr(value, "__func__", value)  # of a method
     if not isinstance(function, FunctionType):
         return ""
-    captured = [_contents(cell) for cell in function.__closure__ or ()]
+    recorded = _changed_names(function.__code__)
+    names = function.__code__.co_freevars
+    cells = zip(names, function.__closure__ or (), strict=False)
+    captured = [_contents(cell) for name, cell in cells if name not in recorded]
     values = (*captured, *(function.__defaults__ or ()), function.__kwdefaults__ or {})
     return _describe_code(function.__code__) + _describe(values, depth + 1)
+
+
+def _changed_by_methods(kind: type) -> set[str]:
+    """Return the attributes that the methods of a class change after its creation: counters, records and caches."""
+    functions = [
+        getattr(value, "__func__", getattr(value, "fget", value))
+        for base in kind.__mro__
+        for name, value in vars(base).items()
+        if name not in CREATING
+    ]
+    return {name for item in functions if isinstance(item, FunctionType) for name in _changed_names(item.__code__)}
+
+
+def _changed_names(code: CodeType) -> set[str]:
+    """Return the attributes and captured variables that code assigns, or whose methods change a sequence."""
+    changed: set[str] = set()
+    previous = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("STORE_ATTR", "DELETE_ATTR", "STORE_DEREF", "DELETE_DEREF"):
+            changed.add(str(instruction.argval))
+        elif previous is not None and instruction.argval in CHANGING and "LOAD" in instruction.opname:
+            changed.add(str(previous.argval))
+        previous = instruction
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            changed |= _changed_names(constant)
+    return changed
 
 
 def _describe_code(code: CodeType) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +18,9 @@ from acemaker.oracles.factory import CalculatorFactory, calculator_factory
 from acemaker.oracles.output_messages import diagnose_output
 from acemaker.oracles.start_moments import with_start_moments
 from acemaker.structures.per_atom import MOMENTS, bare_copy
+
+STRESS_FAILURE = "stress_failure"
+"""Entry in the ``info`` of a label: the error of a calculator that has a stress, but could not compute it."""
 
 ZERO = 1e-8
 """Bohr magnetons; smaller moments are zero, as calculators without spin return them."""
@@ -109,7 +111,7 @@ class CalculatorOracle:
         -------
         Atoms
             A copy whose calculator holds the results. The energy is consistent with the forces, i.e. the free energy in
-            case of smearing.
+            case of smearing. Without a stress although the calculator has one, ``info["stress_failure"]`` is its error.
 
         Raises
         ------
@@ -131,11 +133,14 @@ class CalculatorOracle:
             implemented = getattr(calculator, "implemented_properties", ("energy", "forces"))
             consistent = "free_energy" in implemented
             energy = work.get_potential_energy(force_consistent=consistent, apply_constraint=False)
-            forces, stress = work.get_forces(apply_constraint=False), None
+            forces, stress, stress_failure = work.get_forces(apply_constraint=False), None, ""
             if work.pbc.all() and "stress" in implemented:
-                # some classes list a stress that they have not for all settings, and raise any error: train without it
-                with contextlib.suppress(Exception):
+                try:
                     stress = calculator.get_stress(work)
+                except NotImplementedError:  # it has none, such as with these settings
+                    pass
+                except Exception as error:  # only a barostat needs it
+                    stress_failure = f"{type(error).__name__}: {error}"
             results: dict[str, float | np.ndarray] = {
                 "energy": float(check_values("energy", energy, (), (1,))),
                 "forces": check_values("forces", forces, (len(work), 3)),
@@ -148,6 +153,8 @@ class CalculatorOracle:
         except Exception as error:  # a user's calculator can raise anything
             raise diagnose_output(error, self._folder) from error
         labeled = with_results(atoms, results)
+        if stress_failure:
+            labeled.info[STRESS_FAILURE] = stress_failure
         check_unmoved(atoms, work)
         check_label(labeled, self._max_force, self._max_net_force)
         return labeled

@@ -18,7 +18,7 @@ from acemaker.lammps.paths import plain_temporary_folder
 from acemaker.oracles.checks import check_geometry, check_label
 from acemaker.oracles.espresso import with_absolute_paths
 from acemaker.oracles.factory import UNIVERSAL, calculator_factory, with_absolute_files
-from acemaker.oracles.oracle import CalculatorOracle, Oracle, with_results
+from acemaker.oracles.oracle import STRESS_FAILURE, CalculatorOracle, Oracle, with_results
 from acemaker.oracles.output_messages import is_disk_full, last_output, read_outputs
 from acemaker.oracles.recover import recover
 from acemaker.oracles.scf_retries import Attempt, attempts
@@ -158,7 +158,10 @@ class ProcessOracle:
         """Label a structure with the settings of one attempt."""
         with scratch_folder(self._config.scratch) as folder:
             try:
-                labeled = with_results(atoms, self._compute(folder, atoms, attempt.config))
+                results, stress_failure = self._compute(folder, atoms, attempt.config)
+                labeled = with_results(atoms, results)
+                if stress_failure:
+                    labeled.info[STRESS_FAILURE] = stress_failure
                 check_label(labeled, self._config.max_force, self._config.max_net_force)
             except OracleError as error:
                 is_retried = error.cause is Cause.NOT_CONVERGED and not last
@@ -171,7 +174,7 @@ class ProcessOracle:
             self._store(labeled)
             return labeled
 
-    def _compute(self, folder: Path, atoms: Atoms, config: OracleConfig) -> dict[str, float | np.ndarray]:
+    def _compute(self, folder: Path, atoms: Atoms, config: OracleConfig) -> tuple[dict[str, float | np.ndarray], str]:
         """Start the worker, wait for it, and read its result, unless a finished label can be recovered."""
         limit = config.oracle_timeout
         try:
@@ -199,9 +202,9 @@ class ProcessOracle:
                 f"last output: {last_output(read_outputs(folder))}",
                 Cause.TIMED_OUT,
             )
-        results = read_answer(folder)
-        if results is not None:
-            return results
+        answer = read_answer(folder)
+        if answer is not None:
+            return answer
         output = last_output([pair for pair in read_outputs(folder) if pair[0].name == OUTPUT])
         cause = Cause.KILLED if status > 128 else Cause.DISK_FULL if is_disk_full(output) else Cause.FAILED
         raise OracleError(f"the labeling process failed ({describe_status(status)}): {output}", cause)

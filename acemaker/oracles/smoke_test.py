@@ -16,10 +16,11 @@ from ase.calculators.genericfileio import GenericFileIOCalculator
 
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError, OracleError
-from acemaker.oracles.consistency import CHEAP, OracleCheck, check_consistency
+from acemaker.oracles.consistency import CHEAP, check_consistency
 from acemaker.oracles.factory import calculator_factory, import_oracle
 from acemaker.oracles.fingerprint import fingerprint
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
+from acemaker.oracles.oracle_check import OracleCheck
 from acemaker.oracles.process import INLINE, is_inline
 from acemaker.oracles.trial import check_in_process, obstacle_to_calculator
 from acemaker.oracles.user_oracle import FunctionOracle

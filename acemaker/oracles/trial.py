@@ -18,9 +18,10 @@ from ase import Atoms
 
 from acemaker.config import OracleConfig
 from acemaker.errors import ConfigError, OracleError
-from acemaker.oracles.consistency import CHEAP, Finding, OracleCheck, check_consistency
+from acemaker.oracles.consistency import CHEAP, check_consistency
 from acemaker.oracles.factory import calculator_factory, with_absolute_files
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.oracles.oracle_check import Finding, OracleCheck
 from acemaker.oracles.scratch import scratch_folder
 from acemaker.oracles.worker import JOB, RUN, STRUCTURE, write_job
 from acemaker.process.child import ChildProcess

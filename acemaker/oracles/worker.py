@@ -15,6 +15,7 @@ from ase import Atoms
 
 from acemaker.config import OracleConfig
 from acemaker.errors import Cause, ConfigError, MissingLibraryError, OracleError
+from acemaker.oracles.oracle import STRESS_FAILURE
 from acemaker.structures.per_atom import MOMENTS
 
 JOB, STRUCTURE, LABEL, FAILURE, RUN = "job.json", "structure.npz", "label.npz", "failure.json", "run"
@@ -48,13 +49,17 @@ def write_job(folder: Path, config: OracleConfig, elements: tuple[str, ...], ato
     (folder / RUN).mkdir()
 
 
-def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
+def read_answer(folder: Path) -> tuple[dict[str, float | np.ndarray], str] | None:
     """Read the results of a job.
 
     Returns
     -------
-    dict or None
-        Energy, forces and, if available, stress and magnetic moments; None if the job has not finished.
+    results : dict
+        Energy, forces and, if available, stress and magnetic moments.
+    stress_failure : str
+        Error of the calculator if it failed to compute its stress; empty otherwise.
+
+    None is returned if the job has not finished.
 
     Raises
     ------
@@ -64,11 +69,13 @@ def read_answer(folder: Path) -> dict[str, float | np.ndarray] | None:
     if (folder / LABEL).is_file():
         # np.load of a path leaves a bad file open
         with (folder / LABEL).open("rb") as stream, np.load(stream) as results:
-            return {name: float(value) if value.ndim == 0 else value for name, value in results.items()}
+            values = dict(results)
+            failure = str(values.pop(STRESS_FAILURE, ""))
+            return {name: float(value) if value.ndim == 0 else value for name, value in values.items()}, failure
     if (folder / FAILURE).is_file():
-        failure = json.loads((folder / FAILURE).read_text())
-        cause = Cause(failure["cause"])
-        raise OracleError(failure["message"].removeprefix(f"{cause}: "), cause)
+        written = json.loads((folder / FAILURE).read_text())
+        cause = Cause(written["cause"])
+        raise OracleError(written["message"].removeprefix(f"{cause}: "), cause)
     return None
 
 
@@ -87,7 +94,10 @@ def main(folder: Path) -> None:
         _write(folder / FAILURE, json.dumps({"cause": error.cause, "message": str(error)}).encode())
         return
     assert labeled.calc is not None
-    np.savez(folder / "part.npz", **labeled.calc.results)
+    results = dict(labeled.calc.results)
+    if STRESS_FAILURE in labeled.info:
+        results[STRESS_FAILURE] = np.asarray(labeled.info[STRESS_FAILURE])
+    np.savez(folder / "part.npz", **results)
     (folder / "part.npz").replace(folder / LABEL)
 
 

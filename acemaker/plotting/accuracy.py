@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from acemaker.analysis.accuracy import Accuracy
 from acemaker.formatting.figures import draws
+from acemaker.formatting.summary import number
 from acemaker.plotting.axes import even_legend, plain_log_ticks, threshold_lines, tolerance_line
 from acemaker.plotting.png_figure import PngFigure
 
@@ -32,6 +35,8 @@ def accuracy_figure(accuracy: Accuracy) -> PngFigure:
     along.set_xlabel("step of the independent trajectory")
     along.set_ylabel("force RMSE / (meV/Å)", color="C0")
     along.set_ylim(bottom=0)
+    if not math.isnan(accuracy.force_rms):
+        along.set_title(f"rms of the forces: {number(accuracy.force_rms)} meV/Å", fontsize=9, loc="left")
     gamma = along.twinx()
     for part in parts:
         gamma.plot(accuracy.steps[part], accuracy.gamma_max[part], color="C1", lw=1.2)

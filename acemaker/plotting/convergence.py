@@ -6,6 +6,7 @@ import numpy as np
 
 from acemaker.analysis.convergence import Convergence
 from acemaker.formatting.figures import draws
+from acemaker.formatting.summary import number
 from acemaker.plotting.png_figure import PngFigure
 
 
@@ -35,6 +36,8 @@ def convergence_figure(convergence: Convergence) -> PngFigure:
     errors.xaxis.get_major_locator().set_params(integer=True)
     errors.set_xlabel("generation")
     errors.set_ylabel("held-out force error / (meV/Å)")
+    if convergence.typical_force:
+        errors.set_title(f"rms of the forces: {number(convergence.typical_force)} meV/Å", fontsize=9, loc="left")
     walkers = np.arange(1, len(convergence.quiet) + 1)
     steps.bar(walkers, convergence.quiet, color="C0", width=0.6)
     steps.axhline(convergence.rule.quiet_steps, color="k", ls="--", lw=0.9, label="required")

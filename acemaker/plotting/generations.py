@@ -6,6 +6,7 @@ import numpy as np
 
 from acemaker.analysis.generations import Difference
 from acemaker.formatting.figures import draws
+from acemaker.formatting.summary import number
 from acemaker.plotting.axes import plain_log_ticks
 from acemaker.plotting.png_figure import PngFigure
 
@@ -43,5 +44,7 @@ def difference_figure(difference: Difference) -> PngFigure:
     grades.set_xlabel("label, oldest first")
     grades.xaxis.get_major_locator().set_params(integer=True)
     picture.legend(*errors.get_legend_handles_labels(), fontsize=8, loc="outside upper right", ncols=2)
-    errors.set_title("dashed: last label that each was trained on", fontsize=9, loc="left")
+    rms = difference.later.generation.force_rms
+    beside = f"; rms of the forces: {number(rms)} meV/Å" if rms is not None else ""
+    errors.set_title(f"dashed: last label that each was trained on{beside}", fontsize=9, loc="left")
     return picture

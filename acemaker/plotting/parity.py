@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from acemaker.formatting.figures import draws
+from acemaker.formatting.summary import force_share
 from acemaker.plotting.png_figure import PngFigure
 from acemaker.results import Training
 
@@ -39,7 +40,10 @@ def parity_figure(training: Training) -> PngFigure:
         axis.plot(line, line, color="0.6", lw=1)
         axis.plot(values[:, 0], values[:, 1], "o", ms=3 if len(values) > 50 else 6, alpha=0.6)
         error = 1e3 * np.sqrt(np.mean((values[:, 1] - values[:, 0]) ** 2))
-        axis.set_title(f"{name}: RMSE {error:.3g} m{unit}", fontsize=10)
+        share = (
+            force_share(error, 1e3 * float(np.sqrt(np.mean(values[:, 0] ** 2)))) if values is training.forces else ""
+        )
+        axis.set_title(f"{name}: RMSE {error:.3g} m{unit}" + (f" ({share} of the rms)" if share else ""), fontsize=10)
         axis.set_xlabel(f"oracle / ({unit})")
         axis.set_ylabel(f"generation {training.generation.number} / ({unit})")
         axis.ticklabel_format(useOffset=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from acemaker.results import Halt, Segment, Timeline
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+
+HALT_MARKER, PROBE_MARKER = "kv", "kd"
+STYLE: dict[str, Any] = {"ms": 5}
+"""Markers of halts due to a large gamma, and of halts that test the potential."""
 
 SHOWN = 6
 """Maximum number of walkers that are drawn, from the first."""
@@ -94,7 +98,8 @@ def checks_figure(timeline: Timeline, halt: Halt | None = None) -> PngFigure:
     axes[0].plot(timeline.step, timeline.gamma_max, color="C0", lw=1)
     if halt is not None:
         threshold_lines(axes[0], dict(zip(NAMES, halt.thresholds, strict=False)))
-        axes[0].plot([halt.step], [halt.gamma.max()], "kv", ms=5, label=f"halt {halt.number}")
+        name = f"halt {halt.number}{', a probe' if halt.is_probe else ''}"
+        axes[0].plot([halt.step], [halt.gamma.max()], _marker(halt), **STYLE, label=name)
         axes[0].legend(loc="upper left", fontsize=8, ncols=5)
     axes[0].set_yscale("log")
     plain_log_ticks(axes[0].yaxis)
@@ -151,10 +156,13 @@ def _gamma(axis: Axes, segments: Sequence[Segment], rule: OTFConfig) -> None:
     for segment in segments:
         if segment.halt is not None:
             gamma = segment.timeline.gamma_max[segment.timeline.step == segment.halt.step]
-            axis.plot([segment.halt.step] * len(gamma), gamma, "kv", ms=5, zorder=3)
+            axis.plot([segment.halt.step] * len(gamma), gamma, _marker(segment.halt), **STYLE, zorder=3)
     threshold_lines(axis, thresholds_of(rule))
-    halts = sum(segment.halt is not None for segment in segments)
-    axis.plot([], [], "kv", ms=5, label=f"halts ({halts})")
+    halts = [segment.halt for segment in segments if segment.halt is not None]
+    probes = [halt for halt in halts if halt.is_probe]
+    axis.plot([], [], HALT_MARKER, **STYLE, label=f"halts ({len(halts) - len(probes)})")
+    if probes:
+        axis.plot([], [], PROBE_MARKER, **STYLE, label=f"probes ({len(probes)})")
     spikes = [spike for segment in segments for spike in _spikes(segment, rule)]
     if spikes:
         label = f"above, did not halt ({len(spikes)})"
@@ -169,6 +177,10 @@ def _gamma(axis: Axes, segments: Sequence[Segment], rule: OTFConfig) -> None:
 def _legend(axis: Axes, more: str = "") -> None:
     axis.set_title(f"color and shading: generation; pale: run again with the next one{more}", fontsize=9)
     axis.legend(loc="upper left", fontsize=8, ncols=5)
+
+
+def _marker(halt: Halt) -> str:
+    return PROBE_MARKER if halt.is_probe else HALT_MARKER
 
 
 def _spikes(segment: Segment, rule: OTFConfig) -> list[tuple[int, float]]:

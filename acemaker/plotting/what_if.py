@@ -97,7 +97,7 @@ def _draw_recorded(axis: Axes, review: WhatIf) -> Legend:
     for segment in review.segments:
         curve = thinned(segment.timeline.step, segment.timeline.gamma_max)
         axis.plot(*curve, color=f"C{(segment.generation - 1) % 10}", lw=1)
-    halted = [segment.timeline for segment in review.segments if segment.halt is not None]
+    halted = [segment.timeline for segment in review.segments if segment.halt is not None and not segment.halt.is_probe]
     ends = [(timeline.step[-1], timeline.gamma_max[-1]) for timeline in halted]
     axis.plot([step for step, _ in ends], [gamma for _, gamma in ends], "kv", ms=5, label="halted")
     axis.plot([], [], color="crimson", lw=1, label="would halt")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -87,6 +87,10 @@ class Baseline(ABC):
         EngineError
             If the evaluation fails.
         """
+
+    def energies(self, structures: Sequence[Atoms]) -> np.ndarray:
+        """Return the energies of structures that differ only in their positions and cells, eV, shape (n,)."""
+        return np.array([self.evaluate(atoms)[0] for atoms in structures])
 
     def subtract(self, atoms: Atoms) -> Atoms:
         """Return a label minus the baseline: the target of the ACE.

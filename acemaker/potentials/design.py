@@ -87,6 +87,20 @@ class DesignBuilder:
             projections=projections,
         )
 
+    def forces(self, atoms: Atoms) -> np.ndarray:
+        """Compute only the force rows of a structure, in half the time of `rows`, for structures without a label.
+
+        Returns
+        -------
+        ndarray, shape (3 n_atoms, n_coefficients)
+            eV/Å per unit coefficient; the components of each atom are consecutive.
+        """
+        env = environment(atoms, self.basis.elements, self.basis.cutoff)
+        self._calculator.compute(env, compute_projections=True, compute_b_grad=True)
+        vectors = chain.from_iterable(self._calculator.forces_bfuncs[: len(atoms)])
+        forces = np.fromiter(chain.from_iterable(vectors), float).reshape(len(atoms), self.basis.size, 3)
+        return forces.transpose(0, 2, 1).reshape(3 * len(atoms), self.basis.size)
+
     def projections(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
         """Compute only the B-projections of a structure, which is much faster than computing its rows.
 

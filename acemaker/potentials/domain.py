@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
 
 import numpy as np
 from ase import Atoms
 
-from acemaker.errors import StructureError
+from acemaker.errors import EngineError, StructureError
 from acemaker.potentials.active_set import LACKING, SMALL, ActiveSet, build_active_set, gamma_of, rank
+from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.core_repulsion import SHARES, core_radii, with_core
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.explanation import Explanation, GammaContribution, contributions_of
 from acemaker.potentials.few_neighbors import FewNeighbors
+from acemaker.potentials.holes import Hole, Scan, pair_attraction, sorted_holes
 from acemaker.potentials.ranking import Ranking, rank_by_volume
+from acemaker.potentials.short_range import Search, ace_sampler, search_compression, search_pairs
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.typical_values import typical_values
 from acemaker.structures.bonds import TrainedDistances
@@ -21,6 +27,8 @@ from acemaker.structures.grading import Grading
 from acemaker.structures.initial import displacement_scales
 from acemaker.structures.mask import counted_blocks, counted_symbols, mask_of
 from acemaker.structures.per_atom import frozen_atoms
+
+logger = logging.getLogger("acemaker")
 
 FEW_FIRST = 10
 """Number of first structures if more of them would not span the functions of an element either. What they lack is
@@ -35,6 +43,14 @@ MOST_ENVIRONMENTS = 20_000
 
 RATTLE = 0.12
 """Standard deviation of displacements with which it is determined whether structures span the functions, Å."""
+
+
+class FileFields(TypedDict):
+    """Fields of a generation that describe its short range and its training set."""
+
+    holes: tuple[Hole, ...] | None
+    core_radii: dict[str, float]
+    force_rms: float | None
 
 
 class Domain:
@@ -96,6 +112,57 @@ class Domain:
             basis.elements, basis.n_functions, projections, lambda: typical_values(builder, structures)
         )
         self.basis, self._builder = basis, builder
+
+    def at_short_range(
+        self, baseline: Baseline | None, core_repulsion: Literal["auto", "always", "never"]
+    ) -> tuple[Basis, FileFields]:
+        """Add core repulsion to the potential, if it is configured or helps, and look for holes.
+
+        Parameters
+        ----------
+        baseline
+            Baseline of the potential; with one there is no core repulsion.
+        core_repulsion
+            "auto" adds it if pairs of atoms attract each other at short distances, and less so with it.
+
+        Returns
+        -------
+        basis : Basis
+            The potential to write, with the coefficients of `basis`.
+        fields : dict
+            ``holes``, ``core_radii`` and ``force_rms`` of the generation; ``holes`` is None if the baseline cannot be
+            evaluated at such distances, or is a calculator, which would take too long.
+        """
+        if baseline is not None and not baseline.in_lammps:
+            return self.basis, FileFields(holes=None, core_radii={}, force_rms=self._distances.force_rms)
+        try:
+            scans = self._scan(self.basis, baseline, search_pairs)
+            best, radii = self.basis, dict[str, float]()
+            least = pair_attraction(scans)
+            if baseline is None and (core_repulsion == "always" or (core_repulsion == "auto" and least)):
+                least = np.inf if core_repulsion == "always" else least
+                for share in SHARES:
+                    tried = self._core_radii(share)
+                    basis = with_core(self.basis, tried)
+                    new = self._scan(basis, None, search_pairs)
+                    if pair_attraction(new) < least:
+                        best, radii, scans, least = basis, tried, new, pair_attraction(new)
+                    if not least:
+                        break
+            scans += self._scan(best, baseline, search_compression)
+        except EngineError as error:
+            logger.warning(f"short distances were not searched for holes: {error}")
+            return self.basis, FileFields(holes=None, core_radii={}, force_rms=self._distances.force_rms)
+        holes = sorted_holes(scans)
+        return best, FileFields(holes=holes, core_radii=radii, force_rms=self._distances.force_rms)
+
+    def _scan(self, basis: Basis, baseline: Baseline | None, search: Search) -> tuple[Scan, ...]:
+        sample = ace_sampler(basis, None if self.active_set is None else self.active_set.inverses, baseline)
+        return search(sample, basis.elements, basis.cutoff, self._distances.shortest, self._distances.calmest)
+
+    def _core_radii(self, share: float) -> dict[str, float]:
+        distances = self._distances
+        return core_radii(self.basis.elements, distances.shortest, distances.calmest, self.basis.cutoff, share)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return active set and trained distances as arrays by name."""

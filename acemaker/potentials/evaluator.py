@@ -12,6 +12,7 @@ from ase import Atoms
 
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.environment import environment
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.pyace_library import load_pyace
@@ -139,6 +140,9 @@ class Evaluator:
         self._fast_evaluator.set_recursive(True)
         self._fast = pyace.ACECalculator()
         self._fast.set_evaluator(self._fast_evaluator)
+        self._builder: DesignBuilder | None = None
+        self._samples: list[tuple[Any, Any, Any]] = []  # calculator, and the evaluator and basis that it needs
+        self._sampled: np.ndarray | None = None
 
     def graded(self, env: Any) -> Evaluation:
         """Evaluate the ACE on an environment, with gamma."""
@@ -167,6 +171,64 @@ class Evaluator:
         if self.baseline is None:
             return ace
         return ace.plus(*self.baseline.evaluate(atoms))
+
+    def force_rows(self, atoms: Atoms) -> np.ndarray:
+        """Compute the forces per unit of each coefficient of a linear ACE.
+
+        Parameters
+        ----------
+        atoms
+            Structure, fully periodic or not at all.
+
+        Returns
+        -------
+        ndarray, shape (3 n_atoms, n_coefficients)
+            eV/Å per unit coefficient; the components of each atom are consecutive.
+        """
+        if self._builder is None:
+            self._builder = DesignBuilder(Basis(self._basis))
+        return self._builder.forces(atoms)
+
+    def sampled_forces(self, env: Any, samples: np.ndarray) -> np.ndarray:
+        """Evaluate the forces of other coefficients of a linear ACE, each as fast as `fast`.
+
+        Parameters
+        ----------
+        env
+            Environment.
+        samples : ndarray, shape (n_samples, n_coefficients)
+            Coefficients, eV; their evaluators are created at the first call.
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_atoms, 3)
+            eV/Å.
+        """
+        if self._sampled is None or not np.array_equal(self._sampled, samples):
+            self._samples, self._sampled = self._create_samples(samples), samples.copy()
+        forces = []
+        for calculator, *_ in self._samples:
+            calculator.compute(env, compute_projections=False)
+            forces.append(np.array(calculator.forces, dtype=float).reshape(-1, 3))
+        return np.array(forces)
+
+    def _create_samples(self, samples: np.ndarray) -> list[tuple[Any, Any, Any]]:
+        pyace = load_pyace()
+        from pyace.evaluator import ACERecursiveEvaluator
+
+        coefficients, created = list(self._basis.basis_coeffs), []
+        try:
+            for sample in samples:
+                self._basis.basis_coeffs = list(sample)
+                tilde = self._basis.to_ACECTildeBasisSet()
+                evaluator = ACERecursiveEvaluator(tilde)
+                evaluator.set_recursive(True)
+                calculator = pyace.ACECalculator()
+                calculator.set_evaluator(evaluator)
+                created.append((calculator, evaluator, tilde))
+        finally:
+            self._basis.basis_coeffs = coefficients
+        return created
 
     def amplification(self, atoms: Atoms) -> tuple[float, str, float, str]:
         """Return how much the ACE amplifies rounding errors: the size of sums of terms that cancel.

@@ -25,7 +25,7 @@ from acemaker.utils.array_file import read_arrays, write_arrays
 FILE = "fit.npz"
 """Name of the file, in the folder of the potentials."""
 
-FORMAT = "4"
+FORMAT = "5"
 """Version of the format: increase it when the state of a label or the way it is stored changes."""
 
 LIBRARIES = ("python-ace", "numpy", "scipy", "ase")

@@ -13,16 +13,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from acemaker.errors import AcemakerError, DamagedFileError
+from acemaker.errors import AcemakerError, DamagedFileError, NoPredictionError
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary, counted, number
+from acemaker.formatting.summary import Summary, counted, force_error, number
 from acemaker.potentials.active_set import ActiveSet
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.basis_choice import BasisChoice
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
 from acemaker.potentials.few_neighbors import FewNeighbors
+from acemaker.potentials.force_error import ForceErrorModel
+from acemaker.potentials.holes import Hole, describe_holes
 from acemaker.potentials.pair_baseline import PairBaseline
 from acemaker.potentials.pyace_library import load_pyace
+from acemaker.potentials.ridge import Ridge
 from acemaker.utils.checksum import checksum
 
 CHECKSUM, CHECKSUMS = "checksum", "checksums"
@@ -33,6 +37,8 @@ REMEDY = "restore it from a copy; the labels are intact, and another campaign ca
 INCLUDE = "complete potential in LAMMPS's metal units; include this file from the directory that contains its files"
 ENERGIES = "to obtain the energies of the oracle, add these to those of LAMMPS, eV per atom"
 FEW_NEIGHBORS = "unknown to this potential, although LAMMPS reports a small gamma: atoms with fewer neighbors within"
+CORE = "repulsion of the nuclei (ZBL; ML-PACE library of November 2023 or later) instead of the ACE below"
+HOLE = "unknown at short distances, where atoms should repel each other"
 
 EnergiesFrom = Literal["isolated atoms", "configuration", "fit"]
 """Where the reference energies of a generation are from."""
@@ -74,6 +80,21 @@ class Generation(Record):
     least_neighbors : dict of str to int
         By element, the smallest number of neighbors within the cutoff of an atom in the training set that has any, see
         `FewNeighbors`; empty in older files.
+    holes : tuple of Hole or None
+        Holes at distances shorter than any in the training set; None if they were not looked for: in older files, and
+        for a calculator as baseline.
+    core_radii : dict of str to float
+        Å by pair of elements, for example ``"Cu-Ni"``: for an atom with a neighbor that is closer, the repulsion of the
+        nuclei takes the place of the ACE. Empty for none.
+    force_rms : float or None
+        Root mean square of the force components of the labels, meV/Å; None in older files.
+    error_floor : float or None
+        meV/Å, smallest predicted error of the force of an atom; None if the generation predicts no errors: in older
+        files, and for trainers other than the linear one.
+    ridge : Ridge or None
+        Ridge penalty of the linear fit, and why it was chosen; None in older files and for non-linear fits.
+    basis_choice : BasisChoice or None
+        The bases from which that of the potential was chosen (``basis="auto"``); None if it is the configured one.
     """
 
     number: int
@@ -87,6 +108,12 @@ class Generation(Record):
     baseline: Baseline | None = None
     energies_from: EnergiesFrom = "fit"
     least_neighbors: Mapping[str, int] = field(default_factory=dict)
+    holes: tuple[Hole, ...] | None = None
+    core_radii: Mapping[str, float] = field(default_factory=dict)
+    force_rms: float | None = None
+    error_floor: float | None = None
+    ridge: Ridge | None = None
+    basis_choice: BasisChoice | None = None
 
     def summary(self) -> Summary:
         """Return the content of the text and HTML forms."""
@@ -96,12 +123,27 @@ class Generation(Record):
             ("elements", ", ".join(self.elements)),
             ("cutoff", f"{number(self.cutoff)} Å"),
             ("trained on", counted(self.n_structures, "structure")),
-            ("force error, held out", "–" if self.cv_forces is None else f"{number(self.cv_forces)} meV/Å"),
+            ("force error, held out", force_error(self.cv_forces, self.force_rms)),
             ("reference energies", f"{energies} eV/atom: {SOURCES[self.energies_from]}"),
         ]
+        if self.basis_choice is not None:
+            items.append(("basis", f"{self.basis_choice.best}: {self.basis_choice.reason}"))
+        if self.ridge is not None:
+            items.append(("ridge penalty", str(self.ridge)))
         if self.baseline is not None:
             items.append(("over", self.baseline.name))
+        if self.core_radii:
+            radii = ", ".join(f"{pair.replace('-', '–')} {radius:.2f}" for pair, radius in self.core_radii.items())
+            items.append(("repulsion of nuclei below", f"{radii} Å"))
+        items.append(("short range", self.short_range))
+        if self.error_floor is not None:
+            items.append(("predicted force error", f"at least {number(self.error_floor)} meV/Å per atom"))
         return Summary(f"Generation {self.number}", tuple(items))
+
+    @property
+    def short_range(self) -> str:
+        """Whether it has holes at short distances, and the one with the lowest barrier, in one sentence."""
+        return describe_holes(self.holes)
 
     @property
     def few_neighbors(self) -> FewNeighbors:
@@ -127,6 +169,28 @@ class Generation(Record):
     def asi(self) -> Path:
         """File of the inverse active set, from which gamma is computed."""
         return self.directory / f"{self.name}.asi"
+
+    @property
+    def error_file(self) -> Path:
+        """File from which force errors are predicted, see `force_error_model`; it exists if `error_floor` is set."""
+        return self.directory / f"{self.name}.error.npz"
+
+    def force_error_model(self) -> ForceErrorModel:
+        """Read the model that predicts force errors.
+
+        Raises
+        ------
+        NoPredictionError
+            If the generation predicts no errors.
+        DamagedFileError
+            If the file is missing or damaged.
+        """
+        if self.error_floor is None:
+            raise NoPredictionError(
+                f"{self.name} predicts no force errors: expected a generation of the linear trainer, got one of "
+                "another trainer or of an older version; train it again with trainer='linear', or rely on gamma"
+            )
+        return ForceErrorModel.load(self.error_file)
 
     @property
     def lammps_input(self) -> Path:
@@ -180,7 +244,13 @@ def pair_commands(style: str, coeff: str, baseline: Baseline | None) -> tuple[st
     return f"pair_style {style}", f"pair_coeff * * {coeff}".rstrip()
 
 
-def write_generation(generation: Generation, basis: Basis, coefficients: np.ndarray, active_set: ActiveSet) -> Any:
+def write_generation(
+    generation: Generation,
+    basis: Basis,
+    coefficients: np.ndarray,
+    active_set: ActiveSet,
+    error_model: ForceErrorModel | None = None,
+) -> Any:
     """Write the files of a generation; the ``.json`` is written last and completes it.
 
     Parameters
@@ -193,6 +263,8 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
         eV.
     active_set
         Active set of the potential.
+    error_model
+        Model that predicts its force errors; None if there is none.
 
     Returns
     -------
@@ -205,12 +277,15 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
     description = asdict(replace(generation, baseline=None))
     del description["directory"]
     description["baseline"] = generation.baseline.description() if generation.baseline is not None else None
+    description["holes"] = None if generation.holes is None else [hole.fields() for hole in generation.holes]
     json_file = generation.directory / f"{generation.name}.json"
     files: list[tuple[Path, Callable[[str], Any]]] = [
         (generation.yaml, configuration.save),
         (generation.yace, basis.basis_set.to_ACECTildeBasisSet().save_yaml),
         (generation.asi, lambda part: active_set.save(Path(part))),
     ]
+    if error_model is not None:
+        files.append((generation.error_file, lambda part: error_model.save(Path(part))))
     if generation.baseline is None or generation.baseline.in_lammps:
         energies = ", ".join(f"{name} {value:.12g}" for name, value in generation.reference_energies.items())
         comments = [f"# {INCLUDE}", f"# {ENERGIES}: {energies}"]
@@ -219,6 +294,10 @@ def write_generation(generation: Generation, basis: Basis, coefficients: np.ndar
             counts = ", ".join(f"{name} {count}" for name, count in limits.items())
             none = " (known without any)" if generation.few_neighbors.alone_is_known else ""
             comments.append(f"# {FEW_NEIGHBORS} {generation.cutoff:g} Angstrom than: {counts}{none}")
+        if generation.core_radii:
+            radii = ", ".join(f"{pair} {radius:g}" for pair, radius in generation.core_radii.items())
+            comments.append(f"# {CORE}: {radii} Angstrom")
+        comments += [f"# {HOLE}: {hole.comment()}" for hole in generation.holes or ()]
         commands = "\n".join([*comments, *generation.pair_commands()]) + "\n"
         files.append((generation.lammps_input, lambda part: Path(part).write_text(commands)))
     sums = {path.name: _write_file(path, save) for path, save in files}
@@ -238,7 +317,7 @@ def _write_file(path: Path, save: Callable[[str], Any]) -> str:
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         content = part.read_bytes()
-        if not content.endswith(b"\n") and path.suffix != ".asi":  # pyace does not check for write errors
+        if not content.endswith(b"\n") and path.suffix not in (".asi", ".npz"):  # pyace does not check for write errors
             raise OSError(errno.ENOSPC, "pyace could not write the complete file; check the free disk space", str(path))
         part.replace(path)
     finally:
@@ -279,6 +358,12 @@ def read_generation(directory: Path, number: int) -> Generation:
         description["cv_folds"] = tuple(description["cv_folds"])
         baseline = description.get("baseline")
         description["baseline"] = _read_baseline(baseline, directory, description["elements"]) if baseline else None
+        ridge = description.get("ridge")
+        description["ridge"] = None if ridge is None else Ridge.read(ridge)
+        choice = description.get("basis_choice")
+        description["basis_choice"] = None if choice is None else BasisChoice.read(choice)
+        holes = description.get("holes")
+        description["holes"] = None if holes is None else tuple(map(Hole.read, holes))
         generation = Generation(directory=directory, **description)
     except OSError as error:
         path = Path(error.filename) if error.filename else file

@@ -6,12 +6,15 @@ depends only on the new labels and memory does not grow with the number of label
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
+
+from acemaker.potentials.posterior import Posterior
+from acemaker.potentials.ridge import DEFAULT, ForceBlock, Regularization, Ridge, choose_ridge
 
 KINDS = ("energy", "forces", "virial")
 
@@ -100,18 +103,22 @@ class LeastSquares:
     weights
         Weight by kind of `KINDS`.
     regularization
-        Ridge penalty, dimensionless.
+        Ridge penalty, dimensionless, or "auto" to choose it at each fit with the blocks of `leave_out_blocks`.
     n_folds
         Number of folds of the cross-validation; structure i belongs to fold i modulo n_folds.
     """
 
-    def __init__(self, n_coefficients: int, weights: dict[str, float], regularization: float, n_folds: int) -> None:
+    def __init__(
+        self, n_coefficients: int, weights: dict[str, float], regularization: Regularization, n_folds: int
+    ) -> None:
         self.weights = weights
         self.regularization = regularization
         self._empty = np.zeros((0, n_coefficients + 1))
         self._factors = [dict.fromkeys(KINDS, self._empty) for _ in range(n_folds)]
         self._counts = [dict.fromkeys(KINDS, 0.0) for _ in range(n_folds)]  # sums of weights
         self._prior: RidgePrior | None = None
+        self._ridge: Ridge | None = None  # of the present rows
+        self._blocks: Callable[[], Sequence[ForceBlock]] | None = None
         self._left_out = np.zeros(n_coefficients, dtype=bool)
         self.n_structures = 0
 
@@ -122,6 +129,7 @@ class LeastSquares:
             self._factors[fold][kind] = _compress(np.vstack([self._factors[fold][kind], matrix]))
             self._counts[fold][kind] += rows.weight
         self.n_structures += 1
+        self._ridge = None
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the factors of all structures as arrays by name, without the prior."""
@@ -149,6 +157,7 @@ class LeastSquares:
             raise ValueError("the triangular factors belong to another fit")
         self._counts = [dict(zip(KINDS, numbers, strict=True)) for numbers in counts.tolist()]
         self._factors, self.n_structures = factors, n_structures
+        self._ridge = None
 
     def empty_copy(self) -> LeastSquares:
         """Return a problem without structures, with the same weights and ridge penalty."""
@@ -156,7 +165,17 @@ class LeastSquares:
 
     def shrink_toward(self, prior: RidgePrior) -> None:
         """Add a prior to every fit, with or without a fold; it does not enter the errors."""
-        self._prior = prior
+        self._prior, self._ridge = prior, None
+
+    def leave_out_blocks(self, blocks: Callable[[], Sequence[ForceBlock]]) -> None:
+        """Choose the ridge penalty, if it is "auto", by leaving out blocks of atoms.
+
+        Parameters
+        ----------
+        blocks
+            Returns the blocks of the structures, with the factor of their rows in `weighted_rows`.
+        """
+        self._blocks, self._ridge = blocks, None
 
     def leave_out(self, coefficients: np.ndarray) -> None:
         """Do not fit some coefficients to the structures: without a prior, they are zero.
@@ -166,12 +185,29 @@ class LeastSquares:
         coefficients : ndarray of bool, shape (n_coefficients,)
             True for those to leave out.
         """
-        self._left_out = coefficients
+        self._left_out, self._ridge = coefficients, None
 
     def weighted_rows(self, folds: Sequence[int] | None = None) -> np.ndarray:
         """Stack the rows of all folds, or of some, each times the weight of its kind."""
         chosen = range(len(self._factors)) if folds is None else folds
         return np.vstack([self.weights[kind] * self._factors[fold][kind] for fold in chosen for kind in KINDS])
+
+    @property
+    def ridge(self) -> Ridge:
+        """The ridge penalty of the fit to all structures, which is also used in its cross-validation."""
+        if self._ridge is None:
+            if self.regularization != "auto":
+                self._ridge = Ridge(penalty=self.regularization, reason="set by the configuration")
+            elif self._blocks is None:
+                self._ridge = Ridge(penalty=DEFAULT, reason="the default")
+            else:
+                rows, scale, _, weight = self._scaled()
+                blocks = [
+                    ForceBlock(rows=self._fitted(block.rows) / np.append(scale, 1.0), factor=block.factor)
+                    for block in self._blocks()
+                ]
+                self._ridge = choose_ridge(_compress(rows), weight, blocks)
+        return self._ridge
 
     def solve(self, without: int | None = None) -> np.ndarray:
         """Fit the coefficients.
@@ -186,6 +222,68 @@ class LeastSquares:
         ndarray, shape (n_coefficients,)
             Zero for functions that are zero in all rows.
         """
+        triangle, scale, unused = self._triangle(without)
+        solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
+        solution[unused] = 0.0  # exactly
+        return solution
+
+    def posterior(self) -> Posterior:
+        """Return the posterior of the coefficients of `solve`, for weighted residuals with a variance of 1."""
+        triangle, scale, unused = self._triangle()
+        excluded = unused & self._left_out
+        return Posterior(factor=triangle[:-1, :-1] * scale, absent=unused & ~excluded, excluded=excluded)
+
+    def left_out(self, rows: Rows) -> np.ndarray:
+        """Compute the force errors of the fit without one of its structures, for that structure.
+
+        They follow exactly from the errors e of the fit with it, ``(1 - H)^-1 e``, where H is the block of the hat
+        matrix of its rows (Cook and Weisberg, Residuals and Influence in Regression, 1982).
+
+        Parameters
+        ----------
+        rows
+            Rows of one structure that was added.
+
+        Returns
+        -------
+        ndarray, shape (n_force_rows,)
+            Prediction minus label, scaled as the rows are; NaN if no other structure determines them.
+        """
+        triangle, scale, _ = self._triangle()
+        coefficients = self.solve()
+        stacked = np.vstack([self.weights[kind] * matrix for kind, matrix in rows.matrices.items()])
+        stacked[:, :-1][:, self._left_out] = 0.0
+        errors = stacked @ np.append(coefficients, -1.0)
+        half = solve_triangular(triangle[:-1, :-1], (stacked[:, :-1] / scale).T, trans="T")
+        try:
+            if len(stacked) <= len(half):
+                left_out = np.linalg.solve(np.eye(len(stacked)) - half.T @ half, errors)
+            else:  # the same by the push-through identity, with a matrix of the size of the coefficients
+                left_out = errors + half.T @ np.linalg.solve(np.eye(len(half)) - half @ half.T, half @ errors)
+        except np.linalg.LinAlgError:  # no other structure determines some of its functions
+            left_out = np.full(len(stacked), np.nan)
+        first = 0
+        for kind, matrix in rows.matrices.items():
+            if kind == "forces":
+                break
+            first += len(matrix)
+        forces: np.ndarray = left_out[first : first + len(rows.matrices["forces"])] / self.weights["forces"]
+        return forces
+
+    def _triangle(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the triangular factor of the scaled rows with the penalty, the scale, and which columns are zero."""
+        rows, scale, unused, weight = self._scaled(without)
+        ridge = np.zeros((len(scale), len(scale) + 1))
+        np.fill_diagonal(ridge, np.sqrt(self.ridge.penalty * weight))
+        return _compress(np.vstack([rows, ridge])), scale, unused
+
+    def _fitted(self, rows: np.ndarray) -> np.ndarray:
+        fitted = rows.copy()
+        fitted[:, :-1][:, self._left_out] = 0.0
+        return fitted
+
+    def _scaled(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Return the weighted rows with scaled columns, the scale, which columns are zero, and the sum of weights."""
         folds = [fold for fold in range(len(self._factors)) if fold != without]
         stacked = self.weighted_rows(folds)
         stacked[:, :-1][:, self._left_out] = 0.0
@@ -199,13 +297,7 @@ class LeastSquares:
         scale = np.sqrt((columns**2).sum(axis=0) / (weight or 1.0))
         unused = scale == 0
         scale[unused] = 1.0
-        ridge = np.zeros((columns.shape[1], columns.shape[1] + 1))
-        np.fill_diagonal(ridge, np.sqrt(self.regularization * weight))
-        scaled = np.vstack([np.column_stack([columns / scale, stacked[:, -1]]), ridge])
-        triangle = _compress(scaled)
-        solution: np.ndarray = solve_triangular(triangle[:-1, :-1], triangle[:-1, -1]) / scale
-        solution[unused] = 0.0  # exactly
-        return solution
+        return np.column_stack([columns / scale, stacked[:, -1]]), scale, unused, weight
 
     def errors(self, coefficients: np.ndarray, fold: int | None = None) -> FitErrors:
         """Compute the errors of coefficients on the structures of one fold, or of all folds."""

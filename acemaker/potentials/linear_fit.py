@@ -10,9 +10,11 @@ from ase import Atoms
 from acemaker.config import PotentialConfig
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.design import Design
+from acemaker.potentials.force_error import ForceErrorModel, LatestLabels
 from acemaker.potentials.generation import EnergiesFrom, Generation
 from acemaker.potentials.guard import Comparison, compare
 from acemaker.potentials.linear import CrossValidation, FitErrors, LeastSquares, Rows
+from acemaker.potentials.ridge import Ridge
 from acemaker.potentials.ridge_prior import Prior, prior_of
 from acemaker.potentials.targets import reference_energies, structure_rows
 from acemaker.structures.mask import energy_counts, mask_of, stress_counts, weight_of
@@ -52,6 +54,8 @@ class LinearFit:
             config.cv_folds,
         )
         self._recent: list[tuple[int, Rows]] = []
+        self._latest = LatestLabels()
+        self._squares.leave_out_blocks(lambda: self._latest.force_blocks(config.force_weight))
 
     @property
     def n_structures(self) -> int:
@@ -84,7 +88,7 @@ class LinearFit:
     def state(self) -> dict[str, np.ndarray]:
         """Return the fit as arrays by name, without prior and recent labels."""
         reference = np.array([self.reference[element] for element in self.elements])
-        return {"reference": reference, **self._squares.state()}
+        return {"reference": reference, **self._latest.state(), **self._squares.state()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state` returned.
@@ -96,6 +100,7 @@ class LinearFit:
         """
         reference = dict(zip(self.elements, state["reference"].tolist(), strict=True))
         self._squares.load_state(state)
+        self._latest.load_state(state)
         self.reference = reference
 
     def pretrain(self, targets: Sequence[Atoms], designs: Sequence[Design]) -> Prior:
@@ -142,21 +147,11 @@ class LinearFit:
         list of Rows
         """
         self.pin_reference(structures, targets)
-        rows = [
-            structure_rows(
-                target,
-                design,
-                self.reference,
-                self.config.stress_weight > 0 and stress_counts(atoms),
-                mask_of(atoms),
-                energy_counts(atoms),
-                weight_of(atoms),
-            )
-            for atoms, target, design in zip(structures, targets, designs, strict=True)
-        ]
-        for row in rows:
+        rows = [self._rows(*label) for label in zip(structures, targets, designs, strict=True)]
+        for atoms, row in zip(structures, rows, strict=True):
             self._recent.append((self.n_structures, row))
             self._squares.add(row)
+            self._latest.add(atoms, row, mask_of(atoms))
         return rows
 
     def forget_recent(self) -> None:
@@ -171,6 +166,23 @@ class LinearFit:
         """Fit the coefficients, shape (n_coefficients,), eV."""
         return self._squares.solve()
 
+    def force_error_model(self, coefficients: np.ndarray, seed: int) -> ForceErrorModel | None:
+        """Calibrate the predicted force error of these coefficients on the labels; None without labels.
+
+        Parameters
+        ----------
+        coefficients : ndarray, shape (n_coefficients,)
+            The solution of the fit, eV.
+        seed
+            Seed of the posterior samples.
+        """
+        return self._latest.calibrate(self._squares.posterior(), coefficients, self._squares.weights, seed)
+
+    @property
+    def ridge(self) -> Ridge:
+        """The ridge penalty of the fit, and why it was chosen."""
+        return self._squares.ridge
+
     def errors(self, coefficients: np.ndarray) -> FitErrors:
         """Compute the errors of coefficients on all structures."""
         return self._squares.errors(coefficients)
@@ -182,6 +194,40 @@ class LinearFit:
     def fold_forces(self, held_out: CrossValidation | None) -> tuple[float | None, ...]:
         """Return the cross-validated force error of each fold, meV/Å."""
         return self._squares.fold_forces(held_out)
+
+    def left_out_forces(self, atoms: Atoms, target: Atoms, design: Design) -> np.ndarray:
+        """Compute the force errors on one of the labels by a fit without it.
+
+        Parameters
+        ----------
+        atoms
+            The label, with its mask.
+        target
+            The label minus the baseline.
+        design
+            Its design matrix.
+
+        Returns
+        -------
+        ndarray, shape (n_counted, 3)
+            Prediction minus label for the atoms whose forces count, eV/Å.
+        """
+        rows = self._rows(atoms, target, design)
+        n_rows = len(rows.matrices["forces"])
+        errors = self._squares.left_out(rows) * np.sqrt(n_rows / rows.weight)
+        forces: np.ndarray = errors.reshape(-1, 3)
+        return forces
+
+    def _rows(self, atoms: Atoms, target: Atoms, design: Design) -> Rows:
+        return structure_rows(
+            target,
+            design,
+            self.reference,
+            self.config.stress_weight > 0 and stress_counts(atoms),
+            mask_of(atoms),
+            energy_counts(atoms),
+            weight_of(atoms),
+        )
 
     def compare(self, predecessor: Generation | None, held_out: CrossValidation | None) -> Comparison:
         """Compare the new fit with its predecessor on the structures in both training sets.

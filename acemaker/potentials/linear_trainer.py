@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from acemaker.config import PotentialConfig
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
+from acemaker.potentials.basis_choice import BasisChoice, choose_basis
+from acemaker.potentials.design import Design
 from acemaker.potentials.domain import Domain
 from acemaker.potentials.evaluator import cache_evaluator
 from acemaker.potentials.fit_cache import FILE, LabelDigests, digest_of, identity_of, read_cache, write_cache
@@ -26,6 +30,11 @@ from acemaker.potentials.training import Training
 from acemaker.potentials.typical_values import typical_values
 from acemaker.structures.mask import counted_blocks
 from acemaker.utils.array_file import UNREADABLE
+
+logger = logging.getLogger("acemaker")
+
+N_DESIGNS = 10
+"""Maximum number of design matrices that are stored for labels that are left out again and again."""
 
 
 class LinearTrainer(Domain):
@@ -56,9 +65,15 @@ class LinearTrainer(Domain):
         self.baseline = find_baseline(config, tuple(elements), directory)
         super().__init__(Basis.create(config, elements))
         self._fit = LinearFit(config, self.basis)
+        self._configured = config
+        self._choice: BasisChoice | None = None
+        self._isolated: Sequence[Atoms] | None = None
+        self._pretraining: Sequence[Atoms] = ()
+        self._first: list[Sequence[Atoms]] = []  # labels of rejected first fits, from which a basis is chosen again
         # a subclass may have a state that the cache does not contain
         self._file = directory / FILE if directory is not None and type(self) is LinearTrainer else None
         self._digests: LabelDigests = []
+        self._designs: dict[bytes, Design] = {}  # of the labels that are left out again and again
         self._n_cached = 0
 
     @property
@@ -79,6 +94,7 @@ class LinearTrainer(Domain):
         atoms
             Isolated atoms with their energies, one of each element; empty if the oracle cannot label them.
         """
+        self._isolated = atoms
         self._fit.pin(isolated_energies(atoms, self.basis.elements, self.baseline))
 
     @single_threaded
@@ -97,6 +113,7 @@ class LinearTrainer(Domain):
         Prior
             Prior of all later fits.
         """
+        self._pretraining = structures
         targets = structures if self.baseline is None else [self.baseline.subtract(atoms) for atoms in structures]
         return self._fit.pretrain(targets, [self._builder.rows(target) for target in targets])
 
@@ -109,8 +126,12 @@ class LinearTrainer(Domain):
         groups
             Structures of each earlier call of `train`, in order.
         predecessor
-            Generation in use; the basis functions of a linear fit do not depend on it.
+            Generation in use, whose basis was perhaps chosen for it.
         """
+        if predecessor is not None:
+            self._use(predecessor.basis_choice)
+        elif self.config.basis == "auto":
+            self._first = list(groups)
         self._read_cache(groups)
         for number in range(len(self._digests), len(groups)):
             self._add(groups[number])
@@ -154,6 +175,8 @@ class LinearTrainer(Domain):
         """
         if self.baseline is not None:
             self.baseline = self.baseline.copy_to(directory)  # the files that the engine will use, also in later fits
+        if predecessor is None and self.config.basis == "auto":
+            self._choose_basis(structures)
         self._write_cache()
         rows = self._add(structures)
         assert self.active_set is not None
@@ -173,10 +196,17 @@ class LinearTrainer(Domain):
             baseline=self.baseline,
             energies_from=self._fit.energies_from,
             least_neighbors=self.least_neighbors,
+            ridge=self._fit.ridge,
+            basis_choice=self._choice,
         )
         reason = reason_to_reject(self.config, coefficients, comparison, halted_gamma, gamma_limit)
         if not reason:
-            configuration = write_generation(generation, self.basis, coefficients, self.active_set)
+            self.basis.basis_set.basis_coeffs = list(coefficients)
+            error_model = self._fit.force_error_model(coefficients, seed=number)
+            floor = None if error_model is None else 1e3 * error_model.floor
+            potential, short_range = self.at_short_range(self.baseline, self.config.core_repulsion)
+            generation = replace(generation, **short_range, error_floor=floor)
+            configuration = write_generation(generation, potential, coefficients, self.active_set, error_model)
             cache_evaluator(generation, configuration)
             self._fit.forget_recent()  # the next fit is compared with this one on these labels
         energies, forces = parity(structures, rows, coefficients)
@@ -192,6 +222,54 @@ class LinearTrainer(Domain):
             energies=energies,
             forces=forces,
         )
+
+    @single_threaded
+    def left_out_forces(self, structures: Sequence[Atoms]) -> list[np.ndarray]:
+        """Compute the force errors on some of the labels, each by a fit without it.
+
+        Parameters
+        ----------
+        structures
+            Labels that were trained on.
+
+        Returns
+        -------
+        list of ndarray, each of shape (n_counted, 3)
+            Prediction minus label for the atoms whose forces count, eV/Å.
+        """
+        errors = []
+        for atoms in structures:
+            target = atoms if self.baseline is None else self.baseline.subtract(atoms)
+            design = self._designs.get(digest := digest_of(atoms)) or self._builder.rows(target)
+            if len(self._designs) < N_DESIGNS:
+                self._designs[digest] = design
+            errors.append(self._fit.left_out_forces(atoms, target, design))
+        return errors
+
+    def _choose_basis(self, structures: Sequence[Atoms]) -> None:
+        """Choose the basis of the first generation from its labels, and from those of rejected first fits."""
+        groups = [*self._first, structures]
+        labels = [atoms for group in groups for atoms in group]
+        elements, reference = self.basis.elements, self._fit.reference
+        choice = choose_basis(self._configured, labels, elements, baseline=self.baseline, reference=reference)
+        logger.info(f"{choice.headline()}: {choice.reason}")
+        self._use(choice)
+        for group in self._first:
+            self._add(group)
+        self._first = groups
+
+    def _use(self, choice: BasisChoice | None) -> None:
+        """Begin again without labels, in the basis that was chosen."""
+        if choice is None:
+            return
+        self._choice, self.config = choice, choice.best.apply(self._configured)
+        super().__init__(Basis.create(self.config, self.basis.elements))
+        self._fit = LinearFit(self.config, self.basis)
+        self._digests, self._designs, self._n_cached = [], {}, 0
+        if self._isolated is not None:
+            self.use_isolated_atoms(self._isolated)
+        if self._pretraining:
+            self.pretrain(self._pretraining)
 
     def _identity(self) -> str | None:
         return identity_of(self.config, self.basis.elements, self.baseline, self._fit.isolated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -106,6 +106,27 @@ class PairBaseline(Baseline):
             except Exception as error:  # LAMMPS's errors have no class of their own
                 raise EngineError(f"LAMMPS rejected the baseline '{self.style}': {error}") from error
         return energy, forces, virial
+
+    def energies(self, structures: Sequence[Atoms]) -> np.ndarray:
+        """Return the energies of structures; one LAMMPS evaluates all if they have the same cell."""
+        from acemaker.lammps.paths import PlainPaths
+        from acemaker.oracles.factory import lammps_calculator
+
+        first = structures[0]
+        if first.cell.rank < 3 or any(not np.array_equal(first.cell.array, atoms.cell.array) for atoms in structures):
+            return super().energies(structures)
+        energies = []
+        with contextlib.closing(PlainPaths()) as paths:
+            lines = list(self.commands("zero 1.0", quote=paths.quote))
+            try:
+                calculator = lammps_calculator(lines, self.elements, keep_alive=True)
+                for atoms in structures:
+                    structure = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+                    structure.calc = calculator
+                    energies.append(energy_of(structure))
+            except Exception as error:  # LAMMPS's errors have no class of their own
+                raise EngineError(f"LAMMPS rejected the baseline '{self.style}': {error}") from error
+        return np.array(energies)
 
     def _coefficient_lines(self, quote: Callable[[Path], str] | None) -> list[list[str]]:
         lines = [line.split() for line in self.coeff]

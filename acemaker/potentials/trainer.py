@@ -63,6 +63,17 @@ class Pretrained(Protocol):
 
 
 @runtime_checkable
+class LeavesOut(Protocol):
+    """Trainer that can tell the errors of its latest fit if it had been made without one of its labels."""
+
+    def left_out_forces(self, structures: Sequence[Atoms]) -> list[np.ndarray]:
+        """Return prediction minus label of the forces that count, eV/Å, for each of these labels by a fit without it.
+
+        Each array has the shape (n_counted, 3).
+        """
+
+
+@runtime_checkable
 class UsesIsolatedAtoms(Protocol):
     """Trainer whose reference energies can be those of isolated atoms."""
 

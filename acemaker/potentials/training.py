@@ -8,7 +8,7 @@ import numpy as np
 
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary, Table, counted, number
+from acemaker.formatting.summary import Summary, Table, counted, force_error, force_share, number
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.guard import Comparison
 from acemaker.potentials.linear import FitErrors
@@ -49,6 +49,8 @@ class Training(Record):
         Training errors of a non-linear fit and of the previous generation on the structures in both training sets.
     unseen_errors : FitErrors or None
         Errors of the previous generation on the new labels, on which it was not trained; None for linear fits.
+    is_probe : bool
+        Whether the new label is a probe, without which the run goes on with the previous generation.
     """
 
     generation: Generation
@@ -64,19 +66,23 @@ class Training(Record):
     optimizer: OptimizerOutcome | None = None
     known: Comparison | None = None
     unseen_errors: FitErrors | None = None
+    is_probe: bool = False
 
     @property
     def next(self) -> State:
-        """``RESUME``; ``EXPLORE`` after the first generation; ``SELECT`` after a rejected fit."""
+        """``RESUME``; ``EXPLORE`` after the first generation; ``SELECT`` after a rejected fit, but not of a probe."""
         if not self.accepted:
-            return State.SELECT
+            return State.RESUME if self.is_probe else State.SELECT
         return State.EXPLORE if self.generation.number == 1 else State.RESUME
 
     def headline(self) -> str:
         """Return number, outcome and error of the generation in one line."""
-        cv = "no cross-validation yet" if self.cv_errors is None else f"{number(self.cv_errors.forces)} meV/Å held out"
+        rms = self.generation.force_rms
+        cv = "no cross-validation yet"
+        if self.cv_errors is not None:
+            cv = f"{force_error(self.cv_errors.forces, rms)} held out"
         if self.known is not None:
-            cv = f"{number(self.train_errors.forces)} meV/Å in training"
+            cv = f"{force_error(self.train_errors.forces, rms)} in training"
         outcome = "" if self.accepted else "rejected, "
         return f"Generation {self.generation.number}: {outcome}{counted(self.n_structures, 'label')}, {cv}"
 
@@ -87,15 +93,25 @@ class Training(Record):
             rows.append(("cross-validation", self.cv_errors))
         if self.unseen_errors is not None:
             rows.append(("new labels, before the fit", self.unseen_errors))
+        rms = self.generation.force_rms
         table = Table(
-            ("errors", "energy / (meV/atom)", "forces / (meV/Å)", "virial / (meV/atom)"),
-            tuple((name, number(e.energy), number(e.forces), number(e.virial)) for name, e in rows),
+            ("errors", "energy / (meV/atom)", "forces / (meV/Å)", "of the forces' rms", "virial / (meV/atom)"),
+            tuple(
+                (name, number(e.energy), number(e.forces), force_share(e.forces, rms) or "–", number(e.virial))
+                for name, e in rows
+            ),
         )
         items = [
             ("guard", "accepted" if self.accepted else f"rejected: {self.reason}"),
             ("labels", str(self.n_structures)),
             ("files", self.generation.name + ".yaml, .yace, .asi, .in" if self.accepted else "none written"),
         ]
+        if self.accepted:
+            items.append(("short range", self.generation.short_range))
+        if self.generation.basis_choice is not None and self.generation.number == 1:
+            items.append(("basis", f"{self.generation.basis_choice.best}: {self.generation.basis_choice.reason}"))
+        if self.generation.ridge is not None:
+            items.append(("ridge penalty", str(self.generation.ridge)))
         if self.optimizer is not None:
             items.append(("optimizer", str(self.optimizer)))
         if self.generation.number > 1:

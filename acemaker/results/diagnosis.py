@@ -104,7 +104,8 @@ class Diagnosis(Record):
         if self.note:
             items.append(("note", self.note))
         if self.known:
-            items.append(("known", "gamma is low due to the labels of another walker's halt; no label is needed"))
+            reason = "gamma is low due to the labels of another walker's halt; no label is needed"
+            items.append(("known", "no label is left for the probe" if self.halt.is_probe else reason))
         table = Table(("atom", "element", "gamma", "since step", "nearest neighbor / Å"), rows)
         return Summary(f"Diagnosis of halt {self.halt.number}", tuple(items), table)
 

@@ -20,7 +20,7 @@ from acemaker.states import State
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Halt(Record):
-    """The end of a segment due to a large gamma.
+    """The end of a segment due to a large gamma, or for a probe, which tests the potential.
 
     Attributes
     ----------
@@ -28,10 +28,11 @@ class Halt(Record):
         From 1.
     step : int
         Step of the check at which the rule was met.
-    tier : {"smooth", "break"}
-        Too many consecutive checks above ``threshold_call_dft``, or one above ``threshold_break``.
+    tier : {"smooth", "break", "probe"}
+        Too many consecutive checks above ``threshold_call_dft``, one above ``threshold_break``, or a step that was
+        chosen beforehand to test the potential.
     first_step : int
-        First check above the threshold.
+        First check above the threshold; the step itself for a probe.
     frames : tuple of Atoms
         Structures at the last checks, the halted one at the end, with ``arrays["gamma"]``.
     safe_step : int
@@ -56,6 +57,11 @@ class Halt(Record):
     thresholds: tuple[float, ...] = ()
 
     @property
+    def is_probe(self) -> bool:
+        """Whether the run was halted to test the potential, with a low gamma."""
+        return self.tier == "probe"
+
+    @property
     def epicenter(self) -> np.ndarray:
         """Atoms above the lowest threshold in ascending order, shape (n_epicenter,); empty without thresholds."""
         above: np.ndarray = np.flatnonzero(~(self.gamma <= min(self.thresholds, default=np.inf)))
@@ -75,12 +81,16 @@ class Halt(Record):
     def summary(self) -> Summary:
         """Return the summary."""
         worst = int(self.gamma.argmax())
-        condition = "above threshold_break" if self.tier == "break" else "smooth_steps consecutive checks"
+        conditions = {
+            "break": "above threshold_break",
+            "smooth": "smooth_steps consecutive checks",
+            "probe": "a test of the potential, chosen before the run",
+        }
         return Summary(
             f"Halt {self.number} at step {self.step}",
             (
-                ("tier", f"{self.tier} ({condition})"),
-                ("exceeded since", f"step {self.first_step}"),
+                ("tier", f"{self.tier} ({conditions[self.tier]})"),
+                *([] if self.is_probe else [("exceeded since", f"step {self.first_step}")]),
                 (
                     "largest gamma",
                     f"{number(self.gamma[worst])}, {self.structure.symbols[worst]} atom {worst}",
@@ -158,6 +168,8 @@ class Segment(Record):
         if self.halt is None:
             return f"Segment {self.number}{of_walker}: reached step {self.end_step}"
         halt = self.halt
+        if halt.is_probe:
+            return f"Halt {halt.number} at step {halt.step}{of_walker}: a probe, gamma {number(halt.gamma.max())}"
         return f"Halt {halt.number} at step {halt.step}{of_walker}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
 
     def summary(self) -> Summary:

@@ -42,8 +42,8 @@ class Labels(Record):
 
     @property
     def next(self) -> State:
-        """``TRAIN``."""
-        return State.TRAIN
+        """``TRAIN``; ``RESUME`` if a probe could not be labeled."""
+        return State.TRAIN if self.structures else State.RESUME
 
     @property
     def remark(self) -> str:

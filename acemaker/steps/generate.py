@@ -69,7 +69,10 @@ def generate(
     """
     halted, epicenter, embedded = diagnosis.structure, diagnosis.epicenter, ""
     if max_atoms is not None and len(halted) > max_atoms:
-        centers = epicenter if len(epicenter) else np.array([halted.arrays["gamma"].argmax()])
+        if diagnosis.halt.is_probe:
+            centers = rng.integers(len(halted), size=1)  # the error there is a sample of the structure
+        else:
+            centers = epicenter if len(epicenter) else np.array([halted.arrays["gamma"].argmax()])
         cell = embed(halted, centers, calculator(), max_atoms=max_atoms, config=embedding, rule=rule)
         halted, epicenter, embedded = cell.structure, _in_cell(cell, centers), cell.headline()
     site = Site.around(

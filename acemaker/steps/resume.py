@@ -37,7 +37,7 @@ def resume(halt: Halt, halted: Atoms, rule: OTFConfig, *, old: Generation, new: 
     frame = _frame(halt, rule) if rule.resume_from == "structure" else None
     env = environment(halted, new.elements, new.cutoff)
     before, after = (evaluator_of(generation).graded(env) for generation in (old, new))
-    from_halt = rule.resume_from == "halt" and halt.tier == "smooth" and halt.halt_checkpoint is not None
+    from_halt = rule.resume_from == "halt" and halt.tier != "break" and halt.halt_checkpoint is not None
     step = halt.step if from_halt else halt.safe_step
     checkpoint = halt.halt_checkpoint if from_halt else halt.safe_checkpoint
     if frame is not None:
@@ -56,7 +56,7 @@ def resume(halt: Halt, halted: Atoms, rule: OTFConfig, *, old: Generation, new: 
 def _frame(halt: Halt, rule: OTFConfig) -> Atoms | None:
     """Return the frame to continue from: the halted one or, after a break, the last one below the threshold."""
     moving = [atoms for atoms in halt.frames if atoms.has("momenta")]  # not every engine provides velocities
-    if halt.tier == "smooth":
+    if halt.tier != "break":
         return moving[-1] if moving and moving[-1] is halt.structure else None
     sound = [
         atoms

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from acemaker.structures.computed import forces_of
 from acemaker.structures.geometry import pairs
 from acemaker.structures.isolated import neighbor_counts
 from acemaker.structures.mask import mask_of
@@ -43,6 +44,9 @@ class Bond:
         return f"{'–'.join(self.elements)} {self.distance:.2f} Å, atoms {self.atom} and {self.neighbor} ({trained})"
 
 
+_STRUCTURE = "numbers", "positions", "cell", "pbc"
+
+
 class TrainedDistances:
     """Ranges of the nearest-neighbor distance for each pair of elements in a training set.
 
@@ -59,6 +63,28 @@ class TrainedDistances:
         self._reach = reach
         self._ranges: dict[tuple[str, str], tuple[float, float]] = {}
         self._least: dict[str, int] = {}
+        self._calmest: Atoms | None = None
+        self._smallest_force = np.inf
+        self._forces = np.zeros(2)  # sum of squares, eV²/Å², and number of components
+
+    @property
+    def force_rms(self) -> float | None:
+        """Root mean square of the force components of all labels, except those of masked atoms, meV/Å."""
+        squares, count = self._forces.tolist()
+        return 1e3 * float(np.sqrt(squares / count)) if count else None
+
+    @property
+    def calmest(self) -> Atoms | None:
+        """The labeled structure with the smallest rms force, without its label; None before the first label.
+
+        Structures with masked atoms, which are parts of larger ones, are not considered.
+        """
+        return self._calmest
+
+    @property
+    def shortest(self) -> dict[tuple[str, str], float]:
+        """Shortest distance of each pair of elements, Å."""
+        return {pair: low for pair, (low, _) in self._ranges.items()}
 
     @property
     def least_neighbors(self) -> dict[str, int]:
@@ -77,7 +103,7 @@ class TrainedDistances:
             "ranges": np.array(list(self._ranges.values())),
             "counted": np.array(list(self._least), dtype=str),
             "least": np.array(list(self._least.values()), dtype=int),
-        }
+        } | self._calmest_state()
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state` returned."""
@@ -85,9 +111,36 @@ class TrainedDistances:
         least = dict(zip(state["counted"].tolist(), state["least"].tolist(), strict=True))
         self._ranges = {(first, second): (low, high) for (first, second), (low, high) in pairs_of}
         self._least = least
+        self._smallest_force = float(state["calmest force"])
+        self._forces = np.array(state["forces"], dtype=float)
+        self._calmest = None
+        if np.isfinite(self._smallest_force):
+            numbers, positions, cell, pbc = (state[f"calmest {name}"] for name in _STRUCTURE)
+            self._calmest = Atoms(numbers, positions, cell=cell, pbc=pbc)
+
+    def _calmest_state(self) -> dict[str, np.ndarray]:
+        atoms = Atoms() if self._calmest is None else self._calmest
+        values = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+        arrays = {f"calmest {name}": np.array(array) for name, array in zip(_STRUCTURE, values, strict=True)}
+        return arrays | {"calmest force": np.array(self._smallest_force), "forces": self._forces.copy()}
+
+    def _add_forces(self, atoms: Atoms) -> None:
+        """Add the forces of a label, and replace the calmest structure by it if its forces are smaller."""
+        if atoms.calc is None:
+            return
+        forces, mask = forces_of(atoms), mask_of(atoms)
+        self._forces += [float(np.sum((forces if mask is None else forces[mask]) ** 2)), 0.0]
+        self._forces[1] += 3 * (len(atoms) if mask is None else int(np.sum(mask)))
+        if mask is not None or len(atoms) < 2:
+            return
+        force = float(np.sqrt(np.mean(forces**2)))
+        if force < self._smallest_force:
+            self._smallest_force = force
+            self._calmest = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
     def add(self, atoms: Atoms) -> None:
         """Add the distances of a structure, except those around masked atoms."""
+        self._add_forces(atoms)
         mask = mask_of(atoms)
         nearest = [(kind, d) for i, _, d, kind in zip(*self._nearest(atoms), strict=True) if mask is None or mask[i]]
         for kind in {kind for kind, _ in nearest}:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from ase import Atoms
 from ase.data import atomic_numbers
+from ase.units import Bohr
 
 from acemaker.config import SystemConfig
 from acemaker.config.base import nearest
@@ -28,6 +31,12 @@ elements more: they are left out."""
 
 CUBIC = ("fcc", "bcc", "diamond", "sc", "rocksalt", "zincblende", "cesiumchloride", "fluorite")
 """Structures that are built as cubic cells; others as primitive ones."""
+
+UNITS = {"nm": 10.0, "pm": 0.01, "bohr": Bohr}
+"""Å per unit of length in which a lattice constant may be by mistake."""
+
+MATCH = 1.08
+"""Factor up to which a lattice constant in another unit agrees with ASE's value: no crystal is strained by 89 %."""
 
 AXIAL = ("hcp", "wurtzite", "bct")
 """Structures with a ratio c/a."""
@@ -72,8 +81,29 @@ def build_crystal(config: SystemConfig) -> Atoms:
             f"SystemConfig.crystal: ASE cannot build {config.structure!r} as {crystal!r} ({error}); "
             "set lattice_constant, another crystal, or a structure file"
         ) from error
+    _check_unit(config, crystal)
     cell.set_initial_magnetic_moments(None)  # ASE sets a guess for the element
     return cell
+
+
+def _check_unit(config: SystemConfig, crystal: str) -> None:
+    """Check that a lattice constant is not ASE's value of the element in another unit than Å."""
+    from ase.data import reference_states
+
+    if config.lattice_constant is None or len(config.symbols) != 1 or config.length_unit is not None:
+        return
+    state = reference_states[atomic_numbers[config.symbols[0]]] or {}
+    reference = state.get("a")
+    if state.get("symmetry") != crystal or not reference:
+        return
+    ratio = config.lattice_constant / reference
+    unit, factor = min(UNITS.items(), key=lambda item: abs(math.log(ratio * item[1])))
+    if abs(math.log(ratio * factor)) < math.log(MATCH):
+        raise ConfigError(
+            f"SystemConfig.lattice_constant: {config.lattice_constant:g} Å is {ratio:.3g} times ASE's value of "
+            f"{config.structure}, {reference:g} Å, as if it were in {unit}; set it in Å: "
+            f"lattice_constant={config.lattice_constant * factor:.4g}. If it is in Å, set length_unit='angstrom'"
+        )
 
 
 def _crystal(config: SystemConfig) -> str:

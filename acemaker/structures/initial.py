@@ -38,6 +38,9 @@ MOST_TILT = 0.6
 FLAT = 1e-9
 """Volume of a cell in units of the product of its lengths up to which its vectors are in a plane, but for rounding."""
 
+WHOLE = (1, 1, 1)
+"""Repeats of a structure that is not repeated."""
+
 CRYSTAL_FIELDS = "crystal", "lattice_constant", "c_over_a"
 FILE_FIELDS = "format", "atom_style", "elements"
 """Fields of SystemConfig that only have a meaning for a crystal by name, and only for a structure file."""
@@ -149,6 +152,12 @@ def complete(atoms: Atoms, config: SystemConfig, rng: np.random.Generator) -> At
             )
         atoms = atoms.repeat(config.supercell)
     elif not atoms.pbc.any():
+        if config.supercell not in (WHOLE, SystemConfig.model_fields["supercell"].default):
+            raise ConfigError(
+                f"SystemConfig.supercell: {config.structure!r} is not periodic, so that it cannot be repeated "
+                f"{config.supercell} times: it would be a cluster of {len(atoms)} atoms. For a crystal, write the file "
+                'with its cell, e.g. as extended XYZ with Lattice="..." and pbc="T T T"; for a cluster, omit supercell'
+            )
         logger.info(f"{config.structure} is not periodic: it is a cluster, to which supercell does not apply")
     if config.composition:
         _mix(atoms, config.composition, rng)

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.units import Bohr
+from scipy.spatial import cKDTree
 
 from acemaker.errors import StructureError
 from acemaker.structures.geometry import pairs
@@ -19,6 +20,10 @@ TOO_CLOSE = 0.5
 
 LIKE_NM = 0.07, 0.2
 """Range of the typical distance to the nearest neighbor, in the same unit, if the lengths are in nm."""
+
+LIKE_PM = 40.0
+"""Distance between atoms without neighbors, in units of the sum of covalent radii, from which lengths are probably in
+pm: those of bonds are then 80 to 150, those of atoms in an empty box are smaller."""
 
 LIKE_BOHR = 1.6, 2.5
 """The same if the lengths are in bohr: 1.89 times those of bonds."""
@@ -94,7 +99,31 @@ def check_lengths(
             _raise_close(where, first, second, distances, of_pairs, shares, remedy)
         if step >= LIKE_BOHR[0] and (shares < LIKE_BOHR[0]).mean() > 1 - SHARE:
             return
+    if not np.isfinite(shares).any():
+        _check_apart(atoms, where, radii, remedy, accepted=accepted)
     _check_bohr(atoms, where, shares, remedy, accepted=accepted)
+
+
+def _check_apart(atoms: Atoms, where: str, radii: np.ndarray, remedy: str, *, accepted: bool) -> None:
+    """Check that atoms without any neighbor are not as far apart as if lengths were in pm."""
+    if atoms.pbc.all():
+        spacing = float((atoms.cell.volume / len(atoms)) ** (1 / 3))
+    elif len(atoms) > 1:
+        spacing = float(np.median(cKDTree(atoms.positions).query(atoms.positions, k=2)[0][:, 1]))
+    else:
+        return
+    ratio = spacing / (2 * float(radii.mean()))
+    if ratio < LIKE_PM:
+        return
+    message = (
+        f"{where} has distances that look like pm instead of Å: its atoms are about {spacing:.3g} Å apart, {ratio:.3g} "
+        "times the sum of their covalent radii"
+    )
+    if accepted:
+        logger.warning(message)
+        return
+    remedy = remedy if "{unit}" not in remedy else "divide positions and cell by 100"
+    raise StructureError(f"{message}; {remedy}. If they are in Å, set length_unit='angstrom'")
 
 
 def _check_volume(atoms: Atoms, where: str, radii: np.ndarray, remedy: str) -> None:

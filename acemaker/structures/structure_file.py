@@ -21,7 +21,10 @@ from acemaker.config import SystemConfig
 from acemaker.config.system import HEAVY_HYDROGEN
 from acemaker.errors import ConfigError
 from acemaker.structures.frames import check_declared_size
-from acemaker.structures.lammps_files import DATA, DUMP, check_masses, lammps_format, read_data, read_dump, set_isotopes
+from acemaker.structures.lammps_data import read_data
+from acemaker.structures.lammps_dump import read_dump
+from acemaker.structures.lammps_files import DATA, DUMP, lammps_format
+from acemaker.structures.lammps_types import check_masses, set_isotopes
 
 logger = logging.getLogger("acemaker")
 

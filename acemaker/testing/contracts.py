@@ -105,6 +105,14 @@ class EngineContract:
         assert outcome.decision is not None
         assert (outcome.decision.step, outcome.decision.tier) == (0, "break")
 
+    def test_halts_for_a_probe_although_gamma_is_low(self, tmp_path: Path) -> None:
+        """The first check at or after the step ends the segment."""
+        outcome = self.explore(self.request(tmp_path, CALM, probe_step=45))
+        assert outcome.decision is not None
+        assert (outcome.decision.step, outcome.decision.first_step, outcome.decision.tier) == (45, 45, "probe")
+        assert (outcome.safe_step, outcome.end_step) == (40, 45)
+        assert outcome.frames[-1].info["step"] == 45
+
     def test_keeps_frames_with_gamma_up_to_the_halt(self, tmp_path: Path) -> None:
         """The halted structure is the last frame, in the order of the initial one."""
         request = self.request(tmp_path, NERVOUS)

@@ -105,7 +105,7 @@ class ToyEngine:
         """
         log = SegmentLog(request.directory)
         midway = log.rewind(midway=True)
-        monitor = HaltMonitor(request.rule)
+        monitor = HaltMonitor(request.rule, request.probe_step)
         log.replay(monitor)
         checkpoint = midway.path if midway else request.checkpoint
         start = midway.step if midway else request.start_step

@@ -26,7 +26,7 @@ class VerletEngine:
         """Run to the last step or to a halt."""
         log = SegmentLog(request.directory)  # stores checks and checkpoints
         midway = log.rewind(midway=True)
-        monitor = HaltMonitor(request.rule)  # the two-tier rule
+        monitor = HaltMonitor(request.rule, request.probe_step)  # the two-tier rule, and tests of the potential
         log.replay(monitor)
         step = midway.step if midway else request.start_step
         atoms = self._state(request, midway.path if midway else request.checkpoint)

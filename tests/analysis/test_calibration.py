@@ -78,6 +78,18 @@ def test_the_recommended_threshold_sees_what_it_must(gamma: float) -> None:
     assert recommended_threshold(np.zeros(3), np.ones(3, dtype=bool), 0.05) == 0
 
 
+@pytest.mark.parametrize(("factor", "missed"), [(1e-3, "100%"), (0.05, "50%"), (0.3, "8%")])
+def test_no_threshold_below_one_is_recommended(factor: float, missed: str) -> None:
+    """Environments of the training set have a gamma of up to 1: no label would end the halts of a smaller threshold."""
+    calibration = planted()
+    inside = GammaCalibration(**{**vars(calibration), "gamma": factor * calibration.gamma})
+    assert inside.recommend() == 1.0
+    for text in (inside.answer, repr(inside), inside._repr_html_()):
+        assert f"misses {missed} of them" in text
+    assert "gamma does not detect the errors: a threshold of 1" in inside.answer
+    assert "1, the smallest one: environments of the training set reach it" in repr(inside)
+
+
 def test_intervals_of_independent_atoms_are_clopper_and_pearsons() -> None:
     hits = np.arange(60) < 6
     found = rate(hits, np.ones(60, dtype=bool), np.arange(60))

@@ -24,7 +24,7 @@ from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 CONFIG = CampaignConfig(
     seed=3,
     system={"structure": "Cu", "lattice_constant": 3.615, "supercell": (2, 2, 2), "n_first": 1},
-    otf={"n_candidates": 6, "n_select": 2, "threshold_add_train": 1.5, "threshold_call_dft": 2.5},
+    otf={"n_candidates": 6, "n_select": 2, "threshold_add_train": 1.5, "threshold_call_dft": 2.5, "n_probes": 0},
     engine={"steps": 800, "temperature": (300, 1500), "restart_every": 50},
     potential={"n_functions": 20, "cutoff": 4.5, "nradmax_by_orders": (8, 4, 2), "lmax_by_orders": (0, 3, 1)},
     oracle={"oracle": "lammps", "pair_style": "eam/alloy", "pair_coeff": ["* * Cu_mishin1.eam.alloy Cu"]},

@@ -15,6 +15,7 @@ from acemaker.config import (
 )
 from acemaker.config.base import Section
 from acemaker.config.campaign import parameter_homes
+from acemaker.config.described import field_of
 from acemaker.errors import ConfigError
 from acemaker.headless.notebook import NotebookDescription
 from acemaker.headless.parameters import gather
@@ -67,8 +68,8 @@ def test_small_thresholds_are_legal() -> None:
         (PotentialConfig, {"lmax_by_orders": (), "nradmax_by_orders": ()}, ["not empty"]),
         (SystemConfig, {"composition": {"Cu": 0.5, "Xx": 0.5}}, ["chemical elements", "Xx"]),
         (SystemConfig, {"composition": {"X": 0.5, "Cu": 0.5}}, ["chemical elements, got X"]),
-        (SystemConfig, {"composition": {"Cu": float("nan"), "Ni": 0.5}}, ["finite numbers", "nan"]),
-        (SystemConfig, {"composition": {"Cu": float("inf"), "Ni": float("-inf")}}, ["finite numbers", "inf"]),
+        (SystemConfig, {"composition": {"Cu": float("nan"), "Ni": 0.5}}, ["finite number", "nan"]),
+        (SystemConfig, {"composition": {"Cu": float("inf"), "Ni": float("-inf")}}, ["finite number", "inf"]),
         (OracleConfig, {"oracle": "lammps"}, ["needs pair_style and pair_coeff", "Cu_mishin1"]),
         (OracleConfig, {"oracle": "abacus"}, ["'module:factory'", "'abacus'"]),
         (CampaignConfig, {"oracle": EMT, "engine": {"restart_every": 7}}, ["multiple of otf.check_every", "7 and 5"]),
@@ -87,6 +88,26 @@ def test_one_value_stands_for_what_stays() -> None:
     assert EngineConfig(temperature=300, pressure=1.5).temperature == (300, 300)
     assert EngineConfig(pressure=1.5).pressure == (1.5, 1.5)
     assert OracleConfig(pair_style="eam", pair_coeff="1 1 Cu_u3.eam").pair_coeff == ("1 1 Cu_u3.eam",)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_no_real_number_is_infinite_or_undefined(value: float) -> None:
+    names = [name for name in parameter_homes() if "float" in str(field_of(name)).lower()]
+    assert len(names) > 40
+    for name in names:
+        default = default_value(name)
+        many: object = {"Cu": value} if isinstance(default, dict) else (value, value)
+        with pytest.raises(ConfigError, match=name):
+            CampaignConfig.from_parameters(
+                {"oracle": "emt", name: many if isinstance(default, dict | tuple) else value}
+            )
+
+
+def default_value(name: str) -> object:
+    field = field_of(name)
+    assert field is not None
+    default: object = field.get_default(call_default_factory=True)
+    return default
 
 
 def test_sections_are_frozen() -> None:

@@ -15,7 +15,7 @@ from acemaker.engines import callback, inprocess
 from acemaker.engines.inprocess import InProcessEngine
 from acemaker.engines.preflight import TOLERANCES, preflight
 from acemaker.engines.protocol import Check, Exploration, Request
-from acemaker.errors import EngineError, StructureError
+from acemaker.errors import EngineError, RunawayError, StructureError
 from acemaker.potentials.evaluator import Evaluator, evaluator_of
 from acemaker.potentials.generation import Generation
 from acemaker.testing.contracts import CALM, NERVOUS
@@ -290,7 +290,7 @@ def test_lost_atoms_are_a_halt_where_gamma_had_warned(
     request = make_request(tmp_path, copper_generation, copper(), rule)
     config = EngineConfig(ensemble="nve", **{**HOT, "temperature": (300, 300)})
     if threshold > 1:
-        with pytest.raises(EngineError, match="LAMMPS stopped in segment 1"):
+        with pytest.raises(RunawayError, match=r"LAMMPS stopped \(ERROR: Lost atoms"):
             explore(config, request)
         return
     outcome = explore(config, request)

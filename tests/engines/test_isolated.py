@@ -175,7 +175,7 @@ def scripted(folder: Path, gamma: float, end: str) -> str:
             )
         )
     writer.close()
-    rows = "".join(f"  - [{step}, 300, 1, -3, 9, ]\n" for step in (0, 5, 10))
+    rows = "".join(f"  - [{step}, 300, 1, -3, 378, ]\n" for step in (0, 5, 10))
     (folder / "log").write_text("keywords: ['Step', 'Temp', 'Press', 'PotEng', 'Volume', ]\n" + rows)
     return fake_lammps(folder, f"cp '{folder}/dump' checks.0.dump; sleep 0.7; cp '{folder}/log' log.lammps; {end}")
 

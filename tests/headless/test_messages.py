@@ -39,12 +39,13 @@ def test_it_is_said_where_a_campaign_goes_on_and_what_came_of_it(tmp_path: Path)
     assert final_messages(here) == [
         f"the campaign in {here} is DONE: 200 of 200 steps, 1 halt, 4 labels",
         "the potential is generation 2, potentials/potential_v2.yace",
+        "Accuracy not measured: n_probes is 0, so that no frame of the run tests the potential",
     ]
     assert (here / "potentials/potential_v2.yace").is_file()
     (here / "summary.json").write_text(json.dumps({"force_rmse_meV_per_A": 12.34}))
     told = final_messages(here)
     assert told[0].endswith("4 labels, force RMSE 12.3 meV/Å")
-    assert told[2] == f"summary: {here / 'summary.json'}"
+    assert told[3] == f"summary: {here / 'summary.json'}"
     (here / "journal.jsonl").write_text("torn")
     assert final_messages(here) == []
 

@@ -138,6 +138,7 @@ def test_a_segment_is_run_again_from_where_it_is_damaged(tmp_path: Path, whole: 
         ("segments/segment_0002/trajectory.extxyz", lambda campaign: campaign.trajectory()),
         ("halts/halt_0001.extxyz", lambda campaign: campaign.segments()),
         ("potentials/potential_v2.asi", lambda campaign: campaign.generation),
+        ("potentials/potential_v2.error.npz", lambda campaign: campaign.generation),
         ("potentials/potential_v2.yaml", lambda campaign: campaign.generation),
         ("potentials/potential_v2.json", lambda campaign: campaign.generation),
         ("initial.extxyz", lambda campaign: campaign.initial_structure()),

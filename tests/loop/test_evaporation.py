@@ -77,7 +77,7 @@ def test_an_atom_taken_off_a_surface_costs_what_the_oracle_says(tmp_path: Path, 
 def test_without_isolated_atoms_nothing_evaporates_silently(tmp_path: Path) -> None:
     start = cluster()
     start.positions[0] += [0.0, 0.0, 7.0] if start.positions[0, 2] > start.positions[:, 2].mean() else [0.0, 0.0, -7.0]
-    settings = config(temperature=(300, 300), steps=100, isolated_atoms=False)
+    settings = config(temperature=(300, 300), steps=100, isolated_atoms=False, n_probes=0)
     with Campaign.create(tmp_path / "c", settings, structure=start) as campaign:
         with pytest.raises(NoProgressError, match=r"left all others.*isolated_atoms=True.*reference_energies="):
             campaign.run()

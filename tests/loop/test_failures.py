@@ -441,5 +441,5 @@ def test_generation_0_takes_enough_structures_by_itself(tmp_path: Path) -> None:
     )
     campaign = Campaign.create(tmp_path / "c", config, engine=ToyEngine(), oracle=ToyOracle())
     labels = campaign.label()
-    assert len(labels.structures) == 3  # 12 functions, 4 atoms
+    assert len(labels.structures) == 3 + 1  # 12 functions, 4 atoms; and the start, whose gamma would halt the run
     assert campaign.train().accepted

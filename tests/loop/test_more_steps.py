@@ -18,7 +18,7 @@ from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 from tests.loop.test_walkers import CONFIG, ToyWalkers, toy
 
-CALM = {"threshold_add_train": 1e6, "threshold_call_dft": 1e6, "threshold_break": 1e6, "n_candidates": 6}
+CALM = {"threshold_add_train": 1e6, "threshold_call_dft": 1e6, "threshold_break": 1e6, "n_candidates": 6, "n_probes": 0}
 
 
 def config(steps: int, *, otf: dict[str, Any] = CALM, walkers: int = 1, **engine: Any) -> CampaignConfig:

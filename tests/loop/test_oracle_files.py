@@ -108,6 +108,24 @@ def test_accuracy_is_not_measured_with_another_file(tmp_path: Path, monkeypatch:
             evaluate_accuracy(campaign)
 
 
+def test_files_are_not_accepted_while_one_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its digest, no later change would be noticed."""
+    monkeypatch.chdir(tmp_path)
+    file = potential(tmp_path, 2.0)
+    Campaign.create(tmp_path / "c", silicon("mine.sw"), engine=ToyEngine(40)).close()
+    file.unlink()
+    with pytest.raises(CampaignError, match=r"expected all files of the oracle, but .*mine.sw"):
+        Campaign.open(tmp_path / "c", engine=ToyEngine(40), accept_oracle_files=True)
+    potential(tmp_path, 2.3)
+    with (
+        Campaign.open(tmp_path / "c", engine=ToyEngine(40)) as campaign,
+        pytest.raises(CampaignError, match=r"oracle's mine.sw differs"),
+    ):
+        campaign.prepare()
+    with Campaign.open(tmp_path / "c", engine=ToyEngine(40), accept_oracle_files=True) as campaign:
+        campaign.prepare()
+
+
 class WithoutStress(Calculator):
     """Takes long for a trial, so that its missing stress is not known beforehand."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.emt import EMT
 
 import acemaker
@@ -22,6 +23,7 @@ from acemaker.errors import CampaignError, CampaignExistsError, ConfigError, Eng
 from acemaker.loop.journal import read_events
 from acemaker.oracles.fingerprint import oracle_source
 from acemaker.oracles.oracle import CalculatorOracle
+from acemaker.oracles.user_oracle import as_oracle
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
@@ -103,11 +105,21 @@ def test_other_structures_are_labeled(tmp_path: Path, sections: dict[str, Any]) 
         assert oracle.calls == 2
 
 
+class From:
+    """All numbers from one on; another number is no other setting of an oracle."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number >= self.first
+
+
 def test_labels_before_a_failure_of_the_oracle_are_used(tmp_path: Path) -> None:
     config = changed(system={"n_first": 4})
-    with create(tmp_path / "c", config, ToyOracle(failing=range(3, 100))) as campaign, pytest.raises(OracleError):
+    with create(tmp_path / "c", config, ToyOracle(failing=From(3))) as campaign, pytest.raises(OracleError):
         campaign.run()
-    oracle = ToyOracle()
+    oracle = ToyOracle(failing=From(100))
     with create(tmp_path / "c", changed(system={"n_first": 4}, potential={"n_functions": 13}), oracle) as campaign:
         campaign.prepare()
         assert oracle.calls == 1
@@ -165,6 +177,8 @@ class MyOracle:
         self.calls, self.log = 0, []
 
     def label(self, atoms):
+        self.calls += 1
+        self.log.append(atoms)
         scale = (lambda: {scale})()
         return scale if str(atoms) in {{"a", "b", "c"}} else 0
 """
@@ -223,6 +237,58 @@ def test_settings_in_a_function_are_compared(change: dict[str, Any]) -> None:
         assert first == second != other, make
 
 
+class Configured:
+    """An oracle whose settings are numbers, sequences and arrays, with records of its calls."""
+
+    def __init__(self, level: int, k_points: list[int], shifts: np.ndarray, *, spin: bool) -> None:
+        self.level, self.k_points, self.shifts, self.spin = level, k_points, shifts, spin
+        self.calls, self.energies, self.last = 0, [0.0], (0, 0)
+
+    def label(self, atoms: Atoms) -> Atoms:
+        self.calls += 1
+        self.energies.append(0.0)
+        self.last = (self.level, len(atoms))
+        return atoms
+
+
+@pytest.mark.parametrize(
+    "change", [{"level": 2}, {"k_points": [4, 4, 4]}, {"shifts": np.full(3, 0.5)}, {"spin": True}], ids=str
+)
+def test_numbers_and_sequences_of_an_object_are_settings_unless_its_methods_change_them(change: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"level": 1, "k_points": [2, 2, 2], "shifts": np.zeros(3), "spin": False}
+
+    def source(oracle: Any) -> str:
+        return oracle_source(toy_config().oracle, ("Cu",), oracle)
+
+    used = Configured(**settings)
+    used.label(Atoms("Cu"))
+    assert source(used) == source(Configured(**settings)) != source(Configured(**{**settings, **change}))
+
+
+def test_lists_within_settings_and_counters_of_functions() -> None:
+    def function(k_points: list[int], records: list[int]) -> Any:
+        n_calls = 0
+
+        def label(atoms: Atoms) -> tuple[float, list[int]]:
+            nonlocal n_calls
+            n_calls += 1
+            records.append(n_calls)
+            return float(n_calls), k_points
+
+        return label
+
+    def source(value: Any) -> str:
+        oracle = as_oracle(value, toy_config().oracle)
+        return oracle_source(toy_config().oracle, ("Cu",), oracle)
+
+    used = function([2, 2, 2], [])
+    used(Atoms("Cu"))
+    assert source(used) == source(function([2, 2, 2], [])) != source(function([3, 3, 3], []))
+    fine, coarse = EMT(), EMT()
+    fine.parameters, coarse.parameters = {"kpts": [4, 4, 4]}, {"kpts": [2, 2, 2]}
+    assert source(fine) != source(coarse)
+
+
 def test_a_description_is_the_same_in_another_process() -> None:
     program = (
         "from acemaker.oracles.fingerprint import oracle_source\n"
@@ -246,6 +312,7 @@ def test_a_description_is_the_same_in_another_process() -> None:
 
 MODULE = """
 from pathlib import Path
+from ase import Atoms
 from ase.calculators.emt import EMT
 
 

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 NAMED: dict[str, Any] = {
     "oracle": "elsewhere:calculator",
     "espresso_command": "elsewhere.sh",
+    "cold_start": "elsewhere:calculator",
     "mode_calculator": "elsewhere:calculator",
     "strategies": {"elsewhere:strategy": 1.0},
     "baseline_calculator": "elsewhere:calculator",

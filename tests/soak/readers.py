@@ -96,6 +96,7 @@ def make_readers(folder: Path) -> dict[str, Reader]:
         "potential, description": Reader(potentials / "potential_v1.json", generation, True),
         "potential, functions": Reader(potentials / "potential_v1.yaml", generation, True),
         "potential, active set": Reader(potentials / "potential_v1.asi", generation, True),
+        "potential, force errors": Reader(potentials / "potential_v1.error.npz", generation, True),
         "finished label": Reader(folder / "queue/key.npz", lambda path: _finished(path.parent), True),
         "dump": Reader(folder / "checks.0.dump", lambda path: _read_dump(path, len(atoms)), False),
         "a user's extended XYZ": Reader(folder / "structure.extxyz", _read_initial, False),

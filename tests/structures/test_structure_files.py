@@ -524,12 +524,13 @@ def test_lengths_in_another_unit_are_betrayed_by_the_distances(
     assert closeness(atoms).distance == pytest.approx(closeness(right).distance, rel=1e-5)
 
 
-@pytest.mark.parametrize(("constant", "unit"), [(0.408, "nm"), (7.71, "bohr")])
-def test_a_lattice_constant_in_another_unit_is_betrayed(constant: float, unit: str) -> None:
+@pytest.mark.parametrize(("constant", "unit"), [(0.564, "nm"), (10.66, "bohr"), (564, "pm")])
+def test_a_lattice_constant_of_a_compound_in_another_unit_is_betrayed(constant: float, unit: str) -> None:
+    """ASE knows that of elements only (tests of the units of files)."""
     with pytest.raises(
-        StructureError, match=rf"lattice_constant: 'Ag' .* look like {unit} .*: set lattice_constant|; set"
+        StructureError, match=rf"lattice_constant: 'NaCl' .* look like {unit} .*(: set lattice_constant|; set)"
     ):
-        lengths_of_walkers(structure="Ag", lattice_constant=constant)
+        lengths_of_walkers(structure="NaCl", crystal="rocksalt", lattice_constant=constant)
 
 
 @pytest.mark.parametrize("name", ["metal", "ionic", "an atom of a crystal", "cluster"])

@@ -195,6 +195,7 @@ class PacemakerTrainer(Domain):
             self.cover(old, self._labels)
         else:
             assert self.active_set is not None
+            generation = replace(generation, **self.at_short_range(self.baseline, "never")[1])
             write_generation(generation, attempt.basis, np.array(attempt.basis.basis_set.basis_coeffs), self.active_set)
             self._linear.forget_recent()  # the next fit is compared with this one on these labels
         new = attempt.residuals[-len(structures) :]
