@@ -119,10 +119,10 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
             "energy_mae_meV_per_atom": accuracy.energy_mae if accuracy else None,
             "target_met": assessment.met,
             "verdict": assessment.verdict,
-            "measured_force_error_meV_per_A": assessment.force_error,
+            "measured_force_error_meV_per_A": _finite(assessment.force_error),
             "measured_force_error_interval_meV_per_A": None if assessment.interval is None else [*assessment.interval],
-            "measured_force_error_share": assessment.share,
-            "target_force_error_meV_per_A": assessment.target,
+            "measured_force_error_share": _finite(assessment.share),
+            "target_force_error_meV_per_A": _finite(assessment.target),
             "converged": convergence.converged,
             "steps_without_halt": convergence.steps,
             "misses": accuracy.misses if accuracy else None,
@@ -131,6 +131,11 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
             "short_range": describe_holes(holes) if generation is not None else "–",
         }
     )
+
+
+def _finite(value: float | None) -> float | None:
+    """Return None for what JSON cannot represent."""
+    return None if value is None or not math.isfinite(value) else value
 
 
 def write_summary(campaign: CampaignReader, accuracy: Accuracy | None = None) -> CampaignSummary:

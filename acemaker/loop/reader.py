@@ -21,6 +21,7 @@ from acemaker.loop import serialization
 from acemaker.loop.journal import read_events
 from acemaker.loop.journaled_state import History
 from acemaker.loop.labels import read_label
+from acemaker.loop.probes import is_probe
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store, contained
 from acemaker.loop.tables import table_of
@@ -276,11 +277,13 @@ class CampaignReader(Record):
         return timelines, [int(progress.segments[number - 1]["start_step"]) for number in numbers]
 
     def halt_points(self, walker: int = 1) -> list[tuple[int, float]]:
-        """Return step and largest gamma of each halt of a walker."""
+        """Return step and largest gamma of each halt of a walker that is not for a probe."""
         events = [self.progress.segments[number - 1] for number in serialization.segments_of(self.progress, walker)]
         pairs = zip(self._checks(walker)[0], events, strict=False)
         return [
-            (int(event["halt"]["step"]), float(timeline.gamma_max[-1])) for timeline, event in pairs if event["halt"]
+            (int(event["halt"]["step"]), float(timeline.gamma_max[-1]))
+            for timeline, event in pairs
+            if event["halt"] and not is_probe(event["halt"])
         ]
 
     def running_checks(self) -> Timeline:
