@@ -1,8 +1,8 @@
 """What campaigns say of their own error, and what is true: python benchmarks/assessment.py [--seeds N].
 
-Materials to which nothing was tuned, by parameters alone with default settings. Each campaign measures its force error
-on probes, frames of its own run; the truth is the error along an independent trajectory of its oracle, which the
-campaign does not see. A campaign may be wrong, but it has to say so.
+Copper and eight materials to which nothing was tuned, by parameters alone with default settings. Each campaign measures
+its force error on probes, frames of its own run; the truth is the error along an independent trajectory of its oracle,
+which the campaign does not see. A campaign may be wrong, but it has to say so.
 """
 
 from __future__ import annotations
