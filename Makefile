@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 RUN := runs/demo
 QEPY ?= .qepy
 PACEMAKER ?= .pacemaker
+MACE ?= .mace
 TORCH ?= torch
 WORKERS ?= 2
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage docs bench bench-full lammps qepy gpaw pacemaker universal lint clean
+.PHONY: help demo test coverage docs bench bench-full lammps qepy gpaw pacemaker mace universal lint clean
 
 help:  ## explain the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +94,21 @@ $(PACEMAKER)/.done:
 	@touch $@
 	@echo "use it with: trainer: pacemaker, in the parameters of a campaign"
 
+mace: $(MACE)/.done  ## MACE for committees, into .mace (1.4 GB with torch for CPUs: TORCH=torch==2.13.0)
+
+# an environment of its own: mace-torch pins e3nn, and torch comes before what needs it, as for universal potentials
+$(MACE)/.done:
+	rm -rf $(MACE)
+	$(PYTHON) -m venv $(MACE)
+	$(MACE)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(MACE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		mace-torch==0.3.16 e3nn==0.4.4 torch-ema==0.3 opt-einsum-fx==0.1.4
+	$(MACE)/bin/python -m pip install --quiet --disable-pip-version-check 'ase>=3.25' 'numpy>=2' scipy opt_einsum \
+		configargparse GitPython h5py lmdb matplotlib matscipy orjson pandas prettytable python-hostlist pyyaml \
+		torchmetrics tqdm
+	@touch $@
+	@echo "use it with: uncertainty: mace, in the parameters of a campaign"
+
 universal: $(VENV)/.universal  ## CHGNet and SevenNet into .venv (1.5 GB; TORCH=torch==2.13.0 for a certain torch)
 
 # torch before what needs it: else pip takes the newest, with all of CUDA
@@ -113,4 +129,4 @@ bench-full: $(VENV)/.test  ## measure all of it, in hours, into benchmarks/resul
 	$(BIN)/python benchmarks/page.py
 
 clean:  ## remove the environment, caches and runs
-	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker build runs
+	rm -rf docs/_build $(VENV) .pytest_cache .mypy_cache .ruff_cache .qepy .pacemaker .mace build runs

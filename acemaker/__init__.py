@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from acemaker.campaign import AttachedCampaign, Campaign, attach
     from acemaker.config import (
         CampaignConfig,
+        CommitteeConfig,
         ConvergenceConfig,
         EmbeddingConfig,
         EngineConfig,
@@ -39,6 +40,7 @@ __all__ = [
     "Callback",
     "Campaign",
     "CampaignConfig",
+    "CommitteeConfig",
     "ConvergenceConfig",
     "EmbeddingConfig",
     "EngineConfig",

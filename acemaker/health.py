@@ -122,7 +122,7 @@ def doctor() -> Health:
     findings += [_lammps(), _pyace(), *(_library(name, required=True) for name in LIBRARIES)]
     findings += [_library(name, required=False) for name in NOTEBOOKS]
     findings += [_nglview(), *_lammps_programs(), _espresso(), *(_program(name) for name in PROGRAMS)]
-    findings += [*(_package(name) for name in PACKAGES), _pacemaker()]
+    findings += [*(_package(name) for name in PACKAGES), _pacemaker(), _mace()]
     findings += [_slurm(), _extra("labels on Dask", "distributed", "dask")]
     findings += _preflights()
     return Health(findings=tuple(findings))
@@ -257,6 +257,16 @@ def _pacemaker() -> Finding:
     except AcemakerError as error:
         return Finding(name="trainer pacemaker", details=str(error), status="missing")
     return Finding(name="trainer pacemaker", details=str(python), status="ok")
+
+
+def _mace() -> Finding:
+    from acemaker.potentials.committee.installation import find_mace
+
+    try:
+        python = find_mace("")
+    except AcemakerError as error:
+        return Finding(name="committees of MACE", details=str(error), status="missing")
+    return Finding(name="committees of MACE", details=str(python), status="ok")
 
 
 def _output(program: str) -> str:

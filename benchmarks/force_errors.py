@@ -21,12 +21,13 @@ from ase import Atoms
 from outcome import Outcome
 from systems import SYSTEMS, reference_frames
 
-from acemaker import Campaign
+from acemaker import Campaign, OTFConfig
 from acemaker.analysis import ForceErrors, generations_of, predict_force_errors
 from acemaker.analysis.force_errors import evenly
 from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation
+from acemaker.potentials.measures import PredictedForceError
 
 TOLERANCES = {"silicon": 300.0, "copper": 50.0, "copper-nickel": 150.0}
 """meV/Å, above which an atom is wrong: about the error that is usual at the end."""
@@ -80,10 +81,14 @@ def main() -> None:
                 missed[system.name] = wrong, by_radius
             assert campaign.generation is not None
             costs.append((system.name, *_costs(campaign.generation, frames[-1])))
-    columns = ("gamma", "four samples", "exact rows")
+    columns = ("gamma", "four samples", "with neighbors", "exact rows")
     outcome.table({"system": "", **{f"{name} / (µs/atom)": ".0f" for name in columns}}, "CPU time, one core")
     for cost in costs:
         outcome.row(*cost)
+    every = OTFConfig().uncertainty_every
+    for name, gamma, _, measured, _ in costs:
+        ratio = 1 + measured / (every * gamma)
+        outcome.at_most(f"{name}: mean cost of a check, with the measure at one of {every} / gamma alone", ratio, 2.5)
     for name, values in shares.items():
         outcome.at_least(f"{name}: least share inside of the radius", min(values), 85, "%")
         outcome.at_most(f"{name}: largest share inside of the radius", max(values), 99, "%")
@@ -99,18 +104,21 @@ def _rms(errors: ForceErrors) -> float:
     return float(np.sqrt(np.nanmean(errors.actual**2)))
 
 
-def _costs(generation: Generation, atoms: Atoms) -> tuple[float, float, float]:
-    """Return the CPU time of an evaluation with gamma, of the four samples, and of the exact rows, µs per atom."""
+def _costs(generation: Generation, atoms: Atoms) -> tuple[float, float, float, float]:
+    """Return CPU times in µs per atom: gamma, the four samples, the same with neighbor lists, and the exact rows."""
     evaluator, samples = evaluator_of(generation), generation.force_error_model().samples
     surroundings = environment(atoms, evaluator.elements, evaluator.cutoff)
-    evaluator.sampled_forces(surroundings, samples)  # creates the evaluators of the samples
+    measure = PredictedForceError(generation)
+    measure.per_atom(atoms)  # creates the evaluators of the samples
     works: tuple[Callable[[], object], ...] = (
         lambda: evaluator.graded(surroundings),
         lambda: evaluator.sampled_forces(surroundings, samples),
+        lambda: measure.per_atom(atoms),
         lambda: evaluator.force_rows(atoms),
     )
-    graded, sampled, exact = (min(_seconds(work) for _ in range(REPEATS)) for work in works)
-    return 1e6 * graded / len(atoms), 1e6 * sampled / len(atoms), 1e6 * exact / len(atoms)
+    seconds = [min(_seconds(work) for _ in range(REPEATS)) for work in works]
+    graded, sampled, measured, exact = (1e6 * value / len(atoms) for value in seconds)
+    return graded, sampled, measured, exact
 
 
 def _seconds(work: Callable[[], object]) -> float:

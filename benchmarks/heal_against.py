@@ -29,7 +29,7 @@ from outcome import Outcome
 from acemaker import Campaign
 from acemaker.engines.native import extrapolating
 from acemaker.lammps.executable import native_command
-from acemaker.loop.labels import read_label
+from acemaker.loop.label_files import read_label
 from acemaker.loop.store import Store
 from acemaker.potentials.generation import Generation
 from acemaker.structures.computed import energy_of, forces_of

@@ -64,6 +64,14 @@ PANELS: dict[str, tuple[Panel, ...]] = {
         Panel("system, seed", ("cold: labels", "loop: labels"), "labels"),
         Panel("system, seed", ("cold: force RMSE / (meV/Å)", "loop: force RMSE / (meV/Å)"), "force RMSE / (meV/Å)"),
     ),
+    "start_from": (
+        Panel("system, seed, B", ("from A: labels", "from nothing: labels"), "labels"),
+        Panel(
+            "system, seed, B",
+            ("from A: force RMSE / (meV/Å)", "from nothing: force RMSE / (meV/Å)"),
+            "force RMSE / (meV/Å)",
+        ),
+    ),
     "force_errors": (
         Panel("system, labels", ("true / (meV/Å)", "predicted / (meV/Å)"), "force error / (meV/Å)", log="x"),
         Panel("system, labels", ("missed by gamma", "missed by the radius"), "wrong frames that are missed"),

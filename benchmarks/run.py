@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[list[str] | None, list[str]]] = {
     "label_efficiency": (["1"], []),
     "assessment": (["--only", "nickel", "tungsten"], []),
     "cold_start": ([], ["--all"]),
+    "start_from": ([], ["--all"]),
     "force_errors": ([], ["--all"]),
     "engine_speed": ([], []),
     "engine_sizes": (["--reduced"], []),

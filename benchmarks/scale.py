@@ -25,7 +25,7 @@ from scale_executors import PLACES, overheads
 from scale_growth import Shared, campaign_of, largest_folder, sizes
 
 from acemaker import Campaign
-from acemaker.loop.labels import read_label, write_label
+from acemaker.loop.label_files import read_label, write_label
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config

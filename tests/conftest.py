@@ -49,6 +49,7 @@ LONG = (
     "tests/test_real_dft.py",
     "tests/browser/",
     "tests/loop/test_pacemaker_campaign.py",
+    "tests/loop/test_committee_campaign.py",
     "tests/potentials/test_pacemaker.py",
     "tests/labeling/test_slurm.py",
     "tests/engines/test_isolated.py",

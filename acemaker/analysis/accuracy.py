@@ -15,7 +15,7 @@ from acemaker.errors import NoPredictionError, StateError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record, read_only
 from acemaker.formatting.summary import Summary, Table, force_error, number
-from acemaker.loop.labels import read_label
+from acemaker.loop.label_files import read_label
 from acemaker.loop.reader import CampaignReader
 from acemaker.loop.store import contained
 from acemaker.potentials.evaluator import evaluator_of
@@ -278,7 +278,7 @@ def isolated_errors(campaign: CampaignReader) -> dict[str, float]:
     calculator = campaign.generation.calculator()
     errors = {}
     for element, event in sorted(campaign.progress.isolated.items()):
-        labeled = read_label(contained(campaign.directory, event["file"]))
+        labeled = read_label(contained(campaign.directory, event["file"]), event.get("sum", ""))
         predicted = labeled.copy()
         predicted.calc = calculator
         errors[element] = energy_of(predicted) - energy_of(labeled)

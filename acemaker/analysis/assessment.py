@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from acemaker.analysis.probe_errors import Probe, interval_of, mean_square, weights_of
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
@@ -17,68 +17,8 @@ from acemaker.loop.probes import n_probes, planned_probes
 from acemaker.loop.reader import CampaignReader
 from acemaker.states import State
 
-CONFIDENCE = 0.95
-
 LIMITED_BY_BASIS = 0.7
 """Training error as a fraction of the measured error above which more labels hardly lower the error."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """Error of the potential on one frame of the run that was chosen beforehand.
-
-    Attributes
-    ----------
-    halt : int
-        Number of its halt.
-    walker : int
-        Number of the walker, from 1.
-    step : int
-        MD step.
-    generation : int
-        The potential in use, which was not trained on the frame.
-    force_error : float
-        Error of this potential, meV/Å, root mean square of the force components.
-    force : float
-        The forces themselves, meV/Å, root mean square of the components.
-    energy_error : float or None
-        meV/atom; None if the energy of the label does not count.
-    blocks : tuple of float
-        Force errors of groups of neighboring atoms, meV/Å.
-    left_out : float or None
-        Error of the latest potential if it were trained without this frame, meV/Å; None if the trainer cannot tell.
-    left_out_blocks : tuple of float
-        The same for groups of neighboring atoms.
-    pressure_error : float or None
-        GPa; None if the label has no stress.
-    physical_until : int or None
-        Step of the frame that was labeled instead, because atoms came closer than physically possible afterwards
-        although gamma was low; None if there was no need.
-    """
-
-    halt: int
-    walker: int
-    step: int
-    generation: int
-    force_error: float
-    force: float
-    energy_error: float | None
-    blocks: tuple[float, ...]
-    left_out: float | None = None
-    left_out_blocks: tuple[float, ...] = ()
-    pressure_error: float | None = None
-    physical_until: int | None = None
-
-    @property
-    def latest(self) -> float:
-        """Error of the latest potential that was not trained on the frame, meV/Å."""
-        return self.force_error if self.left_out is None else self.left_out
-
-    @property
-    def variance(self) -> float:
-        """Squared standard error of the square of `latest`, from the scatter between the blocks, (meV/Å)^4."""
-        squares = np.square(self.blocks if self.left_out is None else self.left_out_blocks)
-        return float(np.var(squares, ddof=1) / len(squares)) if len(squares) > 1 else float("nan")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -99,6 +39,8 @@ class Assessment(Record):
         The target.
     training_error : float or None
         Force error of the latest potential on its own labels, meV/Å; None if it is unknown.
+    compared_bases : bool
+        Whether other bases were compared on the labels.
     missing : str
         Why there is no probe, or not yet; empty if there is one.
     planned : int
@@ -119,6 +61,7 @@ class Assessment(Record):
     steps: tuple[int, ...]
     rule: ConvergenceConfig
     training_error: float | None = None
+    compared_bases: bool = False
     missing: str = ""
     planned: int = 0
     is_complete: bool = True
@@ -126,31 +69,19 @@ class Assessment(Record):
     @property
     def force_error(self) -> float | None:
         """Root mean square force error over the run, meV/Å; None without probes."""
-        return float(np.sqrt(self._mean_square())) if self.probes else None
+        return float(np.sqrt(mean_square(self.probes, self._weights))) if self.probes else None
 
     @property
     def force(self) -> float | None:
         """Root mean square of the force components over the run, meV/Å; None without probes."""
         if not self.probes:
             return None
-        return float(np.sqrt(sum(w * probe.force**2 for w, probe in zip(self._weights(), self.probes, strict=True))))
+        return float(np.sqrt(self._weights @ [probe.force**2 for probe in self.probes]))
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of `force_error`, meV/Å; None if a probe has too few atoms to estimate it.
-
-        The probes are a sample of the run in which time is stratified: the interval contains the scatter within each of
-        them, estimated from groups of neighboring atoms, and no scatter between different times.
-        """
-        from scipy.stats import t
-
-        variances = [w**2 * probe.variance for w, probe in zip(self._weights(), self.probes, strict=True)]
-        freedom = sum(len(probe.blocks) - 1 for probe in self.probes)
-        mean = self._mean_square()
-        if not self.probes or freedom < 1 or not np.isfinite(sum(variances)) or mean <= 0:
-            return None
-        spread = float(t.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(sum(variances)) / mean)
-        return float(np.sqrt(mean * np.exp(-spread))), float(np.sqrt(mean * np.exp(spread)))
+        """95 % confidence interval of `force_error`, meV/Å; None if a probe has too few atoms to estimate it."""
+        return interval_of(self.probes, self._weights)
 
     @property
     def share(self) -> float | None:
@@ -181,6 +112,10 @@ class Assessment(Record):
         if not self._relative(self.worst) <= 1:
             return False
         return True if self.is_complete else None
+
+    @property
+    def _weights(self) -> np.ndarray:
+        return weights_of(self.probes, self.steps)
 
     def _relative(self, probe: Probe) -> float:
         """Return the error on a probe in units of the target; infinite if it has none."""
@@ -219,11 +154,18 @@ class Assessment(Record):
         if self.met is not False or self.force_error is None:
             return ""
         if self.training_error is not None and self.training_error > LIMITED_BY_BASIS * self.force_error:
-            return (
+            limit = (
                 f"The basis limits the error, which is {number(self.training_error)} meV/Å on the labels of the "
-                "training set already: compare others on the labels that exist "
-                "(acemaker.analysis.compare_bases(campaign)), or create a campaign with basis='auto', more n_functions "
-                "or a shorter cutoff"
+                "training set already"
+            )
+            if self.compared_bases:
+                return (
+                    f"{limit}, and it is the best one that was compared on the labels: create a campaign with more "
+                    "n_functions, higher lmax_by_orders, a larger cutoff or trainer='pacemaker'"
+                )
+            return (
+                f"{limit}: compare others on the labels that exist (acemaker.analysis.compare_bases(campaign)), or "
+                "create a campaign with basis='adaptive', more n_functions or a shorter cutoff"
             )
         if any(probe.physical_until is not None for probe in self.probes):
             return (
@@ -313,22 +255,6 @@ class Assessment(Record):
             return f"{number(self.rule.target_force_error)} meV/Å"
         return f"{self.rule.target_share:.1%}, {number(self.target)} meV/Å"
 
-    def _mean_square(self) -> float:
-        return float(sum(w * probe.latest**2 for w, probe in zip(self._weights(), self.probes, strict=True)))
-
-    def _weights(self) -> list[float]:
-        """Return the share of the runs that each probe represents: half the time to its neighbors."""
-        weights = np.zeros(len(self.probes))
-        walkers = sorted({probe.walker for probe in self.probes})
-        for walker in walkers:
-            own = [index for index, probe in enumerate(self.probes) if probe.walker == walker]
-            own.sort(key=lambda index: self.probes[index].step)
-            steps = [self.probes[index].step for index in own]
-            ends = [(first + second) / 2 for first, second in itertools.pairwise(steps)]
-            edges = np.array([0, *ends, max(self.steps[walker - 1], steps[-1])])
-            weights[own] = np.diff(edges) / edges[-1] / len(walkers)
-        return [float(weight) for weight in weights]
-
 
 def assess(campaign: CampaignReader) -> Assessment:
     """Assess a campaign by the errors that were measured on frames of its own run.
@@ -360,6 +286,7 @@ def assess(campaign: CampaignReader) -> Assessment:
         steps=tuple(steps),
         rule=config.convergence,
         training_error=progress.training_error,
+        compared_bases=progress.compared_bases,
         missing=_reason(campaign, steps) if not probes else unmeasured,
         planned=n_probes(config),
         is_complete=not unmeasured,
@@ -405,7 +332,7 @@ def _reason(campaign: CampaignReader, steps: Sequence[int]) -> str:
     planned = [step for walker in range(1, len(steps) + 1) for step in planned_probes(config, walker)]
     if not planned:
         return f"the run is shorter than the {config.otf.check_every} steps of check_every"
-    if limit is not None and len(progress.labels) >= limit:
+    if limit is not None and progress.n_charged >= limit:
         return f"all of max_labels={limit} were used before the first probe at step {min(planned)}"
     if campaign.state is State.DONE or progress.n_probes:
         return "the probes could not be labeled, or the engine does not halt for them"

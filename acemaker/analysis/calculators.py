@@ -18,8 +18,9 @@ from acemaker.analysis.measured import Measured
 from acemaker.analysis.properties import measure, settings
 from acemaker.analysis.samples import LiquidSample, Sample
 from acemaker.errors import DamagedFileError, LabelBudgetError
+from acemaker.loop.label_files import read_label
 from acemaker.loop.label_store import LabelStore
-from acemaker.loop.labels import label_key, read_label
+from acemaker.loop.labels import label_key
 from acemaker.loop.reader import CampaignReader
 from acemaker.loop.store import contained
 from acemaker.loop.trusted_code import authorize_oracle

@@ -34,7 +34,7 @@ class LabelCosts(Record):
     n_atoms : ndarray of int, shape (n_labels,)
         Number of atoms of each label.
     paid : ndarray of bool, shape (n_labels,)
-        False for labels that came from a store that campaigns share.
+        False for labels that came from a store that campaigns share, or that existed.
     seconds : float
         Total time spent in LABEL.
     n_running : int
@@ -92,7 +92,7 @@ class LabelCosts(Record):
         """Return the content of the text and HTML forms."""
         cell = f"labels of {self.n_running} atoms"
         items = [
-            ("labels", f"{len(self.paid)}, {int((~self.paid).sum())} of them from the store"),
+            ("labels", f"{len(self.paid)}, {int((~self.paid).sum())} of them not computed here"),
             ("cost", f"{number(self.costs.sum())} {cell} (atoms cubed)"),
             ("isolated atoms, apart", ", ".join(self.isolated) or "none"),
             ("steps labeled", f"{len(self.paid) / max(self.n_steps, 1):.3%} of {self.n_steps}"),
@@ -147,7 +147,7 @@ def label_costs(rounds: Sequence[Round], directory: Path, n_running: int, reache
             steps.append(round_.step)
             positions.append(_position(round_, before))
             sizes.append(_n_atoms(directory / file))
-            paid.append(file not in round_.shared)
+            paid.append(file not in round_.shared and file not in round_.own)
     return LabelCosts(
         halts=read_only(halts, int),
         steps=read_only(steps, int),

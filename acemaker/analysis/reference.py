@@ -14,14 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from acemaker.config import CampaignConfig
 from acemaker.errors import AcemakerError, ConfigError, EngineError
 from acemaker.lammps import script
-from acemaker.lammps.box import (
-    atom_commands,
-    by_tag,
-    group_of,
-    image_shifts,
-    put_structure,
-    read_cell,
-)
+from acemaker.lammps.box import by_tag, image_shifts, put_structure, read_cell
+from acemaker.lammps.conditions import conditions_of, definitions
 from acemaker.lammps.library import open_lammps
 from acemaker.loop.oracle_files import check_oracle_files
 from acemaker.loop.trusted_code import authorize_oracle
@@ -95,6 +89,11 @@ def reference_trajectory(
             f"OracleConfig.oracle: a reference trajectory needs the oracle 'lammps', got {config.oracle.oracle!r}; for "
             "another oracle pass labeled frames of your own: evaluate_accuracy(campaign, reference=frames)"
         )
+    if config.engine.stages:
+        raise ConfigError(
+            "EngineConfig.stages: a reference trajectory of several stages is not available; pass labeled frames of "
+            "your own: evaluate_accuracy(campaign, reference=frames)"
+        )
     lmp = open_lammps()
     try:
         _prepare(lmp, config, structure, types)
@@ -114,7 +113,7 @@ def reference_trajectory(
         ) from error
     finally:
         lmp.close()
-    if config.engine.ensemble == "langevin":
+    if config.engine.ensemble == "langevin" or config.engine.changes_forces:
         _replace_forces(frames, config, tuple(types))
     if file is None:
         return tuple(frames)
@@ -188,22 +187,24 @@ def _prepare(lmp: Any, config: CampaignConfig, structure: Atoms, elements: list[
     seed = script.random_seed(config.seed, 1_000_003)
     for command in script.header_commands(bool(structure.pbc.all())):
         lmp.command(command)
-    triclinic = config.engine.ensemble == "npt" and config.engine.pressure_coupling == "tri"
-    put_structure(lmp, structure, elements, triclinic)
-    group = group_of(structure)
-    commands = atom_commands(structure, restored=False)
+    conditions = conditions_of(config.engine, structure)
+    group = conditions.group
+    put_structure(lmp, structure, elements, config.engine.may_tilt)
+    commands = definitions(conditions, structure, restored=False)
     commands += pair_commands(config.oracle) + script.neighbor_commands(config.engine.skin)
     commands += script.molecule_commands(config.engine.skin, bool(structure.pbc.all()))
     # also for a structure with momenta, which are those of the campaign
-    commands += script.velocity_commands(config.engine.temperature[0], seed, group)
+    commands += conditions.velocities(config.engine.first_temperature, seed)
+    commands += conditions.before()
     commands += script.ensemble_commands(config.engine, seed, group=group)
+    commands += conditions.after(0, conditions.strain_name(0))
     commands += script.output_commands(config.engine, config.otf.check_every, group)
     for command in commands:
         lmp.command(command)
 
 
 def _replace_forces(frames: list[Atoms], config: CampaignConfig, elements: tuple[str, ...]) -> None:
-    """Replace the forces of frames by those of the oracle: LAMMPS adds friction and random forces to its own."""
+    """Replace the forces of frames by those of the oracle: LAMMPS adds noise and external forces to its own."""
     make_calculator = calculator_factory(config.oracle, elements)
     for atoms in frames:
         work = atoms.copy()

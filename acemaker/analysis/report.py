@@ -158,6 +158,12 @@ def _page(campaign: CampaignReader, accuracy: Accuracy | None) -> Page:
         page.pictures(
             [_halt_picture(round_, halts[round_.halt]) for round_ in _pictured(rounds) if round_.halt in halts]
         )
+    if campaign.progress.first_labels:
+        page.heading("First labels")
+        page.record(campaign.first_labels()._repr_html_())
+    if campaign.changes().changes:
+        page.heading("Changes by hand")
+        page.record(campaign.changes()._repr_html_())
     if campaign.progress.labels:
         page.heading("Labels")
         costs = label_costs_of(campaign)
@@ -251,6 +257,10 @@ def _description(round_: Round, halt: Halt | None, campaign: CampaignReader) -> 
             cause = "a probe, to test the potential"
         elif round_.tier == "break":
             cause = f"gamma rose above {number(rule.threshold_break)}"
+        elif round_.tier == "uncertainty":
+            tolerance = "" if halt is None or halt.tolerance is None else f" of {number(halt.tolerance)} meV/Å"
+            measured = "the uncertainty" if halt is None else f"the {halt.cause}"
+            cause = f"{measured} was above the tolerance{tolerance}, although gamma was low"
         else:
             cause = f"gamma was above {number(rule.threshold_call_dft)} at {rule.smooth_steps} checks in a row"
         of = f" of walker {round_.walker}" if round_.walker else ""

@@ -36,6 +36,8 @@ class Round(Record):
         Files of the new labels, relative to the campaign's directory.
     shared : tuple of str
         Files of those that came from the store that campaigns share.
+    own : tuple of str
+        Files of those whose results were supplied: they existed before the campaign, or were added with results.
     failed : tuple of str
         Reasons why structures could not be labeled.
     rejected : tuple of str
@@ -61,6 +63,7 @@ class Round(Record):
     n_candidates: int = 0
     labels: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     generation: int | None = None
@@ -83,6 +86,8 @@ class Round(Record):
             items.append(("not labeled", "max_labels") if self.tier == "probe" else ("covered", by_other))
         if self.shared:
             items.append(("from the shared store", str(len(self.shared))))
+        if self.own:
+            items.append(("with results from elsewhere", str(len(self.own))))
         items += [("a label failed", cause) for cause in self.failed]
         items += [("a fit was rejected", reason) for reason in self.rejected]
         if self.generation is not None:
@@ -128,11 +133,14 @@ def gather_rounds(events: Sequence[Mapping[str, Any]]) -> tuple[Round, ...]:
     rounds = [Round(halt=None, wall={})]
     current = 0  # several walkers may halt before the first of their halts is healed
     for event in events:
+        if "addition" in event:
+            continue  # a part of a change by hand, not of a halt
         kind = event["event"]
         round_ = rounds[current]
         if kind == "label":
             shared = (*round_.shared, event["file"]) if event.get("shared") else round_.shared
-            rounds[current] = replace(round_, labels=(*round_.labels, event["file"]), shared=shared)
+            own = (*round_.own, event["file"]) if event.get("own") else round_.own
+            rounds[current] = replace(round_, labels=(*round_.labels, event["file"]), shared=shared, own=own)
         elif kind == "label_failed":
             rounds[current] = replace(round_, failed=(*round_.failed, event["cause"]))
         elif kind == "step" and event["state"] == State.EXPLORE:

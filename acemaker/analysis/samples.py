@@ -144,7 +144,7 @@ def sample_of(name: str, campaign: CampaignReader) -> Sample:
     if not signs_of_melting(start, frames, nearest).displacement > (nearest / 2) ** 2:
         raise NotApplicable("the campaign's trajectory does not end in a liquid")
     engine = campaign.config.walker(1).engine
-    return LiquidSample(atoms=frames[-1], temperature=engine.temperature[1], timestep=engine.timestep)
+    return LiquidSample(atoms=frames[-1], temperature=engine.temperatures[-1], timestep=engine.timestep)
 
 
 def find_crystal(atoms: Atoms) -> Crystal:

@@ -37,7 +37,9 @@ class CampaignSummary(Record):
             ("halts", str(values["halts"]) + (f", and {n} probes" if (n := values["probes"]) else "")),
             (
                 "labels",
-                str(values["labels"]) + (f", {n} of them from the store" if (n := values["labels_shared"]) else ""),
+                str(values["labels"])
+                + (f", {n} of them from the store" if (n := values["labels_shared"]) else "")
+                + (f", {n} with results from elsewhere" if (n := values["labels_own"]) else ""),
             ),
             (
                 "steps",
@@ -105,6 +107,7 @@ def campaign_summary(campaign: CampaignReader, accuracy: Accuracy | None = None)
             "probes": len(progress.probes),
             "labels": progress.n_labels,
             "labels_shared": sum(entry.shared for entry in progress.labels),
+            "labels_own": sum(entry.own for entry in progress.labels),
             "isolated_atoms": len(progress.isolated),
             "reference_energies_from": campaign.reference_energies_from(),
             "steps": steps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,9 +33,9 @@ FARTHEST = 5.0
 class WhatIf(Record):
     """A recorded run under another halting rule.
 
-    The recorded gamma determines where the other rule would have halted first. From there on the run would have been
-    different: it would have continued past a halt that the rule does not require, or with a potential that was trained
-    earlier.
+    The recorded gamma determines where the other rule would have halted first; halts for another measure of uncertainty
+    remain. From there on the run would have been different: it would have continued past a halt that the rule does not
+    require, or with a potential that was trained earlier.
 
     At most one halt is counted per recorded segment. If the rule halts segments before their recorded ends
     (`n_earlier`), further halts in the rest of these segments are not counted, since the potential would have been
@@ -324,6 +325,12 @@ def threshold_range(review: WhatIf) -> tuple[float, float]:
 
 
 def _first_halt(segment: Segment, rule: OTFConfig) -> HaltDecision | None:
-    monitor = HaltMonitor(rule)
-    checks = zip(segment.timeline.step.tolist(), segment.timeline.gamma_max.tolist(), strict=True)
-    return next((decision for step, gamma in checks if (decision := monitor.update(step, gamma)) is not None), None)
+    timeline, halt = segment.timeline, segment.halt
+    tolerance, uncertainty = math.inf, np.full(len(timeline.step), np.nan)
+    if halt is not None and halt.measure and halt.tolerance is not None:  # not changed by a rule for gamma
+        tolerance = halt.tolerance
+        names = [name for name in timeline.observables if name.startswith(halt.measure)]
+        uncertainty = timeline.observables[names[0]] if names else uncertainty
+    monitor = HaltMonitor(rule, tolerance=tolerance)
+    checks = zip(timeline.step.tolist(), timeline.gamma_max.tolist(), uncertainty.tolist(), strict=True)
+    return next((decision for check in checks if (decision := monitor.update(*check)) is not None), None)

@@ -6,9 +6,10 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from acemaker.campaign.view import CampaignView
+from acemaker.errors import StateError
 from acemaker.loop.attached import AttachedReader
 from acemaker.loop.store import Store
 from acemaker.states import State
@@ -39,6 +40,29 @@ class AttachedCampaign(AttachedReader, CampaignView):
     >>> attached.md_step
     200
     """
+
+    def add(self, *_: object, **__: object) -> NoReturn:
+        """Refuse, since an attached campaign is only read; see `acemaker.Campaign.add`."""
+        self._refuse("add")
+
+    def remove(self, *_: object, **__: object) -> NoReturn:
+        """Refuse, since an attached campaign is only read; see `acemaker.Campaign.remove`."""
+        self._refuse("remove")
+
+    def restore(self, *_: object, **__: object) -> NoReturn:
+        """Refuse, since an attached campaign is only read; see `acemaker.Campaign.restore`."""
+        self._refuse("restore")
+
+    def relabel(self, *_: object, **__: object) -> NoReturn:
+        """Refuse, since an attached campaign is only read; see `acemaker.Campaign.relabel`."""
+        self._refuse("relabel")
+
+    def _refuse(self, method: str) -> NoReturn:
+        running = "; the process that runs it can, or stop that process first" if self.is_running else ""
+        raise StateError(
+            f"an attached campaign is only read, so that {method} cannot change its labels{running}: "
+            f"Campaign.open({str(self.directory)!r}).{method}(...)"
+        )
 
     def follow(self, every: float = 1.0, *, show: Callable[[AttachedCampaign], None] | None = None) -> Self:
         """Show the campaign after each change, until it has ended or no process runs it any more.

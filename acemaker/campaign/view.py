@@ -19,14 +19,17 @@ from acemaker.analysis.properties import CHEAP
 from acemaker.analysis.property_comparison import PropertyComparison, compare_properties
 from acemaker.analysis.report import write_report
 from acemaker.analysis.rounds import Round, rounds_of
-from acemaker.analysis.short_range import short_range_of
+from acemaker.analysis.short_range import ShortRange, short_range_of
 from acemaker.analysis.summary import CampaignSummary, write_summary
 from acemaker.analysis.validation import Validation, validate
 from acemaker.analysis.what_if import WhatIf, what_if_of
+from acemaker.export.dataset import export_dataset
+from acemaker.export.exported import ExportedDataset
+from acemaker.export.potential import ExportedPotential, export_potential
+from acemaker.export.selection import Masked
 from acemaker.formatting.summary import Summary
 from acemaker.loop.reader import CampaignReader
 from acemaker.oracles.oracle import Oracle
-from acemaker.potentials.holes import ShortRange
 
 if TYPE_CHECKING:
     from acemaker.analysis.what_if import Thresholds
@@ -205,3 +208,20 @@ class CampaignView(CampaignReader):
     def write_summary(self, accuracy: Accuracy | None = None) -> CampaignSummary:
         """Write ``summary.json`` into the campaign's directory; see `acemaker.analysis.write_summary`."""
         return write_summary(self, accuracy)
+
+    def export(
+        self,
+        file: str | Path,
+        for_: str | None = None,
+        *,
+        test: float | Sequence[int] = 0.0,
+        test_file: str | Path | None = None,
+        masked: Masked = "auto",
+        overwrite: bool = False,
+    ) -> ExportedDataset:
+        """Write the labels for MACE, NequIP, GPUMD, pacemaker or ASE; see `acemaker.export.dataset.export_dataset`."""
+        return export_dataset(self, file, for_, test=test, test_file=test_file, masked=masked, overwrite=overwrite)
+
+    def export_potential(self, directory: str | Path, *, overwrite: bool = False) -> ExportedPotential:
+        """Write the potential in use into a folder; see `acemaker.export.potential.export_potential`."""
+        return export_potential(self, directory, overwrite=overwrite)

@@ -74,10 +74,10 @@ class Section(BaseModel):
         rows = []
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if isinstance(value, Section):
+            if isinstance(value, Section) and _is_section(field):
                 rows += value.parameters()
             else:
-                default = field.get_default(call_default_factory=True)
+                default = None if field.is_required() else field.get_default(call_default_factory=True)
                 rows.append((name, value, default, field.description or ""))
         return rows
 
@@ -87,10 +87,15 @@ class Section(BaseModel):
 
         parameters = self.parameters()
         changed = [row for row in parameters if row[1] != row[2]]
-        nested = any(isinstance(getattr(self, name), Section) for name in type(self).model_fields)
+        nested = any(map(_is_section, type(self).model_fields.values()))
         shown = changed if nested else [*changed, *(row for row in parameters if row[1] == row[2])]
         rows = [
-            (name, repr(value), "" if value == default else "none" if default in (None, "") else repr(default), meaning)
+            (
+                name,
+                _shown(value),
+                "" if value == default else "none" if default in (None, "") else repr(default),
+                meaning,
+            )
             for name, value, default, meaning in shown
         ]
         items = (("parameters", f"{len(parameters)}, {len(changed)} changed from the default"),)
@@ -141,6 +146,22 @@ class Section(BaseModel):
             lines.append(f"{where}: {message}, got {item['input']!r}{help_text}")
         # both ends of a ramp can cause the same message
         return ConfigError("\n".join(dict.fromkeys(lines)), fields=[*dict.fromkeys(fields)])
+
+
+def _is_section(field: FieldInfo) -> bool:
+    """Return whether a field is a section of the configuration, and not a parameter that is a mapping."""
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a table; sections within it are mappings of what they set."""
+    if isinstance(value, Section):
+        return repr(value.model_dump(exclude_unset=True))
+    if isinstance(value, tuple) and any(isinstance(item, Section) for item in value):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict) and any(isinstance(item, Section) for item in value.values()):
+        return f"{{{', '.join(f'{name!r}: {_shown(item)}' for name, item in value.items())}}}"
+    return repr(value)
 
 
 def _members(field: FieldInfo | None) -> str:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from acemaker.config.base import Section, nearest
+from acemaker.config.committee import CommitteeConfig
 from acemaker.config.convergence import ConvergenceConfig
 from acemaker.config.embedding import EmbeddingConfig
 from acemaker.config.engine import EngineConfig
@@ -19,6 +20,7 @@ from acemaker.config.oracle import OracleConfig
 from acemaker.config.otf import OTFConfig
 from acemaker.config.pacemaker import PacemakerConfig
 from acemaker.config.potential import PotentialConfig
+from acemaker.config.stages import set_by_all
 from acemaker.config.system import SystemConfig
 from acemaker.config.walkers import WalkerConfig
 from acemaker.errors import ConfigError
@@ -33,6 +35,7 @@ CHANGEABLE = {
     "otf": ("max_otf_iterations", "max_labels", "max_stalled_halts", "max_retries", "n_probes", "resume_from"),
     "engine": ("hang_after", "lammps", "launcher", "n_parallel_walkers", "steps", "check_course"),
     "pacemaker": ("pacemaker_environment",),
+    "committee": ("committee_environment", "committee_timeout"),
     "embedding": ("embed_tries", "embed_force_error"),
     "labeling": ("n_parallel_labels", "executor", "executor_arguments"),
     "oracle": ("max_atoms", "oracle_timeout", "scratch", "espresso_command", "label_store", "oracle_check"),
@@ -48,6 +51,47 @@ CHANGEABLE = {
 """Fields that may change when a campaign is reopened: limits of the loop and of labels, programs and files of this
 machine, where labels are computed, probes, the check of the course, and convergence criteria. The number of steps may
 only increase (`acemaker.loop.compatibility`)."""
+
+HALFWAY = {
+    "otf": (
+        "threshold_add_train",
+        "threshold_call_dft",
+        "threshold_break",
+        "check_every",
+        "smooth_steps",
+        "force_error_tolerance",
+        "uncertainty_every",
+        "n_candidates",
+        "n_select",
+        "strategies",
+        "candidate_radius",
+        "candidate_temperature",
+        "perturbation_scale",
+        "mode_atoms",
+        "mode_calculator",
+        "burst_steps",
+        "strain_scale",
+        "min_distance_fraction",
+    ),
+    "engine": ("trajectory_every", "n_force_processes"),
+    "committee": ("committee_size", "committee_options", "committee_retrain"),
+    "oracle": tuple(name for name in OracleConfig.model_fields if name not in CHANGEABLE["oracle"]),
+}
+"""Fields that decide about the course of a campaign or the values of its labels, and that `Campaign.open` can change
+from now on: `Campaign.create` refuses other values than those in force."""
+
+CUTTING = (
+    "threshold_add_train",
+    "threshold_call_dft",
+    "threshold_break",
+    "check_every",
+    "smooth_steps",
+    "force_error_tolerance",
+    "uncertainty_every",
+    "trajectory_every",
+    "n_force_processes",
+)
+"""Fields of `HALFWAY` on which a running segment depends, which ends at its last checkpoint when they change."""
 
 
 class CampaignConfig(Section):
@@ -71,6 +115,7 @@ class CampaignConfig(Section):
     oracle: OracleConfig = Field(default_factory=OracleConfig)  # its validator reports required fields
     labeling: LabelingConfig = Field(default_factory=LabelingConfig)
     convergence: ConvergenceConfig = Field(default_factory=ConvergenceConfig)
+    committee: CommitteeConfig = Field(default_factory=CommitteeConfig)
     walkers: tuple[WalkerConfig, ...] = Field(
         (),
         description="Trajectories that explore together and share the potential and its labels: a list of mappings "
@@ -136,6 +181,11 @@ class CampaignConfig(Section):
                 reset |= {"crystal": None, "format": None, "atom_style": None, "elements": (), "length_unit": None}
             if self.system.model_copy(update=overrides).file is not None:
                 reset["supercell"] = (1, 1, 1)
+        if not overrides.get("stages") and (useless := set_by_all(self.engine.stages, overrides)):
+            raise ConfigError(
+                f"WalkerConfig.{useless[0]}: all stages set {' and '.join(useless)}, so that the value of the walker "
+                "would have no effect; set stages of the walker instead"
+            )
         for name, changes in (("system", {**reset, **overrides}), ("engine", overrides)):
             section = getattr(self, name)
             updates = {field: value for field, value in changes.items() if field in type(section).model_fields}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -15,10 +16,32 @@ from pydantic import (
     model_validator,
 )
 
-from acemaker.config.base import Section
+from acemaker.config.conditions import ConditionFields
+from acemaker.config.stages import StageConfig
+from acemaker.errors import ConfigError
 
 
-class EngineConfig(Section):
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a trajectory.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    begin, end : int
+        First and last MD step; the ramps of the stage span them.
+    settings : EngineConfig
+        Settings of the stage, without further stages.
+    """
+
+    number: int
+    begin: int
+    end: int
+    settings: EngineConfig
+
+
+class EngineConfig(ConditionFields):
     """Settings of the engine that runs the trajectory.
 
     Examples
@@ -59,13 +82,10 @@ class EngineConfig(Section):
         description="Time in seconds without output after which a child process of the isolated engine counts as hung "
         "and is killed.",
     )
-    ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] = Field(
-        "npt",
-        description="Thermodynamic ensemble; nvt and npt use Nosé-Hoover, csvr and langevin stochastic thermostats.",
-    )
     steps: PositiveInt = Field(
         5000,
-        description="Number of MD steps of the whole trajectory. It can be increased later if nothing is ramped.",
+        description="Number of MD steps of the whole trajectory. It can be increased later if nothing is ramped and "
+        "there are no stages.",
     )
     timestep: PositiveFloat = Field(2.0, description="Time step in fs.")
     temperature: tuple[PositiveFloat, PositiveFloat] = Field(
@@ -73,20 +93,99 @@ class EngineConfig(Section):
         description="Temperature in K at the first and at the last step, linear in between; a single number is "
         "constant.",
     )
-    pressure: tuple[float, float] = Field(
-        (0.0, 0.0),
-        description="Pressure in GPa at the first and at the last step, linear in between; a single number is "
-        "constant.",
+    stages: tuple[StageConfig, ...] = Field(
+        (),
+        description="Stages of the trajectory, one after the other: a list of mappings with the steps of each, and its "
+        "ensemble, temperature in K, pressure in GPa or strain_rates if they differ from those of the campaign. Their "
+        "steps add up to steps, and all but the last are multiples of restart_every. Empty for a single stage.",
     )
-    pressure_coupling: Literal["iso", "aniso", "tri", "x", "y", "z", "xy", "xz", "yz", "x y", "x z", "y z"] = Field(
-        "iso",
-        description="Degrees of freedom of the cell that the barostat changes: all lengths by one factor ('iso'), "
-        "independently ('aniso'), or with the angles ('tri'); the length along x, y or z alone; two lengths by one "
-        "factor ('xy') or independently ('x y'). x, y and z are the directions of the first, second and third lattice "
-        "vector. A slab with vacuum along z needs 'xy' or 'x y'.",
-    )
-    thermostat_time: PositiveFloat = Field(100.0, description="Relaxation time of the thermostat in fs.")
-    barostat_time: PositiveFloat = Field(1000.0, description="Relaxation time of the barostat in fs.")
+
+    @property
+    def protocol(self) -> tuple[Stage, ...]:
+        """The stages, or the whole trajectory as the only one."""
+        if not self.stages:
+            return (Stage(number=1, begin=0, end=self.steps, settings=self),)
+        protocol, begin = [], 0
+        for number, stage in enumerate(self.stages, start=1):
+            settings = self.model_copy(update={**_changes(stage), "stages": ()})
+            protocol.append(Stage(number=number, begin=begin, end=begin + stage.steps, settings=settings))
+            begin += stage.steps
+        return tuple(protocol)
+
+    def stage(self, step: int) -> Stage:
+        """Return the stage that continues from a step; at the last step, the last one."""
+        return next((stage for stage in self.protocol if step < stage.end), self.protocol[-1])
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """Steps at which a stage ends and the next one begins."""
+        return tuple(stage.begin for stage in self.protocol[1:])
+
+    @property
+    def first_temperature(self) -> float:
+        """Temperature of the initial velocities, K."""
+        return self.stage(0).settings.temperature[0]
+
+    @property
+    def ensembles(self) -> tuple[str, ...]:
+        """Ensemble of each stage."""
+        return tuple(stage.settings.ensemble for stage in self.protocol)
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """Temperatures at which the stages begin and end, K."""
+        return tuple(temperature for stage in self.protocol for temperature in stage.settings.temperature)
+
+    @property
+    def has_barostat(self) -> bool:
+        """Whether a stage has a barostat, which needs the stress."""
+        return any(stage.settings.ensemble in ("npt", "nph") for stage in self.protocol)
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether the cell is deformed at a rate in a stage."""
+        return any(any(stage.settings.strain_rates.values()) for stage in self.protocol)
+
+    @property
+    def may_tilt(self) -> bool:
+        """Whether a barostat or a strain changes the angles of the cell in a stage."""
+        settings = [stage.settings for stage in self.protocol]
+        sheared = any(len(component) == 2 and rate for one in settings for component, rate in one.strain_rates.items())
+        return sheared or any(one.tilts for one in settings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_of_stages(cls, data: Any) -> Any:
+        """Add up the steps of the stages."""
+        stages = data.get("stages") if isinstance(data, dict) else None
+        if not stages or not isinstance(stages, list | tuple) or "steps" in data:
+            return data
+        steps = [stage.get("steps") if isinstance(stage, dict) else getattr(stage, "steps", None) for stage in stages]
+        return {**data, "steps": sum(steps)} if all(type(number) is int for number in steps) else data
+
+    @model_validator(mode="after")
+    def _stages_are_sound(self) -> EngineConfig:
+        if not self.stages:
+            return self
+        total, own = sum(stage.steps for stage in self.stages), self.model_dump(exclude={"stages"})
+        if self.steps != total:
+            raise ValueError(
+                f"steps must be the sum of the steps of the stages, {total}, or be omitted; got {self.steps}. More "
+                "steps need another stage, with which another campaign is created"
+            )
+        for number, stage in enumerate(self.stages, start=1):
+            if number < len(self.stages) and stage.steps % self.restart_every:
+                raise ValueError(
+                    f"stages: the steps of stage {number} must be a multiple of restart_every, {self.restart_every}, "
+                    f"since the next stage begins at a checkpoint; got {stage.steps}"
+                )
+            try:
+                EngineConfig(**{**own, **_changes(stage)})
+            except ConfigError as error:
+                raise ConfigError(
+                    f"EngineConfig.stages, stage {number}: {error}", fields=["EngineConfig.stages"]
+                ) from error
+        return self
 
     @model_validator(mode="after")
     def _parallel_walkers_need_isolated(self) -> EngineConfig:
@@ -106,18 +205,6 @@ class EngineConfig(Section):
             )
         return self
 
-    @field_validator("pressure_coupling", mode="before")
-    @classmethod
-    def _directions(cls, value: object) -> object:
-        """Accept a list of directions, and other separators between them."""
-        words = value.replace(",", " ").replace("+", " ").split() if isinstance(value, str) else value
-        if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
-            return value
-        if len(words) > 1 and set(words) <= set("xyz"):
-            directions = sorted(set(words))
-            return "aniso" if len(directions) == 3 else " ".join(directions)
-        return "".join(sorted(words[0])) if len(words) == 1 and set(words[0]) <= set("xyz") else " ".join(words)
-
     @field_validator("launcher")
     @classmethod
     def _is_command_line(cls, value: str) -> str:
@@ -136,7 +223,7 @@ class EngineConfig(Section):
     soft_start_steps: NonNegativeInt = Field(
         100,
         description="Number of MD steps with strong damping after a new potential, not counted as production; 0 to "
-        "continue without damping. Not used in nve, which has no heat bath.",
+        "continue without damping. Not used in nve and nph, which have no heat bath.",
     )
     soft_start_time: PositiveFloat = Field(100.0, description="Relaxation time of that damping in fs.")
     restart_every: PositiveInt = Field(
@@ -154,3 +241,13 @@ class EngineConfig(Section):
         "times as much.",
     )
     skin: NonNegativeFloat = Field(1.0, description="Skin distance of the neighbor list in Å.")
+
+
+def _changes(stage: StageConfig) -> dict[str, Any]:
+    """Return the values that a stage sets; a pressure in one form replaces that of the campaign in the other."""
+    changes = {name: getattr(stage, name) for name in type(stage).model_fields if getattr(stage, name) is not None}
+    if changes.get("pressure_components"):
+        changes = {"pressure": (0.0, 0.0), "pressure_coupling": "iso", **changes}
+    elif {"pressure", "pressure_coupling"} & set(changes) or changes.get("ensemble", "npt") not in ("npt", "nph"):
+        changes = {"pressure_components": {}, **changes}
+    return changes

@@ -8,6 +8,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_va
 
 from acemaker.config.base import Section
 
+MEASURES = ("gamma", "force_error")
+"""Measures of uncertainty that need no code of the user."""
+
 
 class OTFConfig(Section):
     """Thresholds, candidates, selection and limits of the loop.
@@ -90,10 +93,28 @@ class OTFConfig(Section):
         "for two, or one per walker of up to ten; 0 for none, so that nothing measures whether the potential is good "
         "enough.",
     )
+    uncertainty: str = Field(
+        "force_error",
+        description="Measure of uncertainty that halts the run besides gamma. 'force_error': the predicted error of "
+        "the force of an atom, from the labels of a linear potential. 'mace': the disagreement of a committee of MACE "
+        "models that is trained on the labels. 'module:factory' or './file.py:factory': that of your own committee, "
+        "if it returns a list of ASE calculators, or one with forces_comm; the difference to the ACE, if it returns "
+        "another ASE calculator. 'gamma': gamma alone.",
+    )
+    force_error_tolerance: PositiveFloat | None = Field(
+        None,
+        description="Uncertainty of the force of an atom above which the run halts although gamma is low: below 1, a "
+        "fraction of the root mean square of the norm of the labels' forces; from 1 on, meV/Å. None for four times the "
+        "target, target_force_error, or four times the error on the labels if that is larger. It is raised where "
+        "labels do not lower the uncertainty that far.",
+    )
+    uncertainty_every: PositiveInt = Field(
+        3, description="Number of checks of gamma from one evaluation of the measure of uncertainty to the next."
+    )
     max_labels: PositiveInt | None = Field(
         None,
         description="Maximum number of labels of the campaign, including those of the first generation and those taken "
-        "from a label store; None for no limit.",
+        "from a label store, but not first_labels; None for no limit.",
     )
     max_otf_iterations: PositiveInt = Field(100, description="Maximum number of halts that the campaign processes.")
     max_stalled_halts: int = Field(
@@ -112,6 +133,15 @@ class OTFConfig(Section):
     def _is_dotted_path(cls, value: str) -> str:
         if value and ":" not in value:
             raise ValueError("must be empty or a dotted path 'module:factory'")
+        return value
+
+    @field_validator("uncertainty")
+    @classmethod
+    def _is_measure(cls, value: str) -> str:
+        module, colon, name = value.rpartition(":")
+        if value not in (*MEASURES, "mace") and not (colon and module and name):
+            names = ", ".join(map(repr, (*MEASURES, "mace")))
+            raise ValueError(f"must be {names}, 'module:factory' or './file.py:factory', got {value!r}")
         return value
 
     @model_validator(mode="after")

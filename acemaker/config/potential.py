@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -11,6 +12,9 @@ from acemaker.config.universal import UniversalFields
 
 TRAINERS = ("linear", "pacemaker")
 """Names of the built-in trainers."""
+
+BASIS = ("n_functions", "cutoff", "lmax_by_orders", "nradmax_by_orders", "radial_basis", "radial_parameter")
+"""Fields that define the basis."""
 
 PLAIN = re.compile(r"[\w.+*/ -]*", re.ASCII)
 """Characters that LAMMPS neither expands, nor quotes, nor reads as a second command."""
@@ -32,12 +36,13 @@ class PotentialConfig(UniversalFields):
         "callable that takes this section, the elements and the folder of the campaign's stored files, and returns a "
         "trainer.",
     )
-    basis: Literal["fixed", "auto"] = Field(
-        "fixed",
-        description="'fixed' uses n_functions, cutoff and lmax_by_orders as they are. 'auto' compares about ten bases "
-        "on the labels of the first generation, by cross-validation, and uses the best one from then on: cutoff is "
-        "the longest that is compared, n_functions the smallest number, of which there may be twice as many. Requires "
-        "trainer='linear'.",
+    basis: Literal["adaptive", "auto", "fixed"] = Field(
+        "adaptive",
+        description="'fixed' uses n_functions, cutoff and lmax_by_orders as they are; it is the default if one of them "
+        "is set. 'adaptive' compares about ten bases after each probe whose error is above the target, by "
+        "cross-validation on all labels so far, and uses the best one from then on: cutoff is the longest that is "
+        "compared, n_functions the smallest number, of which there may be twice as many. 'auto' also does so for the "
+        "first generation. Other trainers than 'linear' have fixed bases.",
     )
     n_functions: PositiveInt = Field(100, description="Number of basis functions per element.")
     cutoff: PositiveFloat = Field(5.5, description="Cutoff radius in Å.")
@@ -117,12 +122,21 @@ class PotentialConfig(UniversalFields):
         """Accept a string for a single command."""
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_numbers_win(cls, data: Any) -> Any:
+        """Keep the basis fixed if a part of it is set, unless the choice between bases is set, too."""
+        if not isinstance(data, Mapping) or "basis" in data:
+            return data
+        is_set = data.get("trainer", "linear") != "linear" or any(name in data for name in BASIS)
+        return {**data, "basis": "fixed"} if is_set else data
+
     @model_validator(mode="after")
     def _chooses_linear_basis(self) -> PotentialConfig:
-        if self.basis == "auto" and self.trainer != "linear":
+        if self.basis != "fixed" and self.trainer != "linear":
             raise ValueError(
-                f"basis='auto' requires trainer='linear', got trainer={self.trainer!r}; compare bases in a campaign "
-                "with trainer='linear' and set cutoff and n_functions to the best ones, or use basis='fixed'"
+                f"basis={self.basis!r} requires trainer='linear', got trainer={self.trainer!r}; compare bases in a "
+                "campaign with trainer='linear' and set cutoff and n_functions to the best ones, or use basis='fixed'"
             )
         return self
 

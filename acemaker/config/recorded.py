@@ -11,8 +11,12 @@ from pydantic.fields import FieldInfo
 
 from acemaker.config.base import Section
 from acemaker.config.campaign import CampaignConfig
+from acemaker.config.stages import StageConfig
 from acemaker.config.walkers import WalkerConfig
 from acemaker.errors import ConfigError
+
+MEMBERS: dict[str, type[Section]] = {"walkers": WalkerConfig, "stages": StageConfig}
+"""Fields that are lists of sections."""
 
 
 class RecordedConfig(CampaignConfig):
@@ -39,6 +43,9 @@ class RecordedConfig(CampaignConfig):
         >>> RecordedConfig.read({"engine": {"steps": -5, "no_longer_a_field": 1}}).engine.steps
         -5
         """
+        loop = values.get("otf")
+        if isinstance(loop, Mapping):  # recorded before there was another measure than gamma
+            values = {**values, "otf": {"uncertainty": "gamma", **loop}}
         try:
             return CampaignConfig(**values)
         except ConfigError as error:
@@ -65,8 +72,8 @@ def _read(kind: type[Section], values: Mapping[str, Any], refusal: str) -> Secti
     fields: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         kind_of_field = field.annotation
-        if name == "walkers":
-            fields[name] = tuple(_read_section(WalkerConfig, walker) for walker in values.get(name) or ())
+        if name in MEMBERS:
+            fields[name] = tuple(_read_section(MEMBERS[name], member) for member in values.get(name) or ())
         elif isinstance(kind_of_field, type) and issubclass(kind_of_field, Section):
             fields[name] = _read_section(kind_of_field, values.get(name) or {})
         else:

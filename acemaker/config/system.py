@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from acemaker.config.base import Section
 from acemaker.config.cold_start import MOST_FRAMES, check_cold_start
+from acemaker.config.groups import GroupConfig
 
 HEAVY_HYDROGEN = {"D": 2.014, "T": 3.016}
 """Masses in u of the isotopes of hydrogen that have a symbol of their own."""
 
 LengthUnit = Literal["angstrom", "nm", "bohr"]
+
+StressConvention = Literal["auto", "eV/A^3", "-eV/A^3", "GPa", "-GPa", "kbar", "-kbar", "none"]
+
+RESULTS = ("energy", "forces", "stress", "virial")
+"""Results of a label that have a name in a file."""
 
 
 def by_type(value: object) -> object:
@@ -95,6 +101,12 @@ class SystemConfig(Section):
         description="Minimum number of initial structures that are labeled for the first generation. The basis may "
         "require more, and the undistorted structure is added if the campaign would halt there at once.",
     )
+    frozen_atoms: GroupConfig | None = Field(
+        None,
+        description="Atoms that never move: a mapping with elements, indices or regions in Å of the initial structure, "
+        "all of which must apply, e.g. {z: [null, 10]} for the lower layers of a slab. None freezes those that the "
+        "structure itself marks as fixed.",
+    )
     first_rattle: PositiveFloat = Field(
         0.12,
         description="Standard deviation of the Gaussian displacements of initial structures in Å; 0.05 of the bond "
@@ -113,6 +125,23 @@ class SystemConfig(Section):
         description="Weight of the initial structures in the fit, relative to 1 for each later label, dimensionless. "
         "None means 0.1 if later labels are whole cells with more force components than the fit has coefficients, "
         "else 1; undistorted structures and frames of a cold start have 1.",
+    )
+    first_labels: tuple[str, ...] = Field(
+        (),
+        description="Labels that exist, with which the campaign begins: files (extended XYZ, ASE database or "
+        "trajectory, OUTCAR, vasprun.xml, output of pw.x, pickled data frame of pacemaker) and directories of other "
+        "campaigns. They cost nothing; rattled structures are labeled only for what they lack.",
+    )
+    first_labels_stress: StressConvention = Field(
+        "auto",
+        description="Unit of stresses in extended XYZ files and data frames of first_labels, with a minus if they are "
+        "positive under compression; of virials in eV only the sign counts. 'auto' determines it from the labels, "
+        "'none' uses no stress of any source.",
+    )
+    first_labels_names: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names of energy, forces, stress and virial in files of first_labels, if they are not usual ones, "
+        "e.g. {'energy': 'pbe0_energy'}.",
     )
     cold_start: str = Field(
         "",
@@ -141,6 +170,27 @@ class SystemConfig(Section):
         """Accept a string for a single command."""
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("first_labels", mode="before")
+    @classmethod
+    def _paths(cls, value: object) -> object:
+        """Accept a single path, and paths as objects."""
+        values = value if isinstance(value, list | tuple) else (value,)
+        return tuple(str(item) if isinstance(item, PurePath) else item for item in values)
+
+    @field_validator("first_labels")
+    @classmethod
+    def _are_named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not path.strip() for path in value):
+            raise ValueError("first_labels must be paths of files or directories, got an empty one")
+        return value
+
+    @field_validator("first_labels_names")
+    @classmethod
+    def _are_results(cls, value: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(value) - set(RESULTS)):
+            raise ValueError(f"first_labels_names must name {', '.join(RESULTS)}, got {', '.join(unknown)}")
+        return value
+
     @field_validator("cold_start")
     @classmethod
     def _without_spaces_around(cls, value: str) -> str:
@@ -164,6 +214,15 @@ class SystemConfig(Section):
     @model_validator(mode="after")
     def _cold_start_is_complete(self) -> SystemConfig:
         check_cold_start(self.cold_start, self.cold_start_coeff, self.cold_start_arguments)
+        return self
+
+    @model_validator(mode="after")
+    def _begins_in_one_way(self) -> SystemConfig:
+        if self.first_labels and self.cold_start:
+            raise ValueError(
+                "first_labels and cold_start are two ways to the first labels; omit cold_start, whose frames would "
+                "have to be labeled"
+            )
         return self
 
     @model_validator(mode="after")

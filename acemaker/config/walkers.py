@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, PositiveFloat, field_validator
 
 from acemaker.config.base import Section
+from acemaker.config.ensemble import Ensemble, without_berendsen
+from acemaker.config.stages import StageConfig
 from acemaker.config.system import LengthUnit, by_type
 
 
@@ -51,15 +51,21 @@ class WalkerConfig(Section):
     length_unit: LengthUnit | None = Field(
         None, description="Unit of lengths in its structure file, as in SystemConfig."
     )
-    ensemble: Literal["nve", "nvt", "npt", "csvr", "langevin"] | None = Field(
-        None, description="Thermodynamic ensemble, as in EngineConfig."
-    )
+    ensemble: Ensemble | None = Field(None, description="Thermodynamic ensemble, as in EngineConfig.")
     temperature: tuple[PositiveFloat, PositiveFloat] | None = Field(
         None, description="Temperature in K at the first and at the last step; a single number is constant."
     )
     pressure: tuple[float, float] | None = Field(
         None, description="Pressure in GPa at the first and at the last step; a single number is constant."
     )
+    stages: tuple[StageConfig, ...] | None = Field(
+        None, description="Stages of its trajectory, as in EngineConfig, with as many steps as the campaign has."
+    )
+
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _without_berendsen(cls, value: object) -> object:
+        return without_berendsen(value)
 
     @field_validator("elements", mode="before")
     @classmethod

@@ -203,7 +203,7 @@ def explore_cold(
             reached = step
             progress(step, float(thermo["Temp"]))
             path = Path(folder) / "state.restart"
-            if is_triclinic(session.lmp):  # the only case in which it is read
+            if is_triclinic(session.lmp) or step in config.borders:  # the only cases in which it is read
                 session.save(path)
             return path
 

@@ -182,7 +182,10 @@ class Course:
 
     def _target(self, step: int) -> float:
         """Return the highest temperature of the ramp so far, K: a system that is cooled may lag behind."""
-        return max(self._config.temperature[0], ramp_temperature(self._config, step))
+        earlier = [stage for stage in self._config.protocol if stage.begin <= step]
+        starts = [stage.settings.temperature[0] for stage in earlier]
+        ends = [stage.settings.temperature[1] for stage in earlier if stage.end <= step]
+        return max(*starts, *ends, ramp_temperature(self._config, step))
 
     def _temperature(self, step: int, value: float) -> Departure | None:
         limit = self.temperature_limit(step)
@@ -200,14 +203,15 @@ class Course:
     def _pressure(self, step: int, value: float) -> Departure | None:
         if not self._is_periodic or self._first_pressure is None:
             return None
-        has_barostat = self._config.ensemble == "npt"
-        targets = np.abs(self._config.pressure) if has_barostat else np.zeros(1)
+        ramps = [ramp for stage in self._config.protocol for ramp in stage.settings.pressure_ramps.values()]
+        targets = np.abs(ramps) if ramps else np.zeros(1)
         usual = max(float(targets.max()), min(abs(self._first_pressure), FIRST_PRESSURE))
         limit = STRONGER * usual + PRESSURE
         if not abs(value) > limit:
             return None
-        start, end = self._config.pressure
-        expected = start + (end - start) * step / self._config.steps if has_barostat else math.nan
+        stage = self._config.stage(step)
+        start, end = _mean_pressure(stage.settings)
+        expected = start + (end - start) * (step - stage.begin) / (stage.end - stage.begin)
         return Departure(
             quantity="pressure",
             unit="GPa",
@@ -218,7 +222,7 @@ class Course:
         )
 
     def _volume_of(self, step: int, value: float) -> Departure | None:
-        if self._config.ensemble != "npt" or not self._volume > 0:
+        if not self._config.has_barostat or not self._volume > 0:
             return None
         start, limit = self._volume, math.nan
         if value > LARGER * start and self._spheres / start > DILUTE:
@@ -228,6 +232,17 @@ class Course:
         if math.isnan(limit):
             return None
         return Departure(quantity="volume", unit="Å³", step=step, value=value, expected=start, limit=limit)
+
+
+def _mean_pressure(settings: EngineConfig) -> tuple[float, float]:
+    """Return the pressure that is set, GPa, at the first and the last step; NaN if that of a length is not set."""
+    if not settings.has_barostat:
+        return math.nan, math.nan
+    if not settings.pressure_components:
+        return settings.pressure
+    none = (math.nan, math.nan)
+    lengths = [settings.pressure_components.get(axis, none) for axis in ("x", "y", "z")]
+    return sum(start for start, _ in lengths) / 3, sum(end for _, end in lengths) / 3
 
 
 def runaway(

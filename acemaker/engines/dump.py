@@ -13,6 +13,9 @@ from acemaker.errors import EngineError
 COLUMNS = "id x y z vx vy vz ix iy iz f_gamma"
 """Columns of a dump of checks; atoms are sorted by their ids."""
 
+UNGRADED = COLUMNS.removesuffix(" f_gamma")
+"""Columns of a dump without gamma, which is then computed from the coordinates."""
+
 
 SOFT_DUMP = "soft.dump"
 """The dump of a soft start."""
@@ -103,7 +106,7 @@ class DumpReader:
         Raises
         ------
         EngineError
-            If the bytes are not from a LAMMPS dump with the columns of `COLUMNS`.
+            If the bytes are not from a LAMMPS dump with the columns of `COLUMNS` or `UNGRADED`.
         """
         *lines, self._rest = (self._rest + piece).split(b"\n")
         self._lines += [line.decode(errors="replace") for line in lines]
@@ -124,10 +127,11 @@ class DumpReader:
         return frames
 
     def _parse(self, header: list[str], rows: list[str]) -> Frame:
-        if header[0] != "ITEM: TIMESTEP" or header[8].split() != ["ITEM:", "ATOMS", *COLUMNS.split()]:
+        columns = header[8].removeprefix("ITEM: ATOMS").split()
+        if header[0] != "ITEM: TIMESTEP" or columns not in (COLUMNS.split(), UNGRADED.split()):
             raise ValueError(f"expected a snapshot with the columns {COLUMNS}")
         cell, origin = _box(header[4].split()[3:], [[float(n) for n in line.split()] for line in header[5:8]])
-        values = np.array(" ".join(rows).split(), dtype=float).reshape(len(rows), len(COLUMNS.split()))
+        values = np.array(" ".join(rows).split(), dtype=float).reshape(len(rows), len(columns))
         values = values[np.argsort(values[:, 0], kind="stable")]
         if not np.array_equal(values[:, 0], np.arange(1, len(rows) + 1)):
             raise ValueError("atoms are missing")
@@ -137,7 +141,7 @@ class DumpReader:
             velocities=values[:, 4:7].copy(),
             images=values[:, 7:10].astype(int),
             cell=cell,
-            gamma=values[:, 10].copy(),
+            gamma=values[:, 10].copy() if len(columns) == len(COLUMNS.split()) else np.array([]),
         )
 
 

@@ -81,7 +81,7 @@ class InProcessEngine:
         monitor = SegmentMonitor(request, log, self.config.trajectory_every, self.config)
         callback = self._callback(self._session, Forces(self._session.lmp, evaluator, self._workers), request, monitor)
         log_file = request.directory / script.LOG_FILE
-        soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
+        soft = request.soft_start and midway is None and script.soft_start_steps(self.config, request.start_step) > 0
         try:
             with interruptions() as callback.interrupt:
                 self._session.log(log_file)
@@ -209,8 +209,10 @@ class InProcessEngine:
         session.run(request, callback, checkpoint)
 
     def _outcome(self, monitor: SegmentMonitor, log: SegmentLog) -> Exploration:
-        halt_checkpoint = None
-        if monitor.decision is not None and self._session is not None and monitor.decision.tier != "break":
-            halt_checkpoint = log.write_checkpoint(monitor.decision.step, self._session.save, HALT)
-            self._paused_at = None if is_triclinic(self._session.lmp) else halt_checkpoint
+        halt_checkpoint, decision, session = None, monitor.decision, self._session
+        saves = not self.config.is_strained  # a strain continues from checkpoints only
+        if saves and decision is not None and session is not None and decision.tier != "break":
+            halt_checkpoint = log.write_checkpoint(decision.step, session.save, HALT)
+            must_read = is_triclinic(session.lmp) or decision.step in self.config.borders
+            self._paused_at = None if must_read else halt_checkpoint
         return monitor.outcome(self.config.steps, halt_checkpoint)

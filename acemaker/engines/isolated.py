@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from acemaker.config import EngineConfig
@@ -21,20 +21,18 @@ from acemaker.engines.segment_monitor import SegmentMonitor
 from acemaker.engines.soft_start import SoftStartMonitor
 from acemaker.errors import EngineError, MDHaltError
 from acemaker.lammps import script
-from acemaker.lammps.box import atom_commands, group_of, has_momenta
+from acemaker.lammps.box import has_momenta, is_tilted, standard_form
+from acemaker.lammps.conditions import conditions_of, definitions
 from acemaker.lammps.ensemble import check_ensemble
 from acemaker.lammps.executable import launcher_command, native_command
 from acemaker.lammps.restart import is_whole
-from acemaker.potentials.evaluator import evaluator_of
+from acemaker.potentials.evaluator import EVALUATION, evaluator_of
 from acemaker.process.child import ChildProcess, describe_status, kill_leftovers
 from acemaker.process.folder import create_empty_folder, create_unique_folder
 from acemaker.utils.interrupt import interruptions
 
 RUN = "run"
 """Subfolder of the segment's directory in which the child works; it is deleted when the segment ends."""
-
-PYACE = threading.Lock()
-"""Held during the preflight: several walkers may be prepared at a time, but an evaluator is not thread-safe."""
 
 SHORTEST, LONGEST = 0.005, 0.1
 """Interval between two readings of the child's output, s; it grows while there is no new output."""
@@ -92,7 +90,7 @@ class IsolatedEngine:
         start_step = midway.step if midway else request.start_step
         monitor = SegmentMonitor(request, log, self.config.trajectory_every, self.config)
         periodic, n_atoms = bool(request.structure.pbc.all()), len(request.structure)
-        soft = request.soft_start and midway is None and script.soft_start_steps(self.config) > 0
+        soft = request.soft_start and midway is None and script.soft_start_steps(self.config, request.start_step) > 0
         soft_follower = (
             SoftFollower(directory, SoftStartMonitor(monitor, self.config), periodic, n_atoms) if soft else None
         )
@@ -132,7 +130,7 @@ class IsolatedEngine:
             return [sys.executable, "-m", "acemaker.engines.child", job.name]
         stage_potential(request.generation, directory)
         if not checked:
-            with PYACE:
+            with EVALUATION:  # several walkers may be prepared at a time
                 preflight(
                     evaluator_of(request.generation),
                     request.structure,
@@ -149,8 +147,7 @@ class IsolatedEngine:
                     ),
                 )
         if checkpoint is None:
-            tilted = self.config.ensemble == "npt" and self.config.pressure_coupling == "tri"
-            write_data(directory / native.DATA, request.start, request.generation.elements, tilted)
+            write_data(directory / native.DATA, request.start, request.generation.elements, self.config.may_tilt)
         velocity_seed = None if has_momenta(request.start) else script.random_seed(self.seed, 0)
         text = native.segment_script(
             self.config,
@@ -165,8 +162,13 @@ class IsolatedEngine:
             thermostat_seed=script.random_seed(self.seed, 1),
             velocity_seed=velocity_seed,
             soft_seed=script.random_seed(self.seed, 2, request.number) if soft else None,
-            group=group_of(request.structure),
-            atom_commands=atom_commands(request.structure, restored=checkpoint is not None),
+            atom_commands=definitions(
+                conditions_of(self.config.stage(start_step).settings, request.structure),
+                request.structure,
+                restored=checkpoint is not None,
+            ),
+            conditions=partial(conditions_of, structure=request.structure),
+            tilted=self.config.may_tilt or is_tilted(standard_form(request.structure)[0]),
         )
         (directory / native.SCRIPT).write_text(text)
         return [*lammps, "-in", native.SCRIPT, "-log", script.SOFT_LOG if soft else script.LOG_FILE, "-nocite"]

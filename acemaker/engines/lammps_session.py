@@ -11,7 +11,8 @@ from acemaker.config import EngineConfig
 from acemaker.engines.callback import Callback
 from acemaker.engines.protocol import Request
 from acemaker.lammps import script
-from acemaker.lammps.box import atom_commands, group_of, has_momenta, is_triclinic, put_structure
+from acemaker.lammps.box import has_momenta, is_triclinic, put_structure
+from acemaker.lammps.conditions import Conditions, conditions_of, definitions
 from acemaker.lammps.paths import PlainPaths
 from acemaker.lammps.restart import is_whole
 
@@ -46,6 +47,9 @@ class LammpsSession:
         self._thermostat_seed = script.random_seed(seed, 1)
         self._thermostat = ""
         self._group = script.ALL
+        self._stage = config.stage(0)
+        self._conditions = Conditions()
+        self._strain = ""
 
     def load(self, request: Request, checkpoint: Path | None) -> None:
         """Load a state, ready for production.
@@ -59,7 +63,12 @@ class LammpsSession:
         """
         self._read(request, checkpoint)
         step = int(self.lmp.extract_global("ntimestep"))
+        self._stage = self._config.stage(step)
+        self._conditions = conditions = conditions_of(self._stage.settings, request.structure)
+        self._strain = conditions.strain_name(step)
+        self._commands(conditions.before())
         self._commands(script.ensemble_commands(self._config, self._thermostat_seed, step, self._group))
+        self._commands(conditions.after(step, self._strain))
         self._thermostat = script.thermostat_name(self._config, step)
         self._commands(script.output_commands(self._config, request.rule.check_every, self._group))
 
@@ -94,9 +103,11 @@ class LammpsSession:
         step, name = request.start_step, self._paths.quote(file)
         self._read(request, checkpoint)
         seed = script.random_seed(self._seed, 2, request.number)
+        self._commands(self._conditions.before(soft=True))
         self._commands(script.soft_start_commands(self._config, step, seed, request.rule.check_every, self._group))
+        self._commands(self._conditions.after(step, soft=True))
         callback.arm()
-        self.lmp.command(f"run {script.soft_start_steps(self._config)}")
+        self.lmp.command(f"run {script.soft_start_steps(self._config, step)}")
         if callback.error is not None:
             raise callback.error
         if callback.stopped or callback.interrupt.is_set():
@@ -113,18 +124,19 @@ class LammpsSession:
         lmp, config, generation = self.lmp, self._config, request.generation
         lmp.command("clear")
         self._commands(script.header_commands(bool(request.structure.pbc.all())))
-        self._group = group_of(request.structure)
+        self._conditions = conditions_of(config.stage(request.start_step).settings, request.structure)
+        self._group = self._conditions.group
         if checkpoint is None:
-            triclinic = config.ensemble == "npt" and config.pressure_coupling == "tri"
-            put_structure(lmp, request.start, generation.elements, triclinic)
-            commands = atom_commands(request.structure, restored=False)
+            put_structure(lmp, request.start, generation.elements, config.may_tilt)
+            commands = definitions(self._conditions, request.structure, restored=False)
             commands += script.step_commands(request.start_step)
             if not has_momenta(request.start):
                 seed = script.random_seed(self._seed, 0)
-                commands += script.velocity_commands(config.temperature[0], seed, self._group)
+                commands += self._conditions.velocities(config.first_temperature, seed)
+            commands += self._conditions.stop()
         else:
             lmp.command(f"read_restart {self._paths.quote(checkpoint)}")
-            commands = atom_commands(request.structure, restored=True)
+            commands = definitions(self._conditions, request.structure, restored=True)
         commands += script.callback_commands(generation.cutoff, generation.baseline, self._paths.quote)
         commands += script.neighbor_commands(config.skin)
         commands += script.molecule_commands(config.skin, bool(request.structure.pbc.all()))
@@ -135,7 +147,8 @@ class LammpsSession:
 
         LAMMPS's setup, which rebuilds lists and derives the masses of thermostat and barostat from the temperature of
         the ramp, is executed at every checkpoint, so that a run that starts there does exactly the same. A triclinic
-        box is also read from the restart file, since reading rounds the positions.
+        box is also read from the restart file, since reading rounds the positions, and so is the first state of each
+        stage.
 
         Parameters
         ----------
@@ -153,24 +166,27 @@ class LammpsSession:
         while step < config.steps:
             self._reseed_thermostat(step)
             callback.arm()
-            lmp.command(script.run_command(script.stretch_end(step, config), config.steps))
+            stage = self._stage
+            lmp.command(script.run_command(script.stretch_end(step, config), stage.end, stage.begin))
             if callback.error is not None:
                 raise callback.error
             step = int(lmp.extract_global("ntimestep"))
             checkpoint = on_checkpoint(step)
             if checkpoint is None:
                 return
-            if triclinic and step < config.steps:
+            if (triclinic or step in config.borders) and step < config.steps:
                 self.load(request, checkpoint)
 
     def _reseed_thermostat(self, step: int) -> None:
-        """Seed the thermostat as if a restart file of this step had been read."""
+        """Seed the thermostat, and define what follows it, as if a restart file of this step had been read."""
         name = script.thermostat_name(self._config, step)
         # at a halt between checkpoints, the random state of CSVR is in the restart file
-        if name != self._thermostat or self._config.ensemble == "langevin":
+        if name != self._thermostat or self._stage.settings.ensemble == "langevin":
             seed = script.stretch_seed(self._thermostat_seed, step)
-            self._commands(script.noise_commands(self._config, self._thermostat, name, seed, step, self._group))
-            self._thermostat = name
+            self._commands(script.noise_commands(self._stage.settings, self._thermostat, name, seed, step, self._group))
+            strain = self._conditions.strain_name(step)
+            self._commands(self._conditions.renew(step, self._strain, strain))
+            self._thermostat, self._strain = name, strain
 
     def log(self, path: Path) -> None:
         """Redirect LAMMPS's log to a file."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acemaker.config import EngineConfig
+from acemaker.config.engine import Stage
 from acemaker.engines import dump
 from acemaker.engines.checkpoints import CHECKPOINT
 from acemaker.lammps import script
+from acemaker.lammps.conditions import Conditions
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.generation import pair_commands
 
@@ -32,6 +34,8 @@ def segment_script(
     potential: Potential | None = None,
     group: str = script.ALL,
     atom_commands: Sequence[str] = (),
+    conditions: Callable[[EngineConfig], Conditions] | None = None,
+    tilted: bool = False,
 ) -> str:
     """Return the script of a segment.
 
@@ -58,9 +62,14 @@ def segment_script(
     potential
         Commands that define the potential; None for the generation in the files `POTENTIAL`.
     group
-        Group of the atoms that move, from `acemaker.lammps.box.group_of`.
+        Group of the atoms that move, from `acemaker.lammps.box.group_of`, without `conditions`.
     atom_commands
-        Commands for frozen atoms and masses, from `acemaker.lammps.box.atom_commands`.
+        Commands for frozen atoms, masses and groups, from `acemaker.lammps.conditions.definitions`.
+    conditions
+        Function that returns forces, fixed directions and strain for the settings of a stage; None for none.
+    tilted
+        Whether the box is or may become tilted: reading a restart file then rounds the positions, so that the script
+        reads its own at each checkpoint.
 
     Returns
     -------
@@ -68,24 +77,50 @@ def segment_script(
         The script runs to the last step unless LAMMPS is killed, and writes restart files ``checkpoint.STEP``.
     """
     potential = potential or extrapolating(elements, check_every)
+    stages = [stage for stage in config.protocol if stage.number >= config.stage(start_step).number]
+
+    def conditions_in(stage: Stage) -> Conditions:
+        if conditions is None:
+            return Conditions(group=group, restart_every=config.restart_every)
+        return conditions(stage.settings)
+
+    first = conditions_in(stages[0])
+    settings = [*potential.pair, *script.neighbor_commands(config.skin)]
+    settings += [*script.molecule_commands(config.skin, periodic), *potential.gamma]
     opening = [*start_commands(elements, from_restart, periodic), *atom_commands]
     if not from_restart:
         opening += script.step_commands(start_step)
     if not from_restart and velocity_seed is not None:
-        opening += script.velocity_commands(config.temperature[0], velocity_seed, group)
-    opening += [*potential.pair, *script.neighbor_commands(config.skin)]
-    opening += [*script.molecule_commands(config.skin, periodic), *potential.gamma]
+        opening += first.velocities(config.first_temperature, velocity_seed)
+    opening += first.stop() if not from_restart else []
+    opening += settings
     commands = list(opening)
     if soft_seed is not None:
-        commands += soft_commands(config, start_step, soft_seed, check_every, potential, group)
+        commands += first.before(soft=True)
+        commands += soft_commands(config, start_step, soft_seed, check_every, potential, first)
         commands += ["clear", f"log {script.LOG_FILE}", *opening]
-    commands += script.ensemble_commands(config, thermostat_seed, start_step, group)
-    commands += script.output_commands(config, check_every, group)
-    if soft_seed is not None:
-        commands.append(script.soft_state_command(config, start_step, script.SOFT_STATE))
-    commands += dump_commands(dump.dump_name(start_step), check_every, potential)
-    commands += run_commands(config, start_step, check_every, thermostat_seed, potential, group)
+    again = [*atom_commands, *settings]
+    for stage in stages:
+        own, step = conditions_in(stage), max(start_step, stage.begin)
+        if stage is not stages[0]:
+            commands += [*reread_commands(str(step)), *again]
+        commands += own.before()
+        commands += script.ensemble_commands(config, thermostat_seed, step, own.group)
+        commands += own.after(step, own.strain_name(step))
+        commands += script.output_commands(config, check_every, own.group)
+        if soft_seed is not None and stage is stages[0]:
+            commands.append(script.soft_state_command(config, start_step, script.SOFT_STATE))
+        commands += dump_commands(dump.dump_name(step), check_every, potential)
+        if tilted:
+            commands += reading_commands(config, step, check_every, thermostat_seed, potential, own, again)
+        else:
+            commands += run_commands(config, step, check_every, thermostat_seed, potential, own)
     return "\n".join(commands) + "\n"
+
+
+def reread_commands(step: str) -> list[str]:
+    """Return the commands that read a checkpoint of this script."""
+    return ["clear", f"read_restart {CHECKPOINT}{step}", "atom_modify sort 0 0"]
 
 
 def start_commands(elements: Sequence[str], from_restart: bool, periodic: bool) -> list[str]:
@@ -113,7 +148,7 @@ class Potential:
     @property
     def columns(self) -> str:
         """Columns that a dump of checks can contain."""
-        return dump.COLUMNS if self.gamma else dump.COLUMNS.removesuffix(" f_gamma")
+        return dump.COLUMNS if self.gamma else dump.UNGRADED
 
 
 def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline | None = None) -> Potential:
@@ -135,13 +170,19 @@ def extrapolating(elements: Sequence[str], check_every: int, baseline: Baseline 
 
 
 def soft_commands(
-    config: EngineConfig, start_step: int, seed: int, check_every: int, potential: Potential, group: str = script.ALL
+    config: EngineConfig,
+    start_step: int,
+    seed: int,
+    check_every: int,
+    potential: Potential,
+    conditions: Conditions,
 ) -> list[str]:
     """Return the commands of a soft start, whose checks are written to a separate dump."""
     return [
-        *script.soft_start_commands(config, start_step, seed, check_every, group),
+        *script.soft_start_commands(config, start_step, seed, check_every, conditions.group),
+        *conditions.after(start_step, soft=True),
         *dump_commands(dump.SOFT_DUMP, check_every, potential),
-        f"run {script.soft_start_steps(config)}",
+        f"run {script.soft_start_steps(config, start_step)}",
         "undump checks",
         *script.soft_end_commands(script.SOFT_STATE),
     ]
@@ -156,9 +197,14 @@ def dump_commands(file: str, check_every: int, potential: Potential) -> list[str
 
 
 def run_commands(
-    config: EngineConfig, start_step: int, check_every: int, seed: int, potential: Potential, group: str = script.ALL
+    config: EngineConfig,
+    start_step: int,
+    check_every: int,
+    seed: int,
+    potential: Potential,
+    conditions: Conditions,
 ) -> list[str]:
-    """Return the commands that run from checkpoint to checkpoint, each stretch with its own setup, restart and dump.
+    """Return the commands that run a stage from checkpoint to checkpoint, each with a setup, a restart and a dump.
 
     ``fix pair`` computes gamma once per step. Without a new definition it would skip the setup of the next stretch,
     whose forces would then come from another evaluator than in a run that starts there and differ in the last digit.
@@ -167,28 +213,81 @@ def run_commands(
     if potential.gamma:
         at_checkpoint += ["unfix gamma", *potential.gamma]
     at_checkpoint += dump_commands(dump.dump_name("$(step)"), check_every, potential)
-    at_checkpoint += noise_commands(config, seed, group)
+    stage = config.stage(start_step)
+    at_checkpoint += noise_commands(stage.settings, seed, conditions.group)
+    at_checkpoint += conditions.renew("$(step:%.0f)", *stretch_names(config, script.STRAIN))
     first = script.stretch_end(start_step, config)
     commands = []
-    if start_step < config.steps:
-        commands += [script.run_command(first, config.steps), *at_checkpoint]
-    if first < config.steps:
+    if start_step < stage.end:
+        commands += [script.run_command(first, stage.end, stage.begin), *at_checkpoint]
+    if first < stage.end:
         quoted = " ".join(f'"{command}"' for command in at_checkpoint)
-        commands.append(f"{script.run_command(config.steps, config.steps)} every {config.restart_every} {quoted}")
+        run = script.run_command(stage.end, stage.end, stage.begin)
+        commands.append(f"{run} every {config.restart_every} {quoted}")
     return commands
+
+
+def reading_commands(
+    config: EngineConfig,
+    start_step: int,
+    check_every: int,
+    seed: int,
+    potential: Potential,
+    conditions: Conditions,
+    settings: Sequence[str],
+) -> list[str]:
+    """Return the commands that run a stage from checkpoint to checkpoint, each of which is read before it goes on.
+
+    Parameters
+    ----------
+    config, start_step, check_every, seed, potential, conditions
+        As for `segment_script`.
+    settings
+        Commands that follow the reading of a restart file: groups, potential and neighbor lists.
+    """
+    stage = config.stage(start_step)
+    if start_step >= stage.end:
+        return []
+    every, last, begin = config.restart_every, stage.end, "${begin}"
+    following = f"(v_begin+{every})"
+    end = f"$({following}*({following}<={last})+{last}*({following}>{last}):%.0f)"
+    noise = f"$(1+({seed}+{script.STRIDE}*v_begin)%{script.SEEDS}:%.0f)", f"{script.THERMOSTAT}_{begin}", begin
+    loop, done, checkpoint = f"stretch_{stage.number}", f"done_{stage.number}", f"write_restart {CHECKPOINT}$(step)"
+    return [
+        script.run_command(script.stretch_end(start_step, config), last, stage.begin),
+        checkpoint,
+        f"label {loop}",
+        f'if "$(step) >= {last}" then "jump SELF {done}"',
+        "variable begin string $(step:%.0f)",
+        *reread_commands(begin),
+        *settings,
+        *conditions.before(),
+        *script.ensemble_commands(config, seed, start_step, conditions.group, noise),
+        *conditions.after(begin, f"{script.STRAIN}_{begin}"),
+        *script.output_commands(config, check_every, conditions.group),
+        *dump_commands(dump.dump_name(begin), check_every, potential),
+        f"run {end} upto start {stage.begin} stop {last}",
+        checkpoint,
+        f"jump SELF {loop}",
+        f"label {done}",
+    ]
 
 
 def noise_commands(config: EngineConfig, seed: int, group: str = script.ALL) -> list[str]:
     """Return `script.noise_commands` for the end of any stretch: LAMMPS computes names and seed from the step."""
-    every, name = config.restart_every, script.THERMOSTAT
     return script.noise_commands(
         config,
-        f"{name}_$(ceil(step/{every})*{every}-{every}:%.0f)",
-        f"{name}_$(step:%.0f)",
+        *stretch_names(config, script.THERMOSTAT),
         f"$(1+({seed}+{script.STRIDE}*step)%{script.SEEDS}:%.0f)",
         "$(step:%.0f)",
         group,
     )
+
+
+def stretch_names(config: EngineConfig, prefix: str) -> tuple[str, str]:
+    """Return the names of a fix in the stretch that ends and in the one that starts, for LAMMPS to complete."""
+    every = config.restart_every
+    return f"{prefix}_$(ceil(step/{every})*{every}-{every}:%.0f)", f"{prefix}_$(step:%.0f)"
 
 
 def check_script(elements: Sequence[str], periodic: bool, skin: float, baseline: Baseline | None = None) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from ase import Atoms
 
 from acemaker.config import OTFConfig
 from acemaker.engines.halting import HaltDecision
 from acemaker.engines.records import SoftStart, Timeline
 from acemaker.potentials.generation import Generation
+from acemaker.potentials.measures import Measure, column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,12 @@ class Request:
     probe_step : int or None
         Step from which the first check below ``threshold_call_dft`` ends the segment with a halt of the tier "probe", a
         test of the potential; None for no test. `HaltMonitor` and `SegmentMonitor` apply it.
+    measure : Measure or None
+        Measure of uncertainty besides gamma; None for gamma alone. `SegmentMonitor` evaluates and records it; another
+        engine calls `uncertainty`, and passes the largest value to `HaltMonitor`.
+    tolerance : float
+        Uncertainty above which a check ends the segment with a halt of the tier "uncertainty", in the unit of
+        `measure`.
     """
 
     number: int
@@ -81,11 +90,38 @@ class Request:
     state: Atoms | None = None
     walker: int = 1
     probe_step: int | None = None
+    measure: Measure | None = None
+    tolerance: float = math.inf
 
     @property
     def start(self) -> Atoms:
         """Structure to start from if there is no checkpoint."""
         return self.structure if self.state is None else self.state
+
+    @property
+    def column(self) -> str:
+        """Observable of checks with the largest value of `measure`; empty without one."""
+        return "" if self.measure is None else column(self.measure)
+
+    def uncertainty(self, step: int, atoms: Atoms) -> np.ndarray | None:
+        """Evaluate `measure` if the check of a step is one of those at which it is evaluated.
+
+        Parameters
+        ----------
+        step
+            Step of the check.
+        atoms
+            Its structure.
+
+        Returns
+        -------
+        ndarray, shape (n_atoms,), or None
+            In the unit of the measure; NaN if the positions are not finite.
+        """
+        if self.measure is None or step % (self.rule.check_every * self.rule.uncertainty_every):
+            return None
+        finite = bool(np.isfinite(atoms.positions).all())
+        return self.measure.per_atom(atoms) if finite else np.full(len(atoms), np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +137,8 @@ class Exploration:
     decision : HaltDecision or None
         Reason for the halt; None if the segment reached its last step.
     frames : tuple of Atoms
-        Structures at the last checks, in order of steps, with ``arrays["gamma"]`` and ``info["step"]``.
+        Structures at the last checks, in order of steps, with ``arrays["gamma"]`` and ``info["step"]``, and
+        ``arrays["uncertainty"]`` where the measure was evaluated.
     safe_step : int
         Step of the newest checkpoint before the exceedance, or the start of the segment.
     safe_checkpoint : Path or None

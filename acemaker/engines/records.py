@@ -12,9 +12,10 @@ from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, number, observable
 
-Tier = Literal["smooth", "break", "probe"]
+Tier = Literal["smooth", "break", "uncertainty", "probe"]
 """Why a segment ends in a halt: too many consecutive checks above ``threshold_call_dft``, one above
-``threshold_break``, or a step at which the potential is tested although gamma is low."""
+``threshold_break``, one whose predicted force error or other measure of uncertainty is above the tolerance, or a step
+at which the potential is tested although gamma is low."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -28,7 +29,8 @@ class Timeline(Record):
     gamma_max : ndarray, shape (n_checks,)
         Largest gamma of the system, dimensionless.
     observables : mapping of str to ndarray, shape (n_checks,)
-        Other quantities; each name ends in its unit (``temperature_K``).
+        Other quantities; each name ends in its unit (``temperature_K``). NaN at checks at which they were not
+        evaluated.
     """
 
     step: np.ndarray
@@ -45,6 +47,9 @@ class Timeline(Record):
         ]
         for name, values in self.observables.items():
             quantity, unit = observable(name)
+            if np.isnan(values).any() and not np.isnan(values).all():  # not evaluated at every check
+                items.append((f"{quantity}, largest", f"{number(np.nanmax(values))} {unit}".rstrip()))
+                continue
             items.append((quantity, f"{number(values[0])} → {number(values[-1])} {unit}".rstrip()))
         return Summary(f"Timeline: {len(self.step)} checks", tuple(items))
 

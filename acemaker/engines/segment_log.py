@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from acemaker.engines.checkpoints import CHECKPOINT, Checkpoint, find_entry, lis
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check
 from acemaker.engines.records import SoftStart, Timeline
-from acemaker.errors import DamagedFileError
+from acemaker.errors import DamagedFileError, EngineError
 from acemaker.formatting.record import read_only
 from acemaker.structures.frames import frame_text, read_frames
 from acemaker.utils.atomic_write import write_whole
@@ -57,6 +58,11 @@ class SegmentLog:
 
     def append(self, check: Check) -> None:
         """Add one check."""
+        if self.checks and self.checks[-1].observables.keys() != check.observables.keys():
+            raise EngineError(
+                f"the checks in {self._csv} have the columns {', '.join(self.checks[-1].observables)}, the next one "
+                f"has {', '.join(check.observables)}: the segment was begun with another engine or measure"
+            )
         if not self.checks:
             header = _header(check)
             self._csv.write_text(header + "\n")
@@ -161,10 +167,18 @@ class SegmentLog:
         self._truncate_trajectory([frame for frame in frames if frame.info["step"] <= step])
         return newest
 
-    def replay(self, monitor: HaltMonitor) -> None:
-        """Apply the halting rule to all checks so far."""
+    def replay(self, monitor: HaltMonitor, measure: str = "") -> None:
+        """Apply the halting rule to all checks so far.
+
+        Parameters
+        ----------
+        monitor
+            The halting rule.
+        measure
+            Name of the observable with the uncertainty; empty if there is none.
+        """
         for check in self.checks:
-            monitor.update(check.step, check.gamma_max)
+            monitor.update(check.step, check.gamma_max, check.observables.get(measure, math.nan))
 
     def safe_checkpoint(self, first_step: int, threshold: float) -> Checkpoint | None:
         """Return the last safe checkpoint of this segment.

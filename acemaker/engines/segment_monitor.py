@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from acemaker.engines.segment_log import SegmentLog
 from acemaker.formatting.record import frozen
 from acemaker.lammps import script
 from acemaker.lammps.box import ANGSTROM_PER_PS
+from acemaker.potentials.measures import UNCERTAINTY, grade, largest
 from acemaker.structures.geometry import put_into_box
 from acemaker.structures.per_atom import with_per_atom
 
@@ -43,7 +45,10 @@ class Frame:
     cell : ndarray, shape (3, 3)
         Å, lower triangular.
     gamma : ndarray, shape (n_atoms,)
-        Extrapolation grade; NaN if the forces are not finite.
+        Extrapolation grade; NaN if the forces are not finite. Empty if the engine does not provide it: the monitor
+        computes it from the coordinates.
+    uncertainty : ndarray, shape (n_atoms,), or None
+        Another measure; None if it was not evaluated at this check.
     """
 
     step: int
@@ -52,6 +57,7 @@ class Frame:
     velocities: np.ndarray
     cell: np.ndarray
     gamma: np.ndarray
+    uncertainty: np.ndarray | None = None
 
 
 class SegmentMonitor:
@@ -88,15 +94,15 @@ class SegmentMonitor:
         energies = request.generation.reference_energies
         self._reference = sum(energies[symbol] for symbol in request.structure.get_chemical_symbols())
         self._few_neighbors = request.generation.few_neighbors
-        self._monitor = HaltMonitor(request.rule, request.probe_step)
+        self._monitor = HaltMonitor(request.rule, request.probe_step, request.tolerance)
         self.decision: HaltDecision | None = None
         self._config = config if config is not None and config.check_course else None
         self._course = None if self._config is None else Course(self._config, request.structure)
-        log.replay(self._monitor)
+        log.replay(self._monitor, request.column)
         for check in log.checks:
             self._follow_course(check)
         self.last_step = log.checks[-1].step if log.checks else -1
-        self._pending: tuple[int, float] | None = None
+        self._pending: tuple[int, float, float] | None = None
         self._frames: deque[Frame] = deque(maxlen=MAX_FRAMES)
 
     @property
@@ -118,26 +124,44 @@ class SegmentMonitor:
         """
         is_new = frame.step > self.last_step
         if is_new or not self._frames or self._frames[-1].step < frame.step:
-            frame = self.with_few_neighbors(frame)
+            frame = self.graded(frame)
+        if is_new:
+            frame = self._with_uncertainty(frame)
         if not self._frames or self._frames[-1].step < frame.step:
             self._frames.append(frame)
         if not is_new:
             return None  # the step of a checkpoint occurs twice: at the end of a stretch and in the setup of the next
         self.last_step = frame.step
         gamma_max = float(frame.gamma.max())
-        self._pending = (frame.step, gamma_max)
+        uncertainty = math.nan if frame.uncertainty is None else largest(frame.uncertainty)
+        self._pending = (frame.step, gamma_max, uncertainty)
         if self._trajectory_every and frame.step % self._trajectory_every == 0:
             self._log.append_frame(self._atoms(frame, unwrapped=True))
-        self.decision = self._monitor.update(frame.step, gamma_max)
+        self.decision = self._monitor.update(frame.step, gamma_max, uncertainty)
         return self.decision
 
-    def with_few_neighbors(self, frame: Frame) -> Frame:
-        """Return a frame in which gamma of atoms with too few neighbors is infinite, whatever engine it is from."""
-        if not self._few_neighbors.limits:
-            return frame
+    def graded(self, frame: Frame) -> Frame:
+        """Return a frame with gamma, whatever engine it is from.
+
+        Gamma is computed from the coordinates if the engine does not provide it, and it is infinite for atoms with too
+        few neighbors.
+        """
+        gamma = frame.gamma
+        if not len(gamma):
+            gamma = grade(self.request.generation, self._bare_atoms(frame))
+        if self._few_neighbors.limits:
+            gamma = self._few_neighbors.applied(self._bare_atoms(frame), gamma)
+        return frame if gamma is frame.gamma else replace(frame, gamma=gamma)
+
+    def _with_uncertainty(self, frame: Frame) -> Frame:
+        """Return a frame with the measure of uncertainty, if this is one of the checks at which it is evaluated."""
+        values = self.request.uncertainty(frame.step, self._bare_atoms(frame))
+        return frame if values is None else replace(frame, uncertainty=values)
+
+    def _bare_atoms(self, frame: Frame) -> Atoms:
+        """Return elements, positions and cell of a frame."""
         start = self.request.structure
-        atoms = Atoms(start.symbols, frame.positions, cell=frame.cell if self._periodic else None, pbc=start.pbc)
-        return replace(frame, gamma=self._few_neighbors.applied(atoms, frame.gamma))
+        return Atoms(start.symbols, frame.positions, cell=frame.cell if self._periodic else None, pbc=start.pbc)
 
     def record_soft_start_break(self, frames: Iterable[Frame], step: int) -> None:
         """Record a break in the soft start as the first and only check of the segment.
@@ -152,7 +176,7 @@ class SegmentMonitor:
         self._frames.extend(frames)
         self.last_step = step
         gamma_max = float(self._frames[-1].gamma.max())
-        self._pending = (step, gamma_max)
+        self._pending = (step, gamma_max, math.nan)
         self.decision = HaltDecision(step=step, first_step=step, tier="break")
         self.complete({})
 
@@ -166,7 +190,7 @@ class SegmentMonitor:
         """
         if self._pending is None:
             return
-        step, gamma_max = self._pending
+        step, gamma_max, uncertainty = self._pending
         self._pending = None
         is_current = int(thermo.get("Step", -1)) == step
         observables = {
@@ -175,6 +199,8 @@ class SegmentMonitor:
         }
         observables["pressure_GPa"] /= script.BAR_PER_GPA
         observables["potential_energy_eV"] += self._reference
+        if self.request.measure is not None:
+            observables[self.request.column] = uncertainty
         check = Check(step=step, gamma_max=gamma_max, observables=observables)
         self._log.append(check)
         if self.request.on_check is not None:
@@ -286,6 +312,8 @@ class SegmentMonitor:
         if not self._periodic and not unwrapped and start.cell.rank:
             put_into_box(atoms, start)  # an oracle may need it
         atoms.arrays["gamma"] = frame.gamma.copy()
+        if frame.uncertainty is not None and not unwrapped:
+            atoms.arrays[UNCERTAINTY] = np.array(frame.uncertainty, dtype=float)
         if not unwrapped:  # a frame from which a trajectory can continue
             atoms.set_velocities(frame.velocities / ANGSTROM_PER_PS)
             atoms.arrays["images"] = frame.images.copy()

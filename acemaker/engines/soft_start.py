@@ -36,7 +36,7 @@ class SoftStartMonitor:
         """Add a frame; return True if its gamma exceeds the break threshold."""
         if self._monitor.decision is not None:
             return True
-        frame = self._monitor.with_few_neighbors(frame)
+        frame = self._monitor.graded(frame)
         self._frames.append(frame)
         gamma = float(frame.gamma.max())
         self._gamma = max(self._gamma, gamma)
@@ -66,7 +66,7 @@ class SoftStartMonitor:
         self._monitor.save_soft_start(
             SoftStart(
                 start_step=self._start_step,
-                steps=script.soft_start_steps(self._config),
+                steps=script.soft_start_steps(self._config, self._start_step),
                 temperature_target=script.ramp_temperature(self._config, self._start_step),
                 temperature_before=float(temperatures[0]),
                 temperature_highest=float(temperatures.max()),

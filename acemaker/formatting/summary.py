@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-UNITS = {"K": "K", "GPa": "GPa", "eV": "eV", "A3": "Å³", "A": "Å", "ps": "ps"}
+UNITS = {"K": "K", "GPa": "GPa", "eV": "eV", "A3": "Å³", "A": "Å", "ps": "ps", "meV/A": "meV/Å"}
 """Units by the last part of an observable's name."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,13 @@ from acemaker.errors import AcemakerError, CampaignLockedError, ConfigError
 from acemaker.headless.notebook import NotebookDescription
 from acemaker.lammps.executable import native_command
 from acemaker.loop.checks import LOCAL_EXECUTORS
-from acemaker.loop.compatibility import may_be_replaced, refuse_another, requests_more_steps
+from acemaker.loop.compatibility import (
+    changeable_names,
+    created_config,
+    may_be_replaced,
+    refuse_another,
+    requests_more_steps,
+)
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.journal import read_events
 from acemaker.loop.lock import is_locked
@@ -96,7 +103,11 @@ def check_parameters(
         if parts and notebook.own is not None and differences != []:  # an existing campaign has all its parts
             check_parts(config, notebook.own)
         if directory and differences:
-            refuse_another(Store(directory), differences, REMEDY)
+            names = changeable_names(differences)
+            how = f"; to change this from now on: acemaker change {directory}" if names else ""
+            refuse_another(
+                Store(directory), differences, REMEDY + how + "".join(f" -p {name}=..." for name in names if how)
+            )
     if directory and config:
         check_free(directory)
     return checked
@@ -225,6 +236,9 @@ def differences_from(directory: Path, config: CampaignConfig) -> list[str] | Non
     recorded = recorded_config(directory)
     if recorded is None:
         return None
+    if events := _events(directory):
+        with contextlib.suppress(AcemakerError):  # which the notebook will report
+            recorded = created_config(events)
     differences = recorded.differences(config)
     if differences and may_be_replaced(Store(directory), _events(directory)):
         return None

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from acemaker.config import EngineConfig
 from acemaker.errors import StructureError
+from acemaker.lammps.conditions import check_strain, conditions_of
 
 VACUUM = 5.0
 """Width of a layer without atoms, Å, from which it is vacuum; layers of crystals, also of layered ones, are closer."""
@@ -25,21 +26,36 @@ def check_ensemble(config: EngineConfig, structure: Atoms) -> None:
     Raises
     ------
     StructureError
-        For a barostat around a cluster, with frozen atoms, or that would change the width of a vacuum.
+        For a barostat around a cluster, with frozen atoms, or that would change the width of a vacuum, and for external
+        conditions that do not suit the structure.
     """
-    if config.ensemble == "npt" and not structure.pbc.all():
+    for stage in config.protocol:
+        try:
+            _check_stage(stage.settings, structure)
+        except StructureError as error:
+            if not config.stages:
+                raise
+            raise StructureError(f"EngineConfig.stages, stage {stage.number}: {error}") from error
+    check_strain(config, structure)
+
+
+def _check_stage(config: EngineConfig, structure: Atoms) -> None:
+    """Check one stage of a run."""
+    conditions_of(config, structure)
+    if not config.has_barostat:
+        return
+    if not structure.pbc.all():
         raise StructureError(
-            "EngineConfig.ensemble: 'npt' needs a periodic structure, got a cluster; choose 'nvt', or set a cell and "
-            "periodic boundary conditions"
+            f"EngineConfig.ensemble: {config.ensemble!r} needs a periodic structure, got a cluster; choose 'nvt', or "
+            "set a cell and periodic boundary conditions"
         )
-    if config.ensemble == "npt" and "frozen" in structure.arrays:
+    if "frozen" in structure.arrays:
         n_frozen = int(structure.arrays["frozen"].sum())
         raise StructureError(
-            f"EngineConfig.ensemble: 'npt' changes the cell and would move the {n_frozen} frozen atoms of "
-            f"{len(structure)} with it; choose 'nvt', 'csvr' or 'langevin', or remove the constraint"
+            f"EngineConfig.ensemble: {config.ensemble!r} changes the cell and would move the {n_frozen} frozen atoms "
+            f"of {len(structure)} with it; choose 'nvt', 'csvr' or 'langevin', or remove the constraint"
         )
-    if config.ensemble == "npt":
-        _check_vacuum(config.pressure_coupling, structure)
+    _check_vacuum(config, structure)
 
 
 def vacuum_widths(structure: Atoms) -> np.ndarray:
@@ -69,12 +85,11 @@ def vacuum_widths(structure: Atoms) -> np.ndarray:
     return widths
 
 
-def _check_vacuum(coupling: str, structure: Atoms) -> None:
+def _check_vacuum(config: EngineConfig, structure: Atoms) -> None:
     """Refuse a barostat that would change the width of a vacuum, which resists no pressure."""
     widths = vacuum_widths(structure)
     empty = [axis for axis, width in zip("xyz", widths, strict=True) if width > VACUUM]
-    moved = "xyz" if coupling in ("iso", "aniso", "tri") else coupling
-    if not set(empty) & set(moved):
+    if not set(empty) & set(config.changed_lengths):
         return
     filled = "".join(axis for axis in "xyz" if axis not in empty)
     along = ", ".join(f"{widths['xyz'.index(axis)]:.3g} Å along {axis}" for axis in empty)
@@ -84,7 +99,9 @@ def _check_vacuum(coupling: str, structure: Atoms) -> None:
         2: f"choose pressure_coupling={filled!r}, which changes the lengths along {' and '.join(filled)} by one factor "
         f"({' '.join(filled)!r}: independently), or ensemble='nvt'",
     }
+    field = "pressure_components" if config.pressure_components else "pressure_coupling"
+    moved = config.changed_lengths if config.pressure_components else config.pressure_coupling
     raise StructureError(
-        f"EngineConfig.pressure_coupling: the structure contains vacuum ({along}), which the barostat with "
-        f"{coupling!r} would close or widen; {choices[len(filled)]}"
+        f"EngineConfig.{field}: the structure contains vacuum ({along}), which the barostat with "
+        f"{moved!r} would close or widen; {choices[len(filled)]}"
     )

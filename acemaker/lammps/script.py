@@ -33,6 +33,9 @@ LOG_FILE = "log.lammps"
 THERMOSTAT, STOCHASTIC = "thermostat", {"csvr": "temp/csvr", "langevin": "langevin"}
 """Prefix of the fix IDs of stochastic thermostats, and their fix styles by ensemble."""
 
+STRAIN = "strain"
+"""Prefix of the names of the fix and the variables that deform the cell."""
+
 BATH = "bath_temperature"
 """LAMMPS variable with the target temperature of Langevin dynamics, K."""
 
@@ -212,7 +215,7 @@ def group_commands(frozen: np.ndarray) -> list[str]:
         Commands after the atoms have been created or read; also after those of a restart file, which contains the
         groups, but not the temperature.
     """
-    numbers = _id_ranges(frozen)
+    numbers = id_ranges(frozen)
     return [
         *(f"group frozen id {' '.join(numbers[start : start + 50])}" for start in range(0, len(numbers), 50)),
         f"group {MOBILE} subtract all frozen",
@@ -237,12 +240,12 @@ def atom_mass_commands(masses: np.ndarray, *, restored: bool) -> list[str]:
     """
     commands = [f"fix {ATOM_MASSES} all property/atom rmass"]
     for mass in () if restored else np.unique(masses):
-        ranges = (numbers.replace(":", "*") for numbers in _id_ranges(masses == mass))
+        ranges = (numbers.replace(":", "*") for numbers in id_ranges(masses == mass))
         commands += [f"set atom {numbers} mass {mass:.17g}" for numbers in ranges]
     return commands
 
 
-def _id_ranges(chosen: np.ndarray) -> list[str]:
+def id_ranges(chosen: np.ndarray) -> list[str]:
     """Return LAMMPS's numbers of the chosen atoms, which count from 1, as ranges such as 3:7."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
     return [f"{first + 1}:{last}" for first, last in edges.reshape(-1, 2).tolist()]
@@ -264,7 +267,9 @@ def _thermo_temperature(group: str) -> list[str]:
     return [] if group == ALL else [f"thermo_modify temp {MOBILE_TEMPERATURE}"]
 
 
-def ensemble_commands(config: EngineConfig, seed: int, step: int = 0, group: str = ALL) -> list[str]:
+def ensemble_commands(
+    config: EngineConfig, seed: int, step: int = 0, group: str = ALL, noise: tuple[str, str, str] | None = None
+) -> list[str]:
     """Define the integrator, thermostat and barostat.
 
     Parameters
@@ -277,27 +282,44 @@ def ensemble_commands(config: EngineConfig, seed: int, step: int = 0, group: str
         Step at which the run starts.
     group
         `ALL`, or `MOBILE` if some atoms are frozen.
+    noise
+        Seed, name and step of a stochastic thermostat, for LAMMPS to complete; None to derive them from `step`.
 
     Returns
     -------
     list of str
-        A barostat has an explicit fixed point; otherwise it would use a new one of the box after every restart.
+        A barostat has an explicit fixed point; otherwise it would use a new one of the box after every restart. The
+        names of the fixes differ from stage to stage, so that a stage does not restore the state of another one.
     """
+    whole, stage = config, config.stage(step)
+    config, name = stage.settings, "ensemble" if stage.number == 1 else f"ensemble_{stage.number}"
     thermostat = _thermostat(config)
     if config.ensemble == "nvt":
-        return _with_temperature("ensemble", f"fix ensemble {group} nvt temp {thermostat}", group)
-    if config.ensemble == "npt":
-        low, high = (pressure * BAR_PER_GPA for pressure in config.pressure)
-        barostat = _barostat(config.pressure_coupling, f"{low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}")
-        return [f"fix ensemble all npt temp {thermostat} {barostat} fixedpoint 0 0 0"]
+        return _with_temperature(name, f"fix {name} {group} nvt temp {thermostat}", group)
+    if config.has_barostat:
+        bath = f"temp {thermostat} " if config.has_thermostat else ""
+        return [f"fix {name} all {config.ensemble} {bath}{_barostat(config)} fixedpoint 0 0 0"]
     if config.ensemble in STOCHASTIC:
-        noise = _stochastic_commands(config, stretch_seed(seed, step), thermostat_name(config, step), step, group)
-        return [f"fix ensemble {group} nve", *noise]
-    return [f"fix ensemble {group} nve"]
+        own = noise or (str(stretch_seed(seed, step)), thermostat_name(whole, step), str(step))
+        return [f"fix {name} {group} nve", *_stochastic_commands(config, *own, group)]
+    return [f"fix {name} {group} nve"]
 
 
-def _barostat(coupling: str, target: str) -> str:
-    """Return the arguments of ``fix npt`` for the directions that the barostat changes."""
+def _barostat(config: EngineConfig) -> str:
+    """Return the arguments of ``fix npt`` and ``fix nph`` for the components that the barostat changes."""
+
+    def target(ramp: tuple[float, float]) -> str:
+        low, high = (pressure * BAR_PER_GPA for pressure in ramp)
+        return f"{low:.17g} {high:.17g} {config.barostat_time / 1000:.17g}"
+
+    if config.pressure_components:
+        ramps = sorted(config.pressure_components.items(), key=lambda item: (len(item[0]), item[0]))
+        return " ".join(f"{component} {target(ramp)}" for component, ramp in ramps)
+    return _coupled(config.pressure_coupling, target(config.pressure))
+
+
+def _coupled(coupling: str, target: str) -> str:
+    """Return the arguments for directions with the same pressure."""
     if coupling in ("iso", "aniso", "tri"):
         return f"{coupling} {target}"
     directions = coupling.replace(" ", "")
@@ -316,15 +338,16 @@ def output_commands(config: EngineConfig, check_every: int, group: str = ALL) ->
     ]
 
 
-def soft_start_steps(config: EngineConfig) -> int:
-    """Return the number of steps of a soft start in this ensemble."""
-    return 0 if config.ensemble == "nve" else config.soft_start_steps
+def soft_start_steps(config: EngineConfig, step: int = 0) -> int:
+    """Return the number of steps of a soft start at a step, which depends on the ensemble there."""
+    return config.soft_start_steps if config.stage(step).settings.has_thermostat else 0
 
 
 def ramp_temperature(config: EngineConfig, step: int) -> float:
     """Return the temperature of the ramp at a step, K."""
-    start, end = config.temperature
-    return start + (end - start) * step / config.steps
+    stage = config.stage(step)
+    start, end = stage.settings.temperature
+    return start + (end - start) * (step - stage.begin) / (stage.end - stage.begin)
 
 
 def soft_start_commands(config: EngineConfig, step: int, seed: int, check_every: int, group: str = ALL) -> list[str]:
@@ -387,8 +410,8 @@ SOFT_LOG = "soft.log"
 
 
 def stretch_end(step: int, config: EngineConfig) -> int:
-    """Return the end of the stretch that starts at a step: the next checkpoint or the last step."""
-    return min(config.steps, (step // config.restart_every + 1) * config.restart_every)
+    """Return the end of the stretch that starts at a step: the next checkpoint or the last step, also of a stage."""
+    return min(config.stage(step).end, (step // config.restart_every + 1) * config.restart_every)
 
 
 def noise_commands(
@@ -458,6 +481,6 @@ def _thermostat(config: EngineConfig) -> str:
     return f"{start:.17g} {end:.17g} {config.thermostat_time / 1000:.17g}"
 
 
-def run_command(upto: int, steps: int) -> str:
-    """Run up to a step; ramps span the whole trajectory of `steps`, independent of the step at which the run starts."""
-    return f"run {upto} upto start 0 stop {steps}"
+def run_command(upto: int, end: int, begin: int = 0) -> str:
+    """Run up to a step; ramps span a stage from `begin` to `end`, independent of the step at which the run starts."""
+    return f"run {upto} upto start {begin} stop {end}"

@@ -13,7 +13,7 @@ from acemaker.utils.interrupt import StopRequested
 if TYPE_CHECKING:
     from acemaker.engines.protocol import Check
     from acemaker.formatting.record import Record
-    from acemaker.labeling.collector import CollectedLabel
+    from acemaker.labeling.request import CollectedLabel
     from acemaker.potentials.optimizer import Iteration
 
 

@@ -20,6 +20,7 @@ from acemaker.lammps.ensemble import check_ensemble
 from acemaker.lammps.executable import launcher_command, native_command
 from acemaker.lammps.library import load_lammps
 from acemaker.lammps.paths import check_path
+from acemaker.lammps.trial import try_commands
 from acemaker.loop.compatibility import CONTENTS
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.store import Store
@@ -35,6 +36,7 @@ from acemaker.potentials.environment import check_structure
 from acemaker.structures.candidates import check_strategies
 from acemaker.structures.embedding import fit_to_oracle
 from acemaker.structures.moments import check_moments_of_file
+from acemaker.structures.vibrations import remark_on_time_step
 
 LEAST_CHARGE = 1e-3
 """Elementary charges; smaller sums of charges are due to rounding."""
@@ -102,10 +104,13 @@ def check_settings(
     structures = initial_structures_of(config, structure)
     first = structures[0]
     elements = tuple(sorted(set(first.get_chemical_symbols())))
+    remarks: dict[str, None] = {}
     for number, atoms in enumerate(structures, start=1):
         settings = config.walker(number).engine if engine is None else getattr(engine, "config", None)
         if isinstance(settings, EngineConfig):  # an engine of the user may have others
             check_ensemble(settings, atoms)
+            try_commands(settings, atoms)
+            remarks[remark_on_time_step(atoms, settings.timestep)] = None
         if oracle is None:
             check_periodicity(config.oracle, atoms)
             file = config.walker(number).system.file
@@ -132,6 +137,8 @@ def check_settings(
                 "OracleConfig.magnetic_moments: an oracle object of your own receives only the structure; set the "
                 "moments there, atoms.set_initial_magnetic_moments(...)"
             )
+    for remark in filter(None, remarks):
+        logger.warning(remark)
     return structures
 
 
@@ -244,16 +251,17 @@ def check_stress(config: CampaignConfig, structures: Sequence[Atoms], name: str,
     ConfigError
         If a walker has a barostat.
     """
-    barostats = [config.walker(number + 1).engine.ensemble == "npt" for number in range(len(structures))]
-    if any(barostats) and failure:
+    engines = [config.walker(number + 1).engine for number in range(len(structures))]
+    ensemble = next((engine.ensemble for engine in engines if engine.has_barostat), None)
+    if ensemble is not None and failure:
         raise ConfigError(
-            f"EngineConfig.ensemble: 'npt' needs the stress, which the oracle {name} failed to compute: {failure}. The "
-            "pressure, and so the volume, would be learned from energies and forces alone. Correct the oracle, or "
-            "choose ensemble='nvt' (or 'csvr', 'langevin', 'nve')"
+            f"EngineConfig.ensemble: {ensemble!r} needs the stress, which the oracle {name} failed to compute: "
+            f"{failure}. The pressure, and so the volume, would be learned from energies and forces alone. Correct the "
+            "oracle, or choose ensemble='nvt' (or 'csvr', 'langevin', 'nve')"
         )
-    if any(barostats):
+    if ensemble is not None:
         raise ConfigError(
-            f"EngineConfig.ensemble: 'npt' needs the stress, and the labels of the oracle {name} have none: the "
+            f"EngineConfig.ensemble: {ensemble!r} needs the stress, and the labels of the oracle {name} have none: the "
             "pressure, and so the volume, would be learned from energies and forces alone. Choose ensemble='nvt' (or "
             "'csvr', 'langevin', 'nve'), or an oracle with stress"
         )

@@ -11,10 +11,11 @@ import numpy as np
 from ase import Atoms
 
 from acemaker.config import CampaignConfig, EngineConfig
-from acemaker.config.campaign import CHANGEABLE
+from acemaker.config.campaign import CHANGEABLE, HALFWAY
 from acemaker.errors import CampaignExistsError, ConfigError
 from acemaker.loop.initial_structures import initial_structures_of
 from acemaker.loop.journaled_state import recorded_config
+from acemaker.loop.labels import settings_digest
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store
 from acemaker.states import State
@@ -51,7 +52,7 @@ def differences_to(
     StructureError
         If the structure has properties that are not supported.
     """
-    differences = recorded_config(events[:1]).differences(config)  # which may be refused today
+    differences = created_config(events).differences(config)  # which may be refused today
     if structure is not None:
         check_supported(structure, "the structure")
         stored = read_structures(store.initial)
@@ -61,26 +62,45 @@ def differences_to(
     return differences
 
 
+def created_config(events: Sequence[Mapping[str, Any]]) -> CampaignConfig:
+    """Return the configuration at the creation of a campaign, with the fields that `Campaign.open` has changed since.
+
+    Parameters
+    ----------
+    events
+        The events of its journal.
+    """
+    created, current = recorded_config(events[:1]), recorded_config(events)
+    sections = {}
+    for section, names in HALFWAY.items():
+        values = {name: getattr(getattr(current, section), name) for name in names}
+        sections[section] = getattr(created, section).model_copy(update=values)
+    return created.model_copy(update=sections)
+
+
 def with_changes(config: CampaignConfig, changes: Mapping[str, Any]) -> CampaignConfig:
     """Return a configuration with other values of the fields that may change.
 
     Raises
     ------
     ConfigError
-        For a name that is not in `CHANGEABLE`, or a value out of range.
+        For a name that is neither in `CHANGEABLE` nor in `HALFWAY`, or a value out of range.
     """
-    allowed = [name for names in CHANGEABLE.values() for name in names]
+    fields = {
+        section: (*CHANGEABLE.get(section, ()), *HALFWAY.get(section, ())) for section in {**CHANGEABLE, **HALFWAY}
+    }
+    allowed = [name for names in fields.values() for name in names]
     if unknown := sorted(set(changes) - set(allowed)):
         raise ConfigError(
             f"Campaign.open can change {', '.join(allowed[:-1])} and {allowed[-1]} only, not {', '.join(unknown)}; "
             "to change anything else, create another campaign"
         )
     changed = {}
-    for section, names in CHANGEABLE.items():
+    for section, names in fields.items():
         old = getattr(config, section)
         new = {name: value for name, value in changes.items() if name in names}
         changed[section] = type(old)(**{**old.model_dump(), **new})
-    return config.model_copy(update=changed)
+    return type(config)(**{**dict(config), **changed})  # checks that the sections are consistent
 
 
 def reopened_fields(store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig) -> dict[str, Any]:
@@ -96,7 +116,33 @@ def reopened_fields(store: Store, events: Sequence[dict[str, Any]], config: Camp
     dict
     """
     more = {"more_steps": True} if requests_more_steps(store, events, config) else {}
-    return {"config": config.model_dump(mode="json"), **more}
+    old = recorded_config(events)
+    changes = changes_between(old, config)
+    settings = [settings_digest(old.oracle), settings_digest(config.oracle)]
+    return {
+        "config": config.model_dump(mode="json"),
+        **more,
+        **({"changes": changes} if changes else {}),
+        **({"oracle_settings": settings} if settings[0] != settings[1] else {}),
+    }
+
+
+def changes_between(old: CampaignConfig, new: CampaignConfig) -> dict[str, list[Any]]:
+    """Return the earlier and the new value of each field that differs, as in the journal.
+
+    Parameters
+    ----------
+    old, new
+        Two configurations.
+    """
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    return {
+        name: [before[section][name], value]
+        for section in before
+        if isinstance(before[section], dict)
+        for name, value in after[section].items()
+        if before[section].get(name) != value
+    }
 
 
 def requests_more_steps(store: Store, events: Sequence[dict[str, Any]], config: CampaignConfig) -> bool:
@@ -193,10 +239,10 @@ def delete_leftovers(store: Store) -> None:
     store
         The campaign's files.
     """
-    folders = (store.candidates(None).parent, store.failures, *(store.directory / name for name in CONTENTS))
-    for folder in folders:
+    own = (store.candidates(None).parent, store.failures, store.committee)
+    for folder in (*own, *(store.directory / name for name in CONTENTS)):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (store.initial, store.pretraining):
+    for file in (store.initial, store.pretraining, store.first_labels):
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
 
@@ -258,15 +304,33 @@ def refuse_another(store: Store, differences: Sequence[str], remedy: str = HOW_T
     lines += [f"  {difference}" for difference in differences]
     if has_no_labels(store):
         lines.append("it has no labels yet, so that its directory can be deleted without loss")
-    raise CampaignExistsError("\n".join([*lines, remedy]))
+    lines.append(remedy)
+    if remedy == HOW_TO_CONTINUE and (names := changeable_names(differences)):
+        lines.append(
+            f"to change this from now on: Campaign.open(directory, {', '.join(f'{name}=...' for name in names)})"
+        )
+    raise CampaignExistsError("\n".join(lines))
+
+
+def changeable_names(differences: Sequence[str]) -> list[str]:
+    """Return the names of the fields that differ if `Campaign.open` can change all of them half way; else none.
+
+    Parameters
+    ----------
+    differences
+        As from `differences_to`.
+    """
+    names = [difference.partition(":")[0].rpartition(".")[2] for difference in differences]
+    return names if set(names) <= {name for fields in HALFWAY.values() for name in fields} else []
 
 
 def _ramp(engine: EngineConfig) -> str:
     """Describe what changes from the first step to the last; empty if everything is constant."""
-    (cold, hot), (low, high) = engine.temperature, engine.pressure
+    cold, hot = engine.temperature
     if cold != hot:
         return f"from {cold:g} to {hot:g} K"
-    return f"from {low:g} to {high:g} GPa" if engine.ensemble == "npt" and low != high else ""
+    ramps = (f"from {low:g} to {high:g} GPa" for low, high in engine.pressure_ramps.values() if low != high)
+    return next(ramps, "")
 
 
 def are_equal(first: Atoms, second: Atoms) -> bool:

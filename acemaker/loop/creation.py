@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from acemaker.errors import ConfigError
 from acemaker.labeling.factory import GivenExecutor
 from acemaker.loop.checks import check_labels, check_settings, check_start
 from acemaker.loop.cold_start import check_cold_start, n_per_run
+from acemaker.loop.committee import check_calculators
 from acemaker.loop.compatibility import (
     delete_campaign,
     delete_leftovers,
@@ -28,6 +29,7 @@ from acemaker.loop.compatibility import (
     reopened_fields,
 )
 from acemaker.loop.earlier_labels import keep_labels, set_queue_aside, source_of, with_labeled_structures
+from acemaker.loop.first_labels import FirstLabelSet, as_candidates, n_missing, read_first_labels, with_more
 from acemaker.loop.first_starts import unknown_starts
 from acemaker.loop.journal import Journal, closing_on_error
 from acemaker.loop.oracle_files import recorded_files
@@ -65,12 +67,15 @@ class Plan:
         Number of structures of the first generation.
     trial_seconds : float or None
         Time of a label in a trial, which is not counted; None if there was none.
+    labeled : FirstLabelSet
+        Labels that exist, whose structures are the first ones of the first generation.
     """
 
     initial: tuple[Atoms, ...]
     first: tuple[Atoms, ...]
     n_first: int
     trial_seconds: float | None = None
+    labeled: FirstLabelSet = field(default_factory=FirstLabelSet)
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -88,6 +93,7 @@ def create_journal(
     oracle: Oracle | None,
     trainer_factory: Callable[[], Trainer] | None,
     executor: GivenExecutor | None,
+    allow_code: bool = False,
 ) -> Journal:
     """Create a campaign, or continue an existing one if `exist_ok`.
 
@@ -104,6 +110,8 @@ def create_journal(
         Whether an existing campaign is continued.
     structure, engine, oracle, trainer_factory, executor
         The user's objects, or None.
+    allow_code
+        Whether files of first labels may be unpickled.
 
     Returns
     -------
@@ -125,8 +133,10 @@ def create_journal(
     def plan() -> Plan:
         check_start(store)
         structures = check_settings(store, config, structure, engine, oracle, executor)
-        planned = plan_for(config, structures, trainer_factory)
+        labeled = read_first_labels(config, structures, oracle, directory=store.directory, allow_code=allow_code)
+        planned = plan_for(config, structures, trainer_factory, labeled)
         check_cold_start(config, structures, planned.n_first, engine)
+        check_calculators(config, structures)
         check = check_labels(config, structures, engine, oracle, executor)  # last, since it calls the oracle
         planned = replace(planned, trial_seconds=None if check is None else check.seconds)
         is_here = oracle is not None or is_inline(config.oracle)
@@ -167,7 +177,12 @@ def create_journal(
             return journal
 
 
-def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory: Callable[[], Trainer] | None) -> Plan:
+def plan_for(
+    config: CampaignConfig,
+    initial: tuple[Atoms, ...],
+    trainer_factory: Callable[[], Trainer] | None,
+    labeled: FirstLabelSet | None = None,
+) -> Plan:
     """Generate the structures of the first generation; nothing is written.
 
     Parameters
@@ -178,6 +193,8 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
         The structure with which each walker starts.
     trainer_factory
         The user's factory, or None.
+    labeled
+        Labels that exist; structures are generated for what they lack.
 
     Raises
     ------
@@ -193,7 +210,12 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
         logging.getLogger("acemaker").warning(remark)
     check_pretraining(config, start, trainer)
     minimum = trainer.minimum_structures(start_cell)
-    n_first = sum(n_per_run(config, minimum)) if config.system.cold_start else max(config.system.n_first, minimum)
+    labeled = labeled or FirstLabelSet()
+    existing = as_candidates(labeled.labels)
+    if config.system.cold_start:
+        n_first = sum(n_per_run(config, minimum))
+    else:
+        n_first = n_missing(labeled.labels, start_cell, config, minimum)
     if config.otf.max_labels is not None and config.otf.max_labels < n_first:
         fields = "cold_start_frames, n_first or n_functions" if config.system.cold_start else "n_first or n_functions"
         raise ConfigError(
@@ -203,11 +225,14 @@ def plan_for(config: CampaignConfig, initial: tuple[Atoms, ...], trainer_factory
     rng = np.random.default_rng([config.seed, 2])
     weight = first_weight(config.system, config.potential, start, start_cell)
     spread = bool(getattr(trainer, "lacks_environments", False))
-    first = first_structures(start_cell, config.system, n_first, rng, n_first, weight, spread)
+    first = first_structures(start_cell, config.system, n_first, rng, n_first, weight, spread) if n_first else []
     if config.system.cold_start:  # its frames come first
         return Plan(initial, tuple(first), n_first)
-    starts = unknown_starts(config, initial, first[:n_first], trainer)
-    return Plan(initial, (*first[:n_first], *starts, *first[n_first:]), n_first + len(starts))
+    own = first[:n_first]
+    starts = unknown_starts(config, initial, [*existing, *own], trainer, n_free=len(existing))
+    labeled = with_more(labeled, n_first + len(starts), own_trainer=trainer_factory is not None)
+    structures = (*existing, *own, *starts, *first[n_first:])
+    return Plan(initial, structures, len(existing) + n_first + len(starts), labeled=labeled)
 
 
 def replace_campaign(
@@ -239,15 +264,17 @@ def replace_campaign(
     n_labels = keep_labels(store, events)
     if store.queue.exists() and source_of(events) != source:
         set_queue_aside(store)  # its files are named by structures and settings alone
-    first, reused = with_labeled_structures(
-        store, events, config, source, planned.initial, planned.first, planned.n_first
+    n_labeled = len(planned.labeled.labels)  # of structures that are not drawn
+    drawn, reused = with_labeled_structures(
+        store, events, config, source, planned.initial, planned.first[n_labeled:], planned.n_first - n_labeled
     )
+    first = (*planned.first[:n_labeled], *drawn)
     store.replacing.parent.mkdir(exist_ok=True)
     store.replacing.touch()
     if n_labels:
         logger.info(
             f"the campaign in {store.directory} failed before its first potential was used and is replaced; {reused} "
-            f"of the {planned.n_first} first structures are among those that it has labeled"
+            f"of the {planned.n_first - n_labeled} first structures are among those that it has labeled"
         )
     delete_campaign(store)
     return replace(planned, first=first)
@@ -283,6 +310,8 @@ def write_files(
     """
     write_structures(store.candidates(None), planned.first)
     write_structures(store.initial, planned.initial)
+    if planned.labeled.all:
+        write_structures(store.first_labels, planned.labeled.all)
     fields: dict[str, Any] = {"replaced": list(replaced)} if replaced else {}
     if len(planned.initial) > 1:
         fields["walkers"] = len(planned.initial)
@@ -290,6 +319,8 @@ def write_files(
         fields["oracle_source"] = source
     if files:
         fields["oracle_files"] = dict(files)
+    if planned.labeled.record.sources:
+        fields["first_labels"] = planned.labeled.record.event()
     if planned.trial_seconds is not None:
         fields["trial_s"] = round(planned.trial_seconds, 4)
     settings = config.model_dump(mode="json")

@@ -12,8 +12,9 @@ from acemaker.config import CampaignConfig, OracleConfig
 from acemaker.errors import AcemakerError, CampaignError, DamagedFileError
 from acemaker.loop.compatibility import are_equal
 from acemaker.loop.journaled_state import recorded_config
+from acemaker.loop.label_files import read_label
 from acemaker.loop.label_store import LabelStore
-from acemaker.loop.labels import label_key, read_label
+from acemaker.loop.labels import label_key
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store, contained
 from acemaker.structures.files import read_structures
@@ -54,8 +55,8 @@ def keep_labels(store: Store, events: Sequence[Mapping[str, Any]]) -> int:
     labels = LabelStore(store.earlier, source_of(events))
     config = recorded_config(events)
     progress = Progress().apply_all(events)
-    files = [entry.file for entry in progress.labels]
-    files += [event["file"] for event in progress.isolated.values()]
+    files = [entry.file for entry in progress.labels if not entry.own]
+    files += [event["file"] for event in progress.isolated.values() if not event.get("own")]
     for file in files:
         try:
             labeled = read_label(contained(store.directory, file))

@@ -14,11 +14,13 @@ from acemaker.engines.factory import make_engine
 from acemaker.engines.protocol import Check, Engine, Request
 from acemaker.engines.segment_pool import SegmentPool
 from acemaker.errors import AcemakerError, DamagedFileError, EngineError
+from acemaker.loop.committee import CommitteeWork
 from acemaker.loop.journaled_state import JournaledState
 from acemaker.loop.probes import next_probe
 from acemaker.loop.progress import Walker
 from acemaker.loop.store import Store
 from acemaker.loop.trusted_code import generation_of
+from acemaker.loop.uncertainty import measure_of, tolerance_in_force
 from acemaker.potentials.generation import Generation
 from acemaker.results import Segment
 from acemaker.structures.files import read_structures
@@ -38,10 +40,14 @@ class ExploreWork:
         Names of the campaign's files.
     engine
         The user's engine, which runs the segments of all walkers; None for the engines of the configuration.
+    committee
+        Calculators whose forces are compared during a run.
     """
 
-    def __init__(self, journaled: JournaledState, store: Store, engine: Engine | None) -> None:
-        self._journaled, self._store, self._own = journaled, store, engine
+    def __init__(
+        self, journaled: JournaledState, store: Store, engine: Engine | None, committee: CommitteeWork
+    ) -> None:
+        self._journaled, self._store, self._own, self._committee = journaled, store, engine, committee
         self.starts = read_structures(store.initial)
         self._engines: dict[int, Engine] = {}
         self._pool: SegmentPool | None = None
@@ -127,19 +133,22 @@ class ExploreWork:
         checkpoint, state = self._store.absolute(current.checkpoint), self._state(current)
         if checkpoint is not None and state is None:
             check_restart(checkpoint)
+        config, generation = self._journaled.config, self._generation(progress.generation)
         return Request(
             number=number,
             walker=walker,
             structure=self.starts[walker - 1],
             start_step=current.step,
             checkpoint=checkpoint if state is None else None,
-            generation=self._generation(progress.generation),
-            rule=self._journaled.config.otf,
+            generation=generation,
+            rule=config.otf,
             directory=self._store.segment(number),
             on_check=self.on_check,
             soft_start=current.n_segments > 0 and current.generation != progress.generation,
             state=state,
-            probe_step=next_probe(self._journaled.config, progress, walker),
+            probe_step=next_probe(config, progress, walker),
+            measure=measure_of(config, generation, self._committee),
+            tolerance=tolerance_in_force(config, progress, walker, generation),
         )
 
     def _needed_checkpoints(self) -> set[str]:

@@ -28,7 +28,7 @@ respect to few rattled copies of it, and its label would contain almost nothing.
 
 
 def unknown_starts(
-    config: CampaignConfig, starts: Sequence[Atoms], first: Sequence[Atoms], trainer: Trainer
+    config: CampaignConfig, starts: Sequence[Atoms], first: Sequence[Atoms], trainer: Trainer, n_free: int = 0
 ) -> list[Atoms]:
     """Return the starts at which a potential trained on the first structures would halt at once.
 
@@ -46,6 +46,8 @@ def unknown_starts(
         The structures of the first generation, without those in reserve.
     trainer
         A trainer without labels; its active set is changed.
+    n_free
+        Number of structures of `first` that are labeled already.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def unknown_starts(
     """
     if not isinstance(trainer, Domain):
         return []
-    room = len(starts) if config.otf.max_labels is None else config.otf.max_labels - len(first)
+    room = len(starts) if config.otf.max_labels is None else config.otf.max_labels - len(first) + n_free
     remaining = [atoms for atoms in starts if len(atoms) <= config.oracle.max_atoms]
     chosen: list[Atoms] = []
     with contextlib.suppress(AcemakerError):  # it is reported by the training

@@ -7,6 +7,7 @@ from ase import Atoms
 
 from acemaker.config import CampaignConfig, SystemConfig
 from acemaker.errors import ConfigError, StructureError
+from acemaker.lammps.groups import members
 from acemaker.structures.initial import (
     check_cell,
     check_periodicity,
@@ -17,6 +18,7 @@ from acemaker.structures.initial import (
 )
 from acemaker.structures.lengths import check_lengths
 from acemaker.structures.momenta import check_trajectories_differ, with_usable_momenta
+from acemaker.structures.per_atom import FROZEN
 from acemaker.structures.supported import as_initial
 
 SOURCES = ("structure", "crystal")
@@ -79,7 +81,7 @@ def initial_structures_of(config: CampaignConfig, structure: Atoms | None = None
         atoms = complete(frames.pop(0), system, rng) if own_frame else initial_structure(system, rng)
         structures.append(_checked(atoms, config, system))
     structures = [
-        with_usable_momenta(atoms, config.walker(number).engine.temperature[0], f"the structure of walker {number}")
+        with_usable_momenta(atoms, config.walker(number).engine.first_temperature, f"the structure of walker {number}")
         for number, atoms in enumerate(structures, start=1)
     ]
     check_trajectories_differ(config, structures)
@@ -137,4 +139,24 @@ def _checked(atoms: Atoms, config: CampaignConfig, system: SystemConfig | None) 
     check_cell(atoms, where)
     accepted = (system or config.system).length_unit is not None
     check_lengths(atoms, where, closest=config.oracle.min_label_distance, accepted=accepted, remedy=remedy)
-    return with_regular_cell(atoms, config.potential.cutoff)
+    return _with_frozen(with_regular_cell(atoms, config.potential.cutoff), config.system)
+
+
+def _with_frozen(atoms: Atoms, system: SystemConfig) -> Atoms:
+    """Return a structure in which the atoms that the configuration names are frozen."""
+    if system.frozen_atoms is None:
+        return atoms
+    where = "SystemConfig.frozen_atoms"
+    frozen = members(system.frozen_atoms, atoms, where)
+    if frozen.all():
+        raise StructureError(
+            f"{where} contains all {len(atoms)} atoms of the structure, so that nothing would move; leave some free"
+        )
+    if FROZEN in atoms.arrays and not np.array_equal(atoms.arrays[FROZEN], frozen):
+        raise StructureError(
+            f"{where} contains {int(frozen.sum())} atoms, but the structure itself fixes "
+            f"{int(atoms.arrays[FROZEN].sum())} atoms, which are others; omit one of the two"
+        )
+    copy = atoms.copy()
+    copy.arrays[FROZEN] = frozen
+    return copy

@@ -78,7 +78,7 @@ def pretraining_labels(file: Path, config: CampaignConfig, start: Atoms) -> tupl
     structures = pretraining_structures(
         cell,
         config.potential.pretrain_structures,
-        temperatures=config.engine.temperature,
+        temperatures=(min(config.engine.temperatures), max(config.engine.temperatures)),
         strain=config.system.first_strain,
         springs=springs_of(cell, displaced, *(forces_of(oracle.label(atoms)) for atoms in (cell, displaced))),
         rng=rng,

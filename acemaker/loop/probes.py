@@ -96,7 +96,7 @@ def next_probe(config: CampaignConfig, progress: Progress, walker: int) -> int |
         Number of the walker, from 1.
     """
     limit = config.otf.max_labels
-    if limit is not None and len(progress.labels) >= limit:
+    if limit is not None and progress.n_charged >= limit:
         return None
     planned, engine = planned_probes(config, walker), config.walker(walker).engine
     current = progress.walkers[walker - 1]

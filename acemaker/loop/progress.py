@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from acemaker.errors import CampaignError
+from acemaker.loop.revisions import Revisions
 from acemaker.states import State, is_allowed
 from acemaker.utils.append_only import AppendOnlySequence
 
@@ -47,6 +48,9 @@ class Walker:
         The step from which an ended walker continues if more steps are requested.
     probed : int or None
         MD step of its last probe that was labeled; None before the first.
+    uncertainty : float or None
+        Largest uncertainty of the atoms of the structure that was labeled last, by the potential that was trained on
+        it, meV/Å; None before the first, or if it is not measured.
     """
 
     step: int = 0
@@ -60,6 +64,7 @@ class Walker:
     generation: int | None = None
     last_step: int = 0
     probed: int | None = None
+    uncertainty: float | None = None
 
     def after(self, segment: Event) -> Walker:
         """Return the state after a segment has been explored.
@@ -98,6 +103,14 @@ class LabelEntry:
         Hash of structure and oracle settings.
     shared : bool
         Whether it is from the label store that campaigns share, and was not computed here.
+    own : bool
+        Whether the user supplied the results, so that it is not counted in ``max_labels``.
+    addition : int or None
+        Number of the call of `add` or `relabel` that it is from; None for all other labels.
+    sum : str
+        Checksum of its file when it was written; empty in older campaigns.
+    settings : str
+        Digest of the oracle's settings; empty for those with which the campaign was created.
     """
 
     halt: int | None
@@ -105,6 +118,10 @@ class LabelEntry:
     file: str
     key: str
     shared: bool = False
+    own: bool = False
+    addition: int | None = None
+    sum: str = ""
+    settings: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +193,17 @@ class Progress:
         the trainer does not tell them.
     training_error : float or None
         Force error of the latest potential on its own labels, meV/Å; None if it is unknown.
+    compared_bases : bool
+        Whether the basis of the latest potential was chosen by a comparison on the labels.
+    committee : mapping or None
+        Event of the committee that was trained last.
+    revisions : Revisions
+        Changes by hand: labels that were added, removed or computed again, and other settings.
+    settings, first_settings : str
+        Digest of the oracle's settings, empty until they are changed; that of the settings at the creation, which is
+        recorded with the first change.
+    first_labels : mapping
+        Labels that existed before the campaign, as from `acemaker.results.FirstLabels`; empty if there were none.
     """
 
     state: State = State.LABEL
@@ -209,6 +237,12 @@ class Progress:
     probes: tuple[Event, ...] = ()
     left_out: Mapping[str, Event] = field(default_factory=dict)
     training_error: float | None = None
+    compared_bases: bool = False
+    committee: Event | None = None
+    revisions: Revisions = field(default_factory=Revisions)
+    settings: str = ""
+    first_settings: str = ""
+    first_labels: Event = field(default_factory=dict)
 
     @property
     def current(self) -> Walker:
@@ -258,6 +292,16 @@ class Progress:
         """Number of labels: structures that were labeled once, however often they are used."""
         return len({entry.key for entry in self.labels})
 
+    @property
+    def n_charged(self) -> int:
+        """Number of labels that count in ``max_labels``, also if they were removed or replaced."""
+        return sum(not entry.own for entry in self.labels) + self.revisions.n_replaced
+
+    @property
+    def all_labels(self) -> Sequence[LabelEntry]:
+        """All labels, including removed and replaced ones."""
+        return (*(self.revisions.places or self.labels), *self.revisions.versions.values())
+
     def apply(self, event: Event) -> Progress:
         """Return the progress after one more event.
 
@@ -286,7 +330,7 @@ class Progress:
         draft.__dict__.update(self.__dict__)
         for are_labels, group in groupby(events, key=lambda event: event["event"] == "label"):
             if are_labels:
-                draft = draft.with_changes(labels=draft.labels.with_all(map(_label_entry, group)))
+                draft = _with_labels(draft, list(group))
             else:
                 for event in group:
                     draft = draft.apply(event)
@@ -317,14 +361,27 @@ class _Draft(Progress):
         return self
 
 
-def _label_entry(event: Event) -> LabelEntry:
+def _label_entry(event: Event, settings: str = "") -> LabelEntry:
     return LabelEntry(
         halt=event["halt"],
         candidate=event["candidate"],
         file=event["file"],
         key=event["key"],
         shared=event.get("shared", False),
+        own=event.get("own", False),
+        addition=event.get("addition"),
+        sum=event.get("sum", ""),
+        settings=settings,
     )
+
+
+def _with_labels(progress: Progress, events: Sequence[Event]) -> Progress:
+    entries = [_label_entry(event, progress.settings) for event in events]
+    after = progress.with_changes(labels=progress.labels.with_all(entries))
+    revisions = progress.revisions
+    if revisions.places is None:
+        return after
+    return after.with_changes(revisions=replace(revisions, places=(*revisions.places, *entries)))
 
 
 def _on_created(progress: Progress, event: Event) -> Progress:
@@ -336,24 +393,36 @@ def _on_created(progress: Progress, event: Event) -> Progress:
         exploring=exploring,
         oracle_files=event.get("oracle_files", {}),
         trial_seconds=event.get("trial_s"),
+        first_labels=event.get("first_labels", {}),
     )
 
 
 def _on_label(progress: Progress, event: Event) -> Progress:
-    return progress.with_changes(labels=progress.labels.with_end(_label_entry(event)))
+    return _with_labels(progress, [event])
 
 
 def _on_label_failed(progress: Progress, event: Event) -> Progress:
+    if "addition" in event:
+        failures = {**progress.revisions.failures, event["candidate"]: event}
+        return progress.with_changes(revisions=replace(progress.revisions, failures=failures))
     return progress.with_changes(failures={**progress.failures, event["candidate"]: event})
 
 
 def _on_isolated_atom(progress: Progress, event: Event) -> Progress:
-    return progress.with_changes(isolated={**progress.isolated, event["element"]: event})
+    event = {**event, "settings": progress.settings}
+    revisions = progress.revisions
+    versions = {old["file"]: old for old in progress.isolated.values()} | {**revisions.isolated, event["file"]: event}
+    after = progress.with_changes(isolated={**progress.isolated, event["element"]: event})
+    return after.with_changes(revisions=replace(revisions, isolated=versions)) if "addition" in event else after
 
 
 def _on_isolated_atom_failed(progress: Progress, event: Event) -> Progress:
     failures = {**progress.isolated_failures, event["element"]: event["cause"]}
     return progress.with_changes(isolated_failures=failures)
+
+
+def _on_committee(progress: Progress, event: Event) -> Progress:
+    return progress.with_changes(committee=event)
 
 
 def _on_chosen(progress: Progress, event: Event) -> Progress:
@@ -374,6 +443,13 @@ def _on_reopened(progress: Progress, event: Event) -> Progress:
             after = after.with_changes(isolated_failures={})
     if "oracle_files" in event:
         after = after.with_changes(oracle_files=event["oracle_files"])
+    if "oracle_settings" in event:
+        old, new = event["oracle_settings"]
+        first = after.first_settings or old
+        after = after.with_changes(first_settings=first, settings="" if new == first else new)
+    after = with_cuts(after, event.get("cuts", ()))
+    if event.get("changes"):
+        after = _with_change(after, {"changes": event["changes"]})
     return _with_more_steps(after) if event.get("more_steps") else after
 
 
@@ -416,18 +492,32 @@ def _after_label(progress: Progress, event: Event) -> Progress:
 
 
 def _after_train(progress: Progress, event: Event) -> Progress:
-    groups = progress.groups.with_end(_entries(progress, event["labels"]))
+    groups, start = progress.groups, 0
+    for size in event.get("groups", [len(event["labels"])]):  # several if another campaign's potential was repeated
+        groups = groups.with_end(_entries(progress, event["labels"][start : start + size]))
+        start += size
     after = progress.with_changes(groups=groups, reason=event["reason"])
+    if (revisions := progress.revisions).groups is not None:
+        places = _places(progress, event["labels"])
+        after = after.with_changes(revisions=replace(revisions, groups=(*revisions.groups, places)))
     if (measured := event.get("probe")) is not None:
         after = after.with_changes(probes=(*progress.probes, measured))
+        if after.revisions.is_begun:
+            every = (*after.revisions.probes, measured)
+            after = after.with_changes(revisions=replace(after.revisions, probes=every))
     if not event["accepted"]:
         return after
     errors = progress.errors.with_end(event["cv_forces"])
+    if event.get("is_new_basis"):
+        after = _without_floors(after)
+    if (uncertainty := event.get("uncertainty")) is not None:
+        after = _with_current(after, replace(after.current, uncertainty=uncertainty))
     return after.with_changes(
         generation=event["generation"],
         errors=errors,
         left_out=event.get("left_out", {}),
         training_error=event.get("train_forces"),
+        compared_bases=event.get("compared_bases", False),
     )
 
 
@@ -450,6 +540,129 @@ def _after_resume(progress: Progress, event: Event) -> Progress:
         exploring = tuple(number for number, walker in enumerate(after.walkers, start=1) if not walker.ended)
         after = after.with_changes(exploring=exploring)
     return _with_next_walker(after).with_changes(discarded_steps=discarded_steps)
+
+
+def with_cuts(progress: Progress, cuts: Iterable[Event]) -> Progress:
+    """End segments that were interrupted at checkpoints, from which their walkers continue in new segments.
+
+    Parameters
+    ----------
+    progress
+        State of the campaign.
+    cuts
+        Events of the segments, in the order of their numbers.
+    """
+    segments, walkers = progress.segments, list(progress.walkers)
+    for cut in cuts:
+        segments = segments.with_end({"halt": None, "next": State.EXPLORE.value, **cut})
+        index = (cut["walker"] or 1) - 1
+        walkers[index] = replace(
+            walkers[index],
+            step=cut["end_step"],
+            checkpoint=cut["checkpoint"],
+            frame_halt=None,
+            n_segments=walkers[index].n_segments + 1,
+            generation=cut["generation"],
+        )
+    return progress.with_changes(segments=segments, walkers=tuple(walkers))
+
+
+def _with_change(progress: Progress, change: Event) -> Progress:
+    """Record what was changed, and the steps of the walkers at that time."""
+    recorded = {"steps": progress.steps, "generation": progress.generation, **change}
+    revisions = replace(progress.revisions, changes=(*progress.revisions.changes, recorded))
+    return progress.with_changes(revisions=revisions)
+
+
+def _begun(progress: Progress) -> Progress:
+    revisions = progress.revisions.begun(progress.labels, progress.groups, progress.probes)
+    return progress.with_changes(revisions=revisions)
+
+
+def _with_labels_in_force(progress: Progress, revisions: Revisions) -> Progress:
+    """Return the state with the labels, groups and probes that are in force after a change."""
+    places = revisions.places or ()
+    groups = (revisions.current(group) for group in revisions.groups or ())
+    return progress.with_changes(
+        revisions=revisions,
+        labels=AppendOnlySequence(revisions.current(places)),
+        groups=AppendOnlySequence(group for group in groups if group),
+        probes=revisions.current_probes(places),
+    )
+
+
+def _on_removed(progress: Progress, event: Event) -> Progress:
+    after = _begun(progress)
+    revisions = after.revisions
+    for file in event["files"]:
+        revisions = revisions.with_version(file, None)
+    reasons = dict(revisions.reasons)
+    for file in event["files"]:
+        reasons[file] = event["reason"]
+    after = _with_labels_in_force(after, replace(revisions, reasons=reasons, is_refit_due=True))
+    return _with_change(after, {"removed": event["files"], "reason": event["reason"]})
+
+
+def _on_restored(progress: Progress, event: Event) -> Progress:
+    after = _begun(progress)
+    revisions, isolated = after.revisions, dict(after.isolated)
+    for file in event["files"]:
+        if (version := revisions.isolated.get(file)) is not None:
+            isolated[version["element"]] = version
+        else:
+            revisions = revisions.with_version(file, revisions.entry(file))
+    after = _with_labels_in_force(after, replace(revisions, is_refit_due=True)).with_changes(isolated=isolated)
+    return _with_change(after, {"restored": event["files"]})
+
+
+def _on_adding(progress: Progress, event: Event) -> Progress:
+    after = _begun(progress)
+    number = after.revisions.n_pending + 1
+    return after.with_changes(revisions=replace(after.revisions, pending=event, failures={}, n_pending=number))
+
+
+def _on_relabeled(progress: Progress, event: Event) -> Progress:
+    revisions = progress.revisions
+    old = revisions.entry(event["of"])
+    if old is None:
+        raise CampaignError(f"event {event['n']} of the journal replaces {event['of']}, which is no label")
+    new = replace(_label_entry({**event, "halt": old.halt, "candidate": old.candidate}, progress.settings), own=False)
+    revisions = revisions.with_version(event["of"], new)
+    if (measured := event.get("probe")) is not None:
+        revisions = replace(revisions, remeasured={**revisions.remeasured, new.file: measured})
+    return _with_labels_in_force(progress, replace(revisions, is_refit_due=True))
+
+
+def _on_refit(progress: Progress, event: Event) -> Progress:
+    """End a change of labels: the potential in use is that of the labels in force, or nothing was changed."""
+    revisions, pending = progress.revisions, progress.revisions.pending
+    after = with_cuts(progress, event.get("cuts", ()))
+    if added := tuple(event["labels"]):
+        places = _places(after, added)
+        revisions = replace(revisions, groups=(*(revisions.groups or ()), places))
+    revisions = replace(revisions, pending=None, is_refit_due=False)
+    after = _with_labels_in_force(after, revisions)
+    if pending is not None:
+        kind = "added" if pending["event"] == "adding" else "relabeled"
+        after = _with_change(after, {kind: event["done"]})
+    elif event.get("cuts") and revisions.changes:  # of labels that were removed or restored just before
+        *earlier, last = after.revisions.changes
+        changes = (*earlier, {**last, "steps": after.steps})
+        after = after.with_changes(revisions=replace(after.revisions, changes=changes))
+    if event.get("generation") is None:
+        return after
+    return _without_floors(after).with_changes(
+        generation=event["generation"],
+        errors=progress.errors.with_end(event["cv_forces"]),
+        left_out=event.get("left_out", {}),
+        training_error=event.get("train_forces"),
+        wall={**after.wall, "TRAIN": after.wall.get("TRAIN", 0.0) + event.get("wall_s", 0.0)},
+    )
+
+
+def _without_floors(progress: Progress) -> Progress:
+    """Remove the uncertainties that an earlier potential could not reach, which do not hold for another one."""
+    return progress.with_changes(walkers=tuple(replace(walker, uncertainty=None) for walker in progress.walkers))
 
 
 def _with_more_steps(progress: Progress) -> Progress:
@@ -483,6 +696,13 @@ def _with_next_walker(progress: Progress) -> Progress:
     return progress.with_changes(walker=number, halt=halt, selections=(), dropped={}, embedded="", failures={})
 
 
+def _places(progress: Progress, files: Sequence[str]) -> tuple[LabelEntry, ...]:
+    """Return the first versions of labels by the files of any version."""
+    place_of = progress.revisions.place_of
+    places = {entry.file: entry for entry in progress.revisions.places or ()}
+    return tuple(places[place_of.get(file, file)] for file in files)
+
+
 def _entries(progress: Progress, files: Sequence[str]) -> tuple[LabelEntry, ...]:
     """Find labels by their files, the newest first: the labels of a training are among the last ones."""
     missing, entries = set(files), dict[str, LabelEntry]()
@@ -510,9 +730,16 @@ _ON_EVENT: dict[str, Handler] = {
     "label_failed": _on_label_failed,
     "isolated_atom": _on_isolated_atom,
     "isolated_atom_failed": _on_isolated_atom_failed,
+    "committee": _on_committee,
     "chosen": _on_chosen,
     "failed": _on_failed,
     "reopened": _on_reopened,
+    "label_removed": _on_removed,
+    "label_restored": _on_restored,
+    "adding": _on_adding,
+    "relabeling": _on_adding,
+    "relabeled": _on_relabeled,
+    "refit": _on_refit,
     "step": _on_step,
 }
 """Handlers of events."""

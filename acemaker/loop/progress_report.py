@@ -18,7 +18,7 @@ from acemaker.loop.callbacks import Callback
 
 if TYPE_CHECKING:
     from acemaker.engines.protocol import Check
-    from acemaker.labeling.collector import CollectedLabel
+    from acemaker.labeling.request import CollectedLabel
     from acemaker.potentials.optimizer import Iteration
 
 logger = logging.getLogger("acemaker")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,11 @@ from acemaker.engines.segment_log import SegmentLog
 from acemaker.errors import ConfigError, DamagedFileError
 from acemaker.formatting.figures import Picture, draw
 from acemaker.formatting.record import Record
-from acemaker.formatting.summary import Summary
+from acemaker.formatting.summary import Summary, counted
 from acemaker.loop import serialization
 from acemaker.loop.journal import read_events
 from acemaker.loop.journaled_state import History
-from acemaker.loop.labels import read_label
+from acemaker.loop.label_files import read_label
 from acemaker.loop.probes import is_probe
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store, contained
@@ -29,7 +29,8 @@ from acemaker.loop.trusted_code import generation_of
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.basis import fewer_functions
 from acemaker.potentials.generation import SOURCES, Generation
-from acemaker.results import Halt, Segment, Timeline
+from acemaker.results import Changes, FirstLabels, Halt, Segment, Timeline
+from acemaker.results.changes import read_changes
 from acemaker.states import CYCLE, State
 from acemaker.structures.computed import forces_of
 from acemaker.structures.files import read_structures
@@ -66,7 +67,7 @@ class CampaignReader(Record):
         self._generation: Generation | None = None
         self._segments: list[Segment] = []
         self._timelines: list[Timeline] = []
-        self._typical_force: tuple[int, float] | None = None  # and for how many labels
+        self._typical_force: tuple[int, float] | None = None  # and for which labels
         self._reading = threading.Lock()  # the thread of a live view and a cell may read at the same time
 
     @property
@@ -168,18 +169,19 @@ class CampaignReader(Record):
         entries = self.progress.labels
         if len(entries) == 0:
             return None
-        if self._typical_force is None or self._typical_force[0] != len(entries):
+        state = len(entries) + 10**9 * len(self.progress.revisions.changes)
+        if self._typical_force is None or self._typical_force[0] != state:
             try:
-                labels = [read_label(contained(self.directory, entry.file)) for entry in entries[-LATEST:]]
+                labels = [read_label(contained(self.directory, entry.file), entry.sum) for entry in entries[-LATEST:]]
             except DamagedFileError:  # what needs the labels raises it
                 return None
             forces = np.concatenate([_counted_forces(atoms).ravel() for atoms in labels])
-            self._typical_force = len(entries), 1e3 * float(np.sqrt(np.mean(forces**2)))
+            self._typical_force = state, 1e3 * float(np.sqrt(np.mean(forces**2)))
         return self._typical_force[1]
 
     def labeled_structures(self) -> list[Atoms]:
         """Read all labeled structures, oldest first."""
-        return [read_label(contained(self.directory, entry.file)) for entry in self.progress.labels]
+        return [read_label(contained(self.directory, entry.file), entry.sum) for entry in self.progress.labels]
 
     def summary(self) -> Summary:
         """Return the summary."""
@@ -190,12 +192,17 @@ class CampaignReader(Record):
             ("steps", steps_reached(self.reached_steps, engine.steps)),
             ("generation", self._potential()),
             *self._functions(),
-            ("halts, labels", f"{progress.n_halts}, {progress.n_labels}"),
+            ("halts, labels", f"{progress.n_halts}, {progress.n_labels}{self._existing()}"),
         ]
         if not progress.n_labels:
             items.append(("first labels", self._first_labels()))
         if reference := self.reference_energies_from():
             items.append(("energies from", reference))  # as short as the other names, which set the width
+        if changes := self.changes().changes:
+            items.append(("by hand", f"{counted(len(changes), 'change')}, campaign.changes()"))
+        if outdated := self.outdated_labels():
+            n_outdated = counted(len(outdated), "label")
+            items.append(("outdated", f"{n_outdated} of other settings of the oracle; campaign.relabel()"))
         if progress.error:
             items.append(("failed", progress.error))
         if self.n_walkers > 1:
@@ -203,8 +210,20 @@ class CampaignReader(Record):
             items.insert(2, ("walkers", f"{self.n_walkers}, of which {ended} at the last step"))
         return Summary(f"Campaign: {self.state}", tuple(items), strip=state_strip(progress))
 
+    def first_labels(self) -> FirstLabels:
+        """Return the labels that existed before the campaign, where they are from, and which ones were left out."""
+        return FirstLabels.from_event(self.progress.first_labels)
+
+    def _existing(self) -> str:
+        """Return how many of the labels existed before the campaign, for the summary."""
+        n_existing = sum(entry.halt is None and entry.own for entry in self.progress.labels)
+        return f", {n_existing} of them existed before" if n_existing and self.progress.first_labels else ""
+
     def _first_labels(self) -> str:
         """Describe what the first labels will cost: their number, their size, and roughly the time of a trial."""
+        if self.progress.first_labels:
+            first = self.first_labels()
+            return f"{first.n_labels} exist, {first.n_more} more are labeled"
         seconds = self.progress.trial_seconds
         try:
             n_atoms = len(read_structures(self._store.candidates(None))[0])
@@ -259,6 +278,25 @@ class CampaignReader(Record):
         """
         return table_of(self, table)
 
+    def changes(self) -> Changes:
+        """Return what was changed by hand: labels that were added, removed or computed again, and settings.
+
+        Examples
+        --------
+        >>> from acemaker.testing import toy_campaign
+        >>> campaign = toy_campaign()
+        >>> campaign.changes().changes
+        ()
+        """
+        return read_changes(self.progress.revisions.changes)
+
+    def outdated_labels(self) -> tuple[str, ...]:
+        """Return the files of labels that were computed with other settings of the oracle than the present ones."""
+        progress = self.progress
+        outdated = [entry.file for entry in progress.labels if entry.settings != progress.settings and not entry.own]
+        atoms = sorted(progress.isolated.items())
+        return (*outdated, *(event["file"] for _, event in atoms if _is_outdated(event, progress)))
+
     def events(self) -> list[dict[str, Any]]:
         """Read the journal's events, oldest first."""
         return read_events(self._store.journal)[0]
@@ -300,7 +338,8 @@ class CampaignReader(Record):
 
     def _ensembles(self) -> list[str]:
         """Return the different ensembles of the walkers."""
-        return list(dict.fromkeys(self.config.walker(n).engine.ensemble for n in range(1, self.n_walkers + 1)))
+        walkers = range(1, self.n_walkers + 1)
+        return list(dict.fromkeys(name for n in walkers for name in self.config.walker(n).engine.ensembles))
 
     def _validated(self, walker: int) -> int:
         if not 1 <= walker <= self.n_walkers:
@@ -335,6 +374,11 @@ class CampaignReader(Record):
             return f"{generation.number}, potentials/{generation.name}.yace"
         file = f"{generation.name}.in" if generation.baseline.in_lammps else f"{generation.name}.yaml"
         return f"{generation.number} over {generation.baseline.name}, potentials/{file}"
+
+
+def _is_outdated(event: Mapping[str, Any], progress: Progress) -> bool:
+    """Return whether the label of an isolated atom is of other settings of the oracle than the present ones."""
+    return event.get("settings", "") != progress.settings and not event.get("own", False)
 
 
 def what_next(progress: Progress, directory: Path) -> str:

@@ -16,25 +16,39 @@ from acemaker.config import CampaignConfig
 from acemaker.engines.protocol import Check, Engine
 from acemaker.errors import CampaignError, StateError
 from acemaker.formatting.record import Record
-from acemaker.labeling.collector import CollectedLabel
 from acemaker.labeling.factory import GivenExecutor
+from acemaker.labeling.request import CollectedLabel
 from acemaker.lammps.executable import launcher_command
 from acemaker.loop.callbacks import Callback, WorkControl
+from acemaker.loop.changing import change_fields, check_changes
 from acemaker.loop.compatibility import reopened_fields, with_changes
 from acemaker.loop.creation import create_journal
+from acemaker.loop.editing import LabelEditing
 from acemaker.loop.journal import Journal, closing_on_error
-from acemaker.loop.journaled_state import JournaledState, config_of
+from acemaker.loop.journaled_state import JournaledState, config_of, journal_errors
+from acemaker.loop.label_files import report_changed
 from acemaker.loop.oracle_files import accepted_files
+from acemaker.loop.progress import Progress
 from acemaker.loop.progress_report import ProgressLines, logger, progress_shown
-from acemaker.loop.reader import CampaignReader, what_next
-from acemaker.loop.store import Store, check_contents, translated_os_errors
+from acemaker.loop.reader import what_next
+from acemaker.loop.store import Store, check_contents, contained, translated_os_errors
 from acemaker.loop.trusted_code import authorize
 from acemaker.loop.work import Work
 from acemaker.oracles.oracle import Oracle
 from acemaker.oracles.user_oracle import as_oracle
 from acemaker.potentials.optimizer import Iteration
 from acemaker.potentials.trainer import Trainer
-from acemaker.results import Candidates, Diagnosis, Labels, Resumption, Segment, Selection, Submission, Training
+from acemaker.results import (
+    Candidates,
+    Committee,
+    Diagnosis,
+    Labels,
+    Resumption,
+    Segment,
+    Selection,
+    Submission,
+    Training,
+)
 from acemaker.states import State
 from acemaker.structures.files import read_structures
 from acemaker.utils.interrupt import StopRequested
@@ -53,7 +67,7 @@ class OwnObjects(TypedDict):
     executor: GivenExecutor | None
 
 
-class CampaignRunner(CampaignReader):
+class CampaignRunner(LabelEditing):
     """A campaign that this process runs; `create` and `open` return one.
 
     Each state can be run by itself (`explore`, `diagnose`, ...), one after another (`step`), as a generator (`steps`)
@@ -101,6 +115,7 @@ class CampaignRunner(CampaignReader):
         self._work.on_iteration = self._pass_on_iteration
         self._work.labels.on_label = self._pass_on_label
         self._work.labels.on_wait = self._control.stop_if_requested
+        self._work.committee.on_wait = self._control.stop_if_requested
 
     @classmethod
     def create(
@@ -115,6 +130,7 @@ class CampaignRunner(CampaignReader):
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | None = None,
         callbacks: Sequence[Callback] = (),
+        allow_code: bool = False,
     ) -> Self:
         """Create a campaign.
 
@@ -143,6 +159,9 @@ class CampaignRunner(CampaignReader):
             Your own `concurrent.futures.Executor`, or a callable without arguments that returns one.
         callbacks
             Called while the campaign works, see `Callback`.
+        allow_code
+            Whether the pickled data frames among ``first_labels`` may be read, which can run code that is in them. Not
+            needed for files that were allowed on this machine before.
 
         Returns
         -------
@@ -152,6 +171,8 @@ class CampaignRunner(CampaignReader):
         ------
         ConfigError, StructureError, MissingLibraryError
             Before anything is written.
+        UntrustedError
+            If ``first_labels`` contains a pickled file that is not allowed; nothing is written.
         CampaignExistsError
             If the directory contains a campaign; with `exist_ok`, if it contains another one.
         CampaignLockedError
@@ -162,7 +183,9 @@ class CampaignRunner(CampaignReader):
         store = Store(Path(directory).resolve())
         labels = None if oracle is None else as_oracle(oracle, config.oracle)
         objects = OwnObjects(engine=engine, oracle=labels, trainer_factory=trainer_factory, executor=executor)
-        journal = create_journal(store, config, exist_ok=exist_ok, structure=structure, **objects)
+        journal = create_journal(
+            store, config, exist_ok=exist_ok, structure=structure, allow_code=allow_code, **objects
+        )
         with closing_on_error(journal), translated_os_errors(store.directory):
             return cls(store, journal, callbacks=callbacks, **objects)
 
@@ -172,7 +195,7 @@ class CampaignRunner(CampaignReader):
         directory: str | Path,
         *,
         engine: Engine | None = None,
-        oracle: Oracle | BaseCalculator | Callable[..., Any] | None = None,
+        oracle: Oracle | BaseCalculator | Callable[..., Any] | str | None = None,
         trainer_factory: Callable[[], Trainer] | None = None,
         executor: GivenExecutor | str | None = None,
         callbacks: Sequence[Callback] = (),
@@ -202,9 +225,17 @@ class CampaignRunner(CampaignReader):
             ``n_parallel_walkers``, ``check_course``, ``pacemaker_environment``, ``embed_tries``,
             ``embed_force_error``, ``n_parallel_labels``, ``executor_arguments``, ``max_atoms``, ``oracle_timeout``,
             ``scratch``, ``espresso_command``, ``label_store``, ``oracle_check``, ``quiet_steps``, ``quiet_walkers``,
-            ``plateau_generations``, ``plateau_tolerance``, ``target_force_error``, ``max_error_share``, the name of
-            an ``executor``, and ``steps``, which may increase if temperature and pressure are constant; a campaign
-            that is done then continues.
+            ``plateau_generations``, ``plateau_tolerance``, ``target_force_error``, ``max_error_share``,
+            ``committee_environment``, ``committee_timeout``, the name of an ``executor``, and ``steps``, which may
+            increase if temperature and pressure are constant; a campaign that is done then continues. From now on, also
+            ``threshold_add_train``, ``threshold_call_dft``, ``threshold_break``, ``check_every``, ``smooth_steps``,
+            ``force_error_tolerance``, ``uncertainty_every``, ``n_candidates``, ``n_select``, ``strategies``,
+            ``candidate_radius``, ``candidate_temperature``, ``perturbation_scale``, ``mode_atoms``,
+            ``mode_calculator``, ``burst_steps``, ``strain_scale``, ``min_distance_fraction``, ``trajectory_every``,
+            ``n_force_processes``, ``committee_size``, ``committee_options``, ``committee_retrain``, and all settings of
+            the oracle, after which `relabel` has the earlier labels computed again. A segment that was interrupted ends
+            at its last checkpoint if it depends on these. Each change is recorded in the journal and shown by
+            `changes`.
 
         Returns
         -------
@@ -232,17 +263,30 @@ class CampaignRunner(CampaignReader):
         with closing_on_error(journal), translated_os_errors(store.directory):
             if isinstance(executor, str):  # the field, not an object
                 changes, executor = {**changes, "executor": executor}, None
-            config = with_changes(config_of(journal.events), changes)
+            if isinstance(oracle, str):
+                changes, oracle = {**changes, "oracle": oracle}, None
+            old = config_of(journal.events)
+            config = with_changes(old, changes)
             changed = reopened_fields(store, journal.events, config)
             labels = None if oracle is None else as_oracle(oracle, config.oracle)
             objects = OwnObjects(engine=engine, oracle=labels, trainer_factory=trainer_factory, executor=executor)
             authorize(config, store.directory, allow_code=allow_code, changes=changes, objects=objects)
             if engine is None:
                 launcher_command(config.engine.launcher)
+            if config != old:
+                with journal_errors():
+                    progress = Progress().apply_all(journal.events)
+                check_changes(store, progress, old, config, engine=engine, oracle=labels, executor=executor)
+                changed |= change_fields(store, progress, old, config, accept_oracle_files=accept_oracle_files)
+            sums = ((event["file"], event["sum"]) for event in journal.events if "sum" in event)
+            report_changed((contained(store.directory, file), expected) for file, expected in sums)
             if accept_oracle_files:
                 changed["oracle_files"] = accepted_files(config.oracle, _elements(store)) if oracle is None else {}
             journal.append("reopened", **changed)
-            return cls(store, journal, callbacks=callbacks, **objects)
+            campaign = cls(store, journal, callbacks=callbacks, **objects)
+            if allow_code:
+                campaign._work.committee.allow()
+            return campaign
 
     @property
     def recent(self) -> tuple[Record, ...]:
@@ -261,6 +305,7 @@ class CampaignRunner(CampaignReader):
         """End the engine and the labeling in this process, and let other processes open the campaign."""
         self._work.labels.close()
         self._work.exploring.close()
+        self._work.committee.close()
         self._journaled.close()
 
     @property
@@ -371,6 +416,7 @@ class CampaignRunner(CampaignReader):
             The result of each state.
         """
         with self._control.stepping(), self._work.exploring.running_ahead(), contextlib.suppress(StopRequested):
+            self.finish_changes()
             while self.state is not State.DONE and not self._control.stop_requested:
                 yield self.step()
 
@@ -456,11 +502,38 @@ class CampaignRunner(CampaignReader):
             self._work.add_result(State.SELECT, selection)
         return selection
 
+    def train_committee(self) -> Committee:
+        """Train the models of a committee on all labels, and use it from the next segment on.
+
+        This is done automatically with each generation if `uncertainty` is ``"mace"``, or a factory of your own with a
+        `committee_trainer`, unless ``committee_retrain=False``. With another `uncertainty`, MACE models are trained
+        that the campaign itself does not use.
+
+        Returns
+        -------
+        Committee
+
+        Raises
+        ------
+        StateError
+            If there are no labels.
+        ConfigError
+            If the calculators need no training.
+        MissingLibraryError
+            If there is no environment with MACE; the message contains the command that creates one.
+        FitError
+            If the trainer fails.
+        """
+        with self._control.at_work("train_committee"), translated_os_errors(self.directory):
+            return self._work.committee.train()
+
     def _what_next(self) -> str:
         return what_next(self.progress, self.directory)
 
     def _perform(self, state: State, work: Callable[[], tuple[R, dict[str, Any]]]) -> R:
         with self._control.at_work(state.lower()):
+            with translated_os_errors(self.directory):
+                self._finish_changes()
             if self.state is State.HALT and state is State.DIAGNOSE:
                 with translated_os_errors(self.directory):
                     self._journaled.append("step", state=State.HALT, next=State.DIAGNOSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
@@ -13,7 +14,7 @@ from acemaker.config import OTFConfig
 from acemaker.engines.segment_log import SegmentLog, read_trajectory
 from acemaker.errors import DamagedFileError
 from acemaker.formatting.record import frozen, read_only
-from acemaker.loop.labels import read_label
+from acemaker.loop.label_files import read_label
 from acemaker.loop.progress import Progress
 from acemaker.loop.store import Store, contained
 from acemaker.oracles.checks import noted_pressure
@@ -35,6 +36,8 @@ def halt_event(halt: Halt, store: Store) -> dict[str, Any]:
         "safe_checkpoint": store.relative(halt.safe_checkpoint),
         "halt_checkpoint": store.relative(halt.halt_checkpoint),
         "thresholds": list(halt.thresholds),
+        "measure": halt.measure,
+        "tolerance": None if halt.tolerance is None or math.isinf(halt.tolerance) else halt.tolerance,
     }
 
 
@@ -50,6 +53,8 @@ def read_halt(event: Mapping[str, Any], store: Store) -> Halt:
         safe_checkpoint=store.absolute(event["safe_checkpoint"]),
         halt_checkpoint=store.absolute(event["halt_checkpoint"]),
         thresholds=tuple(event["thresholds"]),
+        measure=event.get("measure", ""),
+        tolerance=event.get("tolerance"),
     )
 
 
@@ -139,13 +144,17 @@ def read_selection(event: Mapping[str, Any], candidates: Candidates) -> Selectio
 def read_labels(progress: Progress, store: Store) -> Labels:
     """Read the labels of the current halt's last LABEL."""
     undistorted = None
+    sums = {entry.file: entry.sum for entry in progress.labels[-2 * len(progress.labeled) :]}
     if progress.halt is None:
         with contextlib.suppress(DamagedFileError):  # only a remark depends on it
             undistorted = noted_pressure(read_structures(store.candidates(None)))
     return Labels(
         halt_number=progress.halt,
         candidates=progress.labeled,
-        structures=tuple(read_label(store.label(progress.halt, candidate)) for candidate in progress.labeled),
+        structures=tuple(
+            read_label(file, sums.get(store.relative(file) or "", ""))
+            for file in (store.label(progress.halt, candidate) for candidate in progress.labeled)
+        ),
         undistorted=undistorted,
     )
 
@@ -189,7 +198,7 @@ class Groups(Sequence[list[Atoms]]):
     def __getitem__(self, index: int | slice) -> list[Atoms] | list[list[Atoms]]:
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
-        return [read_label(contained(self._store.directory, entry.file)) for entry in self._groups[index]]
+        return [read_label(contained(self._store.directory, entry.file), entry.sum) for entry in self._groups[index]]
 
 
 def read_groups(progress: Progress, store: Store) -> Groups:

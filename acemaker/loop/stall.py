@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,7 @@ def halts_without_progress(segments: Iterable[Mapping[str, Any]], walker: int, w
         MD steps, oldest first: among the last consecutive halts that go back to the same safe state, the last one that
         was progress, and those after it.
     """
-    halts: list[Mapping[str, Any]] = []
-    for segment in segments:
-        if (segment.get("walker") or 1) != walker:
-            continue
-        halt = segment["halt"]
-        if halt is None or is_probe(halt) or (halts and halt["safe_step"] != halts[-1]["safe_step"]):
-            break
-        halts.append(halt)
+    halts = list(_halts_at_safe_state(segments, walker))
     stalled: list[int] = []
     last_progress = 0
     for step in (halt["step"] for halt in reversed(halts)):
@@ -74,19 +67,22 @@ def repeated_breaks(segments: Iterable[Mapping[str, Any]], walker: int) -> list[
     list of int
         MD steps, oldest first.
     """
-    steps: list[int] = []
+    halts = _halts_at_safe_state(segments, walker)
+    breaks = itertools.takewhile(lambda halt: halt["tier"] == "break" and halt["step"] > halt["safe_step"], halts)
+    return [halt["step"] for halt in breaks][::-1]
+
+
+def _halts_at_safe_state(segments: Iterable[Mapping[str, Any]], walker: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the last consecutive halts of a walker that go back to the same safe state, newest first."""
     safe_step = None
     for segment in segments:
         if (segment.get("walker") or 1) != walker:
             continue
         halt = segment["halt"]
-        if halt is None or halt["tier"] != "break" or safe_step not in (None, halt["safe_step"]):
-            break
-        if halt["step"] <= halt["safe_step"]:
-            break
+        if halt is None or is_probe(halt) or safe_step not in (None, halt["safe_step"]):
+            return
         safe_step = halt["safe_step"]
-        steps.append(halt["step"])
-    return steps[::-1]
+        yield halt
 
 
 def find_problems(labels: Sequence[Atoms], rule: OTFConfig) -> list[str]:

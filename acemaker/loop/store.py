@@ -57,9 +57,19 @@ class Store:
         return self.directory / "initial.extxyz"
 
     @property
+    def first_labels(self) -> Path:
+        """File of the labels that existed before the campaign: those of the first candidates, then isolated atoms."""
+        return self.directory / "first_labels.extxyz"
+
+    @property
     def pretraining(self) -> Path:
         """File of the structures that were labeled by the pretraining calculator."""
         return self.directory / "pretraining.extxyz"
+
+    @property
+    def committee(self) -> Path:
+        """Folder of the models of the committee."""
+        return self.directory / "committee"
 
     def segment(self, number: int) -> Path:
         """Return the folder of a segment."""
@@ -81,6 +91,19 @@ class Store:
             return self.directory / "labels" / f"initial_{candidate:03d}.extxyz"
         folder = _numbered_folder(self.directory / "labels", halt_number)
         return folder / f"halt_{halt_number:04d}_candidate_{candidate:03d}.extxyz"
+
+    def added(self, number: int) -> Path:
+        """Return the file of the structures of an addition by hand."""
+        return self.directory / "candidates" / f"added_{number:04d}.extxyz"
+
+    def added_label(self, number: int, index: int) -> Path:
+        """Return the file of the label of a structure that was added by hand."""
+        return self.directory / "labels" / f"added_{number:04d}_structure_{index:03d}.extxyz"
+
+    def label_again(self, file: str, number: int) -> Path:
+        """Return the file of a label that is computed again, beside that of an earlier version."""
+        earlier = contained(self.directory, file)
+        return earlier.with_name(f"{earlier.stem.partition('_again_')[0]}_again_{number:04d}.extxyz")
 
     def isolated_atom(self, element: str) -> Path:
         """Return the file of the label of an isolated atom."""

@@ -28,6 +28,8 @@ from acemaker.lammps.pair_coeff import split_coeff
 from acemaker.loop.store import Store
 from acemaker.oracles.factory import model_of
 from acemaker.potentials.calculator_baseline import CalculatorBaseline
+from acemaker.potentials.committee.child import MACE
+from acemaker.potentials.committee.installation import LOCAL_ENVIRONMENT as MACE_ENVIRONMENT
 from acemaker.potentials.generation import Generation, read_generation
 from acemaker.potentials.pacemaker.installation import LOCAL_ENVIRONMENT
 from acemaker.potentials.pair_baseline import PairBaseline
@@ -40,7 +42,7 @@ REPLACES = {
 }
 """Parameters that are not used if an object is passed to `Campaign.open`."""
 
-FOLDERS = ("pacemaker_environment", "scratch", "label_store")
+FOLDERS = ("pacemaker_environment", "committee_environment", "scratch", "label_store")
 """Parameters that name a folder."""
 
 _SCRIPT = re.compile(r".*\.py:[\w.]+")
@@ -66,7 +68,7 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         Values by parameter, including the arguments of callables.
     """
     oracle, loop, potential, labeling = config.oracle, config.otf, config.potential, config.labeling
-    system = config.system
+    system, committee = config.system, config.committee
     named: dict[str, Any] = {}
     if ":" in oracle.oracle:
         named["oracle"], named["oracle_arguments"] = oracle.oracle, oracle.oracle_arguments
@@ -101,6 +103,12 @@ def named_code(config: CampaignConfig) -> dict[str, Any]:
         named["pacemaker_environment"] = config.pacemaker.pacemaker_environment
     elif potential.trainer == "pacemaker" and Path(LOCAL_ENVIRONMENT).exists():
         named["pacemaker_environment"] = str(Path(LOCAL_ENVIRONMENT).absolute())
+    if ":" in loop.uncertainty:
+        named["uncertainty"] = loop.uncertainty
+    for name in ("uncertainty_arguments", "committee_trainer", "committee_options", "committee_environment"):
+        named[name] = getattr(committee, name)
+    if loop.uncertainty == MACE and not committee.committee_environment and Path(MACE_ENVIRONMENT).exists():
+        named["committee_environment"] = str(Path(MACE_ENVIRONMENT).absolute())
     named["scratch"], named["label_store"] = oracle.scratch, oracle.label_store
     if config.engine.lammps not in ("auto", "python"):
         named["lammps"] = config.engine.lammps
@@ -207,6 +215,34 @@ def record_trusted(named: Mapping[str, Any]) -> None:
         with contextlib.suppress(OSError):  # if it cannot be stored, the next process requires permission again
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(_content(name, value))
+
+
+def permit_unpickling(path: Path, digest: str, *, allow: bool) -> None:
+    """Refuse to unpickle a file, which can run code, unless the user has allowed it for this content.
+
+    Parameters
+    ----------
+    path
+        The file.
+    digest
+        SHA-256 of its bytes.
+    allow
+        Whether the user allows it, which is recorded.
+
+    Raises
+    ------
+    UntrustedError
+        If it is not allowed.
+    """
+    value = [str(path.absolute()), digest]
+    if allow:
+        record_trusted({"unpickled": value})
+    elif not _is_trusted("unpickled", value):
+        raise UntrustedError(
+            f"SystemConfig.first_labels: {str(path)!r} is pickled, as pacemaker's data frames are, and reading it can "
+            "run any code that is in it. If you trust the file, allow it: Campaign.create(..., allow_code=True); "
+            "otherwise ask for the labels as extended XYZ"
+        )
 
 
 def generation_of(store: Store, number: int, config: CampaignConfig) -> Generation:

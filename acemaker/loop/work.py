@@ -27,19 +27,23 @@ from acemaker.labeling.factory import GivenExecutor
 from acemaker.lammps.script import ramp_temperature
 from acemaker.loop import serialization
 from acemaker.loop.cold_start import run_cold_start
+from acemaker.loop.committee import CommitteeWork
 from acemaker.loop.explore_work import ExploreWork
 from acemaker.loop.journaled_state import JournaledState
-from acemaker.loop.labels import LabelWork, read_label
+from acemaker.loop.label_files import read_label
+from acemaker.loop.labels import LabelWork
 from acemaker.loop.pretraining import pretraining_labels
 from acemaker.loop.probes import error_fields, is_above_target, is_probe, measure
+from acemaker.loop.progress import LabelEntry, Progress
 from acemaker.loop.stall import explain_stall, find_problems, halts_without_progress, repeated_breaks
 from acemaker.loop.store import Store, contained
 from acemaker.loop.trusted_code import generation_of
+from acemaker.loop.uncertainty import MARGIN, largest_uncertainty, measure_of, tolerance_of
 from acemaker.oracles.isolated import isolated_atoms_of, obstacle_to_isolated_atoms
 from acemaker.oracles.oracle import Oracle
 from acemaker.potentials.generation import Generation
 from acemaker.potentials.optimizer import Iteration
-from acemaker.potentials.trainer import LeavesOut, Pretrained, Trainer, UsesIsolatedAtoms
+from acemaker.potentials.trainer import LeavesOut, Pretrained, ReconsidersBasis, Trainer, UsesIsolatedAtoms
 from acemaker.potentials.trainers import make_trainer
 from acemaker.results import Candidates, Diagnosis, Halt, Labels, Resumption, Segment, Selection, Submission, Training
 from acemaker.states import State
@@ -89,7 +93,8 @@ class Work:
     ) -> None:
         self._journaled = journaled
         self._store = store
-        self.exploring = ExploreWork(journaled, store, engine)
+        self.committee = CommitteeWork(journaled, store)
+        self.exploring = ExploreWork(journaled, store, engine, self.committee)
         self._elements = tuple(sorted(set(self.exploring.starts[0].get_chemical_symbols())))
         self.labels = LabelWork(journaled, store, self._elements, oracle, executor, own_engine=engine is not None)
         self._trainer_factory = trainer_factory
@@ -174,14 +179,14 @@ class Work:
                 + "check the labels, or allow more rounds: "
                 f"Campaign.open({str(self._store.directory)!r}, max_retries={rounds + 1})"
             )
-        limit, n_labels = rule.max_labels, len(progress.labels)
+        limit, n_labels = rule.max_labels, progress.n_charged
         if limit is not None and n_labels >= limit:
             raise LabelBudgetError(
                 f"the campaign has {n_labels} labels, max_labels={limit}, and halt {progress.halt} needs more; "
                 f"generation {progress.generation} is the best one so far; to continue: "
                 f"Campaign.open({str(self._store.directory)!r}, max_labels={limit + 10})"
             )
-        labeled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
+        labeled = {entry.candidate for entry in progress.all_labels if entry.halt == progress.halt}
         selection = steps.select(
             self._candidates(),
             1 if progress.is_probe else rule.n_select,
@@ -197,16 +202,16 @@ class Work:
         """Replace the selection by the user's choice."""
         selection, progress = self._selection(), self._journaled.progress
         chosen = steps.choose(selection, candidates)
-        labeled = {entry.candidate for entry in progress.labels if entry.halt == progress.halt}
+        labeled = {entry.candidate for entry in progress.all_labels if entry.halt == progress.halt}
         if fixed := sorted(labeled & set(selection.selected)):
             raise StateError(
                 f"the choice cannot be changed, since candidates {', '.join(map(str, fixed))} are already labeled; "
                 "continue with campaign.label()"
             )
         limit = self._journaled.config.otf.max_labels
-        if limit is not None and len(progress.labels) + len(chosen.selected) > limit:
+        if limit is not None and progress.n_charged + len(chosen.selected) > limit:
             raise LabelBudgetError(
-                f"expected at most {limit - len(progress.labels)} candidates, which is what is left of "
+                f"expected at most {limit - progress.n_charged} candidates, which is what is left of "
                 f"max_labels={limit}, got {len(chosen.selected)}; choose fewer, or open the campaign again with "
                 f"Campaign.open(..., max_labels={limit + 10})"
             )
@@ -228,10 +233,10 @@ class Work:
     def _labeled(self, labels: Labels) -> tuple[Labels, Fields]:
         progress, config = self._journaled.progress, self._journaled.config
         walkers = range(1, len(progress.walkers) + 1) if progress.generation is None and not self._own_engine else ()
-        has_barostat = any(config.walker(number).engine.ensemble == "npt" for number in walkers)
+        has_barostat = any(config.walker(number).engine.has_barostat for number in walkers)
         if has_barostat and not any("stress" in atoms.calc.results for atoms in labels.structures):
             logger.warning(
-                "the labels contain no stress, although the ensemble is 'npt': the pressure of the potential is "
+                "the labels contain no stress, although the ensemble has a barostat: the pressure of the potential is "
                 "learned from energies and forces alone; if that is not intended, create a campaign with ensemble='nvt'"
             )
         return labels, {"candidates": list(labels.candidates)}
@@ -244,9 +249,16 @@ class Work:
         in_use = progress.generation
         trainer = self.trainer()
         if in_use is None:
-            self._use_isolated_atoms(trainer)  # it was created before these were labeled
+            self._use_isolated_atoms(trainer, progress)  # it was created before these were labeled
             self._report_isolated_failures()
+        every, sizes = labels, [len(labels.candidates)]
+        if in_use is None:
+            labels, sizes = self._train_as_before(trainer, labels)
         measured = self._measure_probe(labels)
+        poor = measured is not None and is_above_target(self._journaled.config, measured)
+        poor = poor or self._is_limited_by_basis()
+        if poor and isinstance(trainer, ReconsidersBasis):
+            trainer.reconsider_basis(serialization.read_groups(progress, self._store))
         training = steps.train(
             labels,
             trainer,
@@ -256,26 +268,82 @@ class Work:
             halted=self._halted() if progress.halt else None,
         )
         training = replace(training, is_probe=progress.is_probe)
-        files = [self._store.label(labels.halt_number, candidate) for candidate in labels.candidates]
+        if poor and not training.accepted:
+            self.reset_trainer()  # the potential in use may have another basis
+        if training.accepted:
+            self.committee.update()
+        files = [self._store.label(every.halt_number, candidate) for candidate in every.candidates]
         return training, {
+            **({"groups": sizes} if len(sizes) > 1 else {}),
             "labels": [self._store.relative(file) for file in files],
             "accepted": training.accepted,
             "reason": training.reason,
             "generation": training.generation.number,
             "cv_forces": training.generation.cv_forces,
             "train_forces": training.train_errors.forces,
+            "compared_bases": training.generation.basis_choice is not None,
+            "is_new_basis": in_use is not None and not self._has_basis_of(training.generation, in_use),
             **({} if measured is None else {"probe": measured}),
+            **(self._uncertainty(training) if training.accepted else {}),
             **(self._left_out(trainer, labels, measured) if training.accepted else {}),
         }
+
+    def _train_as_before(self, trainer: Trainer, labels: Labels) -> tuple[Labels, list[int]]:
+        """Add labels of another campaign as its potential was trained on them; return the last group, and all sizes."""
+        sizes = list(self._journaled.progress.first_labels.get("groups", ()))
+        if sizes and (more := len(labels.candidates) - sum(sizes)):
+            sizes.append(more)
+        if len(sizes) < 2:
+            return labels, [len(labels.candidates)]
+        ends = np.cumsum(sizes).tolist()
+        groups = [labels.structures[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        trainer.restore(groups[:-1])
+        first = ends[-2]
+        return replace(labels, candidates=labels.candidates[first:], structures=groups[-1]), sizes
+
+    def _uncertainty(self, training: Training) -> Fields:
+        """Return the largest uncertainty of the structure just labeled, which more labels of it would not lower."""
+        progress, config, generation = self._journaled.progress, self._journaled.config, training.generation
+        if not progress.halt:
+            return {}
+        uncertainty = largest_uncertainty(measure_of(config, generation, self.committee), self._halted())
+        tolerance = tolerance_of(config, generation, training.train_errors.forces)
+        if uncertainty is not None and (learned := MARGIN * uncertainty) > tolerance:
+            logger.info(
+                f"The label lowers the uncertainty to {number(uncertainty)} meV/Å only, which is above the tolerance "
+                f"of {number(tolerance)} meV/Å or close to it: the next segment halts above {number(learned)} meV/Å"
+            )
+        return {"uncertainty": uncertainty}
+
+    def _has_basis_of(self, generation: Generation, earlier: int) -> bool:
+        """Return whether a generation has the basis of an earlier one."""
+        before, after = self._generation(earlier).basis_choice, generation.basis_choice
+        return after is None or after.best.is_same(after.configured if before is None else before.best)
+
+    def _is_limited_by_basis(self) -> bool:
+        """Return whether the run has halted for an uncertainty that labels did not lower to the tolerance before."""
+        progress, halt = self._journaled.progress, self._halt() if self._journaled.progress.halt else None
+        if halt is None or halt.tier != "uncertainty" or halt.tolerance is None:
+            return False
+        generation = self._generation(progress.halted_generation)
+        return halt.tolerance > tolerance_of(self._journaled.config, generation, progress.training_error)
 
     def _left_out(self, trainer: Trainer, labels: Labels, measured: Fields | None) -> Fields:
         """Return the errors on all probes by the new fit without each of them, if the trainer can tell them."""
         progress = self._journaled.progress
-        halts = {event["halt"] for event in progress.probes}
-        entries = {entry.halt: entry for entry in progress.labels if entry.halt in halts and entry.candidate == 0}
-        probes = {number: read_label(contained(self._store.directory, entries[number].file)) for number in entries}
+        probes = self._probes(progress)
         if measured is not None:
             probes[measured["halt"]] = labels.structures[labels.candidates.index(0)]
+        return self._left_out_of(trainer, probes)
+
+    def _probes(self, progress: Progress) -> dict[int, Atoms]:
+        """Read the labels of the probes in force by the number of their halt."""
+        halts = {event["halt"] for event in progress.probes}
+        entries = {entry.halt: entry for entry in progress.labels if entry.halt in halts and entry.candidate == 0}
+        return {number: self._read(entries[number]) for number in entries if number is not None}
+
+    @staticmethod
+    def _left_out_of(trainer: Trainer, probes: dict[int, Atoms]) -> Fields:
         if not probes or not isinstance(trainer, LeavesOut):
             return {}
         errors = trainer.left_out_forces(list(probes.values()))
@@ -328,20 +396,104 @@ class Work:
     def trainer(self) -> Trainer:
         """Return the trainer, trained on all labels so far."""
         if self._trainer is None:
-            factory = self._trainer_factory
-            config, folder = self._journaled.config, self._store.potentials
-            if factory:
-                trainer = factory()
-            else:
-                trainer = make_trainer(config.potential, config.pacemaker, self._elements, folder, self._report)
-            if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
-                trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.exploring.starts[0]))
-            self._use_isolated_atoms(trainer)
+            trainer = self._new_trainer(self._journaled.progress)
             in_use = self._journaled.progress.generation
             generation = None if in_use is None else self._generation(in_use)
             trainer.restore(serialization.read_groups(self._journaled.progress, self._store), generation)
             self._trainer = trainer
         return self._trainer
+
+    def _new_trainer(self, progress: Progress) -> Trainer:
+        """Create a trainer without labels, except for those of isolated atoms."""
+        config, folder = self._journaled.config, self._store.potentials
+        if self._trainer_factory:
+            trainer = self._trainer_factory()
+        else:
+            trainer = make_trainer(config.potential, config.pacemaker, self._elements, folder, self._report)
+        if config.potential.pretrain_calculator and isinstance(trainer, Pretrained):
+            trainer.pretrain(pretraining_labels(self._store.pretraining, config, self.exploring.starts[0]))
+        self._use_isolated_atoms(trainer, progress)
+        return trainer
+
+    def refit(self, progress: Progress, added: Sequence[LabelEntry] = ()) -> tuple[Training, Fields, Trainer]:
+        """Train on the labels in force from the beginning, as a campaign that never had others.
+
+        Neither the guard's comparison with the potential in use, which had other labels, nor a halted structure
+        decides about the result.
+
+        Parameters
+        ----------
+        progress
+            State of the campaign after labels were changed.
+        added
+            Labels that were added, which no potential was trained on yet.
+
+        Returns
+        -------
+        Training
+            The next generation, which is not in use yet.
+        dict
+            Fields of the event ``refit`` in the journal.
+        Trainer
+            The trainer, for `adopt` once the event is in the journal.
+
+        Raises
+        ------
+        FitRejectedError
+            If the fit is not finite.
+        """
+        in_use, config = self._generation(progress.generation), self._journaled.config
+        groups = (*progress.groups, *([tuple(added)] if added else []))
+        earlier = serialization.read_groups(progress.with_changes(groups=groups[:-1]), self._store)
+        (latest,) = serialization.read_groups(progress.with_changes(groups=groups[-1:]), self._store)
+        trainer = self._new_trainer(progress)
+        # a basis that was chosen from labels stays; nothing else of the potential in use is needed
+        predecessor = None if in_use.basis_choice is None else replace(in_use, cv_folds=())
+        trainer.restore(earlier, predecessor)
+        training = trainer.train(
+            latest,
+            number=in_use.number + 1,
+            directory=self._store.potentials,
+            predecessor=predecessor,
+            halted=None,
+            gamma_limit=config.otf.threshold_add_train,
+        )
+        if not training.accepted:
+            raise FitRejectedError(
+                f"the fit to the {training.n_structures} labels in force was rejected: {training.reason}; the "
+                "potential in use stays"
+            )
+        fields = {
+            "labels": [entry.file for entry in added],
+            "generation": training.generation.number,
+            "cv_forces": training.generation.cv_forces,
+            "train_forces": training.train_errors.forces,
+            **self._left_out_of(trainer, self._probes(progress)),
+        }
+        return training, fields, trainer
+
+    def adopt(self, trainer: Trainer | None) -> None:
+        """Use a trainer from `refit`, whose labels are in the journal, and forget results with other labels."""
+        self._trainer = trainer
+        self._results.clear()
+        self.labels.forget()
+
+    def measure_again(self, file: str, labeled: Atoms) -> Fields | None:
+        """Compare the potential that a probe tested with a new label of the probe; None if it is no probe.
+
+        Parameters
+        ----------
+        file
+            File of the earlier label.
+        labeled
+            The new label.
+        """
+        progress = self._journaled.progress
+        entry = progress.revisions.entry(file)
+        if entry is None or entry.halt is None or entry.candidate != 0:
+            return None
+        event = next((event for event in progress.probes if event["halt"] == entry.halt), None)
+        return None if event is None else {**event, **measure(labeled, self._generation(event["generation"]))}
 
     @property
     def _is_probe(self) -> bool:
@@ -355,19 +507,32 @@ class Work:
         if not isinstance(self.trainer(), UsesIsolatedAtoms):
             return ()
         own = self.labels.own_oracle is not None
+        existing = self._existing_isolated_atoms()
+        if set(existing) >= set(self._elements):
+            return tuple(existing[element] for element in self._elements)
         if not own and (obstacle := obstacle_to_isolated_atoms(config.oracle)):
             for element in sorted(set(self._elements) - set(progress.isolated_failures)):
                 self._journaled.append("isolated_atom_failed", element=element, cause=obstacle)
             return ()
-        return isolated_atoms_of(config, start, own_oracle=own)
+        atoms = isolated_atoms_of(config, start, own_oracle=own)
+        return tuple(existing.get(str(atom.symbols[0]), atom) for atom in atoms)
 
-    def _use_isolated_atoms(self, trainer: Trainer) -> None:
+    def _existing_isolated_atoms(self) -> dict[str, Atoms]:
+        """Return the isolated atoms that were labeled before the campaign, by element."""
+        first = self._journaled.progress.first_labels
+        if not first or not first["isolated"]:
+            return {}
+        structures = read_structures(self._store.first_labels)[len(first["labels"]) :]
+        return dict(zip(sorted(first["isolated"]), structures, strict=True))
+
+    def _use_isolated_atoms(self, trainer: Trainer, progress: Progress) -> None:
         """Pass the labels of isolated atoms to the trainer if those of all elements exist, and none otherwise."""
-        isolated = self._journaled.progress.isolated
+        isolated = progress.isolated
         if isinstance(trainer, UsesIsolatedAtoms):
             complete = set(isolated) >= set(self._elements)
-            files = [isolated[element]["file"] for element in self._elements] if complete else []
-            trainer.use_isolated_atoms([read_label(contained(self._store.directory, file)) for file in files])
+            events = [isolated[element] for element in self._elements] if complete else []
+            files = [(contained(self._store.directory, event["file"]), event.get("sum", "")) for event in events]
+            trainer.use_isolated_atoms([read_label(*file) for file in files])
 
     def _report_isolated_failures(self) -> None:
         failures = self._journaled.progress.isolated_failures
@@ -462,7 +627,10 @@ class Work:
 
     def _recent_labels(self) -> list[Atoms]:
         entries = self._journaled.progress.labels[-RECENT:]
-        return [read_label(contained(self._store.directory, entry.file)) for entry in entries]
+        return [self._read(entry) for entry in entries]
+
+    def _read(self, entry: LabelEntry) -> Atoms:
+        return read_label(contained(self._store.directory, entry.file), entry.sum)
 
     def _clear_results_after_explore(self) -> None:
         """Remove the results of healing another walker's halt from memory."""
@@ -472,12 +640,19 @@ class Work:
         return steps.diagnose(self._halt(), self._journaled.config.otf, self.trainer().explain)
 
     def _is_known_now(self, halted: Atoms) -> bool:
-        """Return whether gamma of a halted structure is low by now, due to the labels of another walker's halt."""
+        """Return whether the cause of a halt is gone by now, due to the labels of another walker's halt."""
         progress, limit = self._journaled.progress, self._journaled.config.otf.threshold_add_train
         if progress.is_probe:  # all are measured as long as there are labels
             most = self._journaled.config.otf.max_labels
-            return most is not None and len(progress.labels) >= most
-        if progress.halted_generation == progress.generation or halted.arrays["gamma"].max() <= limit:
+            return most is not None and progress.n_charged >= most
+        if progress.halted_generation == progress.generation:
+            return False
+        if (tolerance := self._halt().tolerance) is not None and self._halt().tier == "uncertainty":
+            generation = self._generation(progress.generation)
+            measure = measure_of(self._journaled.config, generation, self.committee)
+            uncertainty = largest_uncertainty(measure, halted)
+            return uncertainty is not None and uncertainty <= tolerance
+        if halted.arrays["gamma"].max() <= limit:
             return False
         return bool(self.trainer().grade([halted]).gamma_max[0] <= limit)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ase import Atoms
 
-from acemaker.config import CampaignConfig
+from acemaker.config import CampaignConfig, EngineConfig
 from acemaker.errors import OracleError
 from acemaker.oracles.checks import START_PRESSURE, TARGET_PRESSURE, pressure_of
 from acemaker.oracles.oracle import CalculatorOracle, Oracle
@@ -40,7 +40,18 @@ def note_start_pressure(first: Sequence[Atoms], start: Atoms, config: CampaignCo
     if labeled.calc is None or "stress" not in labeled.calc.results:
         return
     noted = {START_PRESSURE: round(pressure_of(labeled), 3)}
-    if config.engine.ensemble == "npt" and config.engine.pressure[0]:
-        noted[TARGET_PRESSURE] = config.engine.pressure[0]
+    target = _target(config.engine.stage(0).settings)
+    if target:
+        noted[TARGET_PRESSURE] = target
     for atoms in first:
         atoms.info |= noted
+
+
+def _target(config: EngineConfig) -> float:
+    """Return the pressure with which the run starts, GPa; 0 if none is set, or only that of some lengths."""
+    if not config.has_barostat:
+        return 0.0
+    if not config.pressure_components:
+        return config.pressure[0]
+    lengths = [config.pressure_components[axis][0] for axis in ("x", "y", "z") if axis in config.pressure_components]
+    return sum(lengths) / 3 if len(lengths) == 3 else 0.0

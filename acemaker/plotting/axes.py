@@ -22,8 +22,11 @@ THRESHOLD_WIDTH = 0.9
 THRESHOLD_STYLES = dict(zip(NAMES, (":", "--", "-"), strict=True))
 """Line styles by the effect of a threshold."""
 
-TOLERANCE_STYLE = ":"
-"""Line style of a tolerated force error, on the other axis than the thresholds of gamma."""
+TOLERANCE: dict[str, Any] = {"color": THRESHOLD_COLOR, "lw": THRESHOLD_WIDTH, "linestyle": ":"}
+"""Line of a tolerated force error, on the other axis than the thresholds of gamma."""
+
+SPIKE: dict[str, Any] = {"mfc": "none", "mec": THRESHOLD_COLOR, "ms": 5, "mew": 0.8}
+"""Marker of a check above a threshold that did not halt the run."""
 
 
 def even_legend(axes: Axes, **options: Any) -> None:
@@ -125,7 +128,7 @@ def tolerance_line(axes: Axes, tolerance: float, label: str = "tolerance ({value
     Line2D
     """
     text = label.format(value=tolerance)
-    return axes.axhline(tolerance, color=THRESHOLD_COLOR, lw=THRESHOLD_WIDTH, ls=TOLERANCE_STYLE, label=text)
+    return axes.axhline(tolerance, label=text, **TOLERANCE)
 
 
 def thinned(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> tuple[np.ndarray, np.ndarray]:

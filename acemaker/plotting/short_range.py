@@ -7,9 +7,11 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
+from acemaker.analysis.short_range import ShortRange
 from acemaker.formatting.figures import draws
 from acemaker.plotting.png_figure import PngFigure
-from acemaker.potentials.holes import KINDS, Scan, ShortRange, holes_in
+from acemaker.potentials.holes import holes_in
+from acemaker.potentials.scans import KINDS, Scan
 
 COLORS = {"dimer": "C0", "push": "C1", "compression": "C0"}
 

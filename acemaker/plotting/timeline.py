@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from acemaker.config import OTFConfig
 from acemaker.formatting.figures import draws
 from acemaker.formatting.summary import observable
 from acemaker.loop.reader import CampaignReader
-from acemaker.plotting.axes import plain_log_ticks, threshold_lines, thresholds_of
+from acemaker.plotting.axes import SPIKE, TOLERANCE, plain_log_ticks, threshold_lines, thresholds_of
 from acemaker.plotting.png_figure import PngFigure
 from acemaker.plotting.scale import NAMES
 from acemaker.results import Halt, Segment, Timeline
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-HALT_MARKER, PROBE_MARKER = "kv", "kd"
+HALT_MARKER, UNCERTAIN_MARKER, PROBE_MARKER = "kv", "ks", "kd"
 STYLE: dict[str, Any] = {"ms": 5}
 """Markers of halts due to a large gamma, and of halts that test the potential."""
 
@@ -40,7 +41,10 @@ def campaign_figure(campaign: CampaignReader, walker: int | None = None) -> PngF
         Number of the walker, from 1; None for all of them, one below the other.
     """
     segments = [segment for segment in campaign.segments() if walker in (None, segment.walker or 1)]
-    return timeline_figure(segments, campaign.config.otf)
+    picture = timeline_figure(segments, campaign.config.otf)
+    _mark_stages(picture, campaign, walker)
+    _mark_changes(picture, campaign, walker)
+    return picture
 
 
 def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> PngFigure:
@@ -69,12 +73,41 @@ def timeline_figure(segments: Sequence[Segment], rule: OTFConfig) -> PngFigure:
     for axis, name in zip(axes[1:], names, strict=True):
         for segment, color, mask, alpha in _checks(segments):
             timeline = segment.timeline
-            axis.plot(timeline.step[mask], timeline.observables[name][mask], color=color, lw=1, alpha=alpha)
-        quantity, unit = observable(name)
-        axis.set_ylabel(f"{quantity.removeprefix('potential ')} / {unit}", fontsize=8)
+            _observable(axis, timeline.step[mask], timeline.observables[name][mask], color, alpha)
+        _tolerances(axis, name, segments)
+        axis.set_ylabel(_axis_label(name), fontsize=8)
         _shade_generations(axis, segments)
     axes[-1].set_xlabel("MD step")
     return picture
+
+
+def _mark_stages(picture: PngFigure, campaign: CampaignReader, walker: int | None) -> None:
+    """Mark the steps at which a stage ends and the next one begins; `walker` is None for all of them."""
+    several = campaign.n_walkers > 1 and walker is None
+    for number, axis in enumerate(picture.axes):
+        index = number + 1 if several else walker or 1
+        borders = campaign.config.walker(index).engine.borders
+        for step in borders:
+            axis.axvline(step, color="C7", ls="-.", lw=1, gid="stage")
+        if borders and number == 0:
+            axis.plot([], [], color="C7", ls="-.", lw=1, label=f"stages ({len(borders) + 1})")
+            axis.legend(loc="upper left", fontsize=8, ncols=5)
+
+
+def _mark_changes(picture: PngFigure, campaign: CampaignReader, walker: int | None) -> None:
+    """Mark the steps at which users changed labels or settings; `walker` is None for all of them."""
+    changes = campaign.changes().changes
+    several = campaign.n_walkers > 1 and walker is None
+    for number, axis in enumerate(picture.axes):
+        index = number if several else (walker or 1) - 1
+        steps = sorted({change.steps[index] for change in changes if index < len(change.steps)})
+        for step in steps:
+            axis.axvline(step, color="0.25", ls=":", lw=1, gid="change")
+        if steps and number == 0:
+            label = f"changed by hand ({len(changes)})"
+            marker, height = picture.axes[0].get_xaxis_transform(), [0.03] * len(steps)
+            axis.plot(steps, height, "^", color="0.25", ms=5, transform=marker, label=label, gid="change")
+            axis.legend(loc="upper left", fontsize=8, ncols=5)
 
 
 @draws(Timeline)
@@ -105,9 +138,10 @@ def checks_figure(timeline: Timeline, halt: Halt | None = None) -> PngFigure:
     plain_log_ticks(axes[0].yaxis)
     axes[0].set_ylabel("largest gamma")
     for axis, name in zip(axes[1:], names, strict=True):
-        axis.plot(timeline.step, timeline.observables[name], color="C0", lw=1)
-        quantity, unit = observable(name)
-        axis.set_ylabel(f"{quantity.removeprefix('potential ')} / {unit}", fontsize=8)
+        _observable(axis, timeline.step, timeline.observables[name], "C0", 1.0)
+        if halt is not None and name.startswith(halt.measure or " ") and halt.tolerance is not None:
+            axis.axhline(halt.tolerance, **TOLERANCE)
+        axis.set_ylabel(_axis_label(name), fontsize=8)
     axes[-1].set_xlabel("MD step")
     return picture
 
@@ -118,6 +152,30 @@ def segment_figure(segment: Segment) -> PngFigure:
     picture = checks_figure(segment.timeline, segment.halt)
     picture.axes[0].set_title(segment.headline(), fontsize=9)
     return picture
+
+
+def _axis_label(name: str) -> str:
+    """Return the label of an observable's axis, which must be short."""
+    quantity, unit = observable(name)
+    quantity = quantity.removeprefix("potential ").replace("force error", "\nforce error").replace(" \n", "\n")
+    return f"{quantity} / ({unit})" if "/" in unit else f"{quantity} / {unit}"
+
+
+def _observable(axis: Axes, step: np.ndarray, values: np.ndarray, color: str, alpha: float) -> None:
+    """Draw an observable; one that was not evaluated at every check with a marker at each evaluation."""
+    evaluated = np.isfinite(values)
+    marker = "" if evaluated.all() else "."
+    axis.plot(step[evaluated], values[evaluated], marker=marker, ms=3, color=color, lw=1, alpha=alpha)
+
+
+def _tolerances(axis: Axes, name: str, segments: Sequence[Segment]) -> None:
+    """Draw the tolerance in force in each segment that ended in a halt, if it is that of an observable."""
+    for segment in segments:
+        halt = segment.halt
+        if halt is not None and halt.measure and halt.tolerance is not None and name.startswith(halt.measure):
+            axis.hlines(halt.tolerance, segment.start_step, segment.end_step, **TOLERANCE)
+            if halt.tier == "uncertainty" and halt.uncertainty is not None:
+                axis.plot([halt.step], [halt.uncertainty.max()], _marker(halt), **STYLE, zorder=3)
 
 
 def _walkers_figure(segments: Sequence[Segment], walkers: Sequence[int], rule: OTFConfig) -> PngFigure:
@@ -159,14 +217,16 @@ def _gamma(axis: Axes, segments: Sequence[Segment], rule: OTFConfig) -> None:
             axis.plot([segment.halt.step] * len(gamma), gamma, _marker(segment.halt), **STYLE, zorder=3)
     threshold_lines(axis, thresholds_of(rule))
     halts = [segment.halt for segment in segments if segment.halt is not None]
-    probes = [halt for halt in halts if halt.is_probe]
-    axis.plot([], [], HALT_MARKER, **STYLE, label=f"halts ({len(halts) - len(probes)})")
-    if probes:
-        axis.plot([], [], PROBE_MARKER, **STYLE, label=f"probes ({len(probes)})")
+    counts = Counter(_marker(halt) for halt in halts)
+    axis.plot([], [], HALT_MARKER, **STYLE, label=f"halts ({counts[HALT_MARKER]})")
+    if n_uncertain := counts[UNCERTAIN_MARKER]:
+        axis.plot([], [], UNCERTAIN_MARKER, **STYLE, label=f"by force error ({n_uncertain})")
+    if n_probes := counts[PROBE_MARKER]:
+        axis.plot([], [], PROBE_MARKER, **STYLE, label=f"probes ({n_probes})")
     spikes = [spike for segment in segments for spike in _spikes(segment, rule)]
     if spikes:
         label = f"above, did not halt ({len(spikes)})"
-        axis.plot(*zip(*spikes, strict=True), "o", mfc="none", mec="0.35", ms=5, mew=0.8, label=label)
+        axis.plot(*zip(*spikes, strict=True), "o", label=label, **SPIKE)
     axis.set_yscale("log")
     axis.set_ylim(top=4 * rule.threshold_break)
     plain_log_ticks(axis.yaxis)
@@ -180,7 +240,7 @@ def _legend(axis: Axes, more: str = "") -> None:
 
 
 def _marker(halt: Halt) -> str:
-    return PROBE_MARKER if halt.is_probe else HALT_MARKER
+    return {"probe": PROBE_MARKER, "uncertainty": UNCERTAIN_MARKER}.get(halt.tier, HALT_MARKER)
 
 
 def _spikes(segment: Segment, rule: OTFConfig) -> list[tuple[int, float]]:

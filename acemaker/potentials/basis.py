@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,13 @@ class Basis:
     def size(self) -> int:
         """Total number of functions; with one density, also the number of linear coefficients."""
         return self.offsets[-1]
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether the energy of an atom is linear in its projections, apart from core repulsion."""
+        embeddings = self.basis_set.map_embedding_specifications.values()
+        names = (("npoti", "npot"), ("FS_parameters", "fs_parameters"), ("ndensity", "ndensity"))
+        return all(getattr(values, name) == LINEAR[key] for values in embeddings for name, key in names)
 
 
 def fewer_functions(config: PotentialConfig, elements: Sequence[str]) -> str:

@@ -82,6 +82,11 @@ class BasisCandidate:
     penalty: float
     is_spanned: bool = True
 
+    def is_same(self, other: BasisCandidate) -> bool:
+        """Return whether another candidate is the same basis, perhaps compared on other labels."""
+        own, others = ((basis.cutoff, basis.n_functions, tuple(basis.lmax_by_orders)) for basis in (self, other))
+        return own == others
+
     def apply(self, config: PotentialConfig) -> PotentialConfig:
         """Return a configuration with this basis."""
         basis = {"cutoff": self.cutoff, "n_functions": self.n_functions, "lmax_by_orders": self.lmax_by_orders}
@@ -104,6 +109,8 @@ class BasisChoice(Record):
         Number of labels.
     left_out : str
         "structures", or "blocks of atoms" if there are fewer than four structures.
+    is_poor : bool
+        Whether the potential was measured not to be good enough, so that accuracy counts more than speed.
 
     Examples
     --------
@@ -117,6 +124,7 @@ class BasisChoice(Record):
     candidates: tuple[BasisCandidate, ...]
     n_structures: int
     left_out: str
+    is_poor: bool = False
 
     @property
     def configured(self) -> BasisCandidate:
@@ -128,15 +136,15 @@ class BasisChoice(Record):
         """The configured basis, unless the error of another one is smaller by 10 %.
 
         A basis with twice as many functions, which take twice the time in every MD step, must have an error that is
-        smaller by 30 %. Bases whose functions the labels do not span are not chosen, unless those of the configured
-        basis are not spanned either.
+        smaller by 30 %, unless the potential is not good enough. Bases whose functions the labels do not span are not
+        chosen, unless those of the configured basis are not spanned either.
         """
         best = self.configured
         eligible = [other for other in self.candidates if other.is_spanned or not self.configured.is_spanned]
         for n_functions in sorted({other.n_functions for other in eligible}):
             rivals = [other for other in eligible if other.n_functions == n_functions]
             rival = min(rivals, key=lambda other: other.error)
-            if rival.error < (WORTH if n_functions > best.n_functions else BETTER) * best.error:
+            if rival.error < (WORTH if n_functions > best.n_functions and not self.is_poor else BETTER) * best.error:
                 best = rival
         return best
 
@@ -146,10 +154,8 @@ class BasisChoice(Record):
         if not math.isfinite(self.configured.error):
             return "the configured basis, since the labels are too few to compare others"
         if self.best == self.configured:
-            return (
-                "the configured basis: no other one has a held-out force error that is smaller by 10 %, or by 30 % "
-                "with twice as many functions"
-            )
+            twice = "" if self.is_poor else ", or by 30 % with twice as many functions"
+            return f"the configured basis: no other one has a held-out force error that is smaller by 10 %{twice}"
         return (
             f"held-out force error {number(self.best.error)} meV/Å, {number(self.configured.error)} with the "
             f"configured basis ({self.configured})"
@@ -208,6 +214,7 @@ def choose_basis(
     *,
     baseline: Baseline | None = None,
     reference: Mapping[str, float] | None = None,
+    is_poor: bool = False,
 ) -> BasisChoice:
     """Compare bases by their held-out force errors on labels.
 
@@ -226,6 +233,8 @@ def choose_basis(
         Baseline that is subtracted from the labels.
     reference
         Reference energies, eV per atom by element; fitted to the labels if None or empty.
+    is_poor
+        Whether the potential is not good enough, so that accuracy counts more than speed.
 
     Returns
     -------
@@ -263,7 +272,7 @@ def choose_basis(
             )
         )
     left_out = "structures" if len(used) >= FEWEST_FOLDS else "blocks of atoms"
-    return BasisChoice(candidates=tuple(candidates), n_structures=len(used), left_out=left_out)
+    return BasisChoice(candidates=tuple(candidates), n_structures=len(used), left_out=left_out, is_poor=is_poor)
 
 
 def candidates_of(config: PotentialConfig, structures: Sequence[Atoms]) -> tuple[PotentialConfig, ...]:

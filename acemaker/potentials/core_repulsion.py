@@ -19,7 +19,7 @@ from ase import Atoms
 
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.pyace_library import load_pyace
-from acemaker.potentials.short_range import Distances, bond_lengths, symmetric
+from acemaker.potentials.scans import Distances, bond_lengths, symmetric
 
 SHARES = 0.9, 0.95
 """Core radii that are tried, in units of the shortest trained distance; gamma is above 5 there as a rule."""

@@ -12,6 +12,7 @@ from ase import Atoms
 from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment, unfolded
 from acemaker.potentials.pyace_library import load_pyace
+from acemaker.utils.garbage_collection import collection_paused
 
 CACHE_SIZE = 32
 """Number of structures whose projections are cached."""
@@ -55,6 +56,7 @@ class DesignBuilder:
         self._calculator = pyace.ACECalculator(self._evaluator)
         self._cache: OrderedDict[bytes, tuple[np.ndarray, ...]] = OrderedDict()
 
+    @collection_paused()  # pyace returns a list per atom and function, each of which could start a search
     def rows(self, atoms: Atoms) -> Design:
         """Compute the rows of a structure.
 
@@ -87,6 +89,7 @@ class DesignBuilder:
             projections=projections,
         )
 
+    @collection_paused()
     def forces(self, atoms: Atoms) -> np.ndarray:
         """Compute only the force rows of a structure, in half the time of `rows`, for structures without a label.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from ase import Atoms
@@ -13,13 +13,12 @@ from acemaker.errors import EngineError, StructureError
 from acemaker.potentials.active_set import LACKING, SMALL, ActiveSet, build_active_set, gamma_of, rank
 from acemaker.potentials.baseline import Baseline
 from acemaker.potentials.basis import Basis
-from acemaker.potentials.core_repulsion import SHARES, core_radii, with_core
 from acemaker.potentials.design import DesignBuilder
 from acemaker.potentials.explanation import Explanation, GammaContribution, contributions_of
 from acemaker.potentials.few_neighbors import FewNeighbors
-from acemaker.potentials.holes import Hole, Scan, pair_attraction, sorted_holes
+from acemaker.potentials.holes import Hole, sorted_holes
 from acemaker.potentials.ranking import Ranking, rank_by_volume
-from acemaker.potentials.short_range import Search, ace_sampler, search_compression, search_pairs
+from acemaker.potentials.short_range_search import CoreRepulsion, ShortRangeSearch
 from acemaker.potentials.threads import single_threaded
 from acemaker.potentials.typical_values import typical_values
 from acemaker.structures.bonds import TrainedDistances
@@ -72,6 +71,7 @@ class Domain:
         self.active_set: ActiveSet | None = None
         self._builder = DesignBuilder(basis)
         self._distances = TrainedDistances(basis.cutoff)
+        self._search: ShortRangeSearch | None = None
         self._lacking = False
 
     @property
@@ -113,9 +113,7 @@ class Domain:
         )
         self.basis, self._builder = basis, builder
 
-    def at_short_range(
-        self, baseline: Baseline | None, core_repulsion: Literal["auto", "always", "never"]
-    ) -> tuple[Basis, FileFields]:
+    def at_short_range(self, baseline: Baseline | None, core_repulsion: CoreRepulsion) -> tuple[Basis, FileFields]:
         """Add core repulsion to the potential, if it is configured or helps, and look for holes.
 
         Parameters
@@ -135,34 +133,17 @@ class Domain:
         """
         if baseline is not None and not baseline.in_lammps:
             return self.basis, FileFields(holes=None, core_radii={}, force_rms=self._distances.force_rms)
+        inverses = None if self.active_set is None else self.active_set.inverses
+        reference, shortest = self._distances.calmest, self._distances.shortest
         try:
-            scans = self._scan(self.basis, baseline, search_pairs)
-            best, radii = self.basis, dict[str, float]()
-            least = pair_attraction(scans)
-            if baseline is None and (core_repulsion == "always" or (core_repulsion == "auto" and least)):
-                least = np.inf if core_repulsion == "always" else least
-                for share in SHARES:
-                    tried = self._core_radii(share)
-                    basis = with_core(self.basis, tried)
-                    new = self._scan(basis, None, search_pairs)
-                    if pair_attraction(new) < least:
-                        best, radii, scans, least = basis, tried, new, pair_attraction(new)
-                    if not least:
-                        break
-            scans += self._scan(best, baseline, search_compression)
+            if self._search is None or not self._search.is_for(self.basis, baseline, reference):
+                self._search = ShortRangeSearch(self.basis, baseline, reference)
+            best, scans = self._search.choose_core(inverses, shortest, core_repulsion)
         except EngineError as error:
             logger.warning(f"short distances were not searched for holes: {error}")
             return self.basis, FileFields(holes=None, core_radii={}, force_rms=self._distances.force_rms)
-        holes = sorted_holes(scans)
-        return best, FileFields(holes=holes, core_radii=radii, force_rms=self._distances.force_rms)
-
-    def _scan(self, basis: Basis, baseline: Baseline | None, search: Search) -> tuple[Scan, ...]:
-        sample = ace_sampler(basis, None if self.active_set is None else self.active_set.inverses, baseline)
-        return search(sample, basis.elements, basis.cutoff, self._distances.shortest, self._distances.calmest)
-
-    def _core_radii(self, share: float) -> dict[str, float]:
-        distances = self._distances
-        return core_radii(self.basis.elements, distances.shortest, distances.calmest, self.basis.cutoff, share)
+        fields = FileFields(holes=sorted_holes(scans), core_radii=dict(best.radii), force_rms=self._distances.force_rms)
+        return best.potential, fields
 
     def state(self) -> dict[str, np.ndarray]:
         """Return active set and trained distances as arrays by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,9 @@ CACHE_SIZE = 2
 """Number of cached evaluators: those of the generation in use and of its predecessor."""
 
 _cache: OrderedDict[Key, Evaluator] = OrderedDict()
+
+EVALUATION = threading.Lock()
+"""Held while an evaluator is used in a thread besides the main one: evaluators are not thread-safe."""
 
 
 def evaluator_of(generation: Generation) -> Evaluator:
@@ -216,18 +220,19 @@ class Evaluator:
         pyace = load_pyace()
         from pyace.evaluator import ACERecursiveEvaluator
 
-        coefficients, created = list(self._basis.basis_coeffs), []
-        try:
-            for sample in samples:
-                self._basis.basis_coeffs = list(sample)
-                tilde = self._basis.to_ACECTildeBasisSet()
-                evaluator = ACERecursiveEvaluator(tilde)
-                evaluator.set_recursive(True)
-                calculator = pyace.ACECalculator()
-                calculator.set_evaluator(evaluator)
-                created.append((calculator, evaluator, tilde))
-        finally:
-            self._basis.basis_coeffs = coefficients
+        configuration, created = self._basis.to_BBasisConfiguration(), []
+        for block in configuration.funcspecs_blocks:
+            if block.inner_cutoff_type == "zbl":  # the repulsion of nuclei has no coefficients, and no error
+                block.core_rep_parameters = (0.0, block.core_rep_parameters[1])
+        basis = pyace.ACEBBasisSet(configuration)
+        for sample in samples:
+            basis.basis_coeffs = list(sample)
+            tilde = basis.to_ACECTildeBasisSet()
+            evaluator = ACERecursiveEvaluator(tilde)
+            evaluator.set_recursive(True)
+            calculator = pyace.ACECalculator()
+            calculator.set_evaluator(evaluator)
+            created.append((calculator, evaluator, tilde))
         return created
 
     def amplification(self, atoms: Atoms) -> tuple[float, str, float, str]:

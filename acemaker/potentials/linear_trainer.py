@@ -14,7 +14,7 @@ from acemaker.config import PotentialConfig
 from acemaker.potentials.active_set import build_active_set
 from acemaker.potentials.baseline_files import find_baseline
 from acemaker.potentials.basis import Basis
-from acemaker.potentials.basis_choice import BasisChoice, choose_basis
+from acemaker.potentials.basis_choice import MOST, BasisChoice, choose_basis
 from acemaker.potentials.design import Design
 from acemaker.potentials.domain import Domain
 from acemaker.potentials.evaluator import cache_evaluator
@@ -70,6 +70,7 @@ class LinearTrainer(Domain):
         self._isolated: Sequence[Atoms] | None = None
         self._pretraining: Sequence[Atoms] = ()
         self._first: list[Sequence[Atoms]] = []  # labels of rejected first fits, from which a basis is chosen again
+        self._reconsidered: list[Sequence[Atoms]] | None = None  # earlier labels, if the basis is about to be chosen
         # a subclass may have a state that the cache does not contain
         self._file = directory / FILE if directory is not None and type(self) is LinearTrainer else None
         self._digests: LabelDigests = []
@@ -132,6 +133,20 @@ class LinearTrainer(Domain):
             self._use(predecessor.basis_choice)
         elif self.config.basis == "auto":
             self._first = list(groups)
+        self._add_groups(groups, predecessor)
+
+    def reconsider_basis(self, groups: Sequence[Sequence[Atoms]]) -> None:
+        """Compare bases in the next call of `train`, on all labels, unless the basis is fixed.
+
+        Parameters
+        ----------
+        groups
+            Structures of each earlier call of `train`, in order.
+        """
+        self._reconsidered = None if self._configured.basis == "fixed" else list(groups)
+
+    def _add_groups(self, groups: Sequence[Sequence[Atoms]], predecessor: Generation | None) -> None:
+        """Add labels without fitting, as in the calls of `train` that they were passed to."""
         self._read_cache(groups)
         for number in range(len(self._digests), len(groups)):
             self._add(groups[number])
@@ -177,6 +192,8 @@ class LinearTrainer(Domain):
             self.baseline = self.baseline.copy_to(directory)  # the files that the engine will use, also in later fits
         if predecessor is None and self.config.basis == "auto":
             self._choose_basis(structures)
+        if predecessor is not None and self._reconsidered is not None:
+            self._choose_again(structures, predecessor)
         self._write_cache()
         rows = self._add(structures)
         assert self.active_set is not None
@@ -202,7 +219,7 @@ class LinearTrainer(Domain):
         reason = reason_to_reject(self.config, coefficients, comparison, halted_gamma, gamma_limit)
         if not reason:
             self.basis.basis_set.basis_coeffs = list(coefficients)
-            error_model = self._fit.force_error_model(coefficients, seed=number)
+            error_model = self._fit.force_error_model(coefficients, seed=self._fit.n_structures)
             floor = None if error_model is None else 1e3 * error_model.floor
             potential, short_range = self.at_short_range(self.baseline, self.config.core_repulsion)
             generation = replace(generation, **short_range, error_floor=floor)
@@ -257,6 +274,23 @@ class LinearTrainer(Domain):
         for group in self._first:
             self._add(group)
         self._first = groups
+
+    def _choose_again(self, structures: Sequence[Atoms], predecessor: Generation) -> None:
+        """Choose the basis of the next fit from all labels, which are added again if it is another one."""
+        groups, self._reconsidered = self._reconsidered or [], None
+        labels = [atoms for group in (*groups, structures) for atoms in group]
+        elements, reference = self.basis.elements, self._fit.reference
+        n_compared = min(len(labels), MOST)
+        logger.info(f"Comparing bases on {n_compared} labels, since the error on a probe is above the target")
+        choice = choose_basis(
+            self._configured, labels, elements, baseline=self.baseline, reference=reference, is_poor=True
+        )
+        logger.info(f"{choice.headline()}: {choice.reason}")
+        if choice.best.apply(self._configured) == self.config:
+            self._choice = choice
+            return
+        self._use(choice)
+        self._add_groups(groups, predecessor)
 
     def _use(self, choice: BasisChoice | None) -> None:
         """Begin again without labels, in the basis that was chosen."""

@@ -160,8 +160,7 @@ def held_out_errors(rows: np.ndarray, weight: float, blocks: Sequence[ForceBlock
         chosen = block.rows[:MOST_ROWS]
         directions = chosen[:, :-1] @ right.T
         residuals = directions @ solutions - chosen[:, -1:]
-        for column in range(len(PENALTIES)):
-            hat = block.factor**2 * (directions * inverse[:, column]) @ directions.T
-            left_out = np.linalg.solve(np.eye(len(chosen)) - hat, residuals[:, column])
-            errors[index, column] = 1e3 * np.sqrt(np.mean(left_out**2))
+        hats = block.factor**2 * (directions * inverse.T[:, None]) @ directions.T  # one of each penalty
+        left_out = np.linalg.solve(np.eye(len(chosen)) - hats, residuals.T[:, :, None])
+        errors[index] = 1e3 * np.sqrt(np.mean(left_out**2, axis=(1, 2)))
     return errors

@@ -74,6 +74,14 @@ class LeavesOut(Protocol):
 
 
 @runtime_checkable
+class ReconsidersBasis(Protocol):
+    """Trainer that can choose another basis when labels show that the potential is not good enough."""
+
+    def reconsider_basis(self, groups: Sequence[Sequence[Atoms]]) -> None:
+        """Choose the basis again in the next call of `train`; `groups` are the labels of all earlier calls."""
+
+
+@runtime_checkable
 class UsesIsolatedAtoms(Protocol):
     """Trainer whose reference energies can be those of isolated atoms."""
 

@@ -14,13 +14,14 @@ from acemaker.engines.records import SoftStart, Tier, Timeline
 from acemaker.formatting.figures import Picture, draw, show
 from acemaker.formatting.record import Record
 from acemaker.formatting.summary import Summary, number
+from acemaker.potentials.measures import UNCERTAINTY, largest
 from acemaker.results.picked import Picked, pick
 from acemaker.states import State
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Halt(Record):
-    """The end of a segment due to a large gamma, or for a probe, which tests the potential.
+    """The end of a segment due to a large gamma or another uncertainty, or for a probe, which tests the potential.
 
     Attributes
     ----------
@@ -28,13 +29,14 @@ class Halt(Record):
         From 1.
     step : int
         Step of the check at which the rule was met.
-    tier : {"smooth", "break", "probe"}
-        Too many consecutive checks above ``threshold_call_dft``, one above ``threshold_break``, or a step that was
-        chosen beforehand to test the potential.
+    tier : {"smooth", "break", "uncertainty", "probe"}
+        Too many consecutive checks above ``threshold_call_dft``, one above ``threshold_break``, one at which another
+        measure of uncertainty was above its tolerance, or a step that was chosen beforehand to test the potential.
     first_step : int
         First check above the threshold; the step itself for a probe.
     frames : tuple of Atoms
-        Structures at the last checks, the halted one at the end, with ``arrays["gamma"]``.
+        Structures at the last checks, the halted one at the end, with ``arrays["gamma"]``, and
+        ``arrays["uncertainty"]`` where it was evaluated.
     safe_step : int
         Step of the last safe state.
     safe_checkpoint : Path or None
@@ -44,6 +46,10 @@ class Halt(Record):
     thresholds : tuple of float
         ``threshold_add_train``, ``threshold_call_dft`` and ``threshold_break`` of the rule, dimensionless; empty if
         they are unknown.
+    measure : str
+        Name of the other measure of uncertainty; empty if there is none.
+    tolerance : float or None
+        Its tolerance in force, meV/Å; None without a measure.
     """
 
     number: int
@@ -55,6 +61,8 @@ class Halt(Record):
     safe_checkpoint: Path | None
     halt_checkpoint: Path | None
     thresholds: tuple[float, ...] = ()
+    measure: str = ""
+    tolerance: float | None = None
 
     @property
     def is_probe(self) -> bool:
@@ -63,7 +71,12 @@ class Halt(Record):
 
     @property
     def epicenter(self) -> np.ndarray:
-        """Atoms above the lowest threshold in ascending order, shape (n_epicenter,); empty without thresholds."""
+        """Atoms above the lowest threshold in ascending order, shape (n_epicenter,); empty without thresholds.
+
+        For a halt of the tier "uncertainty", these are the atoms above the tolerance.
+        """
+        if self.tier == "uncertainty" and self.uncertainty is not None and self.tolerance is not None:
+            return np.flatnonzero(~(self.uncertainty <= self.tolerance))
         above: np.ndarray = np.flatnonzero(~(self.gamma <= min(self.thresholds, default=np.inf)))
         return above
 
@@ -78,14 +91,38 @@ class Halt(Record):
         values: np.ndarray = self.structure.arrays["gamma"]
         return values
 
+    @property
+    def uncertainty(self) -> np.ndarray | None:
+        """The other measure per atom of the halted structure, meV/Å, shape (n_atoms,); None if it was not evaluated."""
+        values: np.ndarray | None = self.structure.arrays.get(UNCERTAINTY)
+        return values
+
+    @property
+    def cause(self) -> str:
+        """Gamma, or what else exceeded its tolerance, in a few words."""
+        if self.tier != "uncertainty" or self.uncertainty is None:
+            return f"gamma {number(self.gamma.max())}"
+        return f"{self.measure.replace('_', ' ')} {number(largest(self.uncertainty))} meV/Å"
+
     def summary(self) -> Summary:
         """Return the summary."""
         worst = int(self.gamma.argmax())
         conditions = {
             "break": "above threshold_break",
             "smooth": "smooth_steps consecutive checks",
+            "uncertainty": "two evaluations above the tolerance, or one far above it",
             "probe": "a test of the potential, chosen before the run",
         }
+        measured = []
+        if self.uncertainty is not None and self.tolerance is not None:
+            atom = int(np.where(np.isnan(self.uncertainty), np.inf, self.uncertainty).argmax())
+            measured = [
+                (
+                    f"{self.measure.replace('_', ' ')}, largest",
+                    f"{number(self.uncertainty[atom])} meV/Å, {self.structure.symbols[atom]} atom {atom}; tolerance in "
+                    f"force {number(self.tolerance)} meV/Å",
+                )
+            ]
         return Summary(
             f"Halt {self.number} at step {self.step}",
             (
@@ -95,6 +132,7 @@ class Halt(Record):
                     "largest gamma",
                     f"{number(self.gamma[worst])}, {self.structure.symbols[worst]} atom {worst}",
                 ),
+                *measured,
                 ("last safe state", f"step {self.safe_step}"),
                 ("structure", f"{self.structure.get_chemical_formula()}, {len(self.frames)} frames stored"),
             ),
@@ -170,7 +208,7 @@ class Segment(Record):
         halt = self.halt
         if halt.is_probe:
             return f"Halt {halt.number} at step {halt.step}{of_walker}: a probe, gamma {number(halt.gamma.max())}"
-        return f"Halt {halt.number} at step {halt.step}{of_walker}: gamma {number(halt.gamma.max())} ({halt.tier} tier)"
+        return f"Halt {halt.number} at step {halt.step}{of_walker}: {halt.cause} ({halt.tier} tier)"
 
     def summary(self) -> Summary:
         """Return the summary."""

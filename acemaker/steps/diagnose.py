@@ -52,7 +52,8 @@ def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
     if n_few := int(np.isinf(structure.arrays["gamma"]).sum()):
         few = f"gamma is infinite for {counted(n_few, 'atom')} with clearly fewer neighbors than any trained one"
         note = f"{note}; {few}" if note else few
-    atoms_beyond = epicenter(structure.arrays["gamma"], rule)
+    uncertain = _uncertain_atoms(halt)
+    atoms_beyond = epicenter(structure.arrays["gamma"], rule) if uncertain is None else uncertain
     reasons = explain(structure, atoms_beyond)
     return Diagnosis(
         halt=halt,
@@ -67,9 +68,20 @@ def diagnose(halt: Halt, rule: OTFConfig, explain: Explain) -> Diagnosis:
     )
 
 
+def _uncertain_atoms(halt: Halt) -> np.ndarray | None:
+    """Return the atoms above the tolerance of a halt for its uncertainty, the largest first; None for other halts."""
+    values, above = halt.uncertainty, halt.epicenter
+    if halt.tier != "uncertainty" or values is None:
+        return None
+    order: np.ndarray = above[np.argsort(-values[above], kind="stable")]
+    return order
+
+
 def _since(halt: Halt, halted: Atoms, atoms: np.ndarray, rule: OTFConfig) -> np.ndarray:
     """Return the step from which each atom exceeds ``threshold_add_train`` in every stored frame."""
     since = np.full(len(atoms), halted.info["step"])
+    if halt.tier == "uncertainty":
+        return since  # it is evaluated at some checks only
     unbroken = np.ones(len(atoms), dtype=bool)
     for frame in reversed([frame for frame in halt.frames if frame.info["step"] <= halted.info["step"]]):
         unbroken &= ~(frame.arrays["gamma"][atoms] <= rule.threshold_add_train)

@@ -57,6 +57,8 @@ def explore(request: Request, engine: Engine, *, halt_number: int, halt_file: Pa
             safe_checkpoint=outcome.safe_checkpoint,
             halt_checkpoint=outcome.halt_checkpoint,
             thresholds=(rule.threshold_add_train, rule.threshold_call_dft, rule.threshold_break),
+            measure="" if request.measure is None else request.measure.name,
+            tolerance=request.tolerance if request.measure is not None else None,
         )
     return Segment(
         number=request.number,

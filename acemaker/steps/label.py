@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from acemaker.labeling.collector import Collection, Collector
+from acemaker.labeling.collector import Collector
+from acemaker.labeling.request import Collection
 from acemaker.oracles.checks import noted_pressure
 from acemaker.results import Labels, Selection, Submission
 

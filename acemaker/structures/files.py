@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def write_structures(path: Path, structures: Sequence[Atoms], spare: Path | None
         The structures as read from the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    texts = (frame_text(atoms, number, len(structures)) for number, atoms in enumerate(structures))
+    texts = map(frame_text, structures, itertools.count(), itertools.repeat(len(structures)))
     if spare is None:
         write_whole(path, texts)
     else:
@@ -90,4 +91,4 @@ def read_structures(path: Path) -> tuple[Atoms, ...]:
         raise DamagedFileError(path, f"it cannot be read ({error.strerror})") from error
     if problem or not frames:
         raise DamagedFileError(path, problem or "it contains no structure")
-    return tuple(frozen(atoms) for atoms in frames)
+    return tuple(map(frozen, frames))

@@ -72,7 +72,7 @@ def read_frames(content: bytes, *, grows: bool = False) -> tuple[list[Atoms], st
     total = None if grows else len(texts)
     has_checksums = False
     for number, (count, comment, rows) in enumerate(texts):
-        entry = _ENTRY.search(comment)
+        entry, n_columns = _ENTRY.search(comment), _columns(comment)
         if entry is not None:
             has_checksums, comment = True, comment[: entry.start()]
             if _sum(count, comment, rows, number, total) != entry[1]:
@@ -80,7 +80,7 @@ def read_frames(content: bytes, *, grows: bool = False) -> tuple[list[Atoms], st
         elif has_checksums or _DAMAGED_ENTRY.search(comment):
             return frames, f"frame {number + 1} has no checksum"
         try:
-            if _columns(comment) > len(rows.split("\n", 1)[0].split()):
+            if n_columns > len(rows.split("\n", 1)[0].split()):
                 raise ValueError("there are fewer columns than declared")
             (atoms,) = read_xyz(io.StringIO(f"{count}\n{comment}\n{rows}"), index=slice(None))
         except Exception as error:  # ASE passes on errors of int, float and numpy

@@ -125,12 +125,12 @@ def check_trajectories_differ(config: CampaignConfig, structures: Sequence[Atoms
     starts: dict[tuple[bytes, bytes, str], list[int]] = {}
     for number, atoms in enumerate(structures, start=1):
         engine = config.walker(number).engine
-        if has_momenta(atoms) and engine.ensemble not in STOCHASTIC:
+        if has_momenta(atoms) and engine.ensembles[0] not in STOCHASTIC:
             key = atoms.positions.tobytes(), atoms.get_momenta().tobytes(), engine.model_dump_json()
             starts.setdefault(key, []).append(number)
     for numbers in starts.values():
         if len(numbers) > 1:
-            ensemble = config.walker(numbers[0]).engine.ensemble
+            ensemble = config.walker(numbers[0]).engine.ensembles[0]
             raise StructureError(
                 f"CampaignConfig.walkers: walkers {', '.join(map(str, numbers))} start from the same momenta with the "
                 f"ensemble {ensemble!r}, so that their trajectories would be the same; remove the momenta "

@@ -27,6 +27,32 @@ NERVOUS = OTFConfig(threshold_add_train=1e-9, threshold_call_dft=1e-9, threshold
 BRITTLE = OTFConfig(threshold_add_train=1e-9, threshold_call_dft=1e-9, threshold_break=1e-9)
 
 
+class Displacement:
+    """A measure of uncertainty for tests: the distance of each atom from where it was, in 1e-3 Å.
+
+    Parameters
+    ----------
+    start
+        Structure from which the distance is measured.
+    unknown
+        Distance in Å from which the values are NaN.
+    """
+
+    name = "displacement"
+    unit = "mA"
+
+    def __init__(self, start: Atoms, unknown: float = np.inf) -> None:
+        self._start, self._unknown = start, unknown
+
+    def per_atom(self, atoms: Atoms) -> np.ndarray:
+        """Return the distance of each atom, 1e-3 Å, shape (n_atoms,)."""
+        moves = atoms.positions - self._start.positions
+        if atoms.pbc.all():
+            moves = moves - np.round(moves @ np.linalg.inv(atoms.cell.array)) @ atoms.cell.array
+        distances = np.linalg.norm(moves, axis=1)
+        return np.where(distances > self._unknown, np.nan, 1e3 * distances)
+
+
 class EngineContract:
     """Contract of an engine.
 
@@ -112,6 +138,52 @@ class EngineContract:
         assert (outcome.decision.step, outcome.decision.first_step, outcome.decision.tier) == (45, 45, "probe")
         assert (outcome.safe_step, outcome.end_step) == (40, 45)
         assert outcome.frames[-1].info["step"] == 45
+
+    def test_another_measure_is_recorded_at_every_few_checks(self, tmp_path: Path) -> None:
+        """Between them, and without a tolerance, nothing changes."""
+        rule = CALM.model_copy(update={"uncertainty_every": 2})
+        plain = self.explore(self.request(tmp_path / "plain", rule))
+        measure = Displacement(self.make_structure())
+        outcome = self.explore(self.request(tmp_path / "measured", rule, measure=measure))
+        assert outcome.decision is None
+        values = outcome.timeline.observables["displacement_mA"]
+        evaluated = outcome.timeline.step % 10 == 0
+        assert np.isfinite(values[evaluated]).all()
+        assert np.isnan(values[~evaluated]).all()
+        assert values[-1] > 0
+        assert outcome.timeline.gamma_max.tolist() == plain.timeline.gamma_max.tolist()
+        assert outcome.frames[-1].positions.tolist() == plain.frames[-1].positions.tolist()
+
+    def test_halts_for_another_measure_although_gamma_is_low(self, tmp_path: Path) -> None:
+        """The second of two evaluations above the tolerance ends the segment; the run resumes before the first."""
+        measure = Displacement(self.make_structure())
+        whole = self.explore(self.request(tmp_path / "whole", CALM, measure=measure))
+        of_step = dict(zip(whole.timeline.step.tolist(), whole.timeline.observables["displacement_mA"], strict=True))
+        tolerance = 0.8 * min(of_step[15], of_step[30])
+        outcome = self.explore(self.request(tmp_path, CALM, measure=measure, tolerance=tolerance))
+        assert outcome.decision is not None
+        assert (outcome.decision.step, outcome.decision.first_step) == (30, 15)
+        assert outcome.decision.tier == "uncertainty"
+        halted = outcome.frames[-1]
+        assert halted.info["step"] == outcome.end_step == 30
+        assert halted.arrays["uncertainty"].max() == of_step[30]
+        assert outcome.safe_step == 10
+
+    def test_halts_at_once_far_beyond_the_tolerance(self, tmp_path: Path) -> None:
+        """A single evaluation is enough there."""
+        measure = Displacement(self.make_structure())
+        outcome = self.explore(self.request(tmp_path, CALM, measure=measure, tolerance=1e-9))
+        assert outcome.decision is not None
+        assert (outcome.decision.step, outcome.decision.first_step) == (15, 15)
+        assert (outcome.safe_step, outcome.decision.tier) == (10, "uncertainty")
+
+    def test_not_a_number_is_above_every_tolerance(self, tmp_path: Path) -> None:
+        """An atom of which nothing is known halts the run, also with the largest tolerance."""
+        measure = Displacement(self.make_structure(), unknown=1e-9)
+        outcome = self.explore(self.request(tmp_path, CALM, measure=measure, tolerance=1e300))
+        assert outcome.decision is not None
+        assert (outcome.decision.step, outcome.decision.tier) == (15, "uncertainty")
+        assert np.isinf(outcome.timeline.observables["displacement_mA"][-1])
 
     def test_keeps_frames_with_gamma_up_to_the_halt(self, tmp_path: Path) -> None:
         """The halted structure is the last frame, in the order of the initial one."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
 from acemaker.formatting.record import frozen
+from acemaker.potentials.measures import UNCERTAINTY, largest
 from acemaker.structures.per_atom import frozen_atoms, with_per_atom
 
 GammaScript = Callable[[int, int], float]
@@ -105,8 +108,8 @@ class ToyEngine:
         """
         log = SegmentLog(request.directory)
         midway = log.rewind(midway=True)
-        monitor = HaltMonitor(request.rule, request.probe_step)
-        log.replay(monitor)
+        monitor = HaltMonitor(request.rule, request.probe_step, request.tolerance)
+        log.replay(monitor, request.column)
         checkpoint = midway.path if midway else request.checkpoint
         start = midway.step if midway else request.start_step
         positions, velocities = self._state(request, checkpoint)
@@ -119,7 +122,12 @@ class ToyEngine:
                 frames.append(atoms)
                 if step > last_check:
                     check = self._check(step, atoms, velocities)
-                    decision = monitor.update(step, check.gamma_max)
+                    uncertainty = math.nan
+                    if (values := request.uncertainty(step, atoms)) is not None:
+                        atoms.arrays[UNCERTAINTY], uncertainty = values, largest(values)
+                    if request.measure is not None:
+                        check = replace(check, observables={**check.observables, request.column: uncertainty})
+                    decision = monitor.update(step, check.gamma_max, uncertainty)
                     log.append(check)
                     if step % self.restart_every == 0 and decision is None:
                         log.append_frame(atoms)

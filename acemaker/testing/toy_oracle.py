@@ -103,7 +103,9 @@ def toy_config(**otf: object) -> CampaignConfig:
     """
     return CampaignConfig(
         system=SystemConfig(structure="Cu", supercell=(2, 2, 2), n_first=2),
-        otf=OTFConfig(**{"n_candidates": 6, "n_select": 2, "max_retries": 0, "n_probes": 0, **otf}),
+        otf=OTFConfig(
+            **{"n_candidates": 6, "n_select": 2, "max_retries": 0, "n_probes": 0, "uncertainty": "gamma", **otf}
+        ),
         engine=EngineConfig(steps=200),
         potential=PotentialConfig(
             n_functions=12,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from acemaker.config import CampaignConfig
 from acemaker.formatting.summary import observable
-from acemaker.plotting.axes import plain_log_ticks, thinned, threshold_lines, thresholds_of
+from acemaker.plotting.axes import SPIKE, plain_log_ticks, thinned, threshold_lines, thresholds_of
 
 GAMMA = (0.5, 8.0)
 """Smallest gamma on the axis, and the largest in units of ``threshold_break``."""
@@ -66,18 +66,21 @@ class LiveTimeline:
         upper.set_ylabel("largest gamma")
         threshold_lines(upper, thresholds_of(rule))
         upper.plot([], [], "kv", ms=5, label="halts")
-        upper.plot([], [], "o", mfc="none", mec="0.35", ms=5, mew=0.8, label="above, did not halt")
+        upper.plot([], [], "o", label="above, did not halt", **SPIKE)
         upper.legend(loc="upper left", fontsize=8, ncols=5)
         quantity, unit = observable(name)
         lower.set_ylabel(f"{quantity}\n/ {unit}".rstrip("\n /"), fontsize=9)
         lower.set_xlabel("MD step")
         lower.set_xlim(0, engine.steps)
-        ramps = [config.walker(number).engine.temperature for number in range(1, config.n_walkers + 1)]
+        ramps = [config.walker(number).engine.temperatures for number in range(1, config.n_walkers + 1)]
         low, high = min(map(min, ramps)), max(map(max, ramps))
         lower.set_ylim(0.5 * low, 1.3 * high + 50)
+        for axis in self._axes:
+            for step in engine.borders:
+                axis.axvline(step, color="C7", ls="-.", lw=1)
         self._curves = [axis.plot([], [], lw=1, color="C0", animated=True)[0] for axis in self._axes]
         self._halts = upper.plot([], [], "kv", ms=5, animated=True)[0]
-        self._spikes = upper.plot([], [], "o", mfc="none", mec="0.35", ms=5, mew=0.8, animated=True)[0]
+        self._spikes = upper.plot([], [], "o", animated=True, **SPIKE)[0]
         self._changes = [axis.vlines([], 0, 1, color="0.7", lw=0.8, animated=True) for axis in self._axes]
         self._walker = upper.text(0.99, 0.95, "", transform=upper.transAxes, ha="right", va="top", animated=True)
         self._threshold = rule.threshold_call_dft

@@ -13,6 +13,7 @@ from acemaker.engines.checkpoints import HALT
 from acemaker.engines.halting import HaltMonitor
 from acemaker.engines.protocol import Check, Exploration, Request
 from acemaker.engines.segment_log import SegmentLog
+from acemaker.potentials.measures import largest
 from acemaker.structures.per_atom import bare_copy, frozen_atoms
 
 
@@ -26,8 +27,8 @@ class VerletEngine:
         """Run to the last step or to a halt."""
         log = SegmentLog(request.directory)  # stores checks and checkpoints
         midway = log.rewind(midway=True)
-        monitor = HaltMonitor(request.rule, request.probe_step)  # the two-tier rule, and tests of the potential
-        log.replay(monitor)
+        monitor = HaltMonitor(request.rule, request.probe_step, request.tolerance)
+        log.replay(monitor, request.column)
         step = midway.step if midway else request.start_step
         atoms = self._state(request, midway.path if midway else request.checkpoint)
         atoms.calc = request.generation.calculator()
@@ -40,8 +41,13 @@ class VerletEngine:
                 frames.append(self._frame(atoms, step))
                 gamma = float(frames[-1].arrays["gamma"].max())
                 if step > last_checked:
-                    check = Check(step=step, gamma_max=gamma, observables={"temperature_K": atoms.get_temperature()})
-                    decision = monitor.update(step, gamma)
+                    observables, uncertainty = {"temperature_K": atoms.get_temperature()}, np.nan
+                    if (values := request.uncertainty(step, frames[-1])) is not None:
+                        frames[-1].arrays["uncertainty"], uncertainty = values, largest(values)
+                    if request.measure is not None:
+                        observables[request.column] = uncertainty
+                    check = Check(step=step, gamma_max=gamma, observables=observables)
+                    decision = monitor.update(step, gamma, uncertainty)
                     log.append(check)
                     if decision is None and step % self.restart_every == 0:
                         log.write_checkpoint(step, partial(self._save, atoms))

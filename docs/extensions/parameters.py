@@ -15,11 +15,14 @@ from sphinx.util.docutils import SphinxDirective
 
 import acemaker.config
 from acemaker.config.base import Section
-from acemaker.config.campaign import CHANGEABLE
+from acemaker.config.campaign import CHANGEABLE, HALFWAY
 from acemaker.config.described import default_of, kind_of
 
 CHANGEABLE_REMARK = " *Changeable.*"
 """Remark on parameters that `Campaign.open` can change."""
+
+HALFWAY_REMARK = " *Changeable from then on.*"
+"""Remark on parameters that apply to the rest of the run when `Campaign.open` changes them."""
 
 
 class Parameters(SphinxDirective):
@@ -38,7 +41,9 @@ class Parameters(SphinxDirective):
         for name, field in section.model_fields.items():
             if inspect.isclass(field.annotation) and issubclass(field.annotation, Section):
                 continue  # has a table of its own
-            meaning = f"{field.description or ''}{CHANGEABLE_REMARK if name in changeable else ''}"
+            halfway = {field for fields in HALFWAY.values() for field in fields}
+            remark = CHANGEABLE_REMARK if name in changeable else HALFWAY_REMARK if name in halfway else ""
+            meaning = f"{field.description or ''}{remark}"
             rows.append((f"``{name}``", kind_of(field.annotation, "``"), _default(field), meaning))
         for row in rows:
             for number, cell in enumerate(row):

@@ -11,7 +11,8 @@ import pytest
 
 from acemaker import Campaign, CampaignConfig, ConvergenceConfig
 from acemaker.analysis import assess, evaluate_accuracy
-from acemaker.analysis.assessment import Assessment, Probe
+from acemaker.analysis.assessment import Assessment
+from acemaker.analysis.probe_errors import Probe
 from acemaker.errors import ConfigError
 
 RULE = ConvergenceConfig()

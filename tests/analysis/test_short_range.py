@@ -12,9 +12,10 @@ import pytest
 
 from acemaker import Campaign
 from acemaker.analysis import campaign_summary, read_validation, rounds_of, short_range_of, validate, write_summary
+from acemaker.analysis.short_range import ShortRange
 from acemaker.errors import StateError
 from acemaker.formatting.summary import force_error
-from acemaker.potentials.holes import Scan, ShortRange
+from acemaker.potentials.scans import Scan
 from acemaker.testing import toy_campaign
 
 

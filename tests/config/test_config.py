@@ -59,7 +59,7 @@ def test_small_thresholds_are_legal() -> None:
         (OTFConfig, {"candidate_temperature": 0}, ["OTFConfig.candidate_temperature", "greater than 0", "in K"]),
         (OTFConfig, {"mode_atoms": 0}, ["OTFConfig.mode_atoms", "greater than 0"]),
         (OTFConfig, {"mode_calculator": "emt"}, ["OTFConfig.mode_calculator", "'module:factory'", "'emt'"]),
-        (EngineConfig, {"ensemble": "nph"}, ["EngineConfig.ensemble", "'nph'"]),
+        (EngineConfig, {"ensemble": "npe"}, ["EngineConfig.ensemble", "'npe'"]),
         (EngineConfig, {"temperature": (300,)}, ["EngineConfig.temperature", "in K at the first"]),
         (PotentialConfig, {"lmax_by_orders": (0, 1)}, ["equally long", "4 and 2"]),
         (PotentialConfig, {"lmax_by_orders": (1, 1, 1, 1)}, ["must start with 0"]),
@@ -161,6 +161,8 @@ UNITS = (
     "weight",
     "repeats",
     "Parameter of",
+    "1/ps",
+    "elementary charges",
 )
 
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from acemaker.config import OTFConfig
@@ -49,3 +51,68 @@ def test_the_specifications_case() -> None:
 
 def test_smooth_steps_of_one_halts_at_the_first() -> None:
     assert fold(OTFConfig(smooth_steps=1), [1, 6]) == HaltDecision(step=5, first_step=5, tier="smooth")
+
+
+def measured(values: list[float], gammas: list[float] | None = None, **more: int) -> HaltDecision | None:
+    """The first decision of a monitor with a tolerance of 100, at checks every 5 steps."""
+    monitor = HaltMonitor(OTFConfig(), tolerance=100.0, **more)
+    for index, value in enumerate(values):
+        gamma = 0.5 if gammas is None else gammas[index]
+        if (decision := monitor.update(5 * index, gamma, value)) is not None:
+            return decision
+    return None
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([101, 99, 101, 99], None),
+        ([50, 101, 102, 50], HaltDecision(step=10, first_step=5, tier="uncertainty")),
+        ([101, math.nan, math.nan, 102], HaltDecision(step=15, first_step=0, tier="uncertainty")),
+        ([50, 401], HaltDecision(step=5, first_step=5, tier="uncertainty")),
+        ([120, 401], HaltDecision(step=5, first_step=0, tier="uncertainty")),
+        ([100, 100, 100], None),
+        ([math.inf], HaltDecision(step=0, first_step=0, tier="uncertainty")),
+        ([math.nan] * 9, None),
+    ],
+)
+def test_another_measure_halts_at_two_evaluations_in_a_row(values: list[float], expected: HaltDecision | None) -> None:
+    """Checks at which it was not evaluated do not count; one evaluation far beyond the tolerance is enough."""
+    assert measured(values) == expected
+
+
+def test_gamma_has_precedence_over_another_measure() -> None:
+    """The run resumes before the exceedance of either."""
+    assert measured([101, 102], [0.5, 21]) == HaltDecision(step=5, first_step=0, tier="break")
+
+
+def test_another_measure_has_precedence_over_a_probe() -> None:
+    """A probe must be a structure that was chosen beforehand, and not one at which the run would have halted."""
+    monitor = HaltMonitor(OTFConfig(), probe_step=10, tolerance=100.0)
+    assert monitor.update(0, 0.5, 50) is None
+    assert monitor.update(5, 0.5, 101) is None
+    assert monitor.update(10, 0.5, 102) == HaltDecision(step=10, first_step=5, tier="uncertainty")
+
+
+def test_the_exceedance_of_either_measure_decides_about_safe_states() -> None:
+    monitor = HaltMonitor(OTFConfig(), tolerance=100.0)
+    monitor.update(0, 0.5, 101)
+    assert monitor.first_step == 0
+    monitor.update(5, 6.0, math.nan)
+    assert monitor.first_step == 0
+    monitor.update(10, 6.0, 50)
+    assert monitor.first_step == 5
+    monitor.update(15, 0.5, math.nan)
+    assert monitor.first_step is None
+
+
+def test_a_halt_is_decided_where_the_measure_was_evaluated() -> None:
+    """Also if earlier checks were above a tolerance that has become smaller since then."""
+    monitor = HaltMonitor(OTFConfig(), tolerance=100.0)
+    assert [monitor.update(step, 0.5, value) for step, value in ((0, 101), (15, 50), (30, 101))] == [None] * 3
+    assert monitor.update(35, 0.5, math.nan) is None
+    assert monitor.update(45, 0.5, 101) == HaltDecision(step=45, first_step=30, tier="uncertainty")
+
+
+def test_unknown_is_above_an_infinite_tolerance() -> None:
+    assert HaltMonitor(OTFConfig()).update(5, 0.5, math.inf) == HaltDecision(step=5, first_step=5, tier="uncertainty")

@@ -30,7 +30,7 @@ def test_all_are_listed_and_can_be_typed_as_they_stand(
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 100
     assert "\n\notf: Thresholds, candidates, selection and limits of the loop.\n" in out
-    assert "  ensemble=npt\n      One of nve, nvt, npt, csvr, langevin. Thermodynamic ensemble; nvt and npt" in out
+    assert "  ensemble=npt\n      One of nve, nvt, npt, csvr, langevin, nph. Thermodynamic ensemble; nvt and npt" in out
     assert "  timestep=2.0\n      Time step in fs.\n" in out
 
 

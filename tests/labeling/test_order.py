@@ -14,8 +14,9 @@ from ase import Atoms
 
 from acemaker.errors import Cause, OracleError
 from acemaker.labeling.backend import Backend, InlineBackend
-from acemaker.labeling.collector import CollectedLabel, Collector, LabelRequest
+from acemaker.labeling.collector import Collector
 from acemaker.labeling.job import Answer, FinishedLabels, Job, LabelFailure, ask
+from acemaker.labeling.request import CollectedLabel, LabelRequest
 from acemaker.testing import ToyOracle
 from tests.conftest import copper, rattled
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from acemaker import Campaign
-from acemaker.loop.labels import read_label, spare_of
+from acemaker.loop.label_files import read_label, spare_of
 from acemaker.states import State
 from acemaker.structures import files
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
@@ -19,12 +19,15 @@ from tools.trace_label import trace_label
 
 
 def test_two_labels_cross_few_files(tmp_path: Path) -> None:
-    """36 files and 289 changes, of which 22 and 224 on the label path, before labels had one sink."""
+    """36 files and 289 changes, of which 22 and 224 on the label path, before labels had one sink.
+
+    The rest of the whole call is the journal, 12 changes per event, and the oracle with its checks, 9 per label.
+    """
     whole, path = trace_label(tmp_path / "c")
-    assert len(path.files) <= 15
+    assert len(path.files) <= 16
     assert path.changes <= 80
     assert len(whole.files) <= 32
-    assert whole.changes <= 155
+    assert whole.changes <= 162
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:

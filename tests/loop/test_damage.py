@@ -16,7 +16,7 @@ from acemaker import Campaign, CampaignConfig
 from acemaker.errors import AcemakerError, CampaignError, DamagedFileError, EngineError
 from acemaker.loop.creation import create_journal
 from acemaker.loop.journal import Journal, sealed
-from acemaker.loop.labels import spare_of
+from acemaker.loop.label_files import spare_of
 from acemaker.states import State
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 

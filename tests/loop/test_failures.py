@@ -15,7 +15,7 @@ from ase import Atoms
 
 from acemaker import Campaign, attach
 from acemaker.config import PotentialConfig
-from acemaker.config.campaign import CHANGEABLE
+from acemaker.config.campaign import CHANGEABLE, HALFWAY
 from acemaker.errors import (
     CampaignError,
     CampaignExistsError,
@@ -308,17 +308,18 @@ def test_another_structure_is_another_campaign(tmp_path: Path) -> None:
 
 def test_only_changeable_fields_can_be_changed_on_opening(tmp_path: Path) -> None:
     make(tmp_path / "c").close()
-    with pytest.raises(ConfigError, match=r"max_atoms, .*label_store, .* and max_error_share only, not n_select"):
-        reopen(tmp_path / "c", n_select=3)
+    with pytest.raises(ConfigError, match=r"max_atoms, .*label_store, .* only, not n_functions"):
+        reopen(tmp_path / "c", n_functions=3)
 
 
 def test_the_fields_that_the_docstring_names_are_those_that_can_be_changed(tmp_path: Path) -> None:
     described = str(Campaign.open.__doc__).partition("**changes")[2].partition("Returns")[0]
     allowed = [name for names in CHANGEABLE.values() for name in names]
+    allowed += [name for section, names in HALFWAY.items() if section != "oracle" for name in names]
     assert sorted(re.findall("``(\\w+)``", described)) == sorted(allowed)
     make(tmp_path / "c").close()
     with pytest.raises(ConfigError) as refused:
-        reopen(tmp_path / "c", n_select=3)
+        reopen(tmp_path / "c", n_functions=3)
     assert [name for name in allowed if name not in str(refused.value)] == []
 
 

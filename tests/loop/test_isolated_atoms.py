@@ -19,7 +19,8 @@ from ase.io import read, write
 from acemaker import Campaign, CampaignConfig, PotentialConfig
 from acemaker.analysis import campaign_summary
 from acemaker.errors import NoProgressError, OracleError
-from acemaker.loop.labels import label_key, read_label
+from acemaker.loop.label_files import read_label
+from acemaker.loop.labels import label_key
 from acemaker.oracles.isolated import isolated_atoms_of
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.linear_trainer import LinearTrainer

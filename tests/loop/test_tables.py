@@ -47,7 +47,7 @@ def test_checks(campaign: Campaign) -> None:
         assert list(rows["step"]) == list(segment.timeline.step)
         assert np.array_equal(rows["gamma_max"], segment.timeline.gamma_max)
         for name, values in segment.timeline.observables.items():
-            assert np.array_equal(rows[name], values)
+            assert np.array_equal(rows[name], values, equal_nan=True)
     assert table["temperature_K"].notna().all()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,18 @@ def test_a_basis_is_changed_only_if_that_is_worth_it() -> None:
     assert best(candidate(4.0, 50, 60.0), candidate(4.0, 100, 40.0)).n_functions == 100
     assert best(candidate(4.0, 50, 10.0, is_spanned=False)) is configured
     assert best(candidate(4.0, 50, float("nan"))) is configured
+
+
+def test_accuracy_counts_more_than_speed_if_the_potential_is_poor() -> None:
+    """Twice as many functions are then worth an error that is smaller by 10 %."""
+    configured = candidate(5.0, 50, 100.0)
+    for error, expected in ((89.0, 100), (91.0, 50)):
+        candidates = (configured, candidate(5.0, 100, error))
+        choice = BasisChoice(candidates=candidates, n_structures=3, left_out="structures", is_poor=True)
+        assert choice.best.n_functions == expected
+        assert BasisChoice.read(asdict(choice)) == choice
+    assert "by 10 %" in choice.reason
+    assert "30 %" not in choice.reason
 
 
 def test_a_trainer_uses_the_basis_for_all_generations_and_after_it_was_opened_again(

@@ -15,6 +15,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.units import _e, _eps0
 
+from acemaker.analysis.short_range import remedy
 from acemaker.config import OracleConfig, PotentialConfig
 from acemaker.oracles.factory import lammps_calculator, pair_commands
 from acemaker.oracles.oracle import CalculatorOracle
@@ -22,9 +23,10 @@ from acemaker.potentials.basis import Basis
 from acemaker.potentials.environment import environment
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import read_generation
-from acemaker.potentials.holes import Hole, Scan, ScanKind, describe_holes, holes_in, remedy, sorted_holes
+from acemaker.potentials.holes import Hole, describe_holes, holes_in, sorted_holes
 from acemaker.potentials.linear_trainer import LinearTrainer
 from acemaker.potentials.pyace_library import load_pyace
+from acemaker.potentials.scans import Scan, ScanKind
 from acemaker.potentials.short_range import (
     ace_sampler,
     calculator_sampler,

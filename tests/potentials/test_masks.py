@@ -12,8 +12,9 @@ from ase.units import GPa
 
 from acemaker.errors import StructureError
 from acemaker.labeling.backend import InlineBackend
-from acemaker.labeling.collector import Collector, LabelRequest
+from acemaker.labeling.collector import Collector
 from acemaker.labeling.job import FinishedLabels, Job, LabelFailure
+from acemaker.labeling.request import LabelRequest
 from acemaker.oracles.oracle import CalculatorOracle
 from acemaker.potentials.evaluator import evaluator_of
 from acemaker.potentials.generation import Generation

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,6 +19,7 @@ import psutil
 
 from acemaker import Campaign
 from acemaker.errors import AcemakerError
+from tests.soak.edits import SCRIPTS, live_with
 from tests.soak.live import LIVE, Moment
 from tests.soak.worlds import WORLDS, ending
 
@@ -135,7 +136,9 @@ def _told(pipe: Connection) -> Iterator[dict[str, Any]]:
         pipe.send(told)
 
 
-def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment | None, reopen: bool) -> None:
+def live(
+    pipe: Connection, world: str, folder: str, fault: str, moment: Moment | None, reopen: bool, script: int = 0
+) -> None:
     """Continue a campaign, with or without a fault.
 
     Parameters
@@ -151,7 +154,9 @@ def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment |
     moment
         Time of the fault.
     reopen
-        Go on by `Campaign.open`, not by `Campaign.create`.
+        Go on by `Campaign.open`, not by `Campaign.create`; always if settings are changed by hand.
+    script
+        Number of the changes by hand, in `SCRIPTS`.
     """
     os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
     os.environ["TMPDIR"] = folder
@@ -161,12 +166,22 @@ def live(pipe: Connection, world: str, folder: str, fault: str, moment: Moment |
             if one.name == fault and moment is not None:
                 one.set_up(moment)
         journal = directory / "journal.jsonl"
-        if reopen and journal.exists() and journal.stat().st_size:
+        if (reopen or script) and journal.exists() and journal.stat().st_size:
             campaign = Campaign.open(directory, engine=chosen.make_engine())
         else:
             config, engine = chosen.config(Path(folder)), chosen.make_engine()
             campaign = Campaign.create(directory, config, exist_ok=True, engine=engine)
-        with campaign:
-            campaign.run()
+        with contextlib.ExitStack() as stack:
+            stack.callback(campaign.close)
+
+            def reopened(changes: Mapping[str, Any]) -> Campaign:
+                again = Campaign.open(directory, engine=chosen.make_engine(), **changes)
+                stack.callback(again.close)
+                return again
+
+            if script:
+                live_with(campaign, SCRIPTS[script], reopened)
+            else:
+                campaign.run()
         if not fault:
             told["ending"] = ending(directory)

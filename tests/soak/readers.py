@@ -26,9 +26,23 @@ from acemaker.headless.parameters import gather
 from acemaker.labeling.files import read_result
 from acemaker.labeling.job import FinishedLabels
 from acemaker.potentials.generation import read_generation
-from acemaker.structures.files import read_structures
+from acemaker.structures.files import read_structures, write_structures
+from acemaker.structures.first_label_files import read_label_file
 from acemaker.structures.initial import initial_structure
 from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
+from tests.structures.vasp_outputs import outcar, vasprun
+
+OUTPUTS = Path(__file__).parents[1] / "structures" / "outputs"
+"""Folder of outputs of programs."""
+
+FIRST_LABELS = {
+    "extended XYZ": "labels.xyz",
+    "trajectory": "labels.traj",
+    "OUTCAR": "OUTCAR",
+    "vasprun.xml": "vasprun.xml",
+    "pw.x": "silicon.pwo",
+}
+"""Files of labels that exist, by kind."""
 
 NOTEBOOK = NotebookDescription(path=Path(), types={}, defaults={}, takes_all=True, complete=True, source="")
 """Says nothing of its parameters."""
@@ -74,6 +88,8 @@ def make_readers(folder: Path) -> dict[str, Reader]:
     labeled.get_stress()
     labeled.write(folder / "result.extxyz")
     _write_dump(folder, atoms)
+    write_structures(folder / "first.extxyz", [labeled])
+    _write_first_labels(folder / "first", labeled)
     box = FinishedLabels(folder / "queue")
     box.save("key", {"results": dict(labeled.calc.results), "info": {"a": 1}, "seconds": 1.0})
     (folder / "queue/key.spare.npz").unlink()  # which would be read in the place of one that was changed
@@ -104,10 +120,29 @@ def make_readers(folder: Path) -> dict[str, Reader]:
         "a user's CIF": Reader(folder / "structure.cif", _read_initial, False),
         "a user's data file of LAMMPS": Reader(folder / "structure.data", _read_initial, False),
         "a user's dump of LAMMPS": Reader(folder / "structure.dump", _read_initial, False),
+        "first labels": Reader(folder / "first.extxyz", _read_structures, True),
+        **{
+            f"first labels, {kind}": Reader(folder / f"first/{name}", _read_first_labels, False)
+            for kind, name in FIRST_LABELS.items()
+        },
         "label made elsewhere": Reader(
             folder / "result.extxyz", lambda path: _plain([read_result(path, labeled)]), False
         ),
     }
+
+
+def _write_first_labels(folder: Path, labeled: Atoms) -> None:
+    """Write a label in each form in which it can be a first label."""
+    folder.mkdir()
+    labeled.write(folder / "labels.xyz", format="extxyz")
+    labeled.write(folder / "labels.traj")
+    (folder / "OUTCAR").write_text(outcar([labeled]))
+    (folder / "vasprun.xml").write_text(vasprun([labeled]))
+    (folder / "silicon.pwo").write_bytes((OUTPUTS / "silicon_md.pwo").read_bytes())
+
+
+def _read_first_labels(path: Path) -> Any:
+    return repr(read_label_file(path, {}, lambda _: None).records)
 
 
 def _plain(frames: Any) -> list[Any]:

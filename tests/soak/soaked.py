@@ -19,6 +19,7 @@ import numpy as np
 
 from tests.soak.changes import DAMAGES
 from tests.soak.damage import damage, shift_times
+from tests.soak.edits import SCRIPTS, n_relabeled
 from tests.soak.life import Lived, Nursery
 from tests.soak.live import LIVE, Moment
 from tests.soak.paid import MISDEEDS, ORDERS, name_of, registry
@@ -47,6 +48,8 @@ class Soaked:
         The error, or the violation.
     lives : list of str
         Outcome of each run.
+    script : int
+        Number of the changes by hand, in `tests.soak.edits.SCRIPTS`.
     """
 
     seed: int
@@ -56,6 +59,7 @@ class Soaked:
     outcome: str = ""
     said: str = ""
     lives: list[str] = field(default_factory=list)
+    script: int = 0
 
 
 class Soak:
@@ -77,7 +81,7 @@ class Soak:
     def __init__(self, folder: Path, nursery: Nursery) -> None:
         self._folder, self._nursery = folder, nursery
         self.faults = tuple(name for name in FAULTS if name != READ_ONLY or can_make_read_only())
-        self._endings: dict[str, dict[str, str]] = {}
+        self._endings: dict[str | tuple[str, int], dict[str, str]] = {}
 
     def soak(self, seed: int, fault: str = "", world: str = "") -> Soaked:
         """Draw a campaign and a fault, and continue the campaign to its end.
@@ -104,6 +108,8 @@ class Soak:
         folder = self._folder / f"{seed}"
         folder.mkdir(parents=True)
         soaked = Soaked(seed=seed, world=world, fault=fault)
+        if not fault.startswith("oracle "):  # a label that fails for good is another end
+            soaked.script = rng.randrange(len(SCRIPTS))
         wrong = self._live(soaked, folder, rng)
         if wrong:
             soaked.outcome, soaked.said = "VIOLATION", "; ".join(wrong) + f" [{soaked.said}] kept in {folder}"
@@ -111,20 +117,21 @@ class Soak:
             shutil.rmtree(folder)
         return soaked
 
-    def undisturbed(self, world: str) -> dict[str, str]:
+    def undisturbed(self, world: str, script: int = 0) -> dict[str, str]:
         """Return the end of a campaign without a fault."""
-        if world not in self._endings:
-            folder = self._folder / f"undisturbed {world}"
+        name = (world, script) if script else world
+        if name not in self._endings:
+            folder = self._folder / f"undisturbed {world} {script}"
             folder.mkdir(parents=True)
-            lived = self._nursery.finish(*self._nursery.start(world, str(folder), "", None, False))
+            lived = self._nursery.finish(*self._nursery.start(world, str(folder), "", None, False, script))
             assert lived.ending is not None, f"a campaign without a fault ended in: {lived}"
-            self._endings[world] = lived.ending
+            self._endings[name] = lived.ending
             shutil.rmtree(folder)
-        return self._endings[world]
+        return self._endings[name]
 
     def _live(self, soaked: Soaked, folder: Path, rng: random.Random) -> list[str]:
         """Continue a campaign to its end, and return the violation, if any."""
-        reference, wrong = self.undisturbed(soaked.world), []
+        reference, wrong = self.undisturbed(soaked.world, soaked.script), []
         lived, repaid = self._first_life(soaked, folder, rng, wrong)
         for _ in range(LIVES):
             if lived.status == "done" and lived.ending is not None:
@@ -142,7 +149,7 @@ class Soak:
             soaked.outcome = "typed error"
         else:
             wrong.append(f"came to no end: {', '.join(soaked.lives)}")
-        return [*wrong, *check_labels(folder, repaid)]
+        return [*wrong, *check_labels(folder, repaid + n_relabeled(folder / "c"))]
 
     def _life(
         self,
@@ -154,7 +161,9 @@ class Soak:
         moment: Moment | None = None,
         reopen: bool = False,
     ) -> Lived:
-        lived = self._nursery.finish(*self._nursery.start(soaked.world, str(folder), fault, moment, reopen))
+        lived = self._nursery.finish(
+            *self._nursery.start(soaked.world, str(folder), fault, moment, reopen, soaked.script)
+        )
         return self._note(soaked, lived, wrong)
 
     def _note(self, soaked: Soaked, lived: Lived, wrong: list[str]) -> Lived:
@@ -169,7 +178,7 @@ class Soak:
         known = {one.name: one for one in LIVE}
         if soaked.fault in known:
             one = known[soaked.fault]
-            soaked.detail, moment = self._moment(folder, rng, one.unit)
+            soaked.detail, moment = self._moment(folder, rng, one.unit, soaked.script)
             lived = self._life(soaked, folder, wrong, fault=one.name, moment=moment)
             return lived, 2 if one.may_repay else 0
         if soaked.fault.startswith("oracle "):
@@ -179,7 +188,7 @@ class Soak:
             lived = self._life(soaked, folder, wrong)
             (folder / ORDERS).unlink()
             return lived, 0
-        soaked.detail, moment = self._moment(folder, rng, "line")
+        soaked.detail, moment = self._moment(folder, rng, "line", soaked.script)
         if soaked.fault == "two processes":
             return self._two(soaked, folder, rng, wrong), 0
         killed = rng.random() < 0.7
@@ -201,9 +210,9 @@ class Soak:
 
     def _two(self, soaked: Soaked, folder: Path, rng: random.Random, wrong: list[str]) -> Lived:
         """Create a campaign in two processes at nearly the same time."""
-        first = self._nursery.start(soaked.world, str(folder), "", None, False)
+        first = self._nursery.start(soaked.world, str(folder), "", None, False, soaked.script)
         first[0].join(2.0 * rng.random() ** 4)  # s; half of them while the first checks or writes
-        second = self._nursery.start(soaked.world, str(folder), "", None, rng.random() < 0.5)
+        second = self._nursery.start(soaked.world, str(folder), "", None, rng.random() < 0.5, soaked.script)
         # what each has left over is known when both are gone
         first[0].join()
         second[0].join()
@@ -216,8 +225,9 @@ class Soak:
         return one if one.status == "done" else two
 
     @staticmethod
-    def _moment(folder: Path, rng: random.Random, unit: str) -> tuple[str, Moment]:
-        moment = Moment(at=1 + rng.randrange(UNITS[unit]), how=rng.random(), directory=str(folder / "c"))
+    def _moment(folder: Path, rng: random.Random, unit: str, script: int) -> tuple[str, Moment]:
+        most = int(UNITS[unit] * (1.6 if script else 1.0))  # changes by hand add lines and writes
+        moment = Moment(at=1 + rng.randrange(most), how=rng.random(), directory=str(folder / "c"))
         return f"{unit} {moment.at}", moment
 
 

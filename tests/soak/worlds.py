@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from acemaker.testing import ToyEngine, halting_at, toy_config
 BASIS = {"n_functions": 12, "cutoff": 4.0, "nradmax_by_orders": (6, 3, 2), "lmax_by_orders": (0, 2, 1)}
 LOOP = {"n_candidates": 4, "n_select": 2, "max_retries": 1}
 PAIRED = {"engine": "isolated", "lammps": "python", "steps": 200, "temperature": (300, 1500), "restart_every": 50}
+ERRORS = {"uncertainty": "force_error", "force_error_tolerance": 10.0}
 HEATED = {"steps": 400, "temperature": (300, 2500), "restart_every": 50}
 
 
@@ -37,6 +38,8 @@ class World:
         Relative frequency with which it is drawn.
     walkers : int
         Number of trajectories that share its potential.
+    loop : dict
+        Fields of `OTFConfig` besides those of all worlds.
     """
 
     name: str
@@ -44,6 +47,7 @@ class World:
     apart: bool
     weight: float
     walkers: int = 1
+    loop: dict[str, Any] = field(default_factory=dict)
 
     @property
     def in_child(self) -> bool:
@@ -52,7 +56,7 @@ class World:
 
     def config(self, folder: Path) -> CampaignConfig:
         """Return the configuration of a campaign whose oracle writes its label registry to a folder."""
-        made = toy_config(**LOOP).model_dump()
+        made = toy_config(**{**LOOP, **self.loop}).model_dump()
         made["potential"] = BASIS
         if self.engine:
             made |= {"engine": self.engine, "otf": {**LOOP, "threshold_add_train": 1.5, "threshold_call_dft": 2.5}}
@@ -98,6 +102,7 @@ WORLDS = {
         World("toy, labels apart", {}, apart=True, weight=0.05),
         World("LAMMPS here", {"engine": "inprocess", **HEATED}, apart=False, weight=0.04),
         World("LAMMPS in a child", {"engine": "isolated", **HEATED}, apart=False, weight=0.02),
+        World("toy, predicted errors", {}, apart=False, weight=0.15, loop=ERRORS),
         World("toy walkers", {}, apart=False, weight=0.2, walkers=3),
         World("walkers in children", {**PAIRED, "n_parallel_walkers": 2}, apart=False, weight=0.02, walkers=2),
     )

@@ -1,0 +1,1 @@
+"""Labels and potentials for other programs: MACE, NequIP, pacemaker, GPUMD, ASE and LAMMPS."""
