@@ -166,6 +166,9 @@ def _observable(axis: Axes, step: np.ndarray, values: np.ndarray, color: str, al
     evaluated = np.isfinite(values)
     marker = "" if evaluated.all() else "."
     axis.plot(step[evaluated], values[evaluated], marker=marker, ms=3, color=color, lw=1, alpha=alpha)
+    if marker and (values[evaluated] > 0).any():  # a measure of uncertainty, far below its tolerance in most steps
+        axis.set_yscale("log")
+        plain_log_ticks(axis.yaxis)
 
 
 def _tolerances(axis: Axes, name: str, segments: Sequence[Segment]) -> None:

@@ -27,7 +27,7 @@ from acemaker.potentials.generation import Generation
 from acemaker.potentials.measures import PredictedForceError, grade, largest
 from acemaker.results import Diagnosis, Training
 from acemaker.states import State
-from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_campaign, toy_config
+from acemaker.testing import ToyEngine, ToyOracle, halting_at, toy_config
 
 COLUMN = "predicted_force_error_meV/A"
 
@@ -283,10 +283,14 @@ def settings(target: float, tolerance: float | None) -> CampaignConfig:
     ],
 )
 def test_the_tolerance_follows_the_target_unless_it_is_set(
-    target: float, tolerance: float | None, training: float | None, expected: float
+    copper_generation: Generation,
+    target: float,
+    tolerance: float | None,
+    training: float | None,
+    expected: float,
 ) -> None:
     """Targets are errors of components, tolerances those of vectors; 800 meV/Å are the forces of the labels."""
-    generation = replace(_generation(), force_rms=800.0)
+    generation = replace(copper_generation, force_rms=800.0)
     config = settings(target, tolerance)
     assert tolerance_of(config, generation, training) == pytest.approx(expected)
     progress = Progress(walkers=(Walker(), Walker(uncertainty=1e4)), training_error=training)
@@ -294,17 +298,11 @@ def test_the_tolerance_follows_the_target_unless_it_is_set(
     assert tolerance_in_force(config, progress, 2, generation) == pytest.approx(1.2e4)
 
 
-def test_without_the_size_of_forces_a_share_of_them_never_halts() -> None:
-    generation = replace(_generation(), force_rms=None)
+def test_without_the_size_of_forces_a_share_of_them_never_halts(copper_generation: Generation) -> None:
+    generation = replace(copper_generation, force_rms=None)
     assert tolerance_of(settings(0.05, None), generation, None) == math.inf
     assert tolerance_of(settings(0.05, 0.2), generation, None) == math.inf
     assert tolerance_of(settings(0.05, 20.0), generation, None) == 20.0
-
-
-def _generation() -> Generation:
-    generation = toy_campaign().generation
-    assert generation is not None
-    return generation
 
 
 @pytest.mark.parametrize(
@@ -324,19 +322,19 @@ def test_settings_without_meaning_are_refused(field: str, value: object) -> None
         toy_config(**{field: value})
 
 
-def test_measures_of_odd_structures() -> None:
+def test_measures_of_odd_structures(copper_generation: Generation) -> None:
     """NaN is above everything, and gamma of non-finite positions is unknown."""
     assert largest(np.array([1.0, math.nan])) == math.inf
     assert largest(np.array([])) == math.inf
     assert largest(np.array([1.0, 3.0])) == 3.0
     broken = bulk("Cu", cubic=True)
     broken.positions[0, 0] = math.nan
-    assert np.isnan(grade(_generation(), broken)).all()
+    assert np.isnan(grade(copper_generation, broken)).all()
     whole = bulk("Cu", cubic=True)
-    expected = _generation().calculator()
+    expected = copper_generation.calculator()
     whole.calc = expected
     whole.get_forces()
-    assert grade(_generation(), Atoms(whole.symbols, whole.positions, cell=whole.cell, pbc=True)) == pytest.approx(
+    assert grade(copper_generation, Atoms(whole.symbols, whole.positions, cell=whole.cell, pbc=True)) == pytest.approx(
         expected.results["gamma"]
     )
 
